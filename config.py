@@ -1,0 +1,15 @@
+"""pyinfra reads this file before anything else, in the folder where it is called."""
+
+import pyinfra.api.inventory
+from pyinfra import config
+from pyinfra.api.connectors import get_execution_connectors
+
+from fleet.access import load_environment
+from fleet.converge.command_line import check_current
+from fleet.converge.connection import FleetConnector
+
+config.REQUIRE_PYINFRA_VERSION = "~=3.10"
+load_environment()
+check_current()
+# pyinfra finds connectors by the entry points of installed distributions; this project is a checkout.
+pyinfra.api.inventory.get_execution_connectors = lambda: {**get_execution_connectors(), "ssh": FleetConnector}

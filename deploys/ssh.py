@@ -1,0 +1,42 @@
+"""sshd: keys only, one account, strong cryptography; proved by a fresh login, undone when that fails."""
+
+from fleet.converge import sshd
+from fleet.converge.context import render, settings, system
+
+POST_QUANTUM = ["mlkem768x25519-sha256", "sntrup761x25519-sha512", "sntrup761x25519-sha512@openssh.com"]
+# paramiko 5.1 speaks mlkem768x25519 and no sntrup761; Debian 12 and Ubuntu's OpenSSH know only the latter.
+CLASSICAL = [] if "mlkem768x25519-sha256" in system().kex else ["curve25519-sha256", "curve25519-sha256@libssh.org"]
+
+key_exchanges = [name for name in POST_QUANTUM + CLASSICAL if name in system().kex]
+
+sshd.hardened(
+    name="sshd as declared, with a way back",
+    dropin=render("sshd.conf.j2", key_exchanges=key_exchanges),
+    wanted={
+        "permitrootlogin": "no",
+        "pubkeyauthentication": "yes",
+        "passwordauthentication": "no",
+        "kbdinteractiveauthentication": "no",
+        "hostbasedauthentication": "no",
+        "permitemptypasswords": "no",
+        "authenticationmethods": "any",
+        "authorizedkeysfile": ".ssh/authorized_keys",
+        "authorizedkeyscommand": "none",
+        "trustedusercakeys": "none",
+        "allowusers": settings().deploy_user,
+        "allowgroups": "unset",
+        "denyusers": "unset",
+        "denygroups": "unset",
+        "forcecommand": "none",
+        "chrootdirectory": "none",
+        "allowtcpforwarding": "local",
+        "allowagentforwarding": "no",
+        "x11forwarding": "no",
+        "permittunnel": "no",
+        "permituserenvironment": "no",
+        "gatewayports": "no",
+        "loglevel": "VERBOSE",
+        "kexalgorithms": ",".join(key_exchanges),
+    },
+    account=settings().deploy_user,
+)

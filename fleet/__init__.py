@@ -1,0 +1,1 @@
+"""The library under the operator's verbs and under the deploys."""

@@ -1,0 +1,82 @@
+"""How operators reach the hosts: which ssh_config, and whose public keys open the deploy account."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from dotenv import load_dotenv
+
+from fleet.errors import OperatorError
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# OpenSSH's own format: options are not allowed, so that a key cannot bring a forced command along.
+PUBLIC_KEY = re.compile(
+    r"(?:ssh-ed25519|sk-ssh-ed25519@openssh\.com|ssh-rsa|sk-ecdsa-sha2-nistp256@openssh\.com) [A-Za-z0-9+/]+={0,3}"
+    r"(?: [^\r\n]*)?"
+)
+
+
+def load_environment() -> None:
+    """Read `.env` beside the inventory; what the shell already says wins."""
+    load_dotenv(ROOT / ".env")
+
+
+def ssh_config_path() -> Path:
+    """The ssh_config in use: `AIPBX_SSH_CONFIG`, else the operator's own.
+
+    Raises:
+        OperatorError: `AIPBX_SSH_CONFIG` names a file that is not there.
+    """
+    named = os.environ.get("AIPBX_SSH_CONFIG")
+    if not named:
+        return Path("~/.ssh/config").expanduser()
+    path = Path(named).expanduser().absolute()
+    if not path.is_file():
+        raise OperatorError(
+            f"There is no ssh_config at {path}.",
+            "AIPBX_SSH_CONFIG names it.",
+            "Correct AIPBX_SSH_CONFIG, unset it to use ~/.ssh/config, or run `inv lab.up` if it should be the lab's.",
+        )
+    return path
+
+
+def operators_directory() -> Path:
+    """Where the operators' public keys stand: beside the ssh_config that `AIPBX_SSH_CONFIG` names if it has an
+    `operators/`, else in this repository. Who may log in travels with how to log in."""
+    if os.environ.get("AIPBX_SSH_CONFIG"):
+        beside = ssh_config_path().parent / "operators"
+        if beside.is_dir():
+            return beside
+    return ROOT / "operators"
+
+
+def operator_keys() -> list[str]:
+    """The public keys that open the deploy account: one line each, from `operators/*.pub`, sorted by file.
+
+    Raises:
+        OperatorError: there is none, or a file holds something else than public keys.
+    """
+    directory = operators_directory()
+    keys: list[str] = []
+    for path in sorted(directory.glob("*.pub")):
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+            text = line.strip()
+            if not text or text.startswith("#"):
+                continue
+            if not PUBLIC_KEY.fullmatch(text):
+                raise OperatorError(
+                    f"{path}, line {number}, is not a public key.",
+                    "Each line must be `ssh-ed25519 AAAA… name`, without options; it becomes an authorized key.",
+                    "Put the content of your ~/.ssh/id_ed25519.pub there.",
+                )
+            keys.append(text)
+    if not keys:
+        raise OperatorError(
+            f"No operator's public key in {directory}.",
+            "Root and password logins end when a host converges: without a key here nobody could log in.",
+            f"cp ~/.ssh/id_ed25519.pub {directory}/$USER.pub",
+        )
+    return keys

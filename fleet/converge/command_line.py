@@ -1,0 +1,60 @@
+"""pyinfra's command line, checked before it acts: pyinfra itself lets several mistakes pass with exit code 0."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from pyinfra import logger
+
+from fleet import hosts
+from fleet.errors import OperatorError
+
+
+def check(params: dict[str, Any], *, interactive: bool) -> None:
+    """Refuse a command line that would do nothing, or something else than it says.
+
+    Args:
+        params: pyinfra's options as click parsed them.
+        interactive: whether there is somebody to answer a question.
+
+    Raises:
+        OperatorError: what is wrong with it.
+    """
+    named = Path(str(params["inventory"]))
+    if named.suffix == ".py" and not named.exists():
+        raise OperatorError(
+            f"There is no inventory {named}.",
+            "pyinfra would go on with no host at all, and report success.",
+            "Run it in the repository's folder: pyinfra inventory.py deploys/bootstrap.py",
+        )
+    if named.name == "inventory.py":
+        for pattern in (*(params.get("limit") or ()), *(params.get("exclude") or ())):
+            hosts.select(pattern, hosts.load())
+    if params.get("no_wait"):
+        raise OperatorError(
+            "--no-wait is not supported here.",
+            "With it pyinfra reports success although an operation failed.",
+            "Leave it out: hosts are converged side by side anyway.",
+        )
+    asks = not (params.get("yes") or params.get("dry") or params.get("json_output"))
+    if asks and not interactive and any(str(name).endswith(".py") for name in params["operations"]):
+        raise OperatorError(
+            "There is no terminal to ask you on.",
+            "pyinfra shows the changes and waits for Enter.",
+            "Add --dry to see the changes only, or -y to make them without being asked.",
+        )
+
+
+def check_current() -> None:
+    """Check the command line of this process; a refused one ends it with a message and exit code 2."""
+    context = click.get_current_context(silent=True)
+    if context is None:
+        return
+    try:
+        check(context.params, interactive=sys.stdin.isatty())
+    except OperatorError as error:
+        logger.error(f"--> {error}")
+        raise SystemExit(2) from None

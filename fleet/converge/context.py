@@ -1,0 +1,43 @@
+"""What a deploy file knows of the host that it runs for."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from pyinfra import host
+
+from fleet.access import ROOT
+from fleet.converge.system import System
+from fleet.settings import Settings
+
+_templates = Environment(
+    loader=FileSystemLoader(ROOT / "templates"),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+    autoescape=False,  # noqa: S701  these are configuration files, not HTML
+)
+
+
+def settings() -> Settings:
+    """The checked data of the current host."""
+    return cast("Settings", host.connector_data["settings"])
+
+
+def system() -> System:
+    """What the current host said of itself at connect time."""
+    return cast("System", host.connector_data["system"])
+
+
+def render(template: str, **more: Any) -> str:
+    """The text of a template for the current host.
+
+    Args:
+        template: its path below templates/.
+        more: names it needs beside `settings`, `system` and `host_name`. A name it misses is an error.
+    """
+    return _templates.get_template(template).render(
+        settings=settings(), system=system(), host_name=host.name, **more
+    )

@@ -1,0 +1,119 @@
+"""The Docker daemon: installed at a pinned version, and never restarted under a call without being told."""
+
+from __future__ import annotations
+
+import io
+import shlex
+from collections.abc import Generator
+from dataclasses import dataclass
+
+from pyinfra import host
+from pyinfra.api import FactBase, FileUploadCommand, operation
+from pyinfra.api.command import PyinfraCommand
+from pyinfra.facts.files import FileContents
+
+from fleet.converge import services
+
+CONFIG = "/etc/docker/daemon.json"
+UNIT = "docker.service"
+
+
+@dataclass(frozen=True)
+class Calls:
+    """Which calls a restart of the daemon would meet.
+
+    Attributes:
+        rtp_ports: UDP ports that carry them.
+        allowed: whether the operator said that a restart may happen all the same.
+    """
+
+    rtp_ports: list[int]
+    allowed: bool
+
+    def gate(self) -> str:
+        """The command that fails, and says why, while a call is live."""
+        if self.allowed:
+            return "true"
+        count = "; ".join(f"conntrack -L -p udp --orig-port-dst {port} 2>/dev/null" for port in self.rtp_ports)
+        return (
+            f"live=$({{ {count}; }} | wc -l); [ \"$live\" -eq 0 ] || {{ "
+            'echo "Docker must restart, and $live RTP flows are live on this host." >&2; '
+            'echo "    why: a restart of the daemon under a call can cut it." >&2; '
+            'echo "    do:  run again when no call is live, or add --data docker_restart_during_calls=true" >&2; '
+            "exit 1; }"
+        )
+
+
+class InstalledVersions(FactBase[dict[str, str]]):
+    """Versions of packages that are fully installed, by name."""
+
+    def command(self, names: tuple[str, ...]) -> str:
+        """dpkg's own database; unknown names are no error."""
+        wanted = " ".join(map(shlex.quote, names))
+        return f"dpkg-query -W -f '${{Package}} ${{Version}} ${{db:Status-Status}}\\n' {wanted} 2>/dev/null || true"
+
+    @staticmethod
+    def default() -> dict[str, str]:
+        """None."""
+        return {}
+
+    def process(self, output: list[str]) -> dict[str, str]:
+        """`name version status` a line."""
+        words = (line.split() for line in output)
+        return {word[0]: word[1] for word in words if len(word) == 3 and word[2] == "installed"}
+
+
+@operation()
+def installed(versions: dict[str, str], calls: Calls) -> Generator[str, None, None]:
+    """Docker's packages at exactly these versions.
+
+    Args:
+        versions: version by package, as the repository writes it.
+        calls: what must not be live when a running daemon is replaced.
+    """
+    present = host.get_fact(InstalledVersions, names=tuple(versions))
+    if present == versions:
+        host.noop("Docker's packages are at their versions")
+        return
+    if "docker-ce" in present:
+        yield calls.gate()
+    wanted = " ".join(shlex.quote(f"{name}={version}") for name, version in versions.items())
+    yield (
+        "DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends --allow-downgrades "
+        f"--allow-change-held-packages -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold {wanted}"
+    )
+
+
+@operation()
+def daemon_config(text: str) -> Generator[PyinfraCommand | str, None, None]:
+    """daemon.json, tested by dockerd itself before it takes the old one's place.
+
+    Args:
+        text: its content.
+    """
+    if host.get_fact(FileContents, path=CONFIG) == text.splitlines():
+        host.noop(f"{CONFIG} is as declared")
+        return
+    yield "install -d -m 755 /etc/docker"
+    yield FileUploadCommand(io.StringIO(text), f"{CONFIG}.new", remote_temp_filename=host.get_temp_filename(CONFIG))
+    # On a fresh host there is no dockerd yet to test it; it starts with this file right after.
+    yield f"if command -v dockerd >/dev/null; then dockerd --validate --config-file {CONFIG}.new; fi"
+    yield f"chmod 644 {CONFIG}.new && mv {CONFIG}.new {CONFIG}"
+
+
+@operation()
+def daemon(calls: Calls) -> Generator[str, None, None]:
+    """The daemon runs, starts with the host, and has read daemon.json; restarted only when it has not.
+
+    Args:
+        calls: what must not be live when it restarts.
+    """
+    state = host.get_fact(services.Service, unit=UNIT, config=(CONFIG,))
+    commands = services.repair(UNIT, state, "restart")
+    if not commands:
+        host.noop("Docker runs with its present configuration")
+        return
+    if state.active:
+        yield calls.gate()
+    yield from commands
+    yield "timeout 60 sh -c 'until docker info >/dev/null 2>&1; do sleep 0.2; done'"

@@ -1,0 +1,103 @@
+"""Changes that could lock everyone out, made so that they cannot: armed, applied, proved by a fresh login."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterable
+from typing import Any, Literal
+
+from paramiko import AuthenticationException
+from pyinfra import logger
+from pyinfra.api import FunctionCommand, StringCommand
+from pyinfra.api.command import PyinfraCommand
+from pyinfra.api.host import Host
+from pyinfra.api.state import State
+
+from fleet.converge.connection import FleetConnector, open_client
+from fleet.errors import OperatorError
+
+GUARD = "/bin/sh /usr/local/lib/aipbx/guard.sh"
+LOGIN_DEADLINE_SECONDS = 30
+Subject = Literal["ssh", "firewall"]
+
+
+def armed(subject: Subject) -> str:
+    """The shell condition that is true while an unconfirmed change of `subject` waits on the host."""
+    return f"systemctl --quiet is-active aipbx-guard@{subject}.timer"
+
+
+def guarded(
+    subject: Subject, account: str, apply: Iterable[PyinfraCommand | str]
+) -> Generator[PyinfraCommand | str, None, None]:
+    """Commands that make a change which undoes itself unless a new connection succeeds.
+
+    Args:
+        subject: what changes; the host keeps and restores it.
+        account: who must be able to log in afterwards, and become root.
+        apply: the commands of the change itself.
+    """
+    yield StringCommand(GUARD, "arm", subject)
+    yield from apply
+    yield FunctionCommand(confirm, (subject, account), {})
+
+
+def prove_login(state: State, host: Host, account: str) -> bool:
+    """Whether `account` logs in by a fresh connection and becomes root; says so when not.
+
+    Returns: False stops the run on this host before anything is taken away.
+    """
+    return _fresh_login(host, account, "true", f"{account} cannot log in to {host.name}, so root stays open.")
+
+
+def confirm(state: State, host: Host, subject: Subject, account: str) -> bool:
+    """Disarm the revert through a fresh connection; when there is none, undo the change at once.
+
+    Returns: False stops the run on this host. Should even the undoing fail, the host's own timer does it.
+    """
+    if _fresh_login(
+        host, account, f"{GUARD} disarm {subject}", f"After the change of {subject} nobody could log in to {host.name}."
+    ):
+        return True
+    undone, _ = host.run_shell_command(StringCommand(GUARD, "revert", subject), _sudo=host.data._sudo, _timeout=60)
+    if undone:
+        logger.error(f"{host.print_prefix}    The change of {subject} is undone; {host.name} is as it was before.")
+    else:
+        logger.error(f"{host.print_prefix}    {host.name} undoes it by itself within guard_seconds.")
+    return False
+
+
+def _fresh_login(host: Host, account: str, command: str, failed: str) -> bool:
+    connector = host.connector
+    assert isinstance(connector, FleetConnector)  # noqa: S101  config.py made it so
+    deadline = time.monotonic() + LOGIN_DEADLINE_SECONDS
+    while True:
+        try:
+            _run_as_root(host, connector, account, command)
+        except AuthenticationException:
+            why = f"its sshd refuses {account} with the key that this run came with."
+        except OperatorError as error:
+            # Right after a reload sshd may refuse a connection for a moment; anything else is final.
+            if isinstance(error.__cause__, ConnectionRefusedError) and time.monotonic() < deadline:
+                continue
+            why = f"{error.what} {error.why}"
+        else:
+            return True
+        for line in (
+            failed,
+            f"    why: {why}",
+            f"    do:  read `journalctl -u ssh -n 50` on {host.name}, correct what this run declares, run it again.",
+        ):
+            logger.error(f"{host.print_prefix}{line}")
+        return False
+
+
+def _run_as_root(host: Host, connector: FleetConnector, account: str, command: str) -> None:
+    client = open_client(host.name, account, **connector.login_arguments())
+    try:
+        channel: Any = client.exec_command(f"sudo -n {command}", timeout=60)[1].channel
+        if channel.recv_exit_status() != 0:
+            raise OperatorError(
+                f"{account} logs in, but sudo refuses it.", f"`sudo -n {command}` failed.", "See /etc/sudoers.d."
+            )
+    finally:
+        client.close()

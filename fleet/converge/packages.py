@@ -1,0 +1,104 @@
+"""apt and dpkg, where pyinfra's operations stop short."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Generator
+
+from pyinfra import host
+from pyinfra.api import FactBase, operation
+
+
+class InterruptedPackages(FactBase[list[str]]):
+    """Packages that dpkg has unpacked and not configured: what a run leaves that was killed in the middle."""
+
+    def command(self) -> str:
+        """dpkg's own audit, and its journal of updates that it did not finish."""
+        return "dpkg --audit; ls /var/lib/dpkg/updates"
+
+    @staticmethod
+    def default() -> list[str]:
+        """None."""
+        return []
+
+    def process(self, output: list[str]) -> list[str]:
+        """Every line speaks of something unfinished."""
+        return [line for line in output if line.strip()]
+
+
+@operation()
+def repaired() -> Generator[str, None, None]:
+    """Finish what an interrupted dpkg left, so that apt works again."""
+    if not host.get_fact(InterruptedPackages):
+        host.noop("no installation was cut off")
+        return
+    yield "DEBIAN_FRONTEND=noninteractive dpkg --force-confdef --force-confold --configure -a"
+    yield "DEBIAN_FRONTEND=noninteractive apt-get -y -f install"
+
+
+# Written after an `apt-get update` that succeeded.
+LISTS_STAMP = "/var/lib/aipbx/apt-lists"
+
+
+class StaleLists(FactBase[bool]):
+    """Whether apt's package lists are too old, or older than its sources, keys or preferences."""
+
+    def command(self, max_age_minutes: int) -> str:
+        """Prints a line when they are."""
+        sources = "/etc/apt/sources.list /etc/apt/sources.list.d /etc/apt/keyrings"
+        return (
+            f"find {LISTS_STAMP} -mmin -{max_age_minutes} 2>/dev/null | grep -q . || echo old; "
+            f"find {sources} -newer {LISTS_STAMP} 2>/dev/null | head -n 1"
+        )
+
+    @staticmethod
+    def default() -> bool:
+        """No output: they are fresh."""
+        return False
+
+    def process(self, output: list[str]) -> bool:
+        """Any line says that they are stale."""
+        return bool(output)
+
+
+@operation()
+def lists(max_age_minutes: int) -> Generator[str, None, None]:
+    """Fetch apt's package lists when they are stale; also after a run that died between a new source and the fetch.
+
+    Args:
+        max_age_minutes: how old they may be.
+    """
+    if not host.get_fact(StaleLists, max_age_minutes=max_age_minutes):
+        host.noop("the package lists are fresh")
+        return
+    yield "apt-get update -q --error-on=any"
+    yield f"install -d -m 700 /var/lib/aipbx && touch {LISTS_STAMP}"
+
+
+class HeldPackages(FactBase[list[str]]):
+    """Packages that apt must not upgrade."""
+
+    def command(self) -> str:
+        """apt's own list."""
+        return "apt-mark showhold"
+
+    @staticmethod
+    def default() -> list[str]:
+        """None."""
+        return []
+
+    def process(self, output: list[str]) -> list[str]:
+        """A name a line."""
+        return output
+
+
+@operation()
+def held(names: list[str]) -> Generator[str, None, None]:
+    """Packages stay at their version whatever upgrades run; only a change of the pin moves them.
+
+    Args:
+        names: the packages.
+    """
+    missing = sorted(set(names) - set(host.get_fact(HeldPackages)))
+    if missing:
+        yield f"apt-mark hold {' '.join(map(shlex.quote, missing))}"

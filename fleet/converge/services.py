@@ -1,0 +1,94 @@
+"""Services that run with the configuration that lies on disk, also after a run that was cut off in between."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Literal
+
+from pyinfra import host
+from pyinfra.api import FactBase, operation
+
+
+@dataclass(frozen=True)
+class ServiceState:
+    """What systemd says of a unit.
+
+    Attributes:
+        active: it runs.
+        enabled: it starts with the host.
+        stale: a file of its configuration is newer than its start (or its last reload).
+        unread: its unit file changed and systemd has not read it.
+    """
+
+    active: bool = False
+    enabled: bool = False
+    stale: bool = False
+    unread: bool = False
+
+
+class Service(FactBase[ServiceState]):
+    """A unit's state, and whether its configuration is newer than the process that should have read it."""
+
+    def command(self, unit: str, config: tuple[str, ...]) -> str:
+        """One round trip; times in seconds with fractions."""
+        files = " ".join(map(shlex.quote, config))
+        newest = f"stat -c %.9Y {files} 2>/dev/null | sort -n | tail -n 1" if config else "true"
+        return (
+            f"systemctl show --timestamp=us+utc -p ActiveState,UnitFileState,NeedDaemonReload,StateChangeTimestamp "
+            f"{shlex.quote(unit)}; echo \"newest=$({newest})\"; "
+            f"echo \"since=$(date -d \"$(systemctl show --timestamp=us+utc -p StateChangeTimestamp --value "
+            f"{shlex.quote(unit)})\" +%s.%N 2>/dev/null)\""
+        )
+
+    @staticmethod
+    def default() -> ServiceState:
+        """A unit that does not exist."""
+        return ServiceState()
+
+    def process(self, output: list[str]) -> ServiceState:
+        """Read `name=value` lines."""
+        values = dict(line.split("=", 1) for line in output if "=" in line)
+        newest, since = values.get("newest", ""), values.get("since", "")
+        return ServiceState(
+            active=values.get("ActiveState") == "active",
+            enabled=values.get("UnitFileState") in ("enabled", "static", "alias", "indirect"),
+            stale=bool(newest and since) and float(newest) > float(since),
+            unread=values.get("NeedDaemonReload") == "yes",
+        )
+
+
+def repair(unit: str, state: ServiceState, how: Literal["restart", "reload"]) -> list[str]:
+    """The commands that bring a unit from `state` to: read, enabled, running, with its present configuration."""
+    name = shlex.quote(unit)
+    commands = ["systemctl daemon-reload"] if state.unread else []
+    if not state.enabled:
+        commands.append(f"systemctl enable --quiet {name}")
+    if not state.active:
+        commands.append(f"systemctl start {name}")
+    elif state.stale or state.unread:
+        commands.append(f"systemctl {how} {name}")
+    return commands
+
+
+@operation()
+def running(
+    unit: str, config: tuple[str, ...] = (), how: Literal["restart", "reload"] = "restart"
+) -> Generator[str, None, None]:
+    """A unit runs, starts with the host, and has read its configuration.
+
+    Args:
+        unit: its name, as `fail2ban.service`.
+        config: files that it reads at its start only.
+        how: what makes it read them again.
+
+    A unit that is not active within ten seconds is a failure, and its last lines are shown.
+    """
+    commands = repair(unit, host.get_fact(Service, unit=unit, config=config), how)
+    if not commands:
+        host.noop(f"{unit} runs with its present configuration")
+        return
+    yield from commands
+    name = shlex.quote(unit)
+    yield f"timeout 10 sh -c 'until systemctl --quiet is-active {name}; do sleep 0.1; done' || systemctl status -n 20 {name}"

@@ -1,0 +1,208 @@
+"""UFW as the one authority, for the host's own ports and for what containers publish."""
+
+from __future__ import annotations
+
+import io
+import shlex
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
+from typing import Literal
+
+from pyinfra import host
+from pyinfra.api import FactBase, FileUploadCommand, StringCommand, operation
+from pyinfra.api.command import PyinfraCommand
+
+from fleet.converge import guard
+from fleet.converge.output import of_kind, sections
+
+STAGE = "/var/lib/aipbx/stage/ufw"
+# Every container network of Docker has an interface of one of these names; the server's own cards never do.
+DOCKER_INTERFACES = ("docker0", "br-+")
+
+
+@dataclass(frozen=True)
+class Opening:
+    """A port that is open from outside.
+
+    Attributes:
+        protocol: tcp or udp.
+        port: the port that the client asks for.
+        source: who may; None is anybody.
+    """
+
+    protocol: Literal["tcp", "udp"]
+    port: int
+    source: IPv4Network | IPv6Network | None = None
+
+    @property
+    def _from(self) -> str:
+        return f"-s {self.source} " if self.source else ""
+
+    def ufw_tuple(self, anywhere: str) -> str:
+        """ufw's own record of the rule, which `ufw status` and `ufw delete` read."""
+        return f"### tuple ### allow {self.protocol} {self.port} {anywhere} any {self.source or anywhere} in"
+
+    def input_rule(self, chain: str) -> str:
+        """The rule for the host's own port."""
+        match = f"-p {self.protocol} --dport {self.port}"
+        source = f" -s {self.source}" if self.source else ""
+        return f"-A {chain} {match}{source} -j ACCEPT"
+
+    def forward_rule(self) -> str:
+        """The rule for a port that a container publishes, as `iptables -S` prints it."""
+        return (
+            f"-A DOCKER-USER {self._from}-p {self.protocol} -m conntrack --ctstate DNAT "
+            f"--ctorigdstport {self.port} -j RETURN"
+        )
+
+
+def openings(
+    web_ports: list[int], rtp_ports: list[int], pbx_addresses: list[IPv4Network | IPv6Network], version: Literal[4, 6]
+) -> list[Opening]:
+    """What is open from outside over one IP version: SSH and web for all, RTP for all or for the PBXs only."""
+    tcp = [Opening("tcp", port) for port in (22, *web_ports)]
+    if not pbx_addresses:
+        return tcp + [Opening("udp", port) for port in rtp_ports]
+    sources = [network for network in pbx_addresses if network.version == version]
+    return tcp + [Opening("udp", port, source) for port in rtp_ports for source in sources]
+
+
+def docker_user(opened: list[Opening]) -> list[str]:
+    """The chain DOCKER-USER, as `iptables -S` prints it.
+
+    Answers pass; a published port passes when it is opened; containers reach out; all else is dropped, also who
+    tries a container's own address from the neighbourhood.
+    """
+    return [
+        "-A DOCKER-USER -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN",
+        *(opening.forward_rule() for opening in opened),
+        "-A DOCKER-USER -m conntrack --ctstate DNAT -j DROP",
+        *(f"-A DOCKER-USER -i {name} -j RETURN" for name in DOCKER_INTERFACES),
+        "-A DOCKER-USER -j DROP",
+    ]
+
+
+@dataclass(frozen=True)
+class UfwState:
+    """What is on the host.
+
+    Attributes:
+        files: the text of each of ufw's files that was asked for, by path.
+        edited: files of the distribution's that differ from what its package brought.
+        kernel: what `iptables -S` (4) and `ip6tables -S` (6) print.
+        enabled: whether ufw starts with the host.
+        armed: whether an unconfirmed change waits to be undone.
+    """
+
+    files: dict[str, str] = field(default_factory=dict)
+    edited: tuple[str, ...] = ()
+    kernel: dict[int, list[str]] = field(default_factory=lambda: {4: [], 6: []})
+    enabled: bool = False
+    armed: bool = False
+
+
+# Files of ufw's package that nobody should have edited, and where it keeps the originals.
+DISTRIBUTED = {f"/etc/ufw/before{v}.rules": f"/usr/share/ufw/iptables/before{v}.rules" for v in ("", "6")}
+
+
+class Ufw(FactBase[UfwState]):
+    """ufw's files, and the rules that the kernel really has."""
+
+    def command(self, paths: tuple[str, ...]) -> str:
+        """One round trip: sections that begin with a line `==kind name`."""
+        parts = [f"echo '==file {path}'; cat {path} 2>/dev/null || true" for path in paths]
+        parts += [
+            f"cmp -s {path} {original} || echo '==edited {path}'" for path, original in DISTRIBUTED.items()
+        ]
+        parts += [
+            "echo '==kernel 4'; iptables -S 2>/dev/null || true",
+            "echo '==kernel 6'; ip6tables -S 2>/dev/null || true",
+            "if systemctl --quiet is-enabled ufw 2>/dev/null; then echo '==enabled -'; fi",
+            f"if {guard.armed('firewall')}; then echo '==armed -'; fi",
+        ]
+        return "; ".join(parts)
+
+    @staticmethod
+    def default() -> UfwState:
+        """A host without ufw."""
+        return UfwState()
+
+    def process(self, output: list[str]) -> UfwState:
+        """Read the sections."""
+        found = sections(output)
+        return UfwState(
+            files=of_kind(found, "file"),
+            edited=tuple(of_kind(found, "edited")),
+            kernel={version: found.get(f"kernel {version}", "").splitlines() for version in (4, 6)},
+            enabled="enabled -" in found,
+            armed="armed -" in found,
+        )
+
+
+def in_force(kernel: list[str], opened: list[Opening], version: Literal[4, 6]) -> bool:
+    """Whether the kernel's rules are those that the files declare: policy, ufw's openings, and DOCKER-USER."""
+    chain = f"ufw{'' if version == 4 else '6'}-user-input"
+    of_ufw = [line for line in kernel if line.startswith(f"-A {chain} ")]
+    of_docker = [line for line in kernel if line.startswith("-A DOCKER-USER ")]
+    # Docker appends a RETURN of its own when it makes the chain; behind our DROP it never matters.
+    return (
+        {"-P INPUT DROP", "-P FORWARD DROP"} <= set(kernel)
+        and len(of_ufw) == len(opened)
+        and [line for line in of_docker if line != "-A DOCKER-USER -j RETURN"] == docker_user(opened)
+    )
+
+
+@operation()
+def firewall(
+    files: dict[str, str], opened: dict[Literal[4, 6], list[Opening]], account: str
+) -> Generator[PyinfraCommand | str, None, None]:
+    """Put ufw's files and the kernel's rules into the declared state, and keep the way in.
+
+    Args:
+        files: the text of each of ufw's files by path.
+        opened: by IP version, what is open, to compare with the kernel.
+        account: who must be able to log in by a fresh connection afterwards; else the change is undone.
+    """
+    state = host.get_fact(Ufw, paths=tuple(files))
+    right = (
+        all(state.files.get(path) == text for path, text in files.items())
+        and not state.edited
+        and state.enabled
+        and not state.armed
+        and all(in_force(state.kernel[version], opened[version], version) for version in opened)
+    )
+    if right:
+        host.noop("the firewall is as declared")
+        return
+    yield StringCommand(f"rm -rf {STAGE} && install -d -m 700 {STAGE}")
+    for path, text in files.items():
+        yield FileUploadCommand(io.StringIO(text), staged(path), remote_temp_filename=host.get_temp_filename(path))
+    yield StringCommand(check(list(files)))
+    yield from guard.guarded("firewall", account, apply(list(files), state.edited))
+
+
+def staged(path: str) -> str:
+    """Where a file waits until it is checked."""
+    return f"{STAGE}/{path.strip('/').replace('/', '_')}"
+
+
+def check(paths: list[str]) -> str:
+    """The command that lets the kernel test the staged rules without taking them."""
+    tests = [
+        f"{'ip6tables' if path.endswith('6.rules') else 'iptables'}-restore --test --noflush {shlex.quote(staged(path))}"
+        for path in paths
+        if path.endswith(".rules")
+    ]
+    return " && ".join(tests)
+
+
+def apply(paths: list[str], edited: tuple[str, ...]) -> list[str]:
+    """The commands that put the tested files into force."""
+    commands = [
+        f"install -m {'640' if path.endswith('.rules') else '644'} {staged(path)} {path}.new && mv {path}.new {path}"
+        for path in paths
+    ]
+    commands += [f"cp -a {path} {path}.set-aside-by-aipbx && install -m 640 {DISTRIBUTED[path]} {path}" for path in edited]
+    commands.append("systemctl enable --quiet ufw && /usr/lib/ufw/ufw-init force-reload >/dev/null && systemctl start ufw")
+    return commands

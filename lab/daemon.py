@@ -1,0 +1,135 @@
+"""The lab's own Docker engine: for a machine that has none, in folders of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+from lab import wait
+from lab.docker import Docker
+from lab.errors import LabError
+
+RUN = Path("/run/aipbx-lab")
+DATA = Path("/var/lib/aipbx-lab")
+SOCKET = RUN / "docker.sock"
+ADDRESS = f"unix://{SOCKET}"
+LOG = DATA / "engine.log"
+_EXEC = RUN / "exec"
+_PID = RUN / "docker.pid"
+_CONTAINERD_PID = _EXEC / "containerd" / "containerd.pid"
+_START_DEADLINE = 60
+_STOP_DEADLINE = 60
+
+
+def start_command() -> list[str]:
+    """Return the command that runs the engine."""
+    command = ["dockerd", "--data-root", str(DATA / "engine"), "--exec-root", str(_EXEC)]
+    # Only the lab's own networks: a default bridge would take a private range of the machine.
+    return [*command, "--pidfile", str(_PID), "-H", ADDRESS, "--bridge", "none"]
+
+
+def running_pid(pid_file: Path, program: str, proc: Path = Path("/proc")) -> int | None:
+    """Return the process that a pid file names, when it runs and is that program with the lab's folders.
+
+    Args:
+        pid_file: The file.
+        program: The program's name.
+        proc: Where the kernel lists processes.
+    """
+    try:
+        pid = int(pid_file.read_text())
+        words = (proc / str(pid) / "cmdline").read_bytes().split(b"\0")
+    except (OSError, ValueError):
+        return None
+    ours = Path(os.fsdecode(words[0])).name == program and any(os.fsencode(RUN) in word for word in words)
+    return pid if ours else None
+
+
+def start() -> None:
+    """Start the engine, also after one that was killed, and wait until it answers.
+
+    Raises:
+        LabError: It did not answer in time; the message quotes its log.
+    """
+    DATA.mkdir(parents=True, exist_ok=True)
+    RUN.mkdir(parents=True, exist_ok=True)
+    if running_pid(_PID, "dockerd") is None:
+        _clear_stale()
+        with LOG.open("ab") as log:
+            process = subprocess.Popen(
+                start_command(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                cwd="/",
+            )
+
+        def answered() -> bool:
+            if process.poll() is not None:
+                raise _failed("it ended at once")
+            return Docker(ADDRESS).answers()
+
+    else:
+
+        def answered() -> bool:
+            return Docker(ADDRESS).answers()
+
+    try:
+        wait.until(answered, _START_DEADLINE, "the lab's own engine answers", f"read {LOG}")
+    except LabError as error:
+        raise _failed(error.what) from None
+
+
+def stop() -> bool:
+    """Stop the lab's own engine, and say whether it ran.
+
+    Raises:
+        LabError: It did not stop in time.
+    """
+    pid = running_pid(_PID, "dockerd")
+    if pid is None:
+        return False
+    os.kill(pid, signal.SIGTERM)
+    wait.until(
+        lambda: running_pid(_PID, "dockerd") is None and not Path(f"/proc/{pid}").exists(),
+        _STOP_DEADLINE,
+        "the lab's own engine has stopped",
+        f"read {LOG}",
+    )
+    return True
+
+
+def remove_data() -> None:
+    """Delete everything that the lab's own engine kept; it must have stopped.
+
+    Raises:
+        LabError: It still runs.
+    """
+    if running_pid(_PID, "dockerd") is not None:
+        raise LabError("the lab's own engine still runs", "its data is in use", "run inv lab.clean again")
+    shutil.rmtree(RUN, ignore_errors=True)
+    shutil.rmtree(DATA, ignore_errors=True)
+
+
+def _clear_stale() -> None:
+    """Remove what a killed engine leaves behind and a new one would stumble over.
+
+    A pid file whose number now belongs to another program reads as "already running".
+    """
+    for pid_file, program in ((_PID, "dockerd"), (_CONTAINERD_PID, "containerd")):
+        if running_pid(pid_file, program) is None:
+            pid_file.unlink(missing_ok=True)
+
+
+def _failed(why: str) -> LabError:
+    tail = ""
+    with contextlib.suppress(OSError):
+        tail = " / ".join(LOG.read_text(errors="replace").strip().splitlines()[-3:])[-600:]
+    return LabError(
+        "the lab's own Docker engine did not start", f"{why}; its log ends: {tail}", f"read {LOG}"
+    )

@@ -1,0 +1,74 @@
+"""The files in .lab/ with which OpenSSH, pyinfra and the tasks find the lab's hosts."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from lab.host import Host
+    from lab.topology import Lab
+
+
+def ssh_config(directory: Path, addresses: Mapping[str, str]) -> str:
+    """Return an SSH client configuration.
+
+    It names no user: pyinfra and the tasks choose between root and the deploy user.
+
+    Args:
+        directory: The lab's folder, an absolute path.
+        addresses: IPv4 address by host name.
+    """
+    head = "# Written by inv lab.up: these names lead to the lab, never to the internet.\n"
+    return head + "".join(
+        f"""
+Host {name}
+    HostName {address}
+    Port 22
+    IdentityFile "{directory}/id_ed25519"
+    IdentitiesOnly yes
+    UserKnownHostsFile "{directory}/known_hosts"
+    GlobalKnownHostsFile /dev/null
+    StrictHostKeyChecking yes
+"""
+        for name, address in addresses.items()
+    )
+
+
+def known_hosts(keys: Mapping[str, Sequence[str]], addresses: Mapping[str, str]) -> str:
+    """Return the lines of a known_hosts file: each key under the host's name and address.
+
+    Args:
+        keys: Public host keys (type and key) by host name.
+        addresses: IPv4 address by host name.
+    """
+    lines = (f"{name},{addresses[name]} {key}\n" for name, own in keys.items() for key in own)
+    return "".join(lines)
+
+
+def write(lab: Lab, hosts: Sequence[Host], facts: Mapping[str, object]) -> None:
+    """Write ssh_config, known_hosts, env and state.json.
+
+    Args:
+        lab: The lab.
+        hosts: Its hosts, all running.
+        facts: What else state.json tells.
+    """
+    addresses = {host.name: host.address4 for host in hosts}
+    directory = lab.directory
+    directory.mkdir(exist_ok=True)
+    (directory / "ssh_config").write_text(ssh_config(directory, addresses))
+    (directory / "known_hosts").write_text(
+        known_hosts({host.name: host.host_keys() for host in hosts}, addresses)
+    )
+    (directory / "env").write_text(f"AIPBX_SSH_CONFIG={directory / 'ssh_config'}\n")
+    state = {
+        "lab": lab.id,
+        "engine": hosts[0].docker.address,
+        "hosts": {host.name: {"ipv4": host.address4, "ipv6": host.address6} for host in hosts},
+        **facts,
+    }
+    (directory / "state.json").write_text(json.dumps(state, indent=2) + "\n")

@@ -1,0 +1,68 @@
+"""Taking a lab down, and removing all that it made on this machine."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+from lab import daemon, engine
+from lab.topology import IMAGE_LABEL, LABEL, Lab
+
+if TYPE_CHECKING:
+    from lab.docker import Docker
+    from lab.progress import Steps
+
+
+def down(lab: Lab, steps: Steps) -> None:
+    """Remove the lab's containers, networks, volumes and files; keep what makes the next start fast.
+
+    Args:
+        lab: The lab.
+        steps: Shows what happens.
+    """
+    docker = engine.find()
+    if docker is not None:
+        with steps.step("hosts, world and network"):
+            _remove_objects(docker, lab, keep={lab.volume("mirror")})
+    if lab.directory.is_dir():
+        for entry in lab.directory.iterdir():
+            if entry.name != "cache":
+                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+
+
+def clean(lab: Lab, steps: Steps) -> None:
+    """Remove everything that the lab made on this machine, and what no other lab needs any more.
+
+    Args:
+        lab: The lab.
+        steps: Shows what happens.
+    """
+    down(lab, steps)
+    docker = engine.find()
+    if docker is not None:
+        _remove_objects(docker, lab, keep=set())
+        if not docker.lines("ps", "--all", "--quiet", "--filter", f"label={LABEL}"):
+            with steps.step("images"):
+                _remove_images(docker)
+        if docker.address == daemon.ADDRESS and not docker.lines("ps", "--all", "--quiet"):
+            with steps.step("the lab's own Docker engine"):
+                daemon.stop()
+                daemon.remove_data()
+    shutil.rmtree(lab.directory, ignore_errors=True)
+
+
+def _remove_objects(docker: Docker, lab: Lab, keep: set[str]) -> None:
+    """Remove everything with this lab's label, apart from the volumes to keep."""
+    own = f"label={lab.label}"
+    if containers := docker.lines("ps", "--all", "--quiet", "--filter", own):
+        docker.run("rm", "--force", "--volumes", *containers, timeout=120)
+    if networks := docker.lines("network", "ls", "--quiet", "--filter", own):
+        docker.run("network", "rm", *networks)
+    if volumes := sorted(set(docker.lines("volume", "ls", "--quiet", "--filter", own)) - keep):
+        docker.run("volume", "rm", *volumes, timeout=120)
+
+
+def _remove_images(docker: Docker) -> None:
+    names = docker.lines("images", "--filter", f"label={IMAGE_LABEL}", "--format", "{{.Repository}}:{{.Tag}}")
+    if names:
+        docker.run("rmi", "--force", *names, timeout=300)

@@ -1,0 +1,60 @@
+"""What the world is told about one lab: the files that its services read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lab.archive import Seed
+from lab.topology import HOSTS, WORLD_NUMBER, Subnet
+
+if TYPE_CHECKING:
+    from lab.mirror import Mirror
+
+# The names that the world answers for, with its own address and a certificate of the lab's authority.
+NAMES = (
+    "registry-1.docker.io",
+    "auth.docker.io",
+    "ghcr.io",
+    "acme-v02.api.letsencrypt.org",
+    "download.docker.com",
+    "deb.debian.org",
+    "security.debian.org",
+)
+
+
+def dnsmasq(subnet: Subnet) -> str:
+    """Return the configuration of the lab's DNS server.
+
+    A ``local`` line makes the server the only authority for a domain: it never asks anybody else about it.
+    """
+    world = f"{subnet.address4(WORLD_NUMBER)},{subnet.address6(WORLD_NUMBER)}"
+    lines = ["user=root", "no-hosts", "no-resolv", "server=127.0.0.11", "bind-interfaces"]
+    lines += [f"listen-address=127.0.0.1,{world}"]
+    for spec in HOSTS:
+        addresses = f"{subnet.address4(spec.number)},{subnet.address6(spec.number)}"
+        lines += [f"local=/{spec.name}/", f"host-record={spec.name},www.{spec.name},{addresses}"]
+    for name in NAMES:
+        lines += [f"local=/{name}/", f"host-record={name},{world}"]
+    return "\n".join(lines) + "\n"
+
+
+def nginx_mirror(mirror: Mirror) -> str:
+    """Return the part of nginx's configuration that names the mirrors behind Debian's archives."""
+    return f"map $archive $mirror {{\n    debian {mirror.main};\n    debian-security {mirror.security};\n}}\n"
+
+
+def seeds(subnet: Subnet, mirror: Mirror, certificate: bytes, key: bytes) -> list[Seed]:
+    """Return the files of one lab's world.
+
+    Args:
+        subnet: The lab's addresses.
+        mirror: Where Debian's packages come from.
+        certificate: The chain for NAMES, as PEM.
+        key: Its private key, as PEM.
+    """
+    return [
+        Seed("/etc/world/dnsmasq.conf", dnsmasq(subnet).encode()),
+        Seed("/etc/world/mirror.conf", nginx_mirror(mirror).encode()),
+        Seed("/etc/world/server.crt", certificate),
+        Seed("/etc/world/server.key", key, mode=0o600),
+    ]

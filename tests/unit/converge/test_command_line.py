@@ -1,0 +1,56 @@
+"""Command lines that pyinfra would let pass with exit code 0."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fleet.access import ROOT
+from fleet.converge import command_line
+from fleet.errors import OperatorError
+
+GOOD = {"inventory": "inventory.py", "operations": ("deploys/bootstrap.py",), "yes": True}
+
+
+def refusal(interactive: bool = True, **changes: Any) -> str:
+    with pytest.raises(OperatorError) as refused:
+        command_line.check(GOOD | changes, interactive=interactive)
+    return str(refused.value)
+
+
+@pytest.fixture(autouse=True)
+def in_the_repository(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"limit": ("aipbx.org", "production")}, {"dry": True, "yes": False}, {"inventory": "@local"}],
+)
+def test_passes(changes: dict[str, Any]) -> None:
+    command_line.check(GOOD | changes, interactive=False)
+
+
+def test_a_missing_inventory() -> None:
+    assert "There is no inventory inventry.py." in refusal(inventory="inventry.py")
+
+
+def test_a_limit_with_a_typing_error() -> None:
+    assert "Did you mean 'aipbx.org'?" in refusal(limit=("aipbx.og",))
+
+
+def test_an_exclude_with_a_typing_error() -> None:
+    assert "No host and no group is called 'aipbx.com'." in refusal(exclude=("aipbx.com",))
+
+
+def test_no_wait_hides_failures() -> None:
+    assert "--no-wait is not supported here." in refusal(no_wait=True)
+
+
+def test_a_question_without_a_terminal() -> None:
+    assert "There is no terminal to ask you on." in refusal(interactive=False, yes=False)
+
+
+def test_the_inventory_is_that_of_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "There is no inventory inventory.py." in refusal()

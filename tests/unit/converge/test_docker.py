@@ -1,0 +1,41 @@
+"""The gate before a restart of the daemon, run for real with a stand-in for conntrack on PATH."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from fleet.converge.docker import Calls, InstalledVersions
+
+
+def run_gate(folder: Path, calls: Calls, flows: int) -> subprocess.CompletedProcess[str]:
+    stand_in = folder / "conntrack"
+    stand_in.write_text("#!/bin/sh\n" + "echo udp 17 src=1.2.3.4 dport=$6\n" * flows)
+    stand_in.chmod(0o755)
+    return subprocess.run(
+        ["/bin/sh", "-c", calls.gate()],
+        env={"PATH": f"{folder}:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=10,
+    )
+
+
+@pytest.mark.parametrize(
+    ("flows", "allowed", "passes"), [(0, False, True), (1, False, False), (3, False, False), (3, True, True)]
+)
+def test_gate_with_a_stand_in_for_conntrack(tmp_path: Path, flows: int, allowed: bool, passes: bool) -> None:
+    result = run_gate(tmp_path, Calls([3032], allowed), flows)
+    assert (result.returncode == 0) is passes
+
+
+def test_a_shut_gate_says_why_and_what_to_do(tmp_path: Path) -> None:
+    said = run_gate(tmp_path, Calls([3032, 3034], allowed=False), 2).stderr
+    assert "Docker must restart, and 4 RTP flows are live on this host." in said
+    assert "docker_restart_during_calls=true" in said
+
+
+def test_only_fully_installed_packages_count() -> None:
+    output = ["docker-ce 5:1 installed", "docker-ce-cli 5:1 half-configured", "containerd.io  not-installed"]
+    assert InstalledVersions().process(output) == {"docker-ce": "5:1"}
