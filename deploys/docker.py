@@ -1,10 +1,8 @@
 """Docker Engine from Docker's signed repository, pinned, with Compose and buildx; restarted only when it must be."""
 
-from io import StringIO
-
 from pyinfra.operations import files
 
-from fleet.converge import docker, packages, services
+from fleet.converge import configuration, docker, packages, services
 from fleet.converge.context import render, settings, system
 
 # As Docker's repository writes them: 5:29.8.1-1~debian.13~trixie
@@ -21,20 +19,24 @@ files.download(
     dest="/etc/apt/keyrings/docker.asc",
     mode="644",
 )
-files.put(
+configuration.file(
     name="Docker's repository, signed by that key only",
-    src=StringIO(render("docker/docker.sources.j2")),
-    dest="/etc/apt/sources.list.d/docker.sources",
-    mode="644",
+    path="/etc/apt/sources.list.d/docker.sources",
+    text=render("docker/docker.sources.j2"),
 )
-files.put(
+configuration.file(
     name="Docker's versions are pinned",
-    src=StringIO(render("docker/preferences.j2", versions=versions)),
-    dest="/etc/apt/preferences.d/docker",
-    mode="644",
+    path="/etc/apt/preferences.d/docker",
+    text=render("docker/preferences.j2", versions=versions),
 )
 packages.lists(name="Package lists know Docker's repository", max_age_minutes=1440)
-docker.daemon_config(name="Docker: daemon.json", text=render("docker/daemon.json.j2"))
+configuration.file(
+    name="Docker: daemon.json",
+    path=docker.CONFIG,
+    text=render("docker/daemon.json.j2"),
+    # On a fresh host there is no dockerd yet to test it; it starts with this file right after.
+    check="if command -v dockerd >/dev/null; then dockerd --validate --config-file {}; fi",
+)
 docker.installed(name="Docker: engine, Compose, buildx", versions=versions, calls=calls)
 packages.held(name="Docker: no upgrade by chance", names=list(versions))
 docker.daemon(name="Docker: running with its present configuration", calls=calls)

@@ -20,8 +20,12 @@ ufw.firewall(
         "/etc/ufw/ufw.conf": render("ufw/ufw.conf.j2"),
         "/etc/ufw/user.rules": render("ufw/user.rules.j2", v="", openings=opened[4], anywhere="0.0.0.0/0"),
         "/etc/ufw/user6.rules": render("ufw/user.rules.j2", v="6", openings=opened[6], anywhere="::/0"),
-        "/etc/ufw/after.rules": render("ufw/after.rules.j2", v="", noise=NOISE_4, docker_user=ufw.docker_user(opened[4])),
-        "/etc/ufw/after6.rules": render("ufw/after.rules.j2", v="6", noise=NOISE_6, docker_user=ufw.docker_user(opened[6])),
+        "/etc/ufw/after.rules": render(
+            "ufw/after.rules.j2", v="", noise=NOISE_4, docker_user=ufw.docker_user(opened[4])
+        ),
+        "/etc/ufw/after6.rules": render(
+            "ufw/after.rules.j2", v="6", noise=NOISE_6, docker_user=ufw.docker_user(opened[6])
+        ),
     },
     opened=opened,
     account=settings().deploy_user,

@@ -30,9 +30,7 @@ class Host:
 def _public(path: Path) -> dict[str, Any]:
     names = runpy.run_path(str(path))
     return {
-        name: value
-        for name, value in names.items()
-        if not name.startswith("__") and not isinstance(value, ModuleType)
+        name: value for name, value in names.items() if not name.startswith("__") and not isinstance(value, ModuleType)
     }
 
 

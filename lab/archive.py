@@ -29,17 +29,22 @@ class Seed:
     folder_mode: int | None = None
 
 
-def archive(seeds: Sequence[Seed]) -> bytes:
-    """Return a tar archive of the files, with paths relative to the root folder."""
+def archive(seeds: Sequence[Seed], written: float) -> bytes:
+    """Return a tar archive of the files, with paths relative to the root folder.
+
+    Args:
+        seeds: The files.
+        written: The time of their last change, in seconds since 1970.
+    """
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         for seed in seeds:
             path = PurePosixPath(seed.path).relative_to("/")
             if seed.folder_mode is not None:
                 folder = tarfile.TarInfo(str(path.parent))
-                folder.type, folder.mode = tarfile.DIRTYPE, seed.folder_mode
+                folder.type, folder.mode, folder.mtime = tarfile.DIRTYPE, seed.folder_mode, written
                 tar.addfile(folder)
             member = tarfile.TarInfo(str(path))
-            member.size, member.mode = len(seed.content), seed.mode
+            member.size, member.mode, member.mtime = len(seed.content), seed.mode, written
             tar.addfile(member, io.BytesIO(seed.content))
     return buffer.getvalue()

@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lab import daemon, engine, files, network, packages
+from lab import engine, files, network, packages
 from lab.authority import Authority, ensure_ssh_key
-from lab.client import Client
-from lab.errors import LabError
-from lab.host import Host
 from lab.images import Images, Recipe, host_recipe
-from lab.running import Running, required
 from lab.mirror import machine_mirror
-from lab.topology import HOSTS, IMAGE_LABEL, LABEL, SYSTEMS, Lab, host_spec, host_specs
+from lab.running import Running, required
+from lab.topology import HOSTS, SYSTEMS, Lab, host_specs
 from lab.world import pins
-from lab.world.container import World
 
 if TYPE_CHECKING:
     from lab.docker import Docker
-    from lab.machine import Machine
-    from lab.running import Running, required
-from lab.mirror import Mirror
+    from lab.host import Host
+    from lab.mirror import Mirror
     from lab.progress import Steps
-    from lab.topology import Subnet
 
 PYTHON = "docker.io/library/python:3.13-slim"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -119,7 +120,7 @@ class Machine(ABC):
 
     def put(self, files: Sequence[Seed]) -> None:
         """Write files into it, also while it is switched off."""
-        self.docker.run("cp", "-", f"{self.container}:/", stdin=archive(files))
+        self.docker.run("cp", "-", f"{self.container}:/", stdin=archive(files, time.time()))
 
     def last_words(self) -> str:
         """Return the last lines that its first process printed."""

@@ -1,45 +1,94 @@
-"""sudo rules that cannot break sudo, and groups that an account must not be in."""
+"""The account that operators share: their keys, no password, never in a group that is root without a record."""
 
 from __future__ import annotations
 
-import io
 import shlex
 from collections.abc import Generator
+from dataclasses import dataclass
 
 from pyinfra import host
-from pyinfra.api import FileUploadCommand, operation
+from pyinfra.api import FactBase, operation
 from pyinfra.api.command import PyinfraCommand
-from pyinfra.facts.files import FileContents
-from pyinfra.facts.server import Groups, Users
 
-STAGE = "/var/lib/aipbx/stage/sudoers"
+from fleet.converge import configuration
+from fleet.converge.output import sections
+
+
+@dataclass(frozen=True)
+class AccountState:
+    """An account on the host.
+
+    Attributes:
+        passwd: its home and shell, as `/home/deploy:/bin/bash`; empty when it does not exist.
+        groups: the groups that it is in.
+        access: mode and owner of home, .ssh and authorized_keys, one line each, as `750 deploy:deploy`.
+        keys: the text of its authorized_keys.
+        locked: whether no password opens it.
+    """
+
+    passwd: str = ""
+    groups: frozenset[str] = frozenset()
+    access: str = ""
+    keys: str = ""
+    locked: bool = False
+
+
+class Account(FactBase[AccountState]):
+    """An account, its groups and its keys."""
+
+    def command(self, user: str) -> str:
+        """One round trip."""
+        name = shlex.quote(user)
+        home = f'"$(getent passwd {name} | cut -d: -f6)"'
+        return (
+            f"getent passwd {name} >/dev/null || exit 0; echo '==passwd'; getent passwd {name} | cut -d: -f6,7; "
+            f"echo '==groups'; id -nG {name}; echo '==locked'; passwd --status {name} | cut -d' ' -f2; "
+            f"cd {home} 2>/dev/null || exit 0; "
+            "echo '==access'; stat -c '%a %U:%G' . .ssh .ssh/authorized_keys 2>/dev/null; "
+            "echo '==keys'; cat .ssh/authorized_keys 2>/dev/null || true"
+        )
+
+    @staticmethod
+    def default() -> AccountState:
+        """No such account."""
+        return AccountState()
+
+    def process(self, output: list[str]) -> AccountState:
+        """Read the sections."""
+        found = sections(output)
+        return AccountState(
+            passwd=found.get("passwd", "").strip(),
+            groups=frozenset(found.get("groups", "").split()),
+            access=found.get("access", ""),
+            keys=found.get("keys", ""),
+            locked=found.get("locked", "").strip() in ("L", "LK"),
+        )
 
 
 @operation()
-def sudoers(dest: str, text: str) -> Generator[PyinfraCommand | str, None, None]:
-    """Put a file of sudo rules in place after `visudo` has read it; a broken one would shut everybody out of root.
+def operators(user: str, keys: list[str]) -> Generator[PyinfraCommand | str, None, None]:
+    """One account, opened by exactly these keys.
 
     Args:
-        dest: where, below /etc/sudoers.d.
-        text: its content.
+        user: its name; its home is /home/`user`.
+        keys: public keys. A key on the host that is not among them is removed.
     """
-    lines = host.get_fact(FileContents, path=dest)
-    if lines == text.splitlines():
-        host.noop(f"{dest} is as declared")
-        return
-    yield FileUploadCommand(io.StringIO(text), STAGE, remote_temp_filename=host.get_temp_filename(dest))
-    yield f"visudo -cqf {STAGE} && install -m 440 {STAGE} {shlex.quote(dest)}.new && mv {dest}.new {dest}"
-
-
-@operation()
-def not_in_docker_group(user: str) -> Generator[str, None, None]:
-    """Take the account out of the group `docker`, which is root without a record.
-
-    Args:
-        user: the account.
-    """
-    if "docker" not in host.get_fact(Groups):
-        return
-    account = host.get_fact(Users).get(user)
-    if account and "docker" in account["groups"]:
-        yield f"gpasswd --delete {shlex.quote(user)} docker"
+    state = host.get_fact(Account, user=user)
+    home = f"/home/{user}"
+    if not state.passwd:
+        yield f"useradd --create-home --home-dir {home} --shell /bin/bash --user-group {user}"
+    elif state.passwd != f"{home}:/bin/bash":
+        yield f"usermod --home {home} --move-home --shell /bin/bash {user}"
+    if not state.locked:
+        yield f"passwd --lock {user} >/dev/null"
+    if "docker" in state.groups:
+        yield f"gpasswd --delete {user} docker"
+    text = "".join(f"{key}\n" for key in keys)
+    if state.access != f"750 {user}:{user}\n700 {user}:{user}\n600 {user}:{user}\n" or state.keys != text:
+        configuration.show_difference(f"{home}/.ssh/authorized_keys", state.keys, text)
+        yield f"install -d -m 750 -o {user} -g {user} {home} && install -d -m 700 -o {user} -g {user} {home}/.ssh"
+        yield configuration.upload(text, f"{home}/.ssh/authorized_keys.new")
+        yield (
+            f"cd {home}/.ssh && chown {user}:{user} authorized_keys.new && chmod 600 authorized_keys.new"
+            " && mv -fT authorized_keys.new authorized_keys"
+        )

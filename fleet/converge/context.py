@@ -38,6 +38,4 @@ def render(template: str, **more: Any) -> str:
         template: its path below templates/.
         more: names it needs beside `settings`, `system` and `host_name`. A name it misses is an error.
     """
-    return _templates.get_template(template).render(
-        settings=settings(), system=system(), host_name=host.name, **more
-    )
+    return _templates.get_template(template).render(settings=settings(), system=system(), host_name=host.name, **more)

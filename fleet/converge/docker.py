@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import shlex
 from collections.abc import Generator
 from dataclasses import dataclass
 
 from pyinfra import host
-from pyinfra.api import FactBase, FileUploadCommand, operation
-from pyinfra.api.command import PyinfraCommand
-from pyinfra.facts.files import FileContents
+from pyinfra.api import FactBase, operation
 
 from fleet.converge import services
 
@@ -36,7 +33,7 @@ class Calls:
             return "true"
         count = "; ".join(f"conntrack -L -p udp --orig-port-dst {port} 2>/dev/null" for port in self.rtp_ports)
         return (
-            f"live=$({{ {count}; }} | wc -l); [ \"$live\" -eq 0 ] || {{ "
+            f'live=$({{ {count}; }} | wc -l); [ "$live" -eq 0 ] || {{ '
             'echo "Docker must restart, and $live RTP flows are live on this host." >&2; '
             'echo "    why: a restart of the daemon under a call can cut it." >&2; '
             'echo "    do:  run again when no call is live, or add --data docker_restart_during_calls=true" >&2; '
@@ -82,23 +79,6 @@ def installed(versions: dict[str, str], calls: Calls) -> Generator[str, None, No
         "DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends --allow-downgrades "
         f"--allow-change-held-packages -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold {wanted}"
     )
-
-
-@operation()
-def daemon_config(text: str) -> Generator[PyinfraCommand | str, None, None]:
-    """daemon.json, tested by dockerd itself before it takes the old one's place.
-
-    Args:
-        text: its content.
-    """
-    if host.get_fact(FileContents, path=CONFIG) == text.splitlines():
-        host.noop(f"{CONFIG} is as declared")
-        return
-    yield "install -d -m 755 /etc/docker"
-    yield FileUploadCommand(io.StringIO(text), f"{CONFIG}.new", remote_temp_filename=host.get_temp_filename(CONFIG))
-    # On a fresh host there is no dockerd yet to test it; it starts with this file right after.
-    yield f"if command -v dockerd >/dev/null; then dockerd --validate --config-file {CONFIG}.new; fi"
-    yield f"chmod 644 {CONFIG}.new && mv {CONFIG}.new {CONFIG}"
 
 
 @operation()

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import shlex
 from collections.abc import Generator
 from dataclasses import dataclass, field
 
 from pyinfra import host
-from pyinfra.api import FactBase, FileUploadCommand, operation
+from pyinfra.api import FactBase, operation
 from pyinfra.api.command import PyinfraCommand
 
+from fleet.converge import configuration
 from fleet.converge.output import sections
 
 
@@ -70,8 +70,9 @@ def settings(dest: str, text: str) -> Generator[PyinfraCommand | str, None, None
     state = host.get_fact(KernelSettings, path=dest, names=tuple(wanted))
     wrong = {name: value for name, (value, _) in wanted.items() if state.values.get(name, value) != value}
     if state.text != text:
-        yield FileUploadCommand(io.StringIO(text), f"{dest}.new", remote_temp_filename=host.get_temp_filename(dest))
-        yield f"chmod 644 {dest}.new && mv {dest}.new {dest}"
+        configuration.show_difference(dest, state.text, text)
+        yield configuration.upload(text, f"{dest}.new")
+        yield configuration.put_in_place(dest, "644")
     if wrong or state.text != text:
         yield f"/usr/lib/systemd/systemd-sysctl {shlex.quote(dest)}"
 
@@ -108,8 +109,8 @@ def swap_file(path: str, mib: int) -> Generator[str, None, None]:
         return
     if not active:
         yield (
-            f"rm -f {path}.new && fallocate -l {mib}M {path}.new && chmod 600 {path}.new && mkswap {path}.new >/dev/null"
-            f" && mv {path}.new {path} && swapon {path}"
+            f"rm -f {path}.new && fallocate -l {mib}M {path}.new && chmod 600 {path}.new"
+            f" && mkswap {path}.new >/dev/null && mv {path}.new {path} && swapon {path}"
         )
     if f"fstab:{path}" not in swaps:
         yield f"echo '{path} none swap sw 0 0' >> /etc/fstab"

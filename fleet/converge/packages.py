@@ -99,6 +99,7 @@ def held(names: list[str]) -> Generator[str, None, None]:
     Args:
         names: the packages.
     """
-    missing = sorted(set(names) - set(host.get_fact(HeldPackages)))
+    already: list[str] = host.get_fact(HeldPackages)
+    missing = sorted(set(names) - set(already))
     if missing:
         yield f"apt-mark hold {' '.join(map(shlex.quote, missing))}"

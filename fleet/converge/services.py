@@ -37,9 +37,9 @@ class Service(FactBase[ServiceState]):
         newest = f"stat -c %.9Y {files} 2>/dev/null | sort -n | tail -n 1" if config else "true"
         return (
             f"systemctl show --timestamp=us+utc -p ActiveState,UnitFileState,NeedDaemonReload,StateChangeTimestamp "
-            f"{shlex.quote(unit)}; echo \"newest=$({newest})\"; "
-            f"echo \"since=$(date -d \"$(systemctl show --timestamp=us+utc -p StateChangeTimestamp --value "
-            f"{shlex.quote(unit)})\" +%s.%N 2>/dev/null)\""
+            f'{shlex.quote(unit)}; echo "newest=$({newest})"; '
+            f'echo "since=$(date -d "$(systemctl show --timestamp=us+utc -p StateChangeTimestamp --value '
+            f'{shlex.quote(unit)})" +%s.%N 2>/dev/null)"'
         )
 
     @staticmethod
@@ -91,4 +91,5 @@ def running(
         return
     yield from commands
     name = shlex.quote(unit)
-    yield f"timeout 10 sh -c 'until systemctl --quiet is-active {name}; do sleep 0.1; done' || systemctl status -n 20 {name}"
+    is_active = f"systemctl --quiet is-active {name}"
+    yield f"timeout 10 sh -c 'until {is_active}; do sleep 0.1; done' || systemctl status -n 20 {name}"

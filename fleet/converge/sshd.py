@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import shlex
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Any
 
 from pyinfra import host
-from pyinfra.api import FactBase, FileUploadCommand, FunctionCommand, StringCommand, operation
+from pyinfra.api import FactBase, FunctionCommand, StringCommand, operation
 from pyinfra.api.command import PyinfraCommand
 
-from fleet.converge import guard
+from fleet.converge import configuration, guard
 from fleet.converge.output import of_kind, sections
 
 MAIN = "/etc/ssh/sshd_config"
@@ -53,7 +52,7 @@ class Sshd(FactBase[SshdState]):
         )
         return (
             f"mkdir -p /run/sshd; echo '==main -'; cat {MAIN}; "
-            f"for f in {DROPINS}/*.conf; do [ -f \"$f\" ] || continue; echo \"==dropin ${{f##*/}}\"; cat \"$f\"; done; "
+            f'for f in {DROPINS}/*.conf; do [ -f "$f" ] || continue; echo "==dropin ${{f##*/}}"; cat "$f"; done; '
             f"{effective}if {guard.armed('ssh')}; then echo '==armed -'; fi"
         )
 
@@ -70,8 +69,7 @@ class Sshd(FactBase[SshdState]):
             dropins=of_kind(found, "dropin"),
             effective={
                 name: {
-                    key: value.strip().lower()
-                    for key, _, value in (line.partition(" ") for line in text.splitlines())
+                    key: value.strip().lower() for key, _, value in (line.partition(" ") for line in text.splitlines())
                 }
                 for name, text in of_kind(found, "effective").items()
             },
@@ -135,8 +133,9 @@ def hardened(dropin: str, wanted: dict[str, str], account: str) -> Generator[Pyi
         return
     aside = culprits(state, wanted) if wrong else []
     restore_main = bool(wrong) and main_is_unruly(state, wanted)
+    configuration.show_difference(f"{DROPINS}/{OURS}", state.dropins.get(OURS, ""), dropin)
     yield FunctionCommand(guard.prove_login, (account,), {})
-    yield FileUploadCommand(io.StringIO(dropin), f"{STAGE}.conf", remote_temp_filename=host.get_temp_filename(STAGE))
+    yield configuration.upload(dropin, f"{STAGE}.conf")
     yield StringCommand(staged_check(aside, restore_main=restore_main))
     yield from guard.guarded("ssh", account, apply(aside, restore_main=restore_main))
     yield FunctionCommand(_verify, (wanted, account), {})

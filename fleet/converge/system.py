@@ -76,9 +76,7 @@ def parse(lines: list[str]) -> System:
         user=values.get("user", ""),
         uid=int(values.get("uid", "-1")),
         sudo=values.get("sudo", ""),
-        free_mib={
-            name.removeprefix("free:"): int(value) for name, value in values.items() if name.startswith("free:")
-        },
+        free_mib={name.removeprefix("free:"): int(value) for name, value in values.items() if name.startswith("free:")},
         memory_mib=int(values.get("memory", "0")),
         container=values.get("virtualization", "none"),
         kex=frozenset(values.get("kex", "").split()),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import shlex
 from collections.abc import Generator
 from dataclasses import dataclass, field
@@ -10,10 +9,10 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import Literal
 
 from pyinfra import host
-from pyinfra.api import FactBase, FileUploadCommand, StringCommand, operation
+from pyinfra.api import FactBase, StringCommand, operation
 from pyinfra.api.command import PyinfraCommand
 
-from fleet.converge import guard
+from fleet.converge import configuration, guard
 from fleet.converge.output import of_kind, sections
 
 STAGE = "/var/lib/aipbx/stage/ufw"
@@ -112,9 +111,7 @@ class Ufw(FactBase[UfwState]):
     def command(self, paths: tuple[str, ...]) -> str:
         """One round trip: sections that begin with a line `==kind name`."""
         parts = [f"echo '==file {path}'; cat {path} 2>/dev/null || true" for path in paths]
-        parts += [
-            f"cmp -s {path} {original} || echo '==edited {path}'" for path, original in DISTRIBUTED.items()
-        ]
+        parts += [f"cmp -s {path} {original} || echo '==edited {path}'" for path, original in DISTRIBUTED.items()]
         parts += [
             "echo '==kernel 4'; iptables -S 2>/dev/null || true",
             "echo '==kernel 6'; ip6tables -S 2>/dev/null || true",
@@ -177,7 +174,8 @@ def firewall(
         return
     yield StringCommand(f"rm -rf {STAGE} && install -d -m 700 {STAGE}")
     for path, text in files.items():
-        yield FileUploadCommand(io.StringIO(text), staged(path), remote_temp_filename=host.get_temp_filename(path))
+        configuration.show_difference(path, state.files.get(path, ""), text)
+        yield configuration.upload(text, staged(path))
     yield StringCommand(check(list(files)))
     yield from guard.guarded("firewall", account, apply(list(files), state.edited))
 
@@ -190,7 +188,7 @@ def staged(path: str) -> str:
 def check(paths: list[str]) -> str:
     """The command that lets the kernel test the staged rules without taking them."""
     tests = [
-        f"{'ip6tables' if path.endswith('6.rules') else 'iptables'}-restore --test --noflush {shlex.quote(staged(path))}"
+        f"ip{'6' if path.endswith('6.rules') else ''}tables-restore --test --noflush {shlex.quote(staged(path))}"
         for path in paths
         if path.endswith(".rules")
     ]
@@ -203,6 +201,10 @@ def apply(paths: list[str], edited: tuple[str, ...]) -> list[str]:
         f"install -m {'640' if path.endswith('.rules') else '644'} {staged(path)} {path}.new && mv {path}.new {path}"
         for path in paths
     ]
-    commands += [f"cp -a {path} {path}.set-aside-by-aipbx && install -m 640 {DISTRIBUTED[path]} {path}" for path in edited]
-    commands.append("systemctl enable --quiet ufw && /usr/lib/ufw/ufw-init force-reload >/dev/null && systemctl start ufw")
+    commands += [
+        f"cp -a {path} {path}.set-aside-by-aipbx && install -m 640 {DISTRIBUTED[path]} {path}" for path in edited
+    ]
+    commands.append(
+        "systemctl enable --quiet ufw && /usr/lib/ufw/ufw-init force-reload >/dev/null && systemctl start ufw"
+    )
     return commands

@@ -1,0 +1,98 @@
+"""Configuration files of root's: compared in one round trip, written aside, checked by their reader, renamed."""
+
+from __future__ import annotations
+
+import io
+import shlex
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from pyinfra import host, logger, state
+from pyinfra.api import FactBase, FileUploadCommand, StringCommand, operation
+from pyinfra.api.command import PyinfraCommand
+from pyinfra.operations.util.files import generate_color_diff
+
+from fleet.access import ROOT
+
+
+@dataclass(frozen=True)
+class FileState:
+    """A file on the host: its access as `644 root:root` (None when there is no such file), and its text."""
+
+    access: str | None = None
+    text: str = ""
+
+
+class ConfigurationFile(FactBase[FileState]):
+    """A file's access and text."""
+
+    def command(self, path: str) -> str:
+        """One round trip; a symbolic link counts as no file, so that it is replaced."""
+        quoted = shlex.quote(path)
+        # The dot keeps a missing line feed at the end of the file visible.
+        return f"[ ! -f {quoted} ] || [ -L {quoted} ] || {{ stat -c '%a %U:%G' {quoted} && cat {quoted} && echo .; }}"
+
+    @staticmethod
+    def default() -> FileState:
+        """No such file."""
+        return FileState()
+
+    def process(self, output: list[str]) -> FileState:
+        """The first line is the access, the rest the text."""
+        if not output:
+            return FileState()
+        text = "\n".join(output[1:])
+        return FileState(output[0], text.removesuffix("."))
+
+
+def show_difference(path: str, before: str, after: str) -> None:
+    """Print what changes in a file, when `--diff` asks for it."""
+    if state.config.DIFF:
+        host.log(f"Will change {path}")
+        for line in generate_color_diff(before.splitlines(), after.splitlines()):
+            logger.info("  %s", line)
+
+
+def upload(text: str, path: str) -> FileUploadCommand:
+    """The command that brings a text to a path on the host; for a path that nobody reads yet."""
+    return FileUploadCommand(io.StringIO(text), path, remote_temp_filename=host.get_temp_filename(path))
+
+
+def put_in_place(path: str, mode: str, check: str = "") -> str:
+    """The command that checks `path`.new and gives it `path`'s place in one step.
+
+    Args:
+        path: the file.
+        mode: its access, as `644`.
+        check: a command that fails when the file is wrong; `{}` stands for the path of the new file.
+    """
+    new = shlex.quote(f"{path}.new")
+    checked = f" && {check.format(new)}" if check else ""
+    return f"chown root:root {new} && chmod {mode} {new}{checked} && mv -fT {new} {shlex.quote(path)}"
+
+
+@operation()
+def file(path: str, text: str, mode: str = "644", check: str = "") -> Generator[PyinfraCommand | str, None, None]:
+    """A file of root's with this text.
+
+    Args:
+        path: where; its folder is made when it is missing.
+        text: its content.
+        mode: its access.
+        check: a command that reads the new file (`{}`) and fails when it is wrong: then the old one stays.
+    """
+    found = host.get_fact(ConfigurationFile, path=path)
+    if found == FileState(f"{mode} root:root", text):
+        host.noop(f"{path} is as declared")
+        return
+    show_difference(path, found.text, text)
+    folder = shlex.quote(str(PurePosixPath(path).parent))
+    yield StringCommand(f"[ -d {folder} ] || install -d -m 755 {folder}")
+    yield upload(text, f"{path}.new")
+    yield StringCommand(put_in_place(path, mode, check))
+
+
+def shipped(name: str) -> str:
+    """The text of a file below files/, byte for byte."""
+    return (ROOT / "files" / name).read_text(encoding="utf-8")
