@@ -9,6 +9,8 @@ from fleet.converge.command_line import check_current
 from fleet.converge.connection import FleetConnector
 
 config.REQUIRE_PYINFRA_VERSION = "~=3.10"
+# Uploads go through here as the login account; root's own TMPDIR may be closed to it.
+config.TEMP_DIR = "/tmp"  # noqa: S108  on the host, where pyinfra removes them within one operation
 load_environment()
 check_current()
 # pyinfra finds connectors by the entry points of installed distributions; this project is a checkout.

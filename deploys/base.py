@@ -26,7 +26,6 @@ apt.packages(
         "ufw",
         "unattended-upgrades",
         "apt-listchanges",
-        "libpam-tmpdir",
         "debsums",
         "systemd-timesyncd",
     ],

@@ -38,7 +38,6 @@ class Settings(BaseModel):
     swap_below_memory_mib: Annotated[int, Field(ge=0)]
     swap_mib: Annotated[int, Field(ge=128, le=65536)]
     udp_buffer_bytes: Annotated[int, Field(ge=212992, le=2**30)]
-    container_open_files: Annotated[int, Field(ge=1024, le=1048576)]
     security_updates_hour_utc: Annotated[int, Field(ge=0, le=23)]
     apt_lock_timeout_seconds: Annotated[int, Field(ge=1, le=3600)]
     guard_seconds: Annotated[int, Field(ge=15, le=600)]

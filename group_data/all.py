@@ -50,8 +50,6 @@ swap_mib = 2048
 # Receive and send buffers of a UDP socket in bytes: 25 MiB rides out a stall of a busy event loop at 50 packets/s a
 # call; the kernel's default of 208 KiB drops.
 udp_buffer_bytes = 26214400
-# Open files: for the system (fs.file-max is left to systemd, which lifts it) and for each container.
-container_open_files = 65536
 # Hour (UTC) from which security updates install; away from the nightly backup at 03:00.
 security_updates_hour_utc = 5
 # Seconds that apt waits for another apt on the host before it gives up.

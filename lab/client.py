@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from lab.archive import Seed
 from lab.errors import LabError
 from lab.machine import Machine, create_command
 from lab.topology import CLIENT_NUMBER, HOSTS, WORLD_NUMBER
@@ -13,7 +12,6 @@ from lab.topology import CLIENT_NUMBER, HOSTS, WORLD_NUMBER
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_AUTHORITIES = "/usr/local/share/ca-certificates"
 _PORT = re.compile(r"^(\d+)/(?:tcp|udp)\s+(\S+)", re.MULTILINE)
 
 
@@ -54,11 +52,6 @@ class Client(Machine):
         self.docker.run(*create_command(self.lab, self.name, self.subnet, self.number, given, image))
         self.start()
         self.trust(authorities)
-
-    def trust(self, authorities: Sequence[bytes]) -> None:
-        """Trust these certificate authorities, given as PEM."""
-        self.put([Seed(f"{_AUTHORITIES}/internet-{n}.crt", pem) for n, pem in enumerate(authorities)])
-        self.run("update-ca-certificates")
 
     def scan_tcp(self, address: str, ports: str, timeout: float = 120) -> dict[int, str]:
         """Return the state of TCP ports of a lab host, as nmap names it.

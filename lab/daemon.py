@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import signal
@@ -53,36 +52,28 @@ def start() -> None:
     """Start the engine, also after one that was killed, and wait until it answers.
 
     Raises:
-        LabError: It did not answer in time; the message quotes its log.
+        LabError: It ended, or did not answer in time; the message quotes its log.
     """
     DATA.mkdir(parents=True, exist_ok=True)
     RUN.mkdir(parents=True, exist_ok=True)
-    if running_pid(_PID, "dockerd") is None:
-        _clear_stale()
-        with LOG.open("ab") as log:
-            process = subprocess.Popen(
-                start_command(),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                cwd="/",
-            )
+    process = _launch() if running_pid(_PID, "dockerd") is None else None
 
-        def answered() -> bool:
-            if process.poll() is not None:
-                raise _failed("it ended at once")
-            return Docker(ADDRESS).answers()
+    def settled() -> bool:
+        return (process is not None and process.poll() is not None) or Docker(ADDRESS).answers()
 
-    else:
+    wait.until(settled, _START_DEADLINE, "the lab's own Docker engine answers", f"read {LOG}")
+    if process is not None and process.poll() is not None:
+        raise LabError(
+            "the lab's own Docker engine did not start",
+            f"its log ends: {last_complaints(LOG.read_text(errors='replace'))}",
+            f"read {LOG}, or install a Docker engine as your system does",
+        )
 
-        def answered() -> bool:
-            return Docker(ADDRESS).answers()
 
-    try:
-        wait.until(answered, _START_DEADLINE, "the lab's own engine answers", f"read {LOG}")
-    except LabError as error:
-        raise _failed(error.what) from None
+def last_complaints(log: str) -> str:
+    """Return the last lines of an engine's log that are more than information, as one line."""
+    lines = [line for line in log.splitlines() if "level=info" not in line and "level=debug" not in line]
+    return " / ".join(lines[-2:])[-600:]
 
 
 def stop() -> bool:
@@ -116,6 +107,14 @@ def remove_data() -> None:
     shutil.rmtree(DATA, ignore_errors=True)
 
 
+def _launch() -> subprocess.Popen[bytes]:
+    _clear_stale()
+    with LOG.open("ab") as log:
+        return subprocess.Popen(
+            start_command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/"
+        )
+
+
 def _clear_stale() -> None:
     """Remove what a killed engine leaves behind and a new one would stumble over.
 
@@ -124,12 +123,3 @@ def _clear_stale() -> None:
     for pid_file, program in ((_PID, "dockerd"), (_CONTAINERD_PID, "containerd")):
         if running_pid(pid_file, program) is None:
             pid_file.unlink(missing_ok=True)
-
-
-def _failed(why: str) -> LabError:
-    tail = ""
-    with contextlib.suppress(OSError):
-        tail = " / ".join(LOG.read_text(errors="replace").strip().splitlines()[-3:])[-600:]
-    return LabError(
-        "the lab's own Docker engine did not start", f"{why}; its log ends: {tail}", f"read {LOG}"
-    )

@@ -50,6 +50,20 @@ def ensure() -> Docker:
     return docker
 
 
+def stop() -> bool:
+    """Stop the lab's own engine unless something runs on it, and say whether it was stopped.
+
+    An engine that the lab did not start is never stopped.
+
+    Raises:
+        LabError: It did not stop in time.
+    """
+    docker = find()
+    if docker is None or docker.address != daemon.ADDRESS or docker.lines("ps", "--quiet"):
+        return False
+    return daemon.stop()
+
+
 def refuse_machine(system: str, machine: str) -> None:
     """Refuse a machine that no engine could help.
 
@@ -84,9 +98,7 @@ def refuse_engine(info: dict[str, object]) -> None:
         LabError: The lab cannot run on this engine.
     """
     version = str(info.get("ServerVersion", "0"))
-    numbers = tuple(
-        int(part) for part in version.split("+")[0].split("-")[0].split(".")[:2] if part.isdigit()
-    )
+    numbers = tuple(int(part) for part in version.split("+")[0].split("-")[0].split(".")[:2] if part.isdigit())
     if numbers < OLDEST:
         raise LabError(
             f"the Docker engine is too old: {version}",

@@ -61,9 +61,7 @@ def write(lab: Lab, hosts: Sequence[Host], facts: Mapping[str, object]) -> None:
     directory = lab.directory
     directory.mkdir(exist_ok=True)
     (directory / "ssh_config").write_text(ssh_config(directory, addresses))
-    (directory / "known_hosts").write_text(
-        known_hosts({host.name: host.host_keys() for host in hosts}, addresses)
-    )
+    (directory / "known_hosts").write_text(known_hosts({host.name: host.host_keys() for host in hosts}, addresses))
     (directory / "env").write_text(f"AIPBX_SSH_CONFIG={directory / 'ssh_config'}\n")
     state = {
         "lab": lab.id,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from lab import wait
 from lab.archive import Seed
 from lab.errors import LabError
-from lab.machine import Machine, create_command
+from lab.machine import Machine, authority_files, create_command
 from lab.topology import WORLD_NUMBER
 
 if TYPE_CHECKING:
@@ -80,17 +80,13 @@ def seeds(spec: HostSpec, subnet: Subnet, operator_key: str, authorities: Sequen
         authorities: Certificates that the host trusts, as PEM.
     """
     names = f"127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n127.0.1.1 {spec.name}\n"
-    files = [
+    return [
         Seed("/etc/hostname", f"{spec.name}\n".encode()),
         Seed("/etc/hosts", names.encode()),
         Seed("/etc/resolv.conf", f"nameserver {subnet.address4(WORLD_NUMBER)}\n".encode()),
         Seed("/root/.ssh/authorized_keys", operator_key.encode(), mode=0o600, folder_mode=0o700),
+        *authority_files(authorities),
     ]
-    files += [
-        Seed(f"/usr/local/share/ca-certificates/internet-{number}.crt", certificate)
-        for number, certificate in enumerate(authorities)
-    ]
-    return files
 
 
 @dataclass(frozen=True)

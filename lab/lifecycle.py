@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lab import engine, files, network, packages
@@ -14,8 +15,8 @@ from lab.topology import HOSTS, SYSTEMS, Lab, host_specs
 from lab.world import pins
 
 if TYPE_CHECKING:
-    from lab.docker import Docker
     from lab.host import Host
+    from lab.machine import Machine
     from lab.mirror import Mirror
     from lab.progress import Steps
 
@@ -57,19 +58,18 @@ def up(lab: Lab, steps: Steps) -> Running:
     else:
         docker = engine.ensure()
     mirror = machine_mirror()
-    kitchen = Images(docker, mirror, steps)
+    images = Images(docker, mirror, steps)
     wanted = recipes(lab, mirror)
-    first = bool(kitchen.missing(wanted))
+    first = bool(images.missing(wanted))
     engine.refuse_disk(docker, first=first)
     if first and packages.can_install():
         packages.ensure_bootstrap()
-    tags = kitchen.build(wanted)
     running = Running(docker, lab, network.ensure(docker, lab))
-    authority = Authority(lab.directory / "ca")
-    _world_up(running, tags, mirror, authority, steps)
-    _client_up(running, tags, authority, steps)
+    workshop = _Workshop.of(running, images.build(wanted), steps)
+    workshop.ensure_world(mirror)
+    workshop.ensure_client()
     with ThreadPoolExecutor(max_workers=len(HOSTS)) as pool:
-        list(pool.map(lambda host: _host_up(running, host, tags, authority, steps), running.hosts))
+        list(pool.map(workshop.ensure_host, running.hosts))
     _write_files(running)
     return running
 
@@ -87,14 +87,12 @@ def reset(lab: Lab, name: str, steps: Steps) -> Running:
     """
     specs = host_specs(name)
     running = required(lab)
-    mirror = machine_mirror()
-    kitchen = Images(running.docker, mirror, steps)
-    tags = kitchen.build([host_recipe(suite) for suite in SYSTEMS])
-    authority = Authority(lab.directory / "ca")
+    images = Images(running.docker, machine_mirror(), steps)
+    workshop = _Workshop.of(running, images.build([host_recipe(suite) for suite in SYSTEMS]), steps)
 
     def one(host: Host) -> None:
         with steps.step(f"{host.name} as a fresh {SYSTEMS[host.spec.suite]}"):
-            _create(running, host, tags, authority)
+            workshop.create_host(host)
 
     with ThreadPoolExecutor(max_workers=len(HOSTS)) as pool:
         list(pool.map(one, [running.host(spec.name) for spec in specs]))
@@ -102,53 +100,66 @@ def reset(lab: Lab, name: str, steps: Steps) -> Running:
     return running
 
 
-def _world_up(
-    running: Running, tags: dict[str, str], mirror: Mirror, authority: Authority, steps: Steps
-) -> None:
-    world = running.world
-    if not _up_to_date(running.docker, world.container, tags["world"]):
-        with steps.step("world: DNS, registries, certificates, packages"):
-            world.create(tags["world"], mirror, authority)
-            world.wait_ready()
-            if running.client.state() == "running":
-                running.client.trust(_authorities(running, authority))
-    world.ensure_stand_ins({PYTHON: tags["python"]})
+@dataclass(frozen=True)
+class _Workshop:
+    """What the machines of a lab are made with."""
 
+    running: Running
+    tags: dict[str, str]
+    authority: Authority
+    operator_key: str
+    steps: Steps
 
-def _client_up(running: Running, tags: dict[str, str], authority: Authority, steps: Steps) -> None:
-    if not _up_to_date(running.docker, running.client.container, tags["client"]):
-        with steps.step("client"):
-            running.client.create(tags["client"], _authorities(running, authority))
+    @classmethod
+    def of(cls, running: Running, tags: dict[str, str], steps: Steps) -> _Workshop:
+        """Make the lab's authority and the operator's key when they do not exist yet."""
+        folder = running.lab.directory
+        key = ensure_ssh_key(folder / "id_ed25519", folder / "operators" / "lab.pub", "lab")
+        return cls(running, tags, Authority(folder / "ca"), key, steps)
 
+    def ensure_world(self, mirror: Mirror) -> None:
+        world = self.running.world
+        if not self._up_to_date(world):
+            with self.steps.step("world: DNS, registries, certificates, packages"):
+                world.create(self.tags["world"], mirror, self.authority)
+                world.wait_ready()
+                # Its ACME authority has made itself a new root: who is up already trusts the old one.
+                for machine in (self.running.client, *self.running.hosts):
+                    if machine.state() == "running":
+                        machine.trust(self._trusted())
+        world.ensure_stand_ins({PYTHON: self.tags["python"]})
 
-def _host_up(running: Running, host: Host, tags: dict[str, str], authority: Authority, steps: Steps) -> None:
-    state = host.state()
-    if state == "running":
-        host.wait_ready()
-    elif state == "exited":
-        with steps.step(f"{host.name} switched on"):
-            host.start()
+    def ensure_client(self) -> None:
+        client = self.running.client
+        if not self._up_to_date(client):
+            with self.steps.step("client"):
+                client.create(self.tags["client"], self._trusted())
+
+    def ensure_host(self, host: Host) -> None:
+        state = host.state()
+        if state == "running":
             host.wait_ready()
-    else:
-        with steps.step(f"{host.name}: {SYSTEMS[host.spec.suite]}"):
-            _create(running, host, tags, authority)
+        elif state == "exited":
+            with self.steps.step(f"{host.name} switched on"):
+                host.start()
+                host.wait_ready()
+                host.trust(self._trusted())
+        else:
+            with self.steps.step(f"{host.name}: {SYSTEMS[host.spec.suite]}"):
+                self.create_host(host)
 
+    def create_host(self, host: Host) -> None:
+        host.create(self.tags[f"host-{host.spec.suite}"], self.operator_key, self._trusted())
+        host.wait_ready()
 
-def _create(running: Running, host: Host, tags: dict[str, str], authority: Authority) -> None:
-    directory = running.lab.directory
-    key = ensure_ssh_key(directory / "id_ed25519", directory / "operators" / "lab.pub", "lab")
-    host.create(tags[f"host-{host.spec.suite}"], key, _authorities(running, authority))
-    host.wait_ready()
+    def _trusted(self) -> list[bytes]:
+        return [self.authority.certificate.read_bytes(), self.running.world.acme_root()]
 
-
-def _authorities(running: Running, authority: Authority) -> list[bytes]:
-    return [authority.certificate.read_bytes(), running.world.acme_root()]
-
-
-def _up_to_date(docker: Docker, container: str, tag: str) -> bool:
-    found = docker.inspect("container", container)
-    image = docker.inspect("image", tag)
-    return bool(found and image and found["State"]["Running"] and found["Image"] == image["Id"])
+    def _up_to_date(self, machine: Machine) -> bool:
+        docker = self.running.docker
+        found = docker.inspect("container", machine.container)
+        image = docker.inspect("image", self.tags[machine.name])
+        return bool(found and image and found["State"]["Running"] and found["Image"] == image["Id"])
 
 
 def _write_files(running: Running) -> None:

@@ -25,9 +25,7 @@ exit 1
 """
 
 
-def create_command(
-    lab: Lab, name: str, subnet: Subnet, number: int, options: Sequence[str], image: str
-) -> list[str]:
+def create_command(lab: Lab, name: str, subnet: Subnet, number: int, options: Sequence[str], image: str) -> list[str]:
     """Return docker's arguments that create a machine's container.
 
     Args:
@@ -63,6 +61,12 @@ def cable_command(lab: Lab, image: str, index: str, state: str) -> list[str]:
     command = ["run", "--rm", "--label", lab.label, "--network", "host", "--cap-drop", "ALL"]
     command += ["--cap-add", "NET_ADMIN", "--entrypoint", "sh", image]
     return [*command, "-c", _SET_CABLE, "sh", index, state]
+
+
+def authority_files(authorities: Sequence[bytes]) -> list[Seed]:
+    """Return the files that make a Debian system trust certificate authorities, given as PEM."""
+    folder = "/usr/local/share/ca-certificates"
+    return [Seed(f"{folder}/internet-{number}.crt", pem) for number, pem in enumerate(authorities)]
 
 
 @dataclass(frozen=True)
@@ -121,6 +125,15 @@ class Machine(ABC):
     def put(self, files: Sequence[Seed]) -> None:
         """Write files into it, also while it is switched off."""
         self.docker.run("cp", "-", f"{self.container}:/", stdin=archive(files, time.time()))
+
+    def trust(self, authorities: Sequence[bytes]) -> None:
+        """Make it trust certificate authorities, in place of those that it trusted before.
+
+        Args:
+            authorities: Their certificates as PEM.
+        """
+        self.put(authority_files(authorities))
+        self.run("update-ca-certificates")
 
     def last_words(self) -> str:
         """Return the last lines that its first process printed."""

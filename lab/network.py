@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from ipaddress import ip_network
+import sys
+from ipaddress import IPv4Address, ip_network
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab.errors import LabError
@@ -28,7 +30,7 @@ def free_slots(lab: Lab, taken: Iterable[str]) -> list[int]:
 
     Args:
         lab: The lab: two labs prefer different slots.
-        taken: The subnets that networks of this engine have already.
+        taken: The subnets that are in use on this machine already.
     """
     networks = [ip_network(subnet, strict=False) for subnet in taken]
     preferred = int(lab.id, 16) % SLOTS
@@ -42,6 +44,23 @@ def free_slots(lab: Lab, taken: Iterable[str]) -> list[int]:
             for net in networks
         )
     ]
+
+
+def routed(table: str) -> list[str]:
+    """Return the IPv4 networks that the kernel's routing table knows, apart from the default route.
+
+    A machine may itself live in a documentation range, and a second network there would cut it off.
+
+    Args:
+        table: The text of ``/proc/net/route``.
+    """
+    networks = []
+    for line in table.splitlines()[1:]:
+        fields = line.split()
+        destination, mask = (IPv4Address(int(fields[column], 16).to_bytes(4, sys.byteorder)) for column in (1, 7))
+        if int(mask):
+            networks.append(f"{destination}/{mask}")
+    return networks
 
 
 def find(docker: Docker, lab: Lab) -> Subnet | None:
@@ -64,12 +83,13 @@ def ensure(docker: Docker, lab: Lab) -> Subnet:
     """Create the lab's network when it does not exist, and return its addresses.
 
     Raises:
-        LabError: As many labs run on this engine as fit, or the engine refused.
+        LabError: No addresses are free, or the engine refused.
     """
     existing = find(docker, lab)
     if existing is not None:
         return existing
-    for slot in free_slots(lab, _taken(docker)):
+    taken = [*_taken(docker), *routed(Path("/proc/net/route").read_text())]
+    for slot in free_slots(lab, taken):
         done = docker.try_run(*create_command(lab, Subnet(slot)))
         if done.returncode == 0:
             return Subnet(slot)
@@ -82,7 +102,7 @@ def ensure(docker: Docker, lab: Lab) -> Subnet:
             )
     raise LabError(
         "there is no room for one more lab",
-        f"{SLOTS} labs fit on one engine, and all their addresses are taken",
+        f"{SLOTS} labs fit on one machine, and all their addresses are in use",
         "run inv lab.down in a checkout whose lab is not needed",
     )
 

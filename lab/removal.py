@@ -41,13 +41,14 @@ def clean(lab: Lab, steps: Steps) -> None:
     docker = engine.find()
     if docker is not None:
         _remove_objects(docker, lab, keep=set())
-        if not docker.lines("ps", "--all", "--quiet", "--filter", f"label={LABEL}"):
+        others = docker.lines("ps", "--all", "--quiet")
+        if docker.address == daemon.ADDRESS and not others:
+            with steps.step("the lab's own Docker engine, with its images"):
+                engine.stop()
+                daemon.remove_data()
+        elif not docker.lines("ps", "--all", "--quiet", "--filter", f"label={LABEL}"):
             with steps.step("images"):
                 _remove_images(docker)
-        if docker.address == daemon.ADDRESS and not docker.lines("ps", "--all", "--quiet"):
-            with steps.step("the lab's own Docker engine"):
-                daemon.stop()
-                daemon.remove_data()
     shutil.rmtree(lab.directory, ignore_errors=True)
 
 
@@ -63,6 +64,9 @@ def _remove_objects(docker: Docker, lab: Lab, keep: set[str]) -> None:
 
 
 def _remove_images(docker: Docker) -> None:
-    names = docker.lines("images", "--filter", f"label={IMAGE_LABEL}", "--format", "{{.Repository}}:{{.Tag}}")
-    if names:
+    own = f"label={IMAGE_LABEL}"
+    listed = docker.lines("images", "--filter", own, "--format", "{{.Repository}}:{{.Tag}}")
+    if names := [name for name in listed if "<none>" not in name]:
         docker.run("rmi", "--force", *names, timeout=300)
+    # What building them left without a name.
+    docker.run("image", "prune", "--force", "--filter", own, timeout=300)

@@ -69,26 +69,32 @@ def confirm(state: State, host: Host, subject: Subject, account: str) -> bool:
 def _fresh_login(host: Host, account: str, command: str, failed: str) -> bool:
     connector = host.connector
     assert isinstance(connector, FleetConnector)  # noqa: S101  config.py made it so
+    why = _login_failure(host, connector, account, command)
+    if why is None:
+        return True
+    for line in (
+        failed,
+        f"    why: {why}",
+        f"    do:  read `journalctl -u ssh -n 50` on {host.name}, correct what this run declares, run it again.",
+    ):
+        logger.error(f"{host.print_prefix}{line}")
+    return False
+
+
+def _login_failure(host: Host, connector: FleetConnector, account: str, command: str) -> str | None:
     deadline = time.monotonic() + LOGIN_DEADLINE_SECONDS
     while True:
         try:
             _run_as_root(host, connector, account, command)
         except AuthenticationException:
-            why = f"its sshd refuses {account} with the key that this run came with."
+            return f"its sshd refuses {account} with the key that this run came with."
         except OperatorError as error:
-            # Right after a reload sshd may refuse a connection for a moment; anything else is final.
-            if isinstance(error.__cause__, ConnectionRefusedError) and time.monotonic() < deadline:
-                continue
-            why = f"{error.what} {error.why}"
+            # While sshd takes its new configuration it may refuse or drop a connection: only the deadline is final.
+            if error.__cause__ is None or time.monotonic() > deadline:
+                return f"{error.what} {error.why}"
+            time.sleep(0.5)
         else:
-            return True
-        for line in (
-            failed,
-            f"    why: {why}",
-            f"    do:  read `journalctl -u ssh -n 50` on {host.name}, correct what this run declares, run it again.",
-        ):
-            logger.error(f"{host.print_prefix}{line}")
-        return False
+            return None
 
 
 def _run_as_root(host: Host, connector: FleetConnector, account: str, command: str) -> None:

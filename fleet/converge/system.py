@@ -89,7 +89,7 @@ def refuse_without_root(host: str, system: System) -> None:
         raise OperatorError(
             f"{host}: sudo is refused to {system.user}.",
             f"sudo says: {system.sudo or 'nothing'}. Converging a host needs root without a password prompt.",
-            f"On the provider's console: echo '{system.user} ALL=(root) NOPASSWD: ALL' > /etc/sudoers.d/{system.user}",
+            f"On the provider's console, as root: `visudo -c`, and give {system.user} `ALL=(root) NOPASSWD: ALL`.",
         )
 
 

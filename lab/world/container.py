@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 REGISTRIES = {"docker.io": "127.0.0.1:5000", "ghcr.io": "127.0.0.1:5001"}
 _PUSH_TIMEOUT = 600
 _READY = (
-    "curl -fsS --cacert /etc/world/server.crt --resolve '*:443:127.0.0.1' -o /dev/null "
+    "ss -Hlun 'sport = :53' | grep -q 127.0.0.1 && "
+    "curl -fsS --fail-early --cacert /etc/world/server.crt --resolve '*:443:127.0.0.1' "
     "https://registry-1.docker.io/v2/ https://ghcr.io/v2/ https://acme-v02.api.letsencrypt.org/directory "
-    "https://download.docker.com/linux/debian/gpg"
+    "https://download.docker.com/linux/debian/gpg >/dev/null && "
+    "curl -fsSk https://127.0.0.1:15000/roots/0 >/dev/null"
 )
 _ROOT = "curl -fsSk https://127.0.0.1:15000/roots/0"
-_FINGERPRINT = (
-    "gpg --homedir /var/lib/world/gnupg --with-colons --list-keys | sed -n 's/^fpr:*\\([0-9A-F]*\\):$/\\1/p'"
-)
+_FINGERPRINT = "gpg --homedir /var/lib/world/gnupg --with-colons --list-keys | sed -n 's/^fpr:*\\([0-9A-F]*\\):$/\\1/p'"
 
 
 def push_command(container: str, reference: str) -> list[str]:

@@ -27,11 +27,7 @@ def read_pins(group_data: Path) -> dict[str, str]:
     """
     for node in ast.parse(group_data.read_text()).body:
         targets = (
-            node.targets
-            if isinstance(node, ast.Assign)
-            else [node.target]
-            if isinstance(node, ast.AnnAssign)
-            else []
+            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
         )
         if any(isinstance(target, ast.Name) and target.id == _PINS for target in targets):
             pins: dict[str, str] = ast.literal_eval(node.value)  # type: ignore[attr-defined]

@@ -1,0 +1,139 @@
+"""`pyinfra inventory.py deploys/bootstrap.py`, as an operator types it, and what its output says."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fleet.access import ROOT
+
+PYINFRA = str(Path(sys.executable).parent / "pyinfra")
+DEADLINE_SECONDS = 600
+NEEDED = ("config.py", "inventory.py", "deploys", "files", "fleet", "group_data", "operators", "templates")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run: its exit code, and what it printed."""
+
+    code: int
+    output: str
+    plan: list[dict[str, Any]] = field(default_factory=list)
+
+    def succeeded(self) -> Run:
+        """Assert that it did, showing its output when not."""
+        assert self.code == 0, self.output
+        return self
+
+    def refused(self, *said: str) -> Run:
+        """Assert that it failed with a message, not with a traceback, and said all of these."""
+        assert self.code != 0, self.output
+        assert "Traceback" not in self.output, self.output
+        for text in said:
+            assert text in self.output, f"{text!r} is not in:\n{self.output}"
+        return self
+
+    @property
+    def changes(self) -> list[str]:
+        """Operations that would change something, without their file's name."""
+        return [
+            operation["name"].partition(" | ")[2]
+            for operation in self.plan
+            if operation["hosts_with_change"] or operation["hosts_with_conditional_change"]
+        ]
+
+    @property
+    def changed(self) -> int:
+        """How many operations changed something, over all hosts."""
+        total = re.search(r"Grand total +\S+ +(\S+)", self.output)
+        assert total, self.output
+        return 0 if total[1] == "-" else int(total[1])
+
+
+class Bootstrap:
+    """Runs the command against the lab.
+
+    Args:
+        ssh_config: the lab's.
+        tree: the folder to run it in: this checkout, or a copy that a story has changed.
+    """
+
+    def __init__(self, ssh_config: Path, tree: Path = ROOT) -> None:
+        self.ssh_config = ssh_config
+        self.tree = tree
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        return {**os.environ, "AIPBX_SSH_CONFIG": str(self.ssh_config), "PYINFRA_PROGRESS": "off"}
+
+    def command(self, *options: str) -> list[str]:
+        """What is typed."""
+        return [PYINFRA, "inventory.py", "deploys/bootstrap.py", *options]
+
+    def __call__(self, *options: str) -> Run:
+        done = subprocess.run(
+            self.command(*options),
+            cwd=self.tree,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=DEADLINE_SECONDS,
+            check=False,
+        )
+        return Run(done.returncode, done.stdout)
+
+    def dry(self, *options: str) -> Run:
+        """What a run would change."""
+        done = subprocess.run(
+            self.command("--dry", "--json", *options),
+            cwd=self.tree,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE_SECONDS,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return Run(done.returncode, done.stderr, json.loads(done.stdout)["plan"])
+
+    def started(self, *options: str) -> subprocess.Popen[str]:
+        """A run that goes on while the story does something to it."""
+        return subprocess.Popen(
+            self.command(*options),
+            cwd=self.tree,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def in_a_copy(self, folder: Path) -> Bootstrap:
+        """The same, run in a copy of this checkout that a story may change."""
+        for name in NEEDED:
+            source = ROOT / name
+            if source.is_dir():
+                shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(source, folder / name)
+        return Bootstrap(self.ssh_config, folder)
+
+
+def kill(run: subprocess.Popen[str]) -> None:
+    """kill -9, as the kernel or an impatient operator does."""
+    os.killpg(run.pid, signal.SIGKILL)
+    run.wait(timeout=10)
+    if run.stdout:
+        run.stdout.close()

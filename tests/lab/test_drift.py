@@ -1,0 +1,136 @@
+"""Story: somebody changed something by hand. A dry run shows it, a run mends it, and nothing else moves."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from lab.host import Host
+from tests.lab.login import ssh
+from tests.lab.pyinfra_run import Bootstrap
+
+SSHD = "sshd as declared, with a way back"
+FIREWALL = "Firewall as declared, with a way back"
+ACCOUNT = "The deploy account, opened by the operators' keys and no others"
+
+
+@dataclass(frozen=True)
+class Drift:
+    """What was done by hand, the operation that sees it, and a command that succeeds when it is mended."""
+
+    by_hand: str
+    operation: str
+    mended: str
+
+
+DRIFTS = {
+    "a UFW rule deleted": Drift("ufw delete allow 80/tcp", FIREWALL, "ufw status | grep -q '^80/tcp .*ALLOW'"),
+    "a UFW rule added": Drift("ufw allow 9090/tcp", FIREWALL, "! ufw status | grep -q 9090"),
+    "UFW switched off": Drift("ufw disable", FIREWALL, "ufw status | grep -q 'Status: active'"),
+    "UFW lets everything in": Drift("ufw default allow incoming", FIREWALL, "ufw status verbose | grep -q 'deny (inc'"),
+    "a rule deleted in the kernel only": Drift(
+        "iptables -D DOCKER-USER -m conntrack --ctstate DNAT -j DROP",
+        FIREWALL,
+        "iptables -C DOCKER-USER -m conntrack --ctstate DNAT -j DROP",
+    ),
+    "UFW's own file edited": Drift(
+        "sed -i '/^COMMIT/i -A ufw-before-input -p tcp --dport 9090 -j ACCEPT' /etc/ufw/before.rules",
+        FIREWALL,
+        "! grep -q 9090 /etc/ufw/before.rules && grep -q 9090 /etc/ufw/before.rules.set-aside-by-aipbx",
+    ),
+    "a file edited": Drift(
+        "echo net.ipv4.ip_forward=0 >> /etc/sysctl.d/90-aipbx.conf",
+        "Kernel settings: UDP, files, hardening",
+        "! grep -q ip_forward=0 /etc/sysctl.d/90-aipbx.conf",
+    ),
+    "a kernel setting changed": Drift(
+        "sysctl -qw net.ipv4.conf.all.accept_redirects=1",
+        "Kernel settings: UDP, files, hardening",
+        "[ $(sysctl -n net.ipv4.conf.all.accept_redirects) = 0 ]",
+    ),
+    "a file made writable for all": Drift(
+        "chmod 666 /etc/apt/apt.conf.d/90aipbx",
+        "apt: wait for another apt, install no extras",
+        "[ $(stat -c %a /etc/apt/apt.conf.d/90aipbx) = 644 ]",
+    ),
+    "a service stopped": Drift("systemctl stop fail2ban", "fail2ban runs", "systemctl is-active fail2ban"),
+    "a service disabled": Drift("systemctl disable cron", "cron runs", "systemctl is-enabled cron"),
+    "Docker stopped": Drift(
+        "systemctl stop docker.socket docker",
+        "Docker: running with its present configuration",
+        "docker info >/dev/null",
+    ),
+    "daemon.json edited": Drift(
+        "echo '{}' > /etc/docker/daemon.json && systemctl restart docker",
+        "Docker: daemon.json",
+        "docker info -f '{{.LiveRestoreEnabled}}' | grep -q true",
+    ),
+    "an extra authorized key": Drift(
+        "echo 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGxK mallory' >> /home/deploy/.ssh/authorized_keys",
+        ACCOUNT,
+        "! grep -q mallory /home/deploy/.ssh/authorized_keys",
+    ),
+    "the account given a password": Drift(
+        "echo deploy:secret | chpasswd", ACCOUNT, "passwd --status deploy | grep -q ' L '"
+    ),
+    "the account put into the group docker": Drift(
+        "usermod -aG docker deploy", ACCOUNT, "! id -nG deploy | grep -qw docker"
+    ),
+    "a package removed": Drift("apt-get -y remove debsums", "System packages", "dpkg -s debsums >/dev/null"),
+    "Docker downgraded": Drift(
+        "v=$(apt-cache madison docker-ce | tail -n 1 | cut -d'|' -f2 | tr -d ' ') && apt-get install -y "
+        "--allow-downgrades --allow-change-held-packages docker-ce=$v docker-ce-cli=$v",
+        "Docker: engine, Compose, buildx",
+        "apt-cache policy docker-ce | grep -q 'Installed: 5:29.8.1'",
+    ),
+    "the hold on Docker lifted": Drift(
+        "apt-mark unhold docker-ce", "Docker: no upgrade by chance", "apt-mark showhold | grep -qx docker-ce"
+    ),
+    "sshd loosened in our file": Drift(
+        "sed -i 's/^PermitRootLogin no/PermitRootLogin yes/' /etc/ssh/sshd_config.d/00-aipbx.conf && "
+        "systemctl reload ssh",
+        SSHD,
+        "sshd -T -C user=root,host=a,addr=1.2.3.4 | grep -qx 'permitrootlogin no'",
+    ),
+    "sshd loosened by a file that sorts first": Drift(
+        "echo 'PermitRootLogin yes' > /etc/ssh/sshd_config.d/00-a.conf && systemctl reload ssh",
+        SSHD,
+        "sshd -T -C user=root,host=a,addr=1.2.3.4 | grep -qx 'permitrootlogin no'",
+    ),
+    "sshd loosened by a Match block": Drift(
+        "printf 'Match all\\n  PasswordAuthentication yes\\n' > /etc/ssh/sshd_config.d/99-z.conf && "
+        "systemctl reload ssh",
+        SSHD,
+        "[ -e /etc/ssh/sshd_config.d/99-z.conf.set-aside-by-aipbx ]",
+    ),
+    "sshd loosened in the main file": Drift(
+        "sed -i '1i PermitRootLogin yes' /etc/ssh/sshd_config && systemctl reload ssh",
+        SSHD,
+        "sshd -T -C user=root,host=a,addr=1.2.3.4 | grep -qx 'permitrootlogin no'",
+    ),
+    "sshd set to lock everybody out at its next start": Drift(
+        "echo 'DenyUsers deploy' > /etc/ssh/sshd_config.d/50-late.conf",
+        SSHD,
+        "[ ! -e /etc/ssh/sshd_config.d/50-late.conf ]",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DRIFTS)
+def test_is_shown_and_mended(host: Host, bootstrap: Bootstrap, name: str) -> None:
+    drift = DRIFTS[name]
+    host.run(drift.by_hand, timeout=120)
+    shown = bootstrap.dry("--limit", host.name).changes
+    assert drift.operation in shown
+    bootstrap("-y", "--limit", host.name).succeeded()
+    host.run(drift.mended)
+    assert bootstrap.dry("--limit", host.name).changes == []
+    assert ssh(bootstrap.ssh_config, "root", host.name, "true").returncode == 255
+    host.run("fail2ban-client unban --all")
+
+
+def test_a_difference_is_shown_line_by_line(host: Host, bootstrap: Bootstrap) -> None:
+    host.run("sed -i 's/^PermitRootLogin no/PermitRootLogin yes/' /etc/ssh/sshd_config.d/00-aipbx.conf")
+    shown = bootstrap("--dry", "--diff", "--limit", host.name).succeeded().output
+    assert "- PermitRootLogin yes" in shown
+    assert "+ PermitRootLogin no" in shown
+    bootstrap("-y", "--limit", host.name).succeeded()
