@@ -7,10 +7,14 @@ import shutil
 import signal
 import subprocess
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lab import wait
 from lab.docker import Docker
 from lab.errors import LabError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 RUN = Path("/run/aipbx-lab")
 DATA = Path("/var/lib/aipbx-lab")
@@ -86,10 +90,12 @@ def stop() -> bool:
     if pid is None:
         return False
     os.kill(pid, signal.SIGTERM)
+    # An ended process whose parent has not asked for its result yet has no command line any more.
+    line = Path(f"/proc/{pid}/cmdline")
     wait.until(
-        lambda: running_pid(_PID, "dockerd") is None and not Path(f"/proc/{pid}").exists(),
+        lambda: not (line.exists() and line.read_bytes()),
         _STOP_DEADLINE,
-        "the lab's own engine has stopped",
+        "the lab's own Docker engine has stopped",
         f"read {LOG}",
     )
     return True
@@ -99,12 +105,31 @@ def remove_data() -> None:
     """Delete everything that the lab's own engine kept; it must have stopped.
 
     Raises:
-        LabError: It still runs.
+        LabError: It still runs, or something could not be deleted.
     """
     if running_pid(_PID, "dockerd") is not None:
         raise LabError("the lab's own engine still runs", "its data is in use", "run inv lab.clean again")
-    shutil.rmtree(RUN, ignore_errors=True)
-    shutil.rmtree(DATA, ignore_errors=True)
+    for mount in mounts_below((RUN, DATA), Path("/proc/self/mountinfo").read_text()):
+        subprocess.run(["umount", mount], check=False, timeout=30, capture_output=True)
+    try:
+        for folder in (RUN, DATA):
+            if folder.exists():
+                shutil.rmtree(folder)
+    except OSError as error:
+        raise LabError(
+            f"{error.filename} could not be deleted", str(error.strerror), "delete it by hand, as root"
+        ) from None
+
+
+def mounts_below(folders: Sequence[Path], mountinfo: str) -> list[str]:
+    """Return the mount points below folders, the innermost first.
+
+    Args:
+        folders: The folders; a mount on one of them itself does not count.
+        mountinfo: The text of ``/proc/self/mountinfo``.
+    """
+    points = [line.split()[4] for line in mountinfo.splitlines()]
+    return [point for point in reversed(points) if any(folder in Path(point).parents for folder in folders)]
 
 
 def _launch() -> subprocess.Popen[bytes]:

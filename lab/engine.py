@@ -33,7 +33,7 @@ def find() -> Docker | None:
     if named:
         return _named(named)
     for address in (DEFAULT_ADDRESS, daemon.ADDRESS):
-        if Path(address.removeprefix("unix://")).exists() and Docker(address).answers():
+        if os.access(address.removeprefix("unix://"), os.R_OK | os.W_OK) and Docker(address).answers():
             return Docker(address)
     return None
 

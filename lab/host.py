@@ -133,13 +133,21 @@ class Host(Machine):
         self.docker.run("volume", "rm", "--force", docker_volume(self.lab, self.spec), timeout=120)
 
     def restart(self, timeout: float = 30) -> None:
-        """Reboot the host and wait until it is up again.
+        """Reboot the host and wait until it is up again and SSH answers.
+
+        Args:
+            timeout: Seconds that its services get to stop.
+        """
+        self.reboot(timeout)
+        self.wait_ready()
+
+    def reboot(self, timeout: float = 30) -> None:
+        """Reboot the host, whose console answers at once; SSH may take longer, or be locked out.
 
         Args:
             timeout: Seconds that its services get to stop.
         """
         self.docker.run("restart", "--time", f"{timeout:.0f}", self.container, timeout=timeout + 60)
-        self.wait_ready()
 
     def host_keys(self) -> list[str]:
         """Return the lines of its public SSH host keys, read at the console."""

@@ -18,8 +18,9 @@ NAMES = [spec.name for spec in HOSTS]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """First how a fresh host becomes a converged one: every other story begins with that."""
-    items.sort(key=lambda item: item.path.name != "test_fresh_to_converged.py")
+    """First the lab itself, then how a fresh host becomes a converged one: every other story begins with that."""
+    first = ("test_lab.py", "test_fresh_to_converged.py")
+    items.sort(key=lambda item: first.index(item.path.name) if item.path.name in first else len(first))
 
 
 @pytest.fixture(scope="session")
@@ -57,3 +58,11 @@ def host(converged: Running) -> Iterator[Host]:
     machine = converged.host("aipbx.org")
     yield machine
     machine.run("fail2ban-client unban --all", check=False)
+
+
+@pytest.fixture
+def lab_fresh(converged: Running) -> Host:
+    """A server as the cloud delivers it: Debian 12. Whoever uses it leaves it converged."""
+    with Steps().shown() as steps:
+        lifecycle.reset(converged.lab, "aipbx.ru", steps)
+    return converged.host("aipbx.ru")

@@ -85,6 +85,19 @@ def test_a_pid_file_counts_only_when_its_process_is_the_lab_s_engine(tmp_path: P
     assert daemon.running_pid(tmp_path / "absent", "dockerd", tmp_path) is None
 
 
+def test_mounts_that_an_engine_left_are_found_innermost_first() -> None:
+    mountinfo = (
+        "1 0 254:0 / / rw - ext4 /dev/vda rw\n"
+        "2 1 254:0 /x /var/lib/aipbx-lab/engine rw - ext4 /dev/vda rw\n"
+        "3 2 0:84 / /var/lib/aipbx-lab/engine/overlay2/a/merged rw - overlay overlay rw\n"
+        "4 1 0:5 / /run/aipbx-lab-other rw - tmpfs tmpfs rw\n"
+    )
+    assert daemon.mounts_below((Path("/run/aipbx-lab"), Path("/var/lib/aipbx-lab")), mountinfo) == [
+        "/var/lib/aipbx-lab/engine/overlay2/a/merged",
+        "/var/lib/aipbx-lab/engine",
+    ]
+
+
 def test_the_log_s_complaints_are_told_without_its_chatter() -> None:
     log = 'level=info msg="ok"\nlevel=error msg="no"\nfailed to start daemon: no cgroup\nlevel=info msg="bye"\n'
     assert daemon.last_complaints(log) == 'level=error msg="no" / failed to start daemon: no cgroup'

@@ -1,0 +1,126 @@
+"""Story: somebody starts a container with a careless `ports:` line. From outside, only what is declared is open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from lab import wait
+from lab.host import Host
+from lab.running import Running
+from tests.lab.pyinfra_run import Bootstrap
+
+WEB = "python3 -u -c 'import http.server; http.server.test(port=%d, bind=\"::\")'"
+# Answers every datagram with the sender's address, as seen inside the container.
+ECHO = (
+    "python3 -u -c 'import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind((\"\", 3032));"
+    "\nwhile True:\n  data, who = s.recvfrom(99); s.sendto(who[0].encode(), who)'"
+)
+CONTAINERS = {
+    "nginx": ("-p 80:8080 -p 443:8080", WEB % 8080),
+    "backend": ("-p 3032:3032/udp -p 3034:3032/udp", ECHO),
+    "careless": ("-p 9090:9090 -p 9443:80", WEB % 9090),
+    "careless80": ("-p 9091:80 -p 5432:80/udp", WEB % 80),
+}
+ASK_UDP = (
+    'python3 -c \'import socket, sys; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(3);'
+    ' s.sendto(b"?", (sys.argv[1], int(sys.argv[2]))); print(s.recv(99).decode())\' %s %d'
+)
+INTERESTING = "1-1024,3000-3040,5005,5432,8080,9090-9100,9443"
+
+
+@pytest.fixture(scope="module")
+def busy(converged: Running) -> Iterator[Host]:
+    """A converged host with aiPBX's ports in use, and careless containers beside."""
+    host = converged.host("aipbx.net")
+    for name, (ports, program) in CONTAINERS.items():
+        host.run(f"docker rm -f {name} 2>/dev/null; docker run -d --restart unless-stopped --name {name} {ports} "
+                 f"python:3.13-slim {program}", timeout=180)  # fmt: skip
+    host.run("docker network create other; docker run -d --restart unless-stopped --name composed --network other "
+             f"-p 9092:80 python:3.13-slim {WEB % 80}", timeout=180)  # fmt: skip
+    yield host
+    host.run(f"docker rm -f composed {' '.join(CONTAINERS)}; docker network rm other")
+
+
+def reached(lab: Running, host: Host) -> None:
+    """Assert what the internet sees of the host."""
+    client = lab.client
+    for address in (host.address4, host.address6):
+        open_ports = {port for port, state in client.scan_tcp(address, INTERESTING).items() if state != "filtered"}
+        assert open_ports == {22, 80, 443}, address
+    assert client.run(f"curl -sS -m 5 -o /dev/null -w '%{{http_code}}' http://{host.address4}/").stdout == "200"
+    for port in (3032, 3034):
+        assert client.run(ASK_UDP % (host.address4, port)).stdout.strip() == client.address4
+    # nginx sees the client's own address too.
+    assert f"{client.address4} - -" in host.run("docker logs --tail 3 nginx 2>&1").stdout
+    # Containers reach out, and find names.
+    out = "docker exec nginx curl -sS -m 10 -o /dev/null -w '%{http_code}' http://deb.debian.org/debian/dists/trixie/Release"
+    assert host.run(out).stdout == "200"
+
+
+def docker_answers(host: Host) -> bool:
+    """Whether the daemon runs, and every container with it."""
+    running = host.run("docker ps -q | wc -l", check=False).stdout.strip()
+    return running == str(len(CONTAINERS) + 1)
+
+
+EVENTS: dict[str, Callable[[Host], object]] = {
+    "as it was started": lambda host: None,
+    "after a restart of Docker": lambda host: host.run("systemctl restart docker", timeout=120),
+    "after a restart of UFW": lambda host: host.run("systemctl restart ufw"),
+    "after ufw reload": lambda host: host.run("ufw reload"),
+    "after restarts of both": lambda host: host.run("systemctl restart ufw docker", timeout=120),
+    "after a reboot": lambda host: host.restart(),
+}
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_only_what_is_declared_is_open(converged: Running, busy: Host, event: str) -> None:
+    EVENTS[event](busy)
+    wait.until(lambda: docker_answers(busy), 60, "Docker and its containers run", "look at `docker ps` on the host")
+    reached(converged, busy)
+
+
+def test_every_tcp_port_of_both_ip_versions(converged: Running, busy: Host) -> None:
+    for address in (busy.address4, busy.address6):
+        states = converged.client.scan_tcp(address, "1-65535", timeout=300)
+        assert {port for port, state in states.items() if state != "filtered"} == {22, 80, 443}, address
+
+
+def test_a_neighbour_cannot_reach_a_container_by_its_own_address(converged: Running, busy: Host) -> None:
+    inside = busy.run("docker inspect -f '{{.NetworkSettings.Networks.bridge.IPAddress}}' careless").stdout.strip()
+    client = converged.client
+    client.run(f"ip route replace {inside}/32 via {busy.address4}")
+    try:
+        assert client.run(f"curl -sS -m 3 http://{inside}:9090/", check=False).returncode != 0
+    finally:
+        client.run(f"ip route del {inside}/32")
+
+
+def test_rtp_can_be_limited_to_the_pbx(converged: Running, busy: Host, bootstrap: Bootstrap) -> None:
+    client, elsewhere = converged.client, "192.0.2.77"
+    try:
+        bootstrap("-y", "--limit", busy.name, "--data", f'pbx_addresses=["{elsewhere}/32"]').succeeded()
+        assert client.run(ASK_UDP % (busy.address4, 3032), check=False).returncode != 0
+        bootstrap("-y", "--limit", busy.name, "--data", f'pbx_addresses=["{client.address4}/32"]').succeeded()
+        assert client.run(ASK_UDP % (busy.address4, 3032)).stdout.strip() == client.address4
+    finally:
+        bootstrap("-y", "--limit", busy.name).succeeded()
+    reached(converged, busy)
+
+
+def test_docker_is_not_restarted_under_a_call(converged: Running, busy: Host, bootstrap: Bootstrap) -> None:
+    started = busy.run("systemctl show -p ExecMainStartTimestampMonotonic docker").stdout
+    converged.client.run(ASK_UDP % (busy.address4, 3032))
+    refused = bootstrap("-y", "--limit", busy.name, "--data", "docker_log_files=7").refused(
+        "Docker must restart, and 1 RTP flows are live on this host.", "docker_restart_during_calls=true"
+    )
+    assert "Error" in refused.output
+    assert busy.run("systemctl show -p ExecMainStartTimestampMonotonic docker").stdout == started
+    told = ("--data", "docker_restart_during_calls=true")
+    bootstrap("-y", "--limit", busy.name, *told).succeeded()
+    assert busy.run("systemctl show -p ExecMainStartTimestampMonotonic docker").stdout != started
+    # live-restore: the containers did not notice.
+    assert docker_answers(busy)
+    assert bootstrap.dry("--limit", busy.name).changes == []
