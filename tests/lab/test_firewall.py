@@ -11,7 +11,7 @@ from lab.host import Host
 from lab.running import Running
 from tests.lab.pyinfra_run import Bootstrap
 
-WEB = "python3 -u -c 'import http.server; http.server.test(port=%d, bind=\"::\")'"
+WEB = "python3 -u -m http.server %d --bind ::"
 # Answers every datagram with the sender's address, as seen inside the container.
 ECHO = (
     "python3 -u -c 'import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind((\"\", 3032));"
@@ -66,7 +66,7 @@ def docker_answers(host: Host) -> bool:
 
 
 EVENTS: dict[str, Callable[[Host], object]] = {
-    "as it was started": lambda host: None,
+    "as it was started": lambda _: None,
     "after a restart of Docker": lambda host: host.run("systemctl restart docker", timeout=120),
     "after a restart of UFW": lambda host: host.run("systemctl restart ufw"),
     "after ufw reload": lambda host: host.run("ufw reload"),
@@ -114,7 +114,7 @@ def test_docker_is_not_restarted_under_a_call(converged: Running, busy: Host, bo
     started = busy.run("systemctl show -p ExecMainStartTimestampMonotonic docker").stdout
     converged.client.run(ASK_UDP % (busy.address4, 3032))
     refused = bootstrap("-y", "--limit", busy.name, "--data", "docker_log_files=7").refused(
-        "Docker must restart, and 1 RTP flows are live on this host.", "docker_restart_during_calls=true"
+        "RTP flows are live on this host.", "docker_restart_during_calls=true"
     )
     assert "Error" in refused.output
     assert busy.run("systemctl show -p ExecMainStartTimestampMonotonic docker").stdout == started

@@ -35,7 +35,8 @@ def locks_out_by_firewall(tree: Path) -> None:
     """Rules that the kernel accepts, and that drop SSH for new connections."""
     template = tree / "templates" / "ufw" / "after.rules.j2"
     text = template.read_text()
-    template.write_text(text.replace("\nCOMMIT", "\n-I INPUT -p tcp --dport 22 -m conntrack --ctstate NEW -j DROP\nCOMMIT"))
+    closed = "-I INPUT -p tcp --dport 22 -m conntrack --ctstate NEW -j DROP"
+    template.write_text(text.replace("\nCOMMIT", f"\n{closed}\nCOMMIT"))
 
 
 LOCK_OUTS = {"ssh": locks_out_by_sshd, "port": moves_sshd_away, "firewall": locks_out_by_firewall}
@@ -69,14 +70,14 @@ def test_with_the_run_killed_the_host_undoes_it_alone(
     host: Host, bootstrap: Bootstrap, broken: Bootstrap, subject: str, then: str
 ) -> None:
     armed = f"systemctl --quiet is-active aipbx-guard@{subject}.timer"
-    run = broken.started("-y", "--limit", host.name)
+    run = broken.started("-y", "--limit", host.name, "--data", "guard_seconds=20")
     wait.until(lambda: host.run(armed, check=False).returncode == 0, 90, "the countdown runs", "read the run's output")
     wait.until(lambda: not let_in(bootstrap, host), 30, "nobody gets in", "read the run's output")
     kill(run)
     host.run(armed)
     if then == "a reboot":
         host.reboot()
-        wait.until(lambda: host.run(armed, check=False).returncode == 0, 60, "the countdown runs again", "journalctl -b")
+        wait.until(lambda: host.run(armed, check=False).returncode == 0, 60, "it counts again", "journalctl -b")
     wait.until(lambda: let_in(bootstrap, host), 150, "the host undid it", f"journalctl -u aipbx-guard@{subject}")
     bootstrap("-y", "--limit", host.name).succeeded()
     assert bootstrap.dry("--limit", host.name).changes == []
