@@ -5,13 +5,13 @@ from pyinfra import config
 from pyinfra.api.connectors import get_execution_connectors
 
 from fleet.access import load_environment
-from fleet.converge.command_line import check_current
+from fleet.converge.command_line import checked, converges
 from fleet.converge.connection import FleetConnector
 
 config.REQUIRE_PYINFRA_VERSION = "~=3.10"
 # Uploads go through here as the login account; root's own TMPDIR may be closed to it.
 config.TEMP_DIR = "/tmp"  # noqa: S108  on the host, where pyinfra removes them within one operation
 load_environment()
-check_current()
+FleetConnector.converging = converges(checked())
 # pyinfra finds connectors by the entry points of installed distributions; this project is a checkout.
 pyinfra.api.inventory.get_execution_connectors = lambda: {**get_execution_connectors(), "ssh": FleetConnector}

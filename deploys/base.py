@@ -1,45 +1,31 @@
 """The ground: packages, time, journal, kernel settings, swap, directories, banner."""
 
-from pyinfra.operations import apt, files
-
 from fleet.converge import configuration, kernel, packages, services
 from fleet.converge.context import render, settings, system
 
-# --- apt, so that it neither hangs on a question nor meets another apt ---
-configuration.file(
-    name="apt: wait for another apt, install no extras",
-    path="/etc/apt/apt.conf.d/90aipbx",
-    text=render("apt/90aipbx.j2"),
-)
-packages.repaired(name="Finish an installation that was cut off")
-packages.lists(name="Package lists, at most a day old", max_age_minutes=1440)
-apt.packages(
+packages.installed(
     name="System packages",
-    packages=[
-        "ca-certificates",
+    names=[
         "conntrack",
         "cron",
-        "curl",
+        "debsums",
         "fail2ban",
+        "libpam-tmpdir",
+        "logrotate",
+        "needrestart",
         "python3-systemd",  # fail2ban reads the journal with it
         "sudo",
+        "systemd-timesyncd",
         "ufw",
         "unattended-upgrades",
-        "apt-listchanges",
-        "debsums",
-        "systemd-timesyncd",
     ],
 )
-if system().distribution == "ubuntu":
-    configuration.file(
-        name="needrestart: never ask, never restart a daemon under a call",
-        path="/etc/needrestart/conf.d/90-aipbx.conf",
-        text="$nrconf{restart} = 'l';\n",
-    )
 
 # --- The way back for changes that could lock us out (fleet/converge/guard.py) ---
-for directory in ("/var/lib/aipbx", "/var/lib/aipbx/guard", "/var/lib/aipbx/stage"):
-    files.directory(name=f"Directory {directory}", path=directory, user="root", group="root", mode="700")
+configuration.folders(
+    name="The guard's folders",
+    modes={"/var/lib/aipbx": "700", "/var/lib/aipbx/guard": "700", "/var/lib/aipbx/stage": "700"},
+)
 configuration.file(
     name="Guard: the way back",
     path="/usr/local/lib/aipbx/guard.sh",
@@ -77,24 +63,14 @@ services.running(
 kernel.settings(
     name="Kernel settings: UDP, files, hardening", dest="/etc/sysctl.d/90-aipbx.conf", text=render("sysctl.conf.j2")
 )
-configuration.file(
-    name="Protocols that nothing here speaks",
-    path="/etc/modprobe.d/90-aipbx.conf",
-    text=configuration.shipped("modprobe.conf"),
-)
-configuration.file(
-    name="No core dumps",
-    path="/etc/security/limits.d/90-aipbx.conf",
-    text=configuration.shipped("coredump.conf"),
-)
-
 # --- Swap, where memory is small; a server that is itself a container has none of its own ---
 if system().memory_mib < settings().swap_below_memory_mib and system().container == "none":
     kernel.swap_file(name="Swap file", path="/swapfile", mib=settings().swap_mib)
 
 # --- Directories ---
-files.directory(name="aiPBX's directory", path=settings().app_dir, user="root", group="root", mode="755")
-files.directory(name="Backups", path=f"{settings().app_dir}/backups", user="root", group="root", mode="700")
+configuration.folders(
+    name="aiPBX's directories", modes={settings().app_dir: "755", f"{settings().app_dir}/backups": "700"}
+)
 
 # --- Banner ---
 configuration.file(

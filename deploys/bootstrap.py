@@ -7,10 +7,12 @@ Each line is a file beside this one, and can be run alone in the same way.
 
 from pyinfra import local
 
+local.include("deploys/apt.py")  # apt's manners, Docker's repository and its pins
 local.include("deploys/base.py")  # packages, time, journal, kernel settings, swap, directories, banner
 local.include("deploys/users.py")  # the deploy account, its keys, its sudo rule
 local.include("deploys/ssh.py")  # keys only, strong cryptography, root shut
 local.include("deploys/firewall.py")  # UFW, also for what containers publish
 local.include("deploys/fail2ban.py")  # who guesses keys is banned
 local.include("deploys/updates.py")  # security updates by night
+local.include("deploys/hardening.py")  # what nobody needs is shut
 local.include("deploys/docker.py")  # Docker Engine, pinned, with Compose and buildx

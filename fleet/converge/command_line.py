@@ -40,7 +40,7 @@ def check(params: dict[str, Any], *, interactive: bool) -> None:
             "Leave it out: hosts are converged side by side anyway.",
         )
     asks = not (params.get("yes") or params.get("dry") or params.get("json_output"))
-    if asks and not interactive and any(str(name).endswith(".py") for name in params["operations"]):
+    if asks and not interactive and converges(params):
         raise OperatorError(
             "There is no terminal to ask you on.",
             "pyinfra shows the changes and waits for Enter.",
@@ -48,13 +48,17 @@ def check(params: dict[str, Any], *, interactive: bool) -> None:
         )
 
 
-def check_current() -> None:
-    """Check the command line of this process; a refused one ends it with a message and exit code 2."""
-    context = click.get_current_context(silent=True)
-    if context is None:
-        return
+def converges(params: dict[str, Any]) -> bool:
+    """Whether this command line deploys files, and so may change the hosts."""
+    return any(str(name).endswith(".py") for name in params["operations"])
+
+
+def checked() -> dict[str, Any]:
+    """The command line of this process, as click parsed it; a refused one ends it with a message and exit code 2."""
+    context = click.get_current_context()
     try:
         check(context.params, interactive=sys.stdin.isatty())
     except OperatorError as error:
         logger.error(f"--> {error}")
         raise SystemExit(2) from None
+    return context.params

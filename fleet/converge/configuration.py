@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import shlex
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -72,6 +73,82 @@ def put_in_place(path: str, mode: str, check: str = "") -> str:
     return f"chown root:root {new} && chmod {mode} {new}{checked} && mv -fT {new} {shlex.quote(path)}"
 
 
+def with_keywords(text: str, keywords: dict[str, str], separator: str) -> str:
+    """A file of `KEYWORD value` lines with these keywords set, each once; the other lines stay.
+
+    Args:
+        text: the file as it is.
+        keywords: value by keyword.
+        separator: what stands between the two, as ` ` or `=`.
+    """
+    lines = text.splitlines()
+    kept = [line for line in lines if re.split(r"[\s=]", line.strip(), maxsplit=1)[0] not in keywords]
+    return "".join(f"{line}\n" for line in kept + [f"{name}{separator}{value}" for name, value in keywords.items()])
+
+
+@operation()
+def keywords(
+    path: str, values: dict[str, str], separator: str = " ", mode: str = "644"
+) -> Generator[PyinfraCommand | str, None, None]:
+    """Keywords in a file that a package owns.
+
+    Args:
+        path: where.
+        values: value by keyword.
+        separator: what stands between the two.
+        mode: the file's access.
+    """
+    found = host.get_fact(ConfigurationFile, path=path)
+    text = with_keywords(found.text, values, separator)
+    if found == FileState(f"{mode} root:root", text):
+        host.noop(f"{path} is as declared")
+        return
+    yield from _written(path, text, mode, "", found)
+
+
+class Access(FactBase[dict[str, str]]):
+    """Mode and owner of files and folders, as `600 root:root` by path; those that are missing are left out."""
+
+    def command(self, paths: tuple[str, ...]) -> str:
+        """One round trip."""
+        return f"stat -c '%n=%a %U:%G' {' '.join(map(shlex.quote, paths))} 2>/dev/null || true"
+
+    @staticmethod
+    def default() -> dict[str, str]:
+        """None of them exists."""
+        return {}
+
+    def process(self, output: list[str]) -> dict[str, str]:
+        """`path=mode owner` a line."""
+        return dict(line.rsplit("=", 1) for line in output)
+
+
+@operation()
+def closed(modes: dict[str, str]) -> Generator[str, None, None]:
+    """Files and folders of root's, where they exist, with this access.
+
+    Args:
+        modes: mode by path.
+    """
+    found: dict[str, str] = host.get_fact(Access, paths=tuple(modes))
+    for path, mode in modes.items():
+        if path in found and found[path] != f"{mode} root:root":
+            yield f"chown root:root {shlex.quote(path)} && chmod {mode} {shlex.quote(path)}"
+
+
+@operation()
+def folders(modes: dict[str, str]) -> Generator[str, None, None]:
+    """Folders of root's, made where they are missing, with this access.
+
+    Args:
+        modes: mode by path, parents before their children.
+    """
+    found: dict[str, str] = host.get_fact(Access, paths=tuple(modes))
+    for path, mode in modes.items():
+        if found.get(path) != f"{mode} root:root":
+            yield f"install -d -o root -g root -m {mode} {shlex.quote(path)}"
+
+
 @operation()
 def file(path: str, text: str, mode: str = "644", check: str = "") -> Generator[PyinfraCommand | str, None, None]:
     """A file of root's with this text.
@@ -86,6 +163,12 @@ def file(path: str, text: str, mode: str = "644", check: str = "") -> Generator[
     if found == FileState(f"{mode} root:root", text):
         host.noop(f"{path} is as declared")
         return
+    yield from _written(path, text, mode, check, found)
+
+
+def _written(
+    path: str, text: str, mode: str, check: str, found: FileState
+) -> Generator[PyinfraCommand | str, None, None]:
     show_difference(path, found.text, text)
     folder = shlex.quote(str(PurePosixPath(path).parent))
     yield StringCommand(f"[ -d {folder} ] || install -d -m 755 {folder}")

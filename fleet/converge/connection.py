@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 from typing import Any
 
-import click
 from paramiko import AuthenticationException, BadHostKeyException, SSHException
 from pyinfra.api.exceptions import ConnectError
 from pyinfra.connectors.ssh import SSHConnector
@@ -30,6 +29,9 @@ class FleetConnector(SSHConnector):
     tried in that order, and the same command converges both.
     """
 
+    # Whether this run deploys files; config.py knows. A look around (`exec`, `fact`) is for broken hosts too.
+    converging = True
+
     def connect(self) -> None:
         """Log in, ask what the host is, and refuse what must not begin.
 
@@ -42,7 +44,7 @@ class FleetConnector(SSHConnector):
             self._log_in(checked)
             answers = self._ask()
             system.refuse_without_root(self.host.name, answers)
-            if _runs_a_deploy():
+            if self.converging:
                 system.refuse_unsupported(self.host.name, answers, checked.min_free_disk_mib)
         except OperatorError as error:
             raise ConnectError(str(error)) from error
@@ -167,9 +169,3 @@ def _unreachable(host: str, error: Exception) -> OperatorError:
         str(error) or type(error).__name__,
         f"Try `ssh -v -F {config} {host}` and read where it stops.",
     )
-
-
-def _runs_a_deploy() -> bool:
-    context = click.get_current_context(silent=True)
-    operations = context.params.get("operations", ()) if context else ()
-    return any(str(operation).endswith(".py") for operation in operations)

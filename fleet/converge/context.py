@@ -31,6 +31,12 @@ def system() -> System:
     return cast("System", host.connector_data["system"])
 
 
+def docker_versions() -> dict[str, str]:
+    """Docker's packages at their pinned versions, as its repository writes them: 5:29.8.1-1~debian.13~trixie."""
+    suffix = f"~{system().distribution}.{system().version}~{system().codename}"
+    return {name: f"{version}{suffix}" for name, version in settings().docker_packages.items()}
+
+
 def render(template: str, **more: Any) -> str:
     """The text of a template for the current host.
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Generator
 from dataclasses import dataclass
 
 from pyinfra import host
-from pyinfra.api import FactBase, operation
+from pyinfra.api import operation
 
-from fleet.converge import services
+from fleet.converge import packages, services
 
 CONFIG = "/etc/docker/daemon.json"
 UNIT = "docker.service"
@@ -41,25 +40,6 @@ class Calls:
         )
 
 
-class InstalledVersions(FactBase[dict[str, str]]):
-    """Versions of packages that are fully installed, by name."""
-
-    def command(self, names: tuple[str, ...]) -> str:
-        """dpkg's own database; unknown names are no error."""
-        wanted = " ".join(map(shlex.quote, names))
-        return f"dpkg-query -W -f '${{Package}} ${{Version}} ${{db:Status-Status}}\\n' {wanted} 2>/dev/null || true"
-
-    @staticmethod
-    def default() -> dict[str, str]:
-        """None."""
-        return {}
-
-    def process(self, output: list[str]) -> dict[str, str]:
-        """`name version status` a line."""
-        words = (line.split() for line in output)
-        return {word[0]: word[1] for word in words if len(word) == 3 and word[2] == "installed"}
-
-
 @operation()
 def installed(versions: dict[str, str], calls: Calls) -> Generator[str, None, None]:
     """Docker's packages at exactly these versions.
@@ -68,17 +48,13 @@ def installed(versions: dict[str, str], calls: Calls) -> Generator[str, None, No
         versions: version by package, as the repository writes it.
         calls: what must not be live when a running daemon is replaced.
     """
-    present = host.get_fact(InstalledVersions, names=tuple(versions))
+    present: dict[str, str] = host.get_fact(packages.InstalledVersions, names=tuple(versions))
     if present == versions:
         host.noop("Docker's packages are at their versions")
         return
     if "docker-ce" in present:
         yield calls.gate()
-    wanted = " ".join(shlex.quote(f"{name}={version}") for name, version in versions.items())
-    yield (
-        "DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends --allow-downgrades "
-        f"--allow-change-held-packages -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold {wanted}"
-    )
+    yield packages.install(f"{name}={version}" for name, version in versions.items())
 
 
 @operation()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 
 from pyinfra import host
 from pyinfra.api import FactBase, operation
@@ -34,6 +34,56 @@ def repaired() -> Generator[str, None, None]:
         return
     yield "DEBIAN_FRONTEND=noninteractive dpkg --force-confdef --force-confold --configure -a"
     yield "DEBIAN_FRONTEND=noninteractive apt-get -y -f install"
+
+
+class InstalledVersions(FactBase[dict[str, str]]):
+    """Versions of packages that are fully installed, by name."""
+
+    def command(self, names: tuple[str, ...]) -> str:
+        """dpkg's own database; unknown names are no error."""
+        wanted = " ".join(map(shlex.quote, names))
+        return f"dpkg-query -W -f '${{Package}} ${{Version}} ${{db:Status-Status}}\\n' {wanted} 2>/dev/null || true"
+
+    @staticmethod
+    def default() -> dict[str, str]:
+        """None."""
+        return {}
+
+    def process(self, output: list[str]) -> dict[str, str]:
+        """`name version status` a line."""
+        words = (line.split() for line in output)
+        return {word[0]: word[1] for word in words if len(word) == 3 and word[2] == "installed"}
+
+
+def install(packages: Iterable[str]) -> str:
+    """The command that installs packages without a question, and keeps configuration files that were changed.
+
+    Args:
+        packages: names, or `name=version`; a version may also be an older one, or that of a held package.
+    """
+    wanted = " ".join(map(shlex.quote, packages))
+    return (
+        "DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends --allow-downgrades "
+        f"--allow-change-held-packages -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold {wanted}"
+    )
+
+
+@operation()
+def installed(names: list[str], update: bool = False) -> Generator[str, None, None]:
+    """Packages, at whatever version the host has.
+
+    Args:
+        names: the packages.
+        update: whether to fetch the package lists first, when something is missing.
+    """
+    present: dict[str, str] = host.get_fact(InstalledVersions, names=tuple(names))
+    missing = sorted(set(names) - set(present))
+    if not missing:
+        host.noop("nothing is missing")
+        return
+    if update:
+        yield "apt-get update -q"
+    yield install(missing)
 
 
 # Written after an `apt-get update` that succeeded.

@@ -14,7 +14,7 @@ from tests.lab.pyinfra_run import Bootstrap
 WEB = "python3 -u -m http.server %d --bind ::"
 # Answers every datagram with the sender's address, as seen inside the container.
 ECHO = (
-    "python3 -u -c 'import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind((\"\", 3032));"
+    'python3 -u -c \'import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("", 3032));'
     "\nwhile True:\n  data, who = s.recvfrom(99); s.sendto(who[0].encode(), who)'"
 )
 CONTAINERS = {
@@ -24,7 +24,7 @@ CONTAINERS = {
     "careless80": ("-p 9091:80 -p 5432:80/udp", WEB % 80),
 }
 ASK_UDP = (
-    'python3 -c \'import socket, sys; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(3);'
+    "python3 -c 'import socket, sys; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(3);"
     ' s.sendto(b"?", (sys.argv[1], int(sys.argv[2]))); print(s.recv(99).decode())\' %s %d'
 )
 INTERESTING = "1-1024,3000-3040,5005,5432,8080,9090-9100,9443"

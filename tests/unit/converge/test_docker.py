@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fleet.converge.docker import Calls, InstalledVersions
+from fleet.converge.docker import Calls
 
 
 def run_gate(folder: Path, calls: Calls, flows: int) -> subprocess.CompletedProcess[str]:
@@ -34,8 +34,3 @@ def test_a_shut_gate_says_why_and_what_to_do(tmp_path: Path) -> None:
     said = run_gate(tmp_path, Calls([3032, 3034], allowed=False), 2).stderr
     assert "Docker must restart, and 4 RTP flows are live on this host." in said
     assert "docker_restart_during_calls=true" in said
-
-
-def test_only_fully_installed_packages_count() -> None:
-    output = ["docker-ce 5:1 installed", "docker-ce-cli 5:1 half-configured", "containerd.io  not-installed"]
-    assert InstalledVersions().process(output) == {"docker-ce": "5:1"}

@@ -1,0 +1,90 @@
+"""Story: a run dies at any moment. Whatever it left, the next run makes whole."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+
+import pytest
+
+from lab import wait
+from lab.host import Host
+from tests.lab.pyinfra_run import Bootstrap, kill
+
+# The operation that a run of a fresh host has just begun when it is killed.
+MOMENTS = [
+    "Package lists, at most a day old",
+    "System packages",
+    "Kernel settings",
+    "The deploy account",
+    "sshd as declared",
+    "Firewall as declared",
+    "Unattended upgrades: when",
+    "Docker: daemon.json",
+    "Docker: engine, Compose, buildx",
+]
+
+
+def read_until(run: subprocess.Popen[str], said: str) -> None:
+    """Wait until the run prints something."""
+    assert run.stdout
+    heard = ""
+    for line in run.stdout:
+        heard += line
+        if said in line:
+            return
+    raise AssertionError(f"the run ended before it said {said!r}:\n{heard}")
+
+
+def nothing_installs(host: Host) -> bool:
+    """Whether what the dead run had started on the host has ended."""
+    return host.run("pgrep -x 'apt-get|dpkg|useradd'", check=False).returncode != 0
+
+
+def test_a_run_killed_again_and_again_is_repaired_by_the_next(lab_fresh: Host, bootstrap: Bootstrap) -> None:
+    """One fresh host, a run killed at each moment in turn: each goes on from what the one before left."""
+    for moment in MOMENTS:
+        run = bootstrap.started("-y", "--limit", lab_fresh.name)
+        read_until(run, f"| {moment}")
+        kill(run)
+    bootstrap("-y", "--limit", lab_fresh.name).succeeded()
+    assert bootstrap.dry("--limit", lab_fresh.name).changes == []
+    assert lab_fresh.run("systemctl --failed --no-legend --plain").stdout == ""
+    assert lab_fresh.run("dpkg --audit").stdout == ""
+    assert lab_fresh.run("docker run --rm python:3.13-slim python3 -c 'print(1)'", timeout=180).stdout == "1\n"
+
+
+def test_dpkg_killed_in_the_middle_is_finished_by_the_next(host: Host, bootstrap: Bootstrap) -> None:
+    host.run("apt-get -y remove debsums && cd /tmp && apt-get download debsums && dpkg --unpack debsums_*.deb")
+    assert "debsums" in host.run("dpkg --audit").stdout
+    assert "Finish an installation that was cut off" in bootstrap.dry("--limit", host.name).changes
+    bootstrap("-y", "--limit", host.name).succeeded()
+    assert host.run("dpkg --audit").stdout == ""
+    assert bootstrap.dry("--limit", host.name).changes == []
+
+
+def test_a_file_written_and_its_service_not_restarted(host: Host, bootstrap: Bootstrap) -> None:
+    """A run that died between the two: the file is right, the process still has the old one."""
+    host.run("touch /etc/docker/daemon.json /etc/fail2ban/jail.d/90-aipbx.conf")
+    shown = bootstrap.dry("--limit", host.name).changes
+    assert shown == ["fail2ban runs", "Docker: running with its present configuration"]
+    bootstrap("-y", "--limit", host.name).succeeded()
+    assert bootstrap.dry("--limit", host.name).changes == []
+
+
+@pytest.mark.parametrize("moment", ["System packages", "Docker: daemon.json"])
+def test_a_pulled_cable_ends_the_run_and_the_next_repairs(host: Host, bootstrap: Bootstrap, moment: str) -> None:
+    host.run("rm -f /etc/docker/daemon.json && DEBIAN_FRONTEND=noninteractive apt-get -y remove debsums")
+    run = bootstrap.started("-y", "--limit", host.name)
+    read_until(run, f"| {moment}")
+    host.cut_network()
+    began = time.monotonic()
+    try:
+        output, _ = run.communicate(timeout=120)
+    finally:
+        host.restore_network()
+    assert run.returncode != 0, output
+    assert time.monotonic() - began < 110  # it noticed by itself: DEAD_AFTER_MILLISECONDS and some reading time
+    wait.until(lambda: nothing_installs(host), 120, "what the run had started has ended", "look at ps on the host")
+    bootstrap("-y", "--limit", host.name).succeeded()
+    assert bootstrap.dry("--limit", host.name).changes == []
