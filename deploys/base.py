@@ -6,10 +6,12 @@ from fleet.converge.context import render, settings, system
 packages.installed(
     name="System packages",
     names=[
+        "apt-listchanges",
         "conntrack",
         "cron",
         "debsums",
         "fail2ban",
+        "libpam-pwquality",
         "libpam-tmpdir",
         "logrotate",
         "needrestart",

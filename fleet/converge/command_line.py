@@ -10,6 +10,7 @@ import click
 from pyinfra import logger
 
 from fleet import hosts
+from fleet.access import operator_keys
 from fleet.errors import OperatorError
 
 
@@ -21,7 +22,7 @@ def check(params: dict[str, Any], *, interactive: bool) -> None:
         interactive: whether there is somebody to answer a question.
 
     Raises:
-        OperatorError: what is wrong with it.
+        OperatorError: what is wrong with it, or with what the run would need of this machine.
     """
     named = Path(str(params["inventory"]))
     if named.suffix == ".py" and not named.exists():
@@ -39,6 +40,8 @@ def check(params: dict[str, Any], *, interactive: bool) -> None:
             "With it pyinfra reports success although an operation failed.",
             "Leave it out: hosts are converged side by side anyway.",
         )
+    if converges(params):
+        operator_keys()
     asks = not (params.get("yes") or params.get("dry") or params.get("json_output"))
     if asks and not interactive and converges(params):
         raise OperatorError(

@@ -19,8 +19,21 @@ def refusal(interactive: bool = True, **changes: Any) -> str:
 
 
 @pytest.fixture(autouse=True)
-def in_the_repository(monkeypatch: pytest.MonkeyPatch) -> None:
+def in_the_repository_with_a_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Returns the file that holds the operator's key."""
     monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("AIPBX_SSH_CONFIG", str(tmp_path / "ssh_config"))
+    (tmp_path / "ssh_config").touch()
+    (tmp_path / "operators").mkdir()
+    key = tmp_path / "operators" / "ada.pub"
+    key.write_text("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGxK ada\n")
+    return key
+
+
+def test_a_run_that_would_leave_nobody_a_key(in_the_repository_with_a_key: Path) -> None:
+    in_the_repository_with_a_key.unlink()
+    assert "No operator's public key in" in refusal()
+    command_line.check(GOOD | {"operations": ("exec", "--", "uptime")}, interactive=True)
 
 
 @pytest.mark.parametrize(

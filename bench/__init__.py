@@ -1,0 +1,1 @@
+"""What pyinfra costs beside Ansible: both bring the lab's hosts to the same state, and a clock runs."""
