@@ -5,6 +5,6 @@ IN := .venv/bin
 environment: ; @tools/environment
 demo: environment ; @$(IN)/inv lab.demo
 test: environment ; @$(IN)/pytest
-lint: environment ; @$(IN)/inv lint
+lint: environment ; @tools/lint
 bench: environment ; @$(IN)/python -m bench
 clean: ; @if [ -x $(IN)/inv ]; then $(IN)/inv lab.clean; fi; rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis pyinfra-debug.log

@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 import json
 import os
+import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from invoke.exceptions import Exit
@@ -15,6 +17,7 @@ from rich.table import Table
 
 from lab import lifecycle, removal, running
 from lab.errors import LabError
+from lab.guard import require_lab_addresses
 from lab.progress import Steps
 from lab.topology import HOSTS, SYSTEMS, Lab, host_spec
 
@@ -22,6 +25,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from invoke.context import Context
+
+BOOTSTRAP = ("pyinfra", "inventory.py", "deploys/bootstrap.py")
+NEXT_STEPS = """
+Three hosts are converged: aipbx.net and aipbx.org (Debian 13), aipbx.ru (Debian 12). What to type next:
+
+    . .venv/bin/activate
+    export AIPBX_SSH_CONFIG=$PWD/.lab/ssh_config      leads pyinfra and ssh into the lab, not to the real servers
+    inv lab.status                                    the machines and their addresses
+    inv lab.ssh aipbx.org                             look around: sudo ufw status, sudo docker info
+    pyinfra inventory.py deploys/bootstrap.py --dry   the same command again: nothing to change
+    inv lab.reset --host=aipbx.ru                     a fresh server again, to converge anew
+    inv lab.down                                      take the lab away; `make clean` removes all of it
+"""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -57,6 +73,28 @@ def down(_: Context) -> None:
     """Remove the lab's hosts, world and network; images stay, so the next start is fast."""
     with Steps().shown() as steps:
         removal.down(Lab.here(), steps)
+
+
+@task
+@_told
+def demo(_: Context) -> None:
+    """Show what this project does: three fresh hosts, converged by the documented command."""
+    lab = Lab.here()
+    ssh_config = lab.directory / "ssh_config"
+    with Steps().shown() as steps:
+        hosts = lifecycle.up(lab, steps).hosts
+    require_lab_addresses(ssh_config, [host.name for host in hosts])
+    print(f"\n$ {' '.join(BOOTSTRAP)} -y", flush=True)
+    pyinfra = Path(sys.executable).with_name(BOOTSTRAP[0])
+    done = subprocess.run(
+        [pyinfra, *BOOTSTRAP[1:], "-y"],
+        cwd=lab.root,
+        env={**os.environ, "AIPBX_SSH_CONFIG": str(ssh_config)},
+        check=False,
+    )
+    if done.returncode != 0:
+        raise Exit("The hosts did not converge; the lines above say why.", code=done.returncode)
+    print(NEXT_STEPS)
 
 
 @task(help={"host": "a host's name, or all"})

@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from lab import wait
 from lab.running import Running
+from tests.lab.login import ssh
+from tests.lab.pyinfra_run import Bootstrap
 
 SSH_AUDIT = str(Path(sys.executable).parent / "ssh-audit")
 LEAST_INDEX = 80
@@ -58,3 +61,18 @@ def test_lynis_hardening_index(converged: Running, name: str) -> None:
     index = re.search(r"Hardening index : (\d+)", output)
     assert index, output
     assert int(index[1]) >= LEAST_INDEX, output
+
+
+def test_whoever_guesses_is_banned_and_the_operator_is_not(converged: Running, bootstrap: Bootstrap) -> None:
+    host, client = converged.host("aipbx.org"), converged.client
+    guess = f"ssh -o StrictHostKeyChecking=no -o BatchMode=yes -o ConnectTimeout=3 root@{host.address4} true"
+    banned = f"fail2ban-client status sshd | grep -q {client.address4}"
+    try:
+        for _ in range(5):
+            client.run(guess, check=False)
+        wait.until(lambda: host.run(banned, check=False).returncode == 0, 30, "banned", "fail2ban-client status sshd")
+        assert client.scan_tcp(host.address4, "22").get(22) != "open"
+        assert ssh(bootstrap.ssh_config, "deploy", host.name, "true").returncode == 0
+    finally:
+        host.run("fail2ban-client unban --all")
+    assert client.scan_tcp(host.address4, "22")[22] == "open"
