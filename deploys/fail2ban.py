@@ -1,4 +1,4 @@
-"""fail2ban: whoever guesses at sshd is banned through UFW."""
+"""fail2ban: whoever guesses at sshd is banned."""
 
 from fleet.converge import configuration, services
 from fleet.converge.context import render
