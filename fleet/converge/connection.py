@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from typing import Any
 
@@ -20,6 +21,8 @@ CONNECT_SECONDS = 10
 # A pulled cable is noticed after this long: the kernel gives up on data that nobody acknowledged.
 DEAD_AFTER_MILLISECONDS = 30_000
 KEEPALIVE_SECONDS = 10
+# How paramiko tells that the server hung up after too many keys (paramiko#1390): that account is refused, no more.
+GAVE_UP = re.compile(r"No existing session|[Tt]oo many authentication failures|Authentication failed")
 
 
 class FleetConnector(SSHConnector):
@@ -78,8 +81,8 @@ class FleetConnector(SSHConnector):
         raise OperatorError(
             f"{self.host.name} refused the key for every account tried ({', '.join(accounts)}).",
             "It answers, and its host key is the known one, but none of your keys opens an account.",
-            f"Check IdentityFile in {ssh_config_path()} and `ssh-add -l`; a converged host accepts the keys that stood "
-            "in operators/ at its last run.",
+            f"Check IdentityFile in {ssh_config_path()} and `ssh-add -l` (with more than five keys in the agent, name "
+            "one there); a converged host accepts the keys that stood in operators/ at its last run.",
         )
 
     def login_arguments(self) -> dict[str, Any]:
@@ -122,6 +125,8 @@ def open_client(host: str, account: str, **arguments: Any) -> SSHClient:
         raise
     except (SSHException, OSError, EOFError) as error:
         client.close()
+        if GAVE_UP.search(str(error)):
+            raise AuthenticationException(str(error)) from error
         raise _unreachable(host, error) from error
     return client
 
@@ -162,7 +167,8 @@ def _unreachable(host: str, error: Exception) -> OperatorError:
         return OperatorError(
             f"{host} does not answer on its SSH port.",
             f"{error.strerror or error or 'timed out'} within {CONNECT_SECONDS} s.",
-            f"Is it up (provider's console)? Is the HostName in {config} right? Does a firewall between you drop 22?",
+            f"Is it up (provider's console)? Is the HostName in {config} right? Does a firewall drop 22, or has fail2ban "
+            "banned this address (on the console: fail2ban-client unban --all)?",
         )
     return OperatorError(
         f"{host}: the SSH connection failed.",
