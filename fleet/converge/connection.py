@@ -167,8 +167,8 @@ def _unreachable(host: str, error: Exception) -> OperatorError:
         return OperatorError(
             f"{host} does not answer on its SSH port.",
             f"{error.strerror or error or 'timed out'} within {CONNECT_SECONDS} s.",
-            f"Is it up (provider's console)? Is the HostName in {config} right? Does a firewall drop 22, or has fail2ban "
-            "banned this address (on the console: fail2ban-client unban --all)?",
+            f"Is it up (provider's console)? Is the HostName in {config} right? Does a firewall drop 22, or has "
+            "fail2ban banned this address (on the console: fail2ban-client unban --all)?",
         )
     return OperatorError(
         f"{host}: the SSH connection failed.",

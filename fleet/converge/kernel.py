@@ -11,7 +11,7 @@ from pyinfra.api import FactBase, operation
 from pyinfra.api.command import PyinfraCommand
 
 from fleet.converge import configuration
-from fleet.converge.output import sections
+from fleet.converge.output import Lines, sections
 
 
 def parse(text: str) -> dict[str, tuple[str, bool]]:
@@ -77,21 +77,12 @@ def settings(dest: str, text: str) -> Generator[PyinfraCommand | str, None, None
         yield f"/usr/lib/systemd/systemd-sysctl {shlex.quote(dest)}"
 
 
-class Swaps(FactBase[list[str]]):
+class Swaps(Lines):
     """Files and devices that the host swaps to, and those that it will after a boot."""
 
     def command(self) -> str:
         """/proc/swaps and fstab."""
         return "awk 'NR > 1 { print $1 }' /proc/swaps; awk '$3 == \"swap\" { print \"fstab:\" $1 }' /etc/fstab"
-
-    @staticmethod
-    def default() -> list[str]:
-        """None."""
-        return []
-
-    def process(self, output: list[str]) -> list[str]:
-        """A line each."""
-        return output
 
 
 @operation()

@@ -1,8 +1,10 @@
-"""The output of facts that ask several things in one round trip."""
+"""The output of facts: lines, and several things asked in one round trip."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+
+from pyinfra.api import FactBase
 
 
 def sections(lines: Iterable[str]) -> dict[str, str]:
@@ -24,3 +26,16 @@ def sections(lines: Iterable[str]) -> dict[str, str]:
 def of_kind(found: dict[str, str], kind: str) -> dict[str, str]:
     """The sections whose title is `kind name`: their texts by name."""
     return {title.partition(" ")[2]: text for title, text in found.items() if title.partition(" ")[0] == kind}
+
+
+class Lines(FactBase[list[str]]):
+    """A fact that is the lines of its command's output, without the empty ones."""
+
+    @staticmethod
+    def default() -> list[str]:
+        """No line."""
+        return []
+
+    def process(self, output: list[str]) -> list[str]:
+        """The lines."""
+        return [line for line in output if line.strip()]

@@ -8,22 +8,15 @@ from collections.abc import Generator, Iterable
 from pyinfra import host
 from pyinfra.api import FactBase, operation
 
+from fleet.converge.output import Lines
 
-class InterruptedPackages(FactBase[list[str]]):
+
+class InterruptedPackages(Lines):
     """Packages that dpkg has unpacked and not configured: what a run leaves that was killed in the middle."""
 
     def command(self) -> str:
         """dpkg's own audit, and its journal of updates that it did not finish."""
         return "dpkg --audit; ls /var/lib/dpkg/updates"
-
-    @staticmethod
-    def default() -> list[str]:
-        """None."""
-        return []
-
-    def process(self, output: list[str]) -> list[str]:
-        """Every line speaks of something unfinished."""
-        return [line for line in output if line.strip()]
 
 
 @operation()
@@ -125,21 +118,12 @@ def lists(max_age_minutes: int) -> Generator[str, None, None]:
     yield f"install -d -m 700 /var/lib/aipbx && touch {LISTS_STAMP}"
 
 
-class HeldPackages(FactBase[list[str]]):
+class HeldPackages(Lines):
     """Packages that apt must not upgrade."""
 
     def command(self) -> str:
         """apt's own list."""
         return "apt-mark showhold"
-
-    @staticmethod
-    def default() -> list[str]:
-        """None."""
-        return []
-
-    def process(self, output: list[str]) -> list[str]:
-        """A name a line."""
-        return output
 
 
 @operation()

@@ -78,32 +78,26 @@ class Bootstrap:
         """What is typed."""
         return [PYINFRA, "inventory.py", "deploys/bootstrap.py", *options]
 
-    def __call__(self, *options: str) -> Run:
-        done = subprocess.run(
+    def _finished(self, options: tuple[str, ...], errors: int) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
             self.command(*options),
             cwd=self.tree,
             env=self._environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=errors,
             text=True,
             timeout=DEADLINE_SECONDS,
             check=False,
         )
+
+    def __call__(self, *options: str) -> Run:
+        done = self._finished(options, subprocess.STDOUT)
         return Run(done.returncode, done.stdout)
 
     def dry(self, *options: str) -> Run:
         """What a run would change."""
-        done = subprocess.run(
-            self.command("--dry", "--json", *options),
-            cwd=self.tree,
-            env=self._environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=DEADLINE_SECONDS,
-            check=False,
-        )
+        done = self._finished(("--dry", "--json", *options), subprocess.PIPE)
         assert done.returncode == 0, done.stderr
         return Run(done.returncode, done.stderr, json.loads(done.stdout)["plan"])
 
