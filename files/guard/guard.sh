@@ -67,6 +67,10 @@ arm)
 	systemctl restart "$timer"
 	;;
 disarm)
+	if ! systemctl --quiet is-active "$timer"; then
+		echo "the countdown has run out, and the change of $subject was undone" >&2
+		exit 1
+	fi
 	systemctl disable --quiet --now "$timer"
 	rm -rf "$kept"
 	;;

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterable
-from typing import Any, Literal
+from typing import Literal
 
 from paramiko import AuthenticationException
 from pyinfra import logger
@@ -100,10 +100,9 @@ def _login_failure(host: Host, connector: FleetConnector, account: str, command:
 def _run_as_root(host: Host, connector: FleetConnector, account: str, command: str) -> None:
     client = open_client(host.name, account, **connector.login_arguments())
     try:
-        channel: Any = client.exec_command(f"sudo -n {command}", timeout=60)[1].channel
-        if channel.recv_exit_status() != 0:
-            raise OperatorError(
-                f"{account} logs in, but sudo refuses it.", f"`sudo -n {command}` failed.", "See /etc/sudoers.d."
-            )
+        _, stdout, stderr = client.exec_command(f"sudo -n {command}", timeout=60)
+        if stdout.channel.recv_exit_status() != 0:
+            said = stderr.read().decode(errors="replace").strip()
+            raise OperatorError(f"{account} logs in, but `sudo {command}` fails.", said, "See /etc/sudoers.d.")
     finally:
         client.close()

@@ -120,3 +120,10 @@ def test_a_broken_sudo_rule_never_goes_live(host: Host, bootstrap: Bootstrap, tm
     copy("-y", "--limit", host.name).refused()
     assert let_in(bootstrap, host)
     assert bootstrap.dry("--limit", host.name).changes == []
+
+
+def test_a_confirmation_that_comes_too_late_is_refused(host: Host, bootstrap: Bootstrap) -> None:
+    """The countdown ran out while the run was still busy: what it confirms is no longer there."""
+    late = host.run("/bin/sh /usr/local/lib/aipbx/guard.sh disarm firewall", check=False)
+    assert late.returncode == 1
+    assert "the countdown has run out, and the change of firewall was undone" in late.stderr
