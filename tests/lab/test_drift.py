@@ -125,7 +125,6 @@ def test_is_shown_and_mended(host: Host, bootstrap: Bootstrap, name: str) -> Non
     host.run(drift.mended)
     assert bootstrap.dry("--limit", host.name).changes == []
     assert ssh(bootstrap.ssh_config, "root", host.name, "true").returncode == 255
-    host.run("fail2ban-client unban --all")
 
 
 def test_a_difference_is_shown_line_by_line(host: Host, bootstrap: Bootstrap) -> None:
