@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,9 @@ def check(params: dict[str, Any], *, interactive: bool) -> None:
             "Run it in the repository's folder: pyinfra inventory.py deploys/bootstrap.py",
         )
     if named.name == "inventory.py":
+        fleet = hosts.load()
         for pattern in (*(params.get("limit") or ()), *(params.get("exclude") or ())):
-            hosts.select(pattern, hosts.load())
+            _refuse_unmatched(str(pattern), fleet)
     if params.get("no_wait"):
         raise OperatorError(
             "--no-wait is not supported here.",
@@ -49,6 +51,19 @@ def check(params: dict[str, Any], *, interactive: bool) -> None:
             "pyinfra shows the changes and waits for Enter.",
             "Add --dry to see the changes only, or -y to make them without being asked.",
         )
+
+
+def _refuse_unmatched(pattern: str, fleet: list[hosts.Host]) -> None:
+    """pyinfra takes one name, group or glob at a time; what matches nothing is a warning to it, and success."""
+    if any(pattern in host.groups or fnmatch(host.name, pattern) for host in fleet):
+        return
+    if pattern == "all" or "," in pattern:
+        raise OperatorError(
+            f"{pattern!r} is not one host or group.",
+            "pyinfra would match nothing, do nothing, and report success.",
+            "Repeat the option for several hosts; leave it out for all.",
+        )
+    hosts.select(pattern, fleet)
 
 
 def converges(params: dict[str, Any]) -> bool:

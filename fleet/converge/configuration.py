@@ -74,16 +74,22 @@ def put_in_place(path: str, mode: str, check: str = "") -> str:
 
 
 def with_keywords(text: str, keywords: dict[str, str], separator: str) -> str:
-    """A file of `KEYWORD value` lines with these keywords set, each once; the other lines stay.
+    """A file of `KEYWORD value` lines with these keywords set, each once and in its place; the other lines stay.
 
     Args:
         text: the file as it is.
         keywords: value by keyword.
         separator: what stands between the two, as ` ` or `=`.
     """
-    lines = text.splitlines()
-    kept = [line for line in lines if re.split(r"[\s=]", line.strip(), maxsplit=1)[0] not in keywords]
-    return "".join(f"{line}\n" for line in kept + [f"{name}{separator}{value}" for name, value in keywords.items()])
+    missing = {name: f"{name}{separator}{value}" for name, value in keywords.items()}
+    lines: list[str] = []
+    for line in text.splitlines():
+        keyword = re.split(r"[\s=]", line.strip(), maxsplit=1)[0]
+        if keyword not in keywords:
+            lines.append(line)
+        elif keyword in missing:
+            lines.append(missing.pop(keyword))
+    return "".join(f"{line}\n" for line in [*lines, *missing.values()])
 
 
 @operation()

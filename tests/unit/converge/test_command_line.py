@@ -38,7 +38,13 @@ def test_a_run_that_would_leave_nobody_a_key(in_the_repository_with_a_key: Path)
 
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"limit": ("aipbx.org", "production")}, {"dry": True, "yes": False}, {"inventory": "@local"}],
+    [
+        {},
+        {"limit": ("aipbx.org", "production")},
+        {"limit": ("aipbx.*",)},
+        {"dry": True, "yes": False},
+        {"inventory": "@local"},
+    ],
 )
 def test_passes(changes: dict[str, Any]) -> None:
     command_line.check(GOOD | changes, interactive=False)
@@ -54,6 +60,11 @@ def test_a_limit_with_a_typing_error() -> None:
 
 def test_an_exclude_with_a_typing_error() -> None:
     assert "No host and no group is called 'aipbx.com'." in refusal(exclude=("aipbx.com",))
+
+
+@pytest.mark.parametrize("pattern", ["aipbx.org,aipbx.ru", "all"])
+def test_a_limit_that_pyinfra_reads_otherwise_than_it_looks(pattern: str) -> None:
+    assert "Repeat the option for several hosts" in refusal(limit=(pattern,))
 
 
 def test_no_wait_hides_failures() -> None:

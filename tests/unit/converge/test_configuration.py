@@ -8,7 +8,7 @@ BEFORE = "# PASS_MAX_DAYS is below\nPASS_MAX_DAYS\t99999\nUMASK 022\n PASS_MAX_D
 
 
 def test_keywords_are_set_once_and_the_rest_stays() -> None:
-    after = "# PASS_MAX_DAYS is below\nUMASK 022\nPASS_MAX_DAYS 365\nNEW yes\n"
+    after = "# PASS_MAX_DAYS is below\nPASS_MAX_DAYS 365\nUMASK 022\nNEW yes\n"
     assert with_keywords(BEFORE, {"PASS_MAX_DAYS": "365", "NEW": "yes"}, " ") == after
     assert with_keywords(after, {"PASS_MAX_DAYS": "365", "NEW": "yes"}, " ") == after
 
