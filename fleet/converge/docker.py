@@ -54,6 +54,8 @@ def installed(versions: dict[str, str], calls: Calls) -> Generator[str, None, No
         return
     if "docker-ce" in present:
         yield calls.gate()
+        # The package restarts the daemon, which systemd refuses after three starts within a minute.
+        yield f"systemctl reset-failed {UNIT}"
     yield packages.install(f"{name}={version}" for name, version in versions.items())
 
 

@@ -25,6 +25,8 @@ def repaired() -> Generator[str, None, None]:
     if not host.get_fact(InterruptedPackages):
         host.noop("no installation was cut off")
         return
+    # What cut it off may be a service that systemd refuses to start once more within a minute.
+    yield "systemctl reset-failed"
     yield "DEBIAN_FRONTEND=noninteractive dpkg --force-confdef --force-confold --configure -a"
     yield "DEBIAN_FRONTEND=noninteractive apt-get -y -f install"
 

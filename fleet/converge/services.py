@@ -66,7 +66,8 @@ def repair(unit: str, state: ServiceState, how: Literal["restart", "reload"]) ->
     if not state.enabled:
         commands.append(f"systemctl enable --quiet {name}")
     if not state.active:
-        commands.append(f"systemctl start {name}")
+        # A unit that died too often in a minute is refused by systemd until its count is forgotten.
+        commands.append(f"systemctl reset-failed {name}; systemctl start {name}")
     elif state.stale or state.unread:
         commands.append(f"systemctl {how} {name}")
     return commands

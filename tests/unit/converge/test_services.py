@@ -23,9 +23,12 @@ def test_configuration_newer_than_the_process_is_stale(newest: str, since: str, 
     ("state", "commands"),
     [
         (ServiceState(active=True, enabled=True), []),
-        (ServiceState(), ["systemctl enable --quiet a.service", "systemctl start a.service"]),
+        (
+            ServiceState(),
+            ["systemctl enable --quiet a.service", "systemctl reset-failed a.service; systemctl start a.service"],
+        ),
         (ServiceState(active=True), ["systemctl enable --quiet a.service"]),
-        (ServiceState(enabled=True, stale=True), ["systemctl start a.service"]),
+        (ServiceState(enabled=True, stale=True), ["systemctl reset-failed a.service; systemctl start a.service"]),
         (ServiceState(active=True, enabled=True, stale=True), ["systemctl reload a.service"]),
         (
             ServiceState(active=True, enabled=True, unread=True),
