@@ -78,8 +78,8 @@ DRIFTS = {
     "a package removed": Drift("apt-get -y remove debsums", "System packages", "dpkg -s debsums >/dev/null"),
     "Docker downgraded": Drift(
         # The stories before this one started Docker three times within a minute already.
-        "systemctl reset-failed docker; v=$(apt-cache madison docker-ce | tail -n 1 | cut -d'|' -f2 | tr -d ' ') && apt-get install -y "
-        "--allow-downgrades --allow-change-held-packages docker-ce=$v docker-ce-cli=$v",
+        "systemctl reset-failed docker; v=$(apt-cache madison docker-ce | tail -n 1 | cut -d'|' -f2 | tr -d ' ') && "
+        "apt-get install -y --allow-downgrades --allow-change-held-packages docker-ce=$v docker-ce-cli=$v",
         "Docker: engine, Compose, buildx",
         "apt-cache policy docker-ce | grep -q 'Installed: 5:29.8.1'",
     ),
