@@ -30,9 +30,13 @@ class Calls:
         """The command that fails, and says why, while a call is live."""
         if self.allowed:
             return "true"
-        count = "; ".join(f"conntrack -L -p udp --orig-port-dst {port} 2>/dev/null" for port in self.rtp_ports)
+        # A list that cannot be had must not pass for an empty one.
+        count = " && ".join(f"conntrack -L -p udp --orig-port-dst {port} 2>/dev/null" for port in self.rtp_ports)
         return (
-            f'live=$({{ {count}; }} | wc -l); [ "$live" -eq 0 ] || {{ '
+            f"flows=$({count}) || {{ "
+            "echo 'conntrack cannot list the live RTP flows, so Docker is not restarted.' >&2; "
+            "echo '    do:  try `conntrack -L` as root on the host; deploys/base.py installs it.' >&2; exit 1; }; "
+            'live=$(printf %s "$flows" | grep -c .) || true; [ "$live" -eq 0 ] || { '
             'echo "Docker must restart, and $live RTP flows are live on this host." >&2; '
             'echo "    why: a restart of the daemon under a call can cut it." >&2; '
             'echo "    do:  run again when no call is live, or add --data docker_restart_during_calls=true" >&2; '

@@ -34,3 +34,19 @@ def test_a_shut_gate_says_why_and_what_to_do(tmp_path: Path) -> None:
     said = run_gate(tmp_path, Calls([3032, 3034], allowed=False), 2).stderr
     assert "Docker must restart, and 4 RTP flows are live on this host." in said
     assert "docker_restart_during_calls=true" in said
+
+
+def test_a_list_that_cannot_be_had_does_not_pass_for_an_empty_one(tmp_path: Path) -> None:
+    broken = tmp_path / "conntrack"
+    broken.write_text("#!/bin/sh\nexit 1\n")
+    broken.chmod(0o755)
+    result = subprocess.run(
+        ["/bin/sh", "-c", Calls([3032], allowed=False).gate()],
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=10,
+    )
+    assert result.returncode == 1
+    assert "conntrack cannot list the live RTP flows" in result.stderr
