@@ -1,4 +1,4 @@
-"""`make bench`: pyinfra and Ansible bring the same hosts to the same state; who takes how long?"""
+"""`make bench`: how long `inv --list` takes; pyinfra and Ansible bring hosts to the same state; and backups."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ import json
 import os
 import sys
 import tempfile
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from bench import data, results
+from bench import backup, data, results, startup, throughput
 from bench.measure import Bench
 from bench.results import Sample, Tool
+from bench.startup import Startup
 from fleet import hosts
 from fleet.access import operator_keys
 from fleet.errors import OperatorError
@@ -43,8 +46,12 @@ def compare(bench: Bench, fleet: list[str], repeats: int) -> tuple[list[Sample],
     return samples, differences, operations
 
 
-def run(repeats: int) -> None:
+def run(repeats: int, started: Startup) -> None:
     """Bring the lab up, compare, print the table, and write it to .lab/bench.json.
+
+    Args:
+        repeats: how often each no-op is measured.
+        started: how long `inv --list` takes; goes into the same file.
 
     Raises:
         LabError: the hosts are not the lab's, or the lab has a problem.
@@ -63,23 +70,60 @@ def run(repeats: int) -> None:
         bench.directory.mkdir(exist_ok=True)
         bench.prepare()
         bench.inventory.write_text(json.dumps(data.inventory(lab.root, hosts.load(), operator_keys())), "utf-8")
-        circumstances = {"began": datetime.now(UTC).isoformat(), "load_before": load, **bench.versions()}
+        circumstances: dict[str, Any] = {
+            "began": datetime.now(UTC).isoformat(),
+            "load_before": load,
+            **bench.versions(),
+        }
+        circumstances["inv_list"] = {**asdict(started), "ratio": started.ratio}
         try:
             samples, differences, operations = compare(bench, fleet, repeats)
         finally:
             bench.close_connections()
     measured = results.rows(samples)
-    written = lab.directory / "bench.json"
-    written.write_text(json.dumps(results.report(measured, differences, circumstances), indent=2) + "\n", "utf-8")
+    written = keep(lab, results.report(measured, differences, circumstances))
     print(f"\n{results.table(measured)}\n\n{results.same_state(differences, operations)}\n{written}")
+
+
+def back_up() -> None:
+    """Bring the lab up, compare backups and restores with the plan's, print the table, and write it to the same file.
+
+    Raises:
+        LabError: the host is not the lab's, or the lab has a problem.
+        OperatorError: a command failed, or a restore was not one.
+    """
+    lab = Lab.here()
+    with Steps().shown() as steps:
+        steps.say(f"The lab's {backup.HOST} is made anew. Load average before: {os.getloadavg()[0]:.1f}.")
+        samples, circumstances = backup.measure(lab, steps)
+    written = keep(lab, {"backup": throughput.report(samples, circumstances)})
+    print(f"\n{throughput.table(throughput.rows(samples))}\n{written}")
+
+
+def keep(lab: Lab, part: dict[str, Any]) -> Path:
+    """Write a part of the report to .lab/bench.json, and leave the other parts as they were measured last."""
+    path = lab.directory / "bench.json"
+    kept = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    path.write_text(json.dumps(kept | part, indent=2) + "\n", "utf-8")
+    return path
 
 
 def main() -> int:
     """Read the command line; say what went wrong in three lines."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    only = parser.add_mutually_exclusive_group()
+    only.add_argument("--startup", action="store_true", help="only `inv --list`; needs no lab")
+    only.add_argument("--backup", action="store_true", help="only backups and restores, beside the plan's commands")
     parser.add_argument("--repeats", type=int, default=5, help="runs of each no-op, of which the median counts (5)")
+    chosen = parser.parse_args()
     try:
-        run(max(1, parser.parse_args().repeats))
+        if not chosen.backup:
+            started = startup.measure(Lab.here().root)
+            print(started, flush=True)
+            if not chosen.startup:
+                run(max(1, chosen.repeats), started)
+        if not chosen.startup:
+            back_up()
     except (LabError, OperatorError) as error:
         print(error, file=sys.stderr)
         return 1

@@ -10,14 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import commands, results
+from bench import commands, process, results
 from bench.results import Kind, Sample, Tool
 from fleet.errors import OperatorError
 from lab import lifecycle
 from lab.progress import Steps
 from lab.topology import Lab
-
-DEADLINE_SECONDS = 1800
 
 
 @dataclass(frozen=True)
@@ -132,22 +130,4 @@ class Bench:
         )
 
     def _run(self, command: Sequence[str], environment: Mapping[str, str]) -> str:
-        done = subprocess.run(
-            command,
-            cwd=self.lab.root,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=DEADLINE_SECONDS,
-            check=False,
-        )
-        if done.returncode != 0:
-            log = self.directory / "failed.log"
-            log.write_text(done.stdout + done.stderr, encoding="utf-8")
-            raise OperatorError(
-                f"{Path(command[0]).name} failed with exit code {done.returncode}.",
-                " / ".join((done.stderr.strip() or done.stdout.strip()).splitlines()[-3:]),
-                f"Read {log}.",
-            )
-        return done.stdout
+        return process.run(command, folder=self.lab.root, environment=environment, log=self.directory / "failed.log")

@@ -5,7 +5,7 @@ First of all, so that a source that somebody broke is mended before anything is 
 
 from pyinfra.operations import files
 
-from fleet.converge import configuration, packages
+from fleet.converge import configuration, packages, sources
 from fleet.converge.context import docker_versions, render, settings, system
 
 configuration.file(
@@ -17,6 +17,11 @@ configuration.file(
     name="needrestart: never ask, never restart a daemon under a call",
     path="/etc/needrestart/conf.d/90-aipbx.conf",
     text=configuration.shipped("needrestart.conf"),
+)
+sources.only(
+    name="Docker's repository, named by us alone",
+    repository=settings().docker_repository,
+    own="/etc/apt/sources.list.d/docker.sources",
 )
 packages.repaired(name="Finish an installation that was cut off")
 packages.installed(name="What fetches Docker's key", names=["ca-certificates", "curl"], update=True)

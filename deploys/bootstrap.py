@@ -7,6 +7,7 @@ Each line is a file beside this one, and can be run alone in the same way.
 
 from pyinfra import local
 
+local.include("deploys/adoption.py")  # what somebody made here by hand is named, and left alone
 local.include("deploys/apt.py")  # apt's manners, Docker's repository and its pins
 local.include("deploys/base.py")  # packages, time, journal, kernel settings, swap, directories, banner
 local.include("deploys/users.py")  # the deploy account, its keys, its sudo rule
@@ -16,3 +17,8 @@ local.include("deploys/fail2ban.py")  # who guesses keys is banned
 local.include("deploys/updates.py")  # security updates by night
 local.include("deploys/hardening.py")  # what nobody needs is shut
 local.include("deploys/docker.py")  # Docker Engine, pinned, with Compose and buildx
+local.include("deploys/app.py")  # the application's place: its stack, how its images are built
+local.include("deploys/proxy.py")  # nginx: its configuration, tested by nginx before it gets there
+local.include("deploys/tls.py")  # the certificate: how it is obtained, renewed, checked, served
+local.include("deploys/backups.py")  # the data: what backs them up, verifies and restores them, and when
+local.include("deploys/offsite.py")  # copies off this host, and what it keeps for others

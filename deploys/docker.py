@@ -12,7 +12,9 @@ configuration.file(
     # On a fresh host there is no dockerd yet to test it; it starts with this file right after.
     check="if command -v dockerd >/dev/null; then dockerd --validate --config-file {}; fi",
 )
-docker.installed(name="Docker: engine, Compose, buildx", versions=docker_versions(), calls=calls)
+docker.installed(
+    name="Docker: engine, Compose, buildx", versions=docker_versions(), calls=calls, web_ports=settings().web_ports
+)
 packages.held(name="Docker: no upgrade by chance", names=list(docker_versions()))
-docker.daemon(name="Docker: running with its present configuration", calls=calls)
+docker.daemon(name="Docker: running with its present configuration", calls=calls, web_ports=settings().web_ports)
 services.running(name="containerd runs", unit="containerd.service")

@@ -1,17 +1,23 @@
 """sshd: keys only, one account, strong cryptography; proved by a fresh login, undone when that fails."""
 
+from fleet import stores
 from fleet.converge import sshd
-from fleet.converge.context import render, settings, system
+from fleet.converge.context import host_name, render, settings, system
 
 POST_QUANTUM = ["mlkem768x25519-sha256", "sntrup761x25519-sha512", "sntrup761x25519-sha512@openssh.com"]
 # paramiko 5.1 speaks mlkem768x25519 and no sntrup761; Debian 12 and Ubuntu's OpenSSH know only the latter.
 CLASSICAL = [] if "mlkem768x25519-sha256" in system().kex else ["curve25519-sha256", "curve25519-sha256@libssh.org"]
 
+# Hosts whose off-site copies this one keeps.
+confined = {
+    stores.account(origin.name): stores.confined(settings().app_dir, origin.name)
+    for origin in stores.origins(host_name())
+}
 key_exchanges = [name for name in POST_QUANTUM + CLASSICAL if name in system().kex]
 
 sshd.hardened(
     name="sshd as declared, with a way back",
-    dropin=render("sshd.conf.j2", key_exchanges=key_exchanges),
+    dropin=render("sshd.conf.j2", key_exchanges=key_exchanges, confined=confined),
     wanted={
         "permitrootlogin": "no",
         "pubkeyauthentication": "yes",
@@ -23,7 +29,7 @@ sshd.hardened(
         "authorizedkeysfile": ".ssh/authorized_keys",
         "authorizedkeyscommand": "none",
         "trustedusercakeys": "none",
-        "allowusers": settings().deploy_user,
+        "allowusers": " ".join([settings().deploy_user, *confined]),
         "allowgroups": "unset",
         "denyusers": "unset",
         "denygroups": "unset",
@@ -39,4 +45,5 @@ sshd.hardened(
         "kexalgorithms": ",".join(key_exchanges),
     },
     account=settings().deploy_user,
+    confined=confined,
 )

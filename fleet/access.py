@@ -44,13 +44,18 @@ def ssh_config_path() -> Path:
 
 
 def operators_directory() -> Path:
-    """Where the operators' public keys stand: beside the ssh_config that `AIPBX_SSH_CONFIG` names if it has an
-    `operators/`, else in this repository. Who may log in travels with how to log in."""
+    """Where the operators' public keys stand. Who may log in travels with how to log in."""
+    return directory_in_use("operators")
+
+
+def directory_in_use(name: str) -> Path:
+    """A directory of operators' files: beside the ssh_config that `AIPBX_SSH_CONFIG` names if there is one of that
+    name, else in this repository. So the lab's keys and env files never mix with production's."""
     if os.environ.get("AIPBX_SSH_CONFIG"):
-        beside = ssh_config_path().parent / "operators"
+        beside = ssh_config_path().parent / name
         if beside.is_dir():
             return beside
-    return ROOT / "operators"
+    return ROOT / name
 
 
 def operator_keys() -> list[str]:
@@ -80,3 +85,10 @@ def operator_keys() -> list[str]:
             f"cp ~/.ssh/id_ed25519.pub {directory}/$USER.pub",
         )
     return keys
+
+
+def state_directory() -> Path:
+    """Where this machine keeps what is only of use here: logs of builds. Made when it is missing."""
+    directory = Path(os.environ.get("XDG_STATE_HOME") or "~/.local/state").expanduser() / "aipbx-fleet"
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory

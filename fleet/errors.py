@@ -12,9 +12,18 @@ class OperatorError(Exception):
         do: one line: what to type or change next.
     """
 
+    # The process's exit code: refused, and nothing was touched.
+    code = 2
+
     def __init__(self, what: str, why: str, do: str) -> None:
         super().__init__(what)
         self.what, self.why, self.do = what, why, do
 
     def __str__(self) -> str:
         return f"{self.what}\n    why: {self.why}\n    do:  {self.do}"
+
+
+class FailedError(OperatorError):
+    """Something was begun and did not succeed; `what` and `do` say how things stand now."""
+
+    code = 1

@@ -39,6 +39,170 @@ docker_restart_during_calls = False
 # Everything of aiPBX on the host lives below this path.
 app_dir = "/app/aipbx"
 
+# --- The application -----------------------------------------------------------------------------------------------
+# Where its source is, and the branch whose head `inv deploy` takes. Only operators' machines talk to git.
+backend_repository = "git@github.com:krasterisk/aiPBX_backend.git"
+frontend_repository = "git@github.com:krasterisk/aiPBX.git"
+branch = "master"
+# Its images; the tag is the git SHA. `registry`: CI has pushed them, hosts pull them. `build`: the host builds them
+# from that SHA, niced and within build_memory_mib and build_cpus (Node builds peak at 1.9 GB, shared/facts/app.md).
+images_from = "registry"
+backend_image = "ghcr.io/krasterisk/aipbx_backend"
+frontend_image = "ghcr.io/krasterisk/aipbx"
+build_memory_mib = 3072
+build_cpus = 1.0
+# `fleet`: files/images/ of this repository; `repository`: the Dockerfile that the application's own repository has.
+dockerfiles = "fleet"
+# Handed to builds on the host, beside RELEASE; files/images/ says which there are. Public: never a secret.
+build_arguments: dict[str, dict[str, str]] = {"backend": {}, "frontend": {}}
+# How many releases keep their images on the host, the present one included: as far back as `inv rollback` goes.
+keep_releases = 5
+
+# --- The stack (templates/compose.yml.j2) --------------------------------------------------------------------------
+compose_project = "aipbx"
+# The knowledge base needs pgvector; postgres:16-alpine does where it is not used. Never change the major version here:
+# the data directory belongs to it.
+postgres_image = "pgvector/pgvector:pg16"
+nginx_image = "nginx:1.27-alpine"
+# IPv6 of the network between Docker and nginx: any /64 of a private block (RFC 4193) that the host does not use.
+public_network_ipv6 = "fd7a:1b70:5c1e:80::/64"
+certbot_image = "certbot/certbot:v5.1.0"
+# Names of the volumes that hold what must not be lost. A host that lived before names its own in inventory.py.
+volumes = {
+    "postgres_data": "aipbx_postgres_data",
+    "backend_static": "aipbx_backend_static",
+    "backend_tts_voices": "aipbx_backend_tts_voices",
+    "frontend_assets": "aipbx_frontend_assets",
+}
+# Most memory (MiB) and CPUs of each service (the plan, 4.1).
+memory_mib = {"postgres": 1024, "backend": 2048, "frontend": 256, "nginx": 512}
+cpus = {"postgres": 1.0, "backend": 2.0, "frontend": 0.5, "nginx": 1.0}
+# More services, as Compose writes them, each with its `profiles`; compose_profiles says which run here. aipbx.net's
+# GPU services are such. They join the network `data` or `web` by naming it; a volume that they name is Docker's of that
+# name, and no Compose command deletes it.
+extra_services: dict[str, dict[str, object]] = {}
+compose_profiles: list[str] = []
+
+# --- Readiness -----------------------------------------------------------------------------------------------------
+# What the backend must answer before a release counts as ready: port inside the container, path, statuses that are
+# good, and the content type's beginning. /api/prices/public is the one public GET that sees the database
+# (shared/facts/app.md); never asked more than once in two seconds: the app's throttle answers 429, which is not ready.
+readiness = [
+    {"port": 5005, "path": "/api/prices/public", "statuses": [200, 404], "content_type": "application/json"},
+    {"port": 3033, "path": "/socket.io/?EIO=4&transport=polling", "statuses": [200], "content_type": "text/plain"},
+]
+# Seconds that a release has to become ready (10 to 23 s were measured; a database out of reach ends the app at 33 s),
+# and for how long it must then stay so before it counts.
+ready_seconds = 120
+settle_seconds = 10
+# What must answer under the host's public name, over TLS, when a deploy says that it is done.
+public_checks = [
+    {"path": "/", "statuses": [200], "content_type": "text/html"},
+    {"path": "/api/prices/public", "statuses": [200, 404], "content_type": "application/json"},
+    {"path": "/socket.io/?EIO=4&transport=polling", "statuses": [200], "content_type": "text/plain"},
+]
+
+# --- Web proxy -----------------------------------------------------------------------------------------------------
+# Names that the host answers for beside its own and www.: each must point to it before a certificate is asked for.
+extra_names: list[str] = []
+# Whether browsers reach this host through Cloudflare: its word on the client's address is believed then, and only then.
+cloudflare = False
+# Cloudflare's networks: compare with https://www.cloudflare.com/ips-v4 and /ips-v6 before a host goes behind it.
+cloudflare_ranges = [
+    "173.245.48.0/20", "103.21.244.0/22", "103.22.200.0/22", "103.31.4.0/22", "141.101.64.0/18",
+    "108.162.192.0/18", "190.93.240.0/20", "188.114.96.0/20", "197.234.240.0/22", "198.41.128.0/17",
+    "162.158.0.0/15", "104.16.0.0/13", "104.24.0.0/14", "172.64.0.0/13", "131.0.72.0/22",
+    "2400:cb00::/32", "2606:4700::/32", "2803:f800::/32", "2405:b500::/32", "2405:8100::/32",
+    "2a06:98c0::/29", "2c0f:f248::/32",
+]  # fmt: skip
+# Largest request in MiB: the backend takes JSON of 70 MB.
+max_body_mib = 70
+# Requests a second that one address may make of /api/, and how many more at once (the plan, 9.2). The backend has a
+# limit of its own, 100 a minute and route, that counts all clients as one: it sees nginx's address only.
+api_requests_per_second = 10
+api_burst = 20
+# Logins a minute of one address, and how many more at once; on these paths.
+login_requests_per_minute = 3
+login_burst = 5
+login_paths = ["/api/auth/login"]
+# Seconds for which browsers keep what lies below /static/ (avatars, logos; the plan: a week).
+static_cache_seconds = 604800
+# Seconds that a client is asked to wait while the maintenance page shows.
+maintenance_retry_seconds = 120
+# Seconds after a reload at which WebSockets that still hang on the old configuration are cut.
+nginx_worker_shutdown_seconds = 3600
+
+# --- What browsers are told ----------------------------------------------------------------------------------------
+# HTTP Strict Transport Security: seconds for which browsers refuse plain HTTP (0: not said). Subdomains and the
+# preload list can hardly be taken back: only where every name below the domain has TLS for good.
+hsts_max_age_seconds = 31536000
+hsts_include_subdomains = False
+hsts_preload = False
+# On every response, also errors and files.
+security_headers = {
+    "X-Frame-Options": "SAMEORIGIN",
+    "X-Content-Type-Options": "nosniff",
+    # Off: the filter that old browsers had could be turned against the page.
+    "X-XSS-Protection": "0",
+    "Referrer-Policy": "strict-origin-when-cross-origin",
+}
+# Sources by directive. js.stripe.com and hooks.stripe.com are framed by Stripe's 3-D Secure.
+content_security_policy = {
+    "default-src": ["'self'"],
+    "script-src": ["'self'", "'unsafe-inline'", "'unsafe-eval'", "https://js.stripe.com", "https://telegram.org",
+                   "https://accounts.google.com"],
+    "style-src": ["'self'", "'unsafe-inline'", "https://fonts.googleapis.com"],
+    "font-src": ["'self'", "https://fonts.gstatic.com"],
+    "img-src": ["'self'", "data:", "https:"],
+    "connect-src": ["'self'", "wss:", "https://api.stripe.com", "https://accounts.google.com"],
+    "frame-src": ["https://accounts.google.com", "https://oauth.telegram.org", "https://js.stripe.com",
+                  "https://hooks.stripe.com"],
+    "object-src": ["'none'"],
+    "base-uri": ["'self'"],
+    "frame-ancestors": ["'self'"],
+}  # fmt: skip
+# Browsers report violations in their console and block nothing: for trying out a stricter policy.
+csp_report_only = False
+
+# --- TLS -----------------------------------------------------------------------------------------------------------
+# Where the certificate comes from: "letsencrypt", asked for and renewed by the host; "supplied", by `inv tls.supply`.
+tls = "letsencrypt"
+# The certificate authority's ACME directory.
+acme_directory = "https://acme-v02.api.letsencrypt.org/directory"
+# Whom the authority may write to; empty: nobody.
+acme_contact = "admin@aipbx.net"
+# Addresses by which the internet reaches this host, where its own interfaces do not have them (one-to-one NAT).
+public_addresses: list[str] = []
+
+# --- Backups (files/data/aipbx_data is what does it, on the host) ---------------------------------------------------
+# Volumes, by their key above, that belong to every set beside the database: all that the application writes.
+backup_volumes = ["backend_static", "backend_tts_voices"]
+# When a set is taken, UTC (the plan, 5.2).
+backup_time_utc = "03:00"
+# How many sets stay on the host: of the last days, weeks and months, one each. The newest verified ones always stay.
+backup_keep = {"days": 7, "weeks": 4, "months": 6}
+# Processes that load a dump at a time: no more than the host has cores to spare.
+restore_jobs = 2
+# When the newest set is restored into a scratch server and compared, UTC; and what that server may take (MiB, CPUs).
+verify_time_utc = "Sun 04:00"
+verify_memory_mib = 768
+verify_cpus = 1.0
+# Where a second copy of every set goes, encrypted. Nowhere: {}.
+# To another host of the inventory: {"kind": "sftp", "host": "aipbx.net"}, and "address", where its SSH answers, if its
+# name does not lead there. To object storage that speaks S3: {"kind": "s3", "bucket": "aipbx-ru-backups",
+# "endpoint": "https://storage.yandexcloud.net", "region": "ru-central1"}; its keys are OFFSITE_S3_* in the env file,
+# and docs/security.md says what the bucket must refuse.
+offsite: dict[str, str] = {}
+# Public keys (age1… or ssh-ed25519 …) whose owners can read off-site copies; no host can. `inv offsite.key` makes one.
+backup_recipients: list[str] = []
+# How many off-site copies stay: of the last days, weeks and months, one each. The newest verified one always stays.
+offsite_keep = {"days": 14, "weeks": 8, "months": 12}
+# Hours after which somebody is told: how old the last good set, the last verified set, and the last verified set with a
+# checked off-site copy may be. Sets are taken every day and verified every week.
+alert_hours = {"backup": 26, "verified": 194, "offsite": 218}
+# Where node_exporter's textfile collector finds figures: Debian's own place for them.
+metrics_dir = "/var/lib/prometheus/node-exporter"
+
 # --- System --------------------------------------------------------------------------------------------------------
 # Least free space on / and /var in MiB; below it nothing is begun: a full disk half-way is worse than a refusal.
 min_free_disk_mib = 2048

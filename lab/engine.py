@@ -16,8 +16,8 @@ DEFAULT_ADDRESS = "unix:///var/run/docker.sock"
 OLDEST = (20, 10)
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
-# Root file systems, five images, the downloads they are made of, and three hosts that have converged.
-FIRST_GIB = 8
+# Root file systems, images and what they are made of, the application's builds, three hosts that have converged.
+FIRST_GIB = 10
 AGAIN_GIB = 2
 
 

@@ -1,9 +1,11 @@
-"""The files in .lab/ with which OpenSSH, pyinfra and the tasks find the lab's hosts."""
+"""The files in .lab/ with which OpenSSH, git, pyinfra and the tasks find the lab's hosts and its GitHub."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
+
+from lab.authority import Authority
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -11,6 +13,11 @@ if TYPE_CHECKING:
 
     from lab.host import Host
     from lab.topology import Lab
+    from lab.world.container import World
+
+GIT_HOST = "github.com"
+# The lab's own authority, and the one that answers as Let's Encrypt: they vouch for the hosts' certificates.
+AUTHORITIES = "authorities.pem"
 
 
 def ssh_config(directory: Path, addresses: Mapping[str, str]) -> str:
@@ -49,20 +56,24 @@ def known_hosts(keys: Mapping[str, Sequence[str]], addresses: Mapping[str, str])
     return "".join(lines)
 
 
-def write(lab: Lab, hosts: Sequence[Host], facts: Mapping[str, object]) -> None:
-    """Write ssh_config, known_hosts, env and state.json.
+def write(lab: Lab, hosts: Sequence[Host], world: World, facts: Mapping[str, object]) -> None:
+    """Write ssh_config, known_hosts, authorities.pem and state.json, and make room for the lab's own env files.
 
     Args:
         lab: The lab.
         hosts: Its hosts, all running.
+        world: Its small internet, running: it is github.com as well.
         facts: What else state.json tells.
     """
-    addresses = {host.name: host.address4 for host in hosts}
+    addresses = {host.name: host.address4 for host in hosts} | {GIT_HOST: world.address4}
+    keys = {host.name: host.host_keys() for host in hosts} | {GIT_HOST: [world.git_host_key()]}
     directory = lab.directory
     directory.mkdir(exist_ok=True)
     (directory / "ssh_config").write_text(ssh_config(directory, addresses))
-    (directory / "known_hosts").write_text(known_hosts({host.name: host.host_keys() for host in hosts}, addresses))
-    (directory / "env").write_text(f"AIPBX_SSH_CONFIG={directory / 'ssh_config'}\n")
+    (directory / "known_hosts").write_text(known_hosts(keys, addresses))
+    own = Authority(directory / "ca").certificate.read_bytes()
+    (directory / AUTHORITIES).write_bytes(own + world.acme_root())
+    (directory / "env").mkdir(exist_ok=True)
     state = {
         "lab": lab.id,
         "engine": hosts[0].docker.address,

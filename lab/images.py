@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
+import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab import rootfs
+from lab import downloads, rootfs
 from lab.topology import IMAGE_LABEL, SYSTEMS
 
 if TYPE_CHECKING:
@@ -32,12 +34,14 @@ class Recipe:
         folder: The folder below ``lab/images`` with its Dockerfile.
         suite: The Debian release that it starts from.
         arguments: Build arguments by name.
+        python: The version of Python that the wheels which the folder lists are for.
     """
 
     name: str
     folder: str
     suite: str
     arguments: Mapping[str, str] = field(default_factory=dict)
+    python: str = "3.13"
 
 
 def host_recipe(suite: str) -> Recipe:
@@ -64,23 +68,24 @@ def image_tag(recipe: Recipe, bases: Mapping[str, str]) -> str:
         bases: The base image's tag of each Debian release.
     """
     arguments = (f"{name}={value}" for name, value in sorted(recipe.arguments.items()))
-    mark = fingerprint(CONTEXTS / recipe.folder, *bases.values(), *arguments)
+    mark = fingerprint(CONTEXTS / recipe.folder, *bases.values(), *arguments, recipe.python)
     return f"aipbx-lab/{recipe.name}:{mark}"
 
 
-def build_command(recipe: Recipe, tag: str, bases: Mapping[str, str]) -> list[str]:
+def build_command(recipe: Recipe, tag: str, bases: Mapping[str, str], context: Path) -> list[str]:
     """Return docker's arguments that build a recipe's image.
 
     Args:
         recipe: The image.
         tag: The tag that it gets.
         bases: The base image's tag of each Debian release.
+        context: The folder with its Dockerfile.
     """
     arguments = {"BASE": bases[recipe.suite]} | dict(recipe.arguments)
     given = [word for name, value in arguments.items() for word in ("--build-arg", f"{name}={value}")]
     # The build uses the machine's own network: an engine without a default bridge builds as well.
     command = ["build", "--quiet", "--network", "host", "--label", f"{IMAGE_LABEL}={recipe.name}", *given]
-    return [*command, "--tag", tag, str(CONTEXTS / recipe.folder)]
+    return [*command, "--tag", tag, str(context)]
 
 
 class Images:
@@ -97,8 +102,8 @@ class Images:
         self._docker = docker
         self._mirror = mirror
         self._steps = steps
-        self._architecture = docker.run("version", "--format", "{{.Server.Arch}}").strip()
-        self.bases = {suite: rootfs.base_tag(suite, self._architecture) for suite in SYSTEMS}
+        self.architecture = docker.run("version", "--format", "{{.Server.Arch}}").strip()
+        self.bases = {suite: rootfs.base_tag(suite, self.architecture) for suite in SYSTEMS}
         self._locks = {suite: threading.Lock() for suite in SYSTEMS}
 
     def exists(self, tag: str) -> bool:
@@ -125,6 +130,12 @@ class Images:
         with self._locks[suite]:
             if not self.exists(self.bases[suite]):
                 with self._steps.step(f"root file system of {SYSTEMS[suite]}"):
-                    rootfs.make(self._docker, self.bases[suite], suite, self._architecture, self._mirror)
-        with self._steps.step(f"image {recipe.name}"):
-            self._docker.run(*build_command(recipe, self.tag(recipe), self.bases), timeout=BUILD_TIMEOUT)
+                    rootfs.make(self._docker, self.bases[suite], suite, self.architecture, self._mirror)
+        # Downloads may be too big for a /tmp that is kept in memory.
+        with (
+            self._steps.step(f"image {recipe.name}"),
+            tempfile.TemporaryDirectory(prefix="aipbx-lab-", dir="/var/tmp") as temporary,
+        ):
+            context = Path(shutil.copytree(CONTEXTS / recipe.folder, Path(temporary, recipe.folder)))
+            downloads.fetch(CONTEXTS / recipe.folder, context, self.architecture, recipe.python)
+            self._docker.run(*build_command(recipe, self.tag(recipe), self.bases, context), timeout=BUILD_TIMEOUT)

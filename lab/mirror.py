@@ -1,4 +1,4 @@
-"""Where this machine gets Debian's packages from: the lab gets them from the same place."""
+"""Where this machine gets packages from: the lab gets them from the same places."""
 
 from __future__ import annotations
 
@@ -34,6 +34,21 @@ class Mirror:
             f"Types: deb\nURIs: {uri}\nSuites: {suites}\nComponents: main\nSigned-By: {keyring}\n"
             for uri, suites in stanzas
         )
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where the lab's world gets packages from: this machine's own sources.
+
+    Args:
+        mirror: Debian's packages.
+        npm: URL of the npm registry, without a slash at its end.
+        authorities: The certificates of those that may vouch for the npm registry, as PEM.
+    """
+
+    mirror: Mirror
+    npm: str
+    authorities: bytes
 
 
 def machine_mirror(apt: Path = _APT) -> Mirror:

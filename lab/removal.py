@@ -68,5 +68,7 @@ def _remove_images(docker: Docker) -> None:
     listed = docker.lines("images", "--filter", own, "--format", "{{.Repository}}:{{.Tag}}")
     if names := [name for name in listed if "<none>" not in name]:
         docker.run("rmi", "--force", *names, timeout=300)
+    if volumes := docker.lines("volume", "ls", "--quiet", "--filter", own):
+        docker.run("volume", "rm", *volumes, timeout=120)
     # What building them left without a name.
     docker.run("image", "prune", "--force", "--filter", own, timeout=300)

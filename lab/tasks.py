@@ -1,43 +1,23 @@
-"""The lab's verbs for Invoke: ``inv lab.up`` and so on."""
+"""The lab's verbs for Invoke: ``inv lab.up`` and so on. Heavy imports happen when a verb runs."""
 
 from __future__ import annotations
 
 import functools
 import json
 import os
-import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from invoke.exceptions import Exit
 from invoke.tasks import task
-from rich.console import Console
-from rich.table import Table
 
-from lab import lifecycle, removal, running
 from lab.errors import LabError
-from lab.guard import require_lab_addresses
-from lab.progress import Steps
 from lab.topology import HOSTS, SYSTEMS, Lab, host_spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from invoke.context import Context
-
-BOOTSTRAP = ("pyinfra", "inventory.py", "deploys/bootstrap.py")
-NEXT_STEPS = """
-Three hosts are converged: aipbx.net and aipbx.org (Debian 13), aipbx.ru (Debian 12). What to type next:
-
-    . .venv/bin/activate
-    export AIPBX_SSH_CONFIG=$PWD/.lab/ssh_config      leads pyinfra and ssh into the lab, not to the real servers
-    inv lab.status                                    the machines and their addresses
-    inv lab.ssh aipbx.org                             look around: sudo ufw status, sudo docker info
-    pyinfra inventory.py deploys/bootstrap.py --dry   the same command again: nothing to change
-    inv lab.reset --host=aipbx.ru                     a fresh server again, to converge anew
-    inv lab.down                                      take the lab away; `make clean` removes all of it
-"""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -60,6 +40,9 @@ def _told(function: Callable[P, R]) -> Callable[P, R]:
 @_told
 def up(_: Context) -> None:
     """Bring the lab up: three fresh hosts and a small internet; what runs already stays as it is."""
+    from lab import lifecycle
+    from lab.progress import Steps
+
     lab = Lab.here()
     with Steps().shown() as steps:
         for host in lifecycle.up(lab, steps).hosts:
@@ -71,6 +54,9 @@ def up(_: Context) -> None:
 @_told
 def down(_: Context) -> None:
     """Remove the lab's hosts, world and network; images stay, so the next start is fast."""
+    from lab import removal
+    from lab.progress import Steps
+
     with Steps().shown() as steps:
         removal.down(Lab.here(), steps)
 
@@ -78,29 +64,20 @@ def down(_: Context) -> None:
 @task
 @_told
 def demo(_: Context) -> None:
-    """Show what this project does: three fresh hosts, converged by the documented command."""
-    lab = Lab.here()
-    ssh_config = lab.directory / "ssh_config"
-    with Steps().shown() as steps:
-        hosts = lifecycle.up(lab, steps).hosts
-    require_lab_addresses(ssh_config, [host.name for host in hosts])
-    print(f"\n$ {' '.join(BOOTSTRAP)} -y", flush=True)
-    pyinfra = Path(sys.executable).with_name(BOOTSTRAP[0])
-    done = subprocess.run(
-        [pyinfra, *BOOTSTRAP[1:], "-y"],
-        cwd=lab.root,
-        env={**os.environ, "AIPBX_SSH_CONFIG": str(ssh_config)},
-        check=False,
-    )
-    if done.returncode != 0:
-        raise Exit("The hosts did not converge; the lines above say why.", code=done.returncode)
-    print(NEXT_STEPS)
+    """Show what this project does: three fresh hosts become three running aiPBX."""
+    from lab import demo as play
+    from lab.progress import Steps
+
+    play.show(Lab.here(), Steps())
 
 
 @task(help={"host": "a host's name, or all"})
 @_told
 def reset(_: Context, host: str) -> None:
     """Make a host anew, as a cloud delivers it."""
+    from lab import lifecycle
+    from lab.progress import Steps
+
     with Steps().shown() as steps:
         lifecycle.reset(Lab.here(), host, steps)
 
@@ -112,6 +89,8 @@ def reset(_: Context, host: str) -> None:
 @_told
 def ssh(_: Context, host: str, user: str = "") -> None:
     """Log in to a host."""
+    from lab import running
+
     lab = Lab.here()
     spec = host_spec(host)
     account = user or running.required(lab).host(spec.name).login_account()
@@ -123,10 +102,15 @@ def ssh(_: Context, host: str, user: str = "") -> None:
 @_told
 def status(_: Context, as_json: bool = False) -> None:
     """Show the lab's machines: name, addresses, system, state."""
+    from lab import running
+
     rows = running.status(Lab.here())
     if as_json:
         print(json.dumps(rows, indent=2))
         return
+    from rich.console import Console
+    from rich.table import Table
+
     table = Table("name", "IPv4", "IPv6", "system", "state")
     for row in rows:
         table.add_row(*row.values())
@@ -137,5 +121,8 @@ def status(_: Context, as_json: bool = False) -> None:
 @_told
 def clean(_: Context) -> None:
     """Remove all that the lab made on this machine: also images, its own Docker engine, and .lab/."""
+    from lab import removal
+    from lab.progress import Steps
+
     with Steps().shown() as steps:
         removal.clean(Lab.here(), steps)

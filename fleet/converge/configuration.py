@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
 import shlex
+import tarfile
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -180,6 +182,66 @@ def _written(
     yield StringCommand(f"[ -d {folder} ] || install -d -m 755 {folder}")
     yield upload(text, f"{path}.new")
     yield StringCommand(put_in_place(path, mode, check))
+
+
+class TreeHashes(FactBase[dict[str, str]]):
+    """The files below a folder: access and SHA-256 by path within it, as `644 root:root 0123…`."""
+
+    def command(self, path: str) -> str:
+        """One round trip."""
+        folder = shlex.quote(path)
+        return (
+            f"[ ! -d {folder} ] || {{ cd {folder} && find . -type f -name '*.py' -exec sha256sum {{}} + | "
+            'while read -r hash file; do echo "$(stat -c \'%a %U:%G\' "$file") $hash ${file#./}"; done; }'
+        )
+
+    @staticmethod
+    def default() -> dict[str, str]:
+        """Nothing is there."""
+        return {}
+
+    def process(self, output: list[str]) -> dict[str, str]:
+        """`mode owner hash path` a line."""
+        return {line.split(" ", 3)[3]: line.rsplit(" ", 1)[0] for line in output}
+
+
+@operation()
+def program(path: str, texts: dict[str, str]) -> Generator[PyinfraCommand | str, None, None]:
+    """A folder of Python modules, these and no others; they change all at once.
+
+    Args:
+        path: the folder.
+        texts: text by path within it.
+    """
+    found: dict[str, str] = host.get_fact(TreeHashes, path=path)
+    wanted = {name: f"644 root:root {hashlib.sha256(text.encode()).hexdigest()}" for name, text in texts.items()}
+    if found == wanted:
+        host.noop(f"{path} is as declared")
+        return
+    new, old = shlex.quote(f"{path}.new"), shlex.quote(f"{path}.old")
+    bundle = io.BytesIO()
+    with tarfile.open(fileobj=bundle, mode="w") as archive:
+        for name, text in sorted(texts.items()):
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = len(text.encode()), 0o644
+            archive.addfile(entry, io.BytesIO(text.encode()))
+    for name in sorted(set(found) | set(wanted)):
+        if found.get(name) != wanted.get(name):
+            show_difference(f"{path}/{name}", "", texts.get(name, ""))
+    yield StringCommand(f"rm -rf {new} {old} && install -d -m 755 {new}")
+    bundle.seek(0)
+    yield FileUploadCommand(bundle, f"{path}.tar", remote_temp_filename=host.get_temp_filename(f"{path}.tar"))
+    packed, place = shlex.quote(f"{path}.tar"), shlex.quote(path)
+    yield StringCommand(
+        f"tar -C {new} --no-same-owner -xf {packed} && rm {packed} && find {new} -type d -exec chmod 755 {{}} + && "
+        f"if [ -d {place} ]; then mv -T {place} {old}; fi && mv -T {new} {place} && rm -rf {old}"
+    )
+
+
+def shipped_tree(name: str, suffix: str) -> dict[str, str]:
+    """The texts of all files with that suffix below a folder of files/, by their path within it."""
+    root = ROOT / "files" / name
+    return {str(file.relative_to(root)): file.read_text("utf-8") for file in sorted(root.rglob(f"*{suffix}"))}
 
 
 def shipped(name: str) -> str:

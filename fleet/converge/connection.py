@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import re
-import socket
 from typing import Any
 
-from paramiko import AuthenticationException, BadHostKeyException, SSHException
+from paramiko import AuthenticationException, SSHException
 from pyinfra.api.exceptions import ConnectError
 from pyinfra.connectors.ssh import SSHConnector
 from pyinfra.connectors.sshuserclient import SSHClient
 from pyinfra.connectors.util import CommandOutput
 
-from fleet import settings
+from fleet import settings, stores
 from fleet.access import ssh_config_path
 from fleet.converge import explain, system
 from fleet.errors import OperatorError
+from fleet.ssh import CONNECT_SECONDS, KEEPALIVE_SECONDS, make_responsive, refused_key, unreachable
 
-CONNECT_SECONDS = 10
-# A pulled cable is noticed after this long: the kernel gives up on data that nobody acknowledged.
-DEAD_AFTER_MILLISECONDS = 30_000
-KEEPALIVE_SECONDS = 10
 # How paramiko tells that the server hung up after too many keys (paramiko#1390): that account is refused, no more.
 GAVE_UP = re.compile(r"No existing session|[Tt]oo many authentication failures|Authentication failed")
 
@@ -44,6 +40,9 @@ class FleetConnector(SSHConnector):
         explain.register(self.state)
         try:
             checked = settings.of_host(self.host.name, self.host.data.dict())
+            stores.check(self.host.name)
+            for origin in stores.origins(self.host.name):
+                settings.of_host(origin.name, origin.data)
             self._log_in(checked)
             answers = self._ask()
             system.refuse_without_root(self.host.name, answers)
@@ -78,12 +77,7 @@ class FleetConnector(SSHConnector):
             make_responsive(transport.sock)
             transport.set_keepalive(KEEPALIVE_SECONDS)
             return
-        raise OperatorError(
-            f"{self.host.name} refused the key for every account tried ({', '.join(accounts)}).",
-            "It answers, and its host key is the known one, but none of your keys opens an account.",
-            f"Check IdentityFile in {ssh_config_path()} and `ssh-add -l` (with more than five keys in the agent, name "
-            "one there); a converged host accepts the keys that stood in operators/ at its last run.",
-        )
+        raise refused_key(self.host.name, accounts)
 
     def login_arguments(self) -> dict[str, Any]:
         """What every login of this run shares beside the account: key, port, agent."""
@@ -127,51 +121,5 @@ def open_client(host: str, account: str, **arguments: Any) -> SSHClient:
         client.close()
         if GAVE_UP.search(str(error)):
             raise AuthenticationException(str(error)) from error
-        raise _unreachable(host, error) from error
+        raise unreachable(host, error) from error
     return client
-
-
-def make_responsive(sock: Any) -> None:
-    """Send small packets at once (49 ms → 5 ms a command, shared/facts) and notice a dead line.
-
-    A proxied connection (ProxyJump) has no socket of its own, so there is nothing to set.
-    """
-    if isinstance(sock, socket.socket):
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if hasattr(socket, "TCP_USER_TIMEOUT"):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_AFTER_MILLISECONDS)
-
-
-def _unreachable(host: str, error: Exception) -> OperatorError:
-    config = ssh_config_path()
-    if isinstance(error, BadHostKeyException):
-        return OperatorError(
-            f"{host} shows another host key than the known one.",
-            "Either the server was reinstalled, or somebody stands between you and it. Nothing was sent.",
-            f"Compare with the provider's console (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub); only then "
-            f"`ssh-keygen -R {error.hostname}` and add the new key to known_hosts.",
-        )
-    if isinstance(error, socket.gaierror):
-        return OperatorError(
-            f"{host} cannot be found.",
-            f"Its name does not resolve ({error.strerror}).",
-            f"Check the name, DNS, and the HostName for {host} in {config}.",
-        )
-    if "found in known_hosts" in str(error):
-        return OperatorError(
-            f"{host}'s host key is not known here.",
-            "An unknown key is never accepted: the first connection is when a man in the middle would strike.",
-            f"ssh-keyscan {host}, compare with the provider's console, then add the line to known_hosts.",
-        )
-    if isinstance(error, (TimeoutError, ConnectionError, OSError)):
-        return OperatorError(
-            f"{host} does not answer on its SSH port.",
-            f"{error.strerror or error or 'timed out'} within {CONNECT_SECONDS} s.",
-            f"Is it up (provider's console)? Is the HostName in {config} right? Does a firewall drop 22, or has "
-            "fail2ban banned this address (on the console: fail2ban-client unban --all)?",
-        )
-    return OperatorError(
-        f"{host}: the SSH connection failed.",
-        str(error) or type(error).__name__,
-        f"Try `ssh -v -F {config} {host}` and read where it stops.",
-    )

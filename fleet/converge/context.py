@@ -4,26 +4,21 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pyinfra import host
 
-from fleet.access import ROOT
+from fleet import templates
 from fleet.converge.system import System
 from fleet.settings import Settings
-
-_templates = Environment(
-    loader=FileSystemLoader(ROOT / "templates"),
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    keep_trailing_newline=True,
-    autoescape=False,  # noqa: S701  these are configuration files, not HTML
-)
 
 
 def settings() -> Settings:
     """The checked data of the current host."""
     return cast("Settings", host.connector_data["settings"])
+
+
+def host_name() -> str:
+    """The current host's name in the inventory."""
+    return str(host.name)
 
 
 def system() -> System:
@@ -44,4 +39,4 @@ def render(template: str, **more: Any) -> str:
         template: its path below templates/.
         more: names it needs beside `settings`, `system` and `host_name`. A name it misses is an error.
     """
-    return _templates.get_template(template).render(settings=settings(), system=system(), host_name=host.name, **more)
+    return templates.render(template, settings=settings(), system=system(), host_name=host.name, **more)

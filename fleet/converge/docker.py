@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Generator
 from dataclasses import dataclass
 
@@ -44,38 +45,85 @@ class Calls:
         )
 
 
+def containers_survive() -> str:
+    """The command that has a daemon which runs keep its containers when it ends, without a restart of its own.
+
+    A host that was made by hand runs a daemon that takes its containers along. Of daemon.json, which is in place by
+    now, `live-restore` is what a reload brings into force.
+    """
+    on = "[ \"$(docker info --format '{{.LiveRestoreEnabled}}' 2>/dev/null)\" = true ]"
+    return (
+        f"! systemctl --quiet is-active {UNIT} || {on} || {{ systemctl reload {UNIT} && "
+        f"timeout 30 sh -c {shlex.quote(f'until {on}; do sleep 0.2; done')}; }} || {{ "
+        "echo 'Docker would take its containers along when it restarts, so it is not restarted.' >&2; "
+        "echo '    why: it did not take up live-restore from /etc/docker/daemon.json.' >&2; "
+        "echo '    do:  look at `journalctl -u docker` on the host, then run the same command again.' >&2; exit 1; }"
+    )
+
+
+def unnoticed(command: str, ports: list[int], tools: str = "iptables ip6tables") -> str:
+    """The command, around which nobody who connects is refused.
+
+    A daemon that starts has no rules for published ports for about half a second (measured: 0.4 s), in which the host
+    itself would refuse connections. Dropped, they are tried again after a second and succeed. Where Docker's rules
+    lead connections on, this one is not met.
+
+    Args:
+        command: what restarts the daemon.
+        ports: TCP ports that containers publish.
+        tools: for which families.
+    """
+    rule = f"INPUT -p tcp --syn -m multiport --dports {','.join(map(str, ports))} -m comment --comment aipbx-restart"
+    end = f"for tool in {tools}; do while $tool -w -D {rule} -j DROP 2>/dev/null; do :; done; done"
+    script = (
+        f"end() {{ {end}; }}; end; trap end EXIT; trap 'exit 1' HUP INT TERM; "
+        f"for tool in {tools}; do $tool -w -I {rule} -j DROP || true; done; {command}"
+    )
+    return f"sh -c {shlex.quote(script)}"
+
+
 @operation()
-def installed(versions: dict[str, str], calls: Calls) -> Generator[str, None, None]:
+def installed(versions: dict[str, str], calls: Calls, web_ports: list[int]) -> Generator[str, None, None]:
     """Docker's packages at exactly these versions.
 
     Args:
         versions: version by package, as the repository writes it.
         calls: what must not be live when a running daemon is replaced.
+        web_ports: where nobody is to be refused meanwhile.
     """
     present: dict[str, str] = host.get_fact(packages.InstalledVersions, names=tuple(versions))
     if present == versions:
         host.noop("Docker's packages are at their versions")
         return
-    if "docker-ce" in present:
+    runs = host.get_fact(services.Service, unit=UNIT, config=(CONFIG,)).active
+    if runs:
         yield calls.gate()
+        yield containers_survive()
         # The package restarts the daemon, which systemd refuses after three starts within a minute.
         yield f"systemctl reset-failed {UNIT}"
-    yield packages.install(f"{name}={version}" for name, version in versions.items())
+    install = packages.install(f"{name}={version}" for name, version in versions.items())
+    # Takes long, and IPv6 may come in by the host itself all that time.
+    yield unnoticed(install, web_ports, "iptables") if runs else install
 
 
 @operation()
-def daemon(calls: Calls) -> Generator[str, None, None]:
+def daemon(calls: Calls, web_ports: list[int]) -> Generator[str, None, None]:
     """The daemon runs, starts with the host, and has read daemon.json; restarted only when it has not.
 
     Args:
         calls: what must not be live when it restarts.
+        web_ports: where nobody is to be refused meanwhile.
     """
     state = host.get_fact(services.Service, unit=UNIT, config=(CONFIG,))
     commands = services.repair(UNIT, state, "restart")
     if not commands:
         host.noop("Docker runs with its present configuration")
         return
+    ready = "timeout 60 sh -c 'until docker info >/dev/null 2>&1; do sleep 0.2; done'"
     if state.active:
         yield calls.gate()
+        yield containers_survive()
+        yield unnoticed(" && ".join([*commands, ready]), web_ports)
+        return
     yield from commands
-    yield "timeout 60 sh -c 'until docker info >/dev/null 2>&1; do sleep 0.2; done'"
+    yield ready

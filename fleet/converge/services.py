@@ -18,7 +18,7 @@ class ServiceState:
     Attributes:
         active: it runs.
         enabled: it starts with the host.
-        stale: a file of its configuration is newer than its start (or its last reload).
+        stale: a file of its configuration is newer than when it last read all of it.
         unread: its unit file changed and systemd has not read it.
     """
 
@@ -31,14 +31,15 @@ class ServiceState:
 class Service(FactBase[ServiceState]):
     """A unit's state, and whether its configuration is newer than the process that should have read it."""
 
-    def command(self, unit: str, config: tuple[str, ...]) -> str:
-        """One round trip; times in seconds with fractions."""
+    def command(self, unit: str, config: tuple[str, ...], how: Literal["restart", "reload"] = "restart") -> str:
+        """One round trip; times in seconds with fractions. Where only a restart has it read all, a reload is none."""
+        since = {"restart": "ActiveEnterTimestamp", "reload": "StateChangeTimestamp"}[how]
         files = " ".join(map(shlex.quote, config))
         newest = f"stat -c %.9Y {files} 2>/dev/null | sort -n | tail -n 1" if config else "true"
         return (
-            f"systemctl show --timestamp=us+utc -p ActiveState,UnitFileState,NeedDaemonReload,StateChangeTimestamp "
+            f"systemctl show -p ActiveState,UnitFileState,NeedDaemonReload "
             f'{shlex.quote(unit)}; echo "newest=$({newest})"; '
-            f'echo "since=$(date -d "$(systemctl show --timestamp=us+utc -p StateChangeTimestamp --value '
+            f'echo "since=$(date -d "$(systemctl show --timestamp=us+utc -p {since} --value '
             f'{shlex.quote(unit)})" +%s.%N 2>/dev/null)"'
         )
 
@@ -86,7 +87,7 @@ def running(
 
     A unit that is not active within ten seconds is a failure, and its last lines are shown.
     """
-    commands = repair(unit, host.get_fact(Service, unit=unit, config=config), how)
+    commands = repair(unit, host.get_fact(Service, unit=unit, config=config, how=how), how)
     if not commands:
         host.noop(f"{unit} runs with its present configuration")
         return

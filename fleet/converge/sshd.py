@@ -67,14 +67,18 @@ class Sshd(FactBase[SshdState]):
         return SshdState(
             main=found.get("main -", ""),
             dropins=of_kind(found, "dropin"),
-            effective={
-                name: {
-                    key: value.strip().lower() for key, _, value in (line.partition(" ") for line in text.splitlines())
-                }
-                for name, text in of_kind(found, "effective").items()
-            },
+            effective={name: _effective(text) for name, text in of_kind(found, "effective").items()},
             armed="armed -" in found,
         )
+
+
+def _effective(text: str) -> dict[str, str]:
+    """What `sshd -T` printed; it has a line for each value of a list such as AllowUsers."""
+    found: dict[str, str] = {}
+    for line in text.splitlines():
+        key, _, value = line.partition(" ")
+        found[key] = f"{found.get(key, '')} {value.strip().lower()}".strip()
+    return found
 
 
 def directives(text: str) -> list[tuple[str, str]]:
@@ -84,12 +88,20 @@ def directives(text: str) -> list[tuple[str, str]]:
     return [(word[0].lower(), word[1].strip() if len(word) > 1 else "") for word in words]
 
 
-def deviations(state: SshdState, wanted: dict[str, str]) -> list[str]:
-    """Where the effective settings differ from the wanted, as `keyword: value instead of wanted`, sorted."""
+def deviations(
+    state: SshdState, wanted: dict[str, str], confined: dict[str, dict[str, str]] | None = None
+) -> list[str]:
+    """Where the effective settings differ from the wanted, as `keyword: value instead of wanted`, sorted.
+
+    Args:
+        state: what is on the host.
+        wanted: value by keyword, for all accounts.
+        confined: by account, what differs for its logins.
+    """
     found = {
         f"{key}: {settings.get(key, 'unset')} instead of {value}"
-        for settings in state.effective.values()
-        for key, value in wanted.items()
+        for account, settings in state.effective.items()
+        for key, value in {**wanted, **(confined or {}).get(account, {})}.items()
         if settings.get(key, "unset") != value.lower()
     }
     return sorted(found)
@@ -115,19 +127,22 @@ def main_is_unruly(state: SshdState, wanted: dict[str, str]) -> bool:
 
 
 @operation()
-def hardened(dropin: str, wanted: dict[str, str], account: str) -> Generator[PyinfraCommand | str, None, None]:
+def hardened(
+    dropin: str, wanted: dict[str, str], account: str, confined: dict[str, dict[str, str]]
+) -> Generator[PyinfraCommand | str, None, None]:
     """Make sshd effectively what `wanted` says, and keep the way in.
 
     Args:
         dropin: the text of our drop-in, which sorts first.
-        wanted: effective settings as `sshd -T` prints them, for root and for the account.
+        wanted: effective settings as `sshd -T` prints them, for root and every account.
         account: who must be able to log in before and after.
+        confined: by account of another kind, what `sshd -T` prints otherwise for its logins.
 
     The account is proved by a fresh login before anything is taken away; the change undoes itself unless another
     fresh login confirms it. Files that would loosen sshd all the same are set aside, not deleted.
     """
-    state = host.get_fact(Sshd, accounts=("root", account))
-    wrong = deviations(state, wanted)
+    state = host.get_fact(Sshd, accounts=("root", account, *confined))
+    wrong = deviations(state, wanted, confined)
     if state.dropins.get(OURS) == dropin and not wrong and not state.armed:
         host.noop("sshd is as declared")
         return
@@ -138,7 +153,7 @@ def hardened(dropin: str, wanted: dict[str, str], account: str) -> Generator[Pyi
     yield configuration.upload(dropin, f"{STAGE}.conf")
     yield StringCommand(staged_check(aside, restore_main=restore_main))
     yield from guard.guarded("ssh", account, apply(aside, restore_main=restore_main))
-    yield FunctionCommand(_verify, (wanted, account), {})
+    yield FunctionCommand(_verify, (wanted, account, confined), {})
 
 
 def staged_check(aside: list[str], *, restore_main: bool) -> str:
@@ -163,8 +178,8 @@ def apply(aside: list[str], *, restore_main: bool) -> list[str]:
     return commands
 
 
-def _verify(state: Any, host: Any, wanted: dict[str, str], account: str) -> bool:
-    wrong = deviations(host.get_fact(Sshd, accounts=("root", account)), wanted)
+def _verify(state: Any, host: Any, wanted: dict[str, str], account: str, confined: dict[str, dict[str, str]]) -> bool:
+    wrong = deviations(host.get_fact(Sshd, accounts=("root", account, *confined)), wanted, confined)
     for line in wrong:
         host.log_styled(f"sshd's effective {line}; look for it in {MAIN} and {DROPINS}", fg="red")
     return not wrong

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from lab.archive import Seed
 from lab.topology import HOSTS, WORLD_NUMBER, Subnet
+from lab.world import object_storage
 
 if TYPE_CHECKING:
-    from lab.mirror import Mirror
+    from lab.mirror import Mirror, Sources
 
 # The names that the world answers for, with its own address and a certificate of the lab's authority.
 NAMES = (
@@ -19,6 +20,11 @@ NAMES = (
     "download.docker.com",
     "deb.debian.org",
     "security.debian.org",
+    "registry.npmjs.org",
+    "github.com",
+    "storage.yandexcloud.net",
+    "hooks.slack.com",
+    "api.telegram.org",
 )
 
 
@@ -43,18 +49,28 @@ def nginx_mirror(mirror: Mirror) -> str:
     return f"map $archive $mirror {{\n    debian {mirror.main};\n    debian-security {mirror.security};\n}}\n"
 
 
-def seeds(subnet: Subnet, mirror: Mirror, certificate: bytes, key: bytes) -> list[Seed]:
+def nginx_npm(registry: str) -> str:
+    """Return the part of nginx's configuration that names the registry behind npm's."""
+    return f"map $uri $npm {{\n    default {registry};\n}}\n"
+
+
+def seeds(subnet: Subnet, sources: Sources, certificate: bytes, key: bytes, operator_key: str) -> list[Seed]:
     """Return the files of one lab's world.
 
     Args:
         subnet: The lab's addresses.
-        mirror: Where Debian's packages come from.
+        sources: Where packages come from.
         certificate: The chain for NAMES, as PEM.
         key: Its private key, as PEM.
+        operator_key: The public SSH key that may read and write the git repositories.
     """
     return [
         Seed("/etc/world/dnsmasq.conf", dnsmasq(subnet).encode()),
-        Seed("/etc/world/mirror.conf", nginx_mirror(mirror).encode()),
+        Seed("/etc/world/mirror.conf", nginx_mirror(sources.mirror).encode()),
+        Seed("/etc/world/npm.conf", nginx_npm(sources.npm).encode()),
+        Seed("/etc/world/authorities.crt", sources.authorities),
         Seed("/etc/world/server.crt", certificate),
         Seed("/etc/world/server.key", key, mode=0o600),
+        Seed("/etc/world/authorized_keys", operator_key.encode()),
+        Seed("/etc/world/object-storage.json", object_storage.settings(), mode=0o600),
     ]

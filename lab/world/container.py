@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import subprocess
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from lab import wait
+from lab.archive import Seed
 from lab.errors import LabError
 from lab.machine import Machine, create_command
-from lab.topology import WORLD_NUMBER
-from lab.world import configuration
+from lab.topology import IMAGE_LABEL, WORLD_NUMBER
+from lab.world import configuration, notifications, receivers
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from lab.authority import Authority
-    from lab.mirror import Mirror
+    from lab.mirror import Sources
+    from lab.world.notifications import Notification
 
 REGISTRIES = {"docker.io": "127.0.0.1:5000", "ghcr.io": "127.0.0.1:5001"}
+# Every lab's world sees this volume: what one compressed, the others only copy.
+IMAGES_VOLUME = "aipbx-lab-images"
+STORE = "/var/cache/images"
 _PUSH_TIMEOUT = 600
 _READY = (
-    "ss -Hlun 'sport = :53' | grep -q 127.0.0.1 && "
+    "ss -Hlun 'sport = :53' | grep -q 127.0.0.1 && ss -Hltn 'sport = :22' | grep -q . && "
+    "ss -Hltn 'sport = :5002' | grep -q . && ss -Hltn 'sport = :5003' | grep -q . && "
     "curl -fsS --fail-early --cacert /etc/world/server.crt --resolve '*:443:127.0.0.1' "
     "https://registry-1.docker.io/v2/ https://ghcr.io/v2/ https://acme-v02.api.letsencrypt.org/directory "
     "https://download.docker.com/linux/debian/gpg >/dev/null && "
@@ -28,11 +37,10 @@ _ROOT = "curl -fsSk https://127.0.0.1:15000/roots/0"
 _FINGERPRINT = "gpg --homedir /var/lib/world/gnupg --with-colons --list-keys | sed -n 's/^fpr:*\\([0-9A-F]*\\):$/\\1/p'"
 
 
-def push_command(container: str, reference: str) -> list[str]:
-    """Return docker's arguments that put an image archive from standard input into a registry.
+def push_command(reference: str) -> str:
+    """Return the world's command that puts the image archive ``$file`` into a registry.
 
     Args:
-        container: The world's container.
         reference: Registry, name and tag, such as ``ghcr.io/aipbx/backend:0123abc``.
 
     Raises:
@@ -46,11 +54,7 @@ def push_command(container: str, reference: str) -> list[str]:
             "give a full reference, such as docker.io/library/python:3.13-slim",
         )
     target = f"docker://{REGISTRIES[registry]}/{name}"
-    script = (
-        'file=$(mktemp) && trap \'rm -f "$file"\' EXIT && cat >"$file" && '
-        f'skopeo --insecure-policy copy --quiet --dest-tls-verify=false "docker-archive:$file" {target}'
-    )
-    return ["exec", "--interactive", container, "sh", "-c", script]
+    return f'skopeo --insecure-policy copy --quiet --dest-tls-verify=false "docker-archive:$file" {target}'
 
 
 class World(Machine):
@@ -59,22 +63,25 @@ class World(Machine):
     name = "world"
     number = WORLD_NUMBER
 
-    def create(self, image: str, mirror: Mirror, authority: Authority) -> None:
+    def create(self, image: str, sources: Sources, authority: Authority, operator_key: str) -> None:
         """Make the world anew from its image, and switch it on.
 
         Args:
             image: The image's tag.
-            mirror: Where Debian's packages come from.
+            sources: Where packages come from.
             authority: Signs the certificate for the world's names.
+            operator_key: The public SSH key that may read and write the git repositories.
         """
         self.remove()
         for name in ("world", "mirror"):
             self.docker.run("volume", "create", "--label", self.lab.label, self.lab.volume(name))
         given = ["--mount", f"type=volume,source={self.lab.volume('world')},target=/var/lib/world"]
         given += ["--mount", f"type=volume,source={self.lab.volume('mirror')},target=/var/cache/world"]
+        self.docker.run("volume", "create", "--label", f"{IMAGE_LABEL}=store", IMAGES_VOLUME)
+        given += ["--mount", f"type=volume,source={IMAGES_VOLUME},target={STORE}"]
         self.docker.run(*create_command(self.lab, self.name, self.subnet, self.number, given, image))
         certificate, key = authority.issue(configuration.NAMES)
-        self.put(configuration.seeds(self.subnet, mirror, certificate, key))
+        self.put(configuration.seeds(self.subnet, sources, certificate, key, operator_key))
         self.start()
 
     def wait_ready(self, deadline: float = 30) -> None:
@@ -106,6 +113,33 @@ class World(Machine):
         """Return the fingerprint of the key that signs the stand-in for Docker's apt repository."""
         return self.run(_FINGERPRINT).stdout.split()[0]
 
+    def git_host_key(self) -> str:
+        """Return the public SSH host key (type and key) of the world as github.com."""
+        return " ".join(self.run("cat /var/lib/world/ssh/ssh_host_ed25519_key.pub").stdout.split()[:2])
+
+    def notifications(self) -> list[Notification]:
+        """Return what was posted to the receivers of notifications since the world started, the oldest first."""
+        return notifications.parse(self.run(f"cat {receivers.KEPT} 2>/dev/null || true").stdout)
+
+    @contextmanager
+    def failing(self, receiver: str, how: str = receivers.ERROR) -> Iterator[None]:
+        """Have a receiver of notifications fail, as long as the context lasts.
+
+        Args:
+            receiver: ``hooks.slack.com`` or ``api.telegram.org``.
+            how: ``error``: it answers with the status 500; ``silence``: it does not answer.
+
+        Raises:
+            LabError: There is no such receiver, or it cannot fail in that way.
+        """
+        notifications.refuse_unknown(receiver, how)
+        told = receivers.FOLDER / receiver
+        self.put([Seed(str(told), how.encode())])
+        try:
+            yield
+        finally:
+            self.run(f"rm {told}")
+
     def push(self, image: str, reference: str) -> None:
         """Put an image of the engine into one of the world's registries.
 
@@ -116,7 +150,20 @@ class World(Machine):
         Raises:
             LabError: The image does not exist, or the registry refused it.
         """
-        arguments = push_command(self.container, reference)
+        self.take(image, push_command(reference))
+
+    def take(self, image: str, script: str) -> None:
+        """Hand an image of the engine to a shell script in the world, as the archive ``$file``.
+
+        Args:
+            image: The image's tag in the engine.
+            script: What to do with the archive.
+
+        Raises:
+            LabError: The image does not exist, or the script failed.
+        """
+        received = f'file=$(mktemp) && trap \'rm -f "$file"\' EXIT && cat >"$file" && {script}'
+        arguments = ["exec", "--interactive", self.container, "sh", "-c", received]
         environment = self.docker.environment()
         with subprocess.Popen(
             ["docker", "save", image], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
@@ -132,26 +179,7 @@ class World(Machine):
             )
         if done.returncode != 0 or save.returncode != 0:
             raise LabError(
-                f"{image} could not be pushed as {reference}",
+                f"{image} could not be taken into the world",
                 " / ".join(done.stderr.strip().splitlines()[-3:])[:600] or "docker save failed",
                 f"look whether the engine has it: docker -H {self.docker.address} images {image}",
             )
-
-    def stand_ins(self) -> dict[str, str]:
-        """Return which images were pushed already: the engine's tag by reference."""
-        listed = self.run("cat /var/lib/world/stand-ins 2>/dev/null", check=False).stdout
-        return dict(line.split() for line in listed.splitlines())
-
-    def ensure_stand_ins(self, wanted: dict[str, str]) -> None:
-        """Push the images that are not in the registries yet.
-
-        Args:
-            wanted: The engine's tag by reference.
-        """
-        present = self.stand_ins()
-        for reference, image in wanted.items():
-            if present.get(reference) != image:
-                self.push(image, reference)
-        lines = "".join(f"{reference} {image}\n" for reference, image in (present | wanted).items())
-        if present | wanted != present:
-            self.run("cat >/var/lib/world/stand-ins", stdin=lines.encode())

@@ -12,15 +12,30 @@ from lab.host import Host
 from lab.progress import Steps
 from lab.running import Running
 from lab.topology import HOSTS, Lab
+from tests.lab.inv_run import Inv
 from tests.lab.pyinfra_run import Bootstrap
 
 NAMES = [spec.name for spec in HOSTS]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """First the lab itself, then how a fresh host becomes a converged one: every other story begins with that."""
+    """First the lab itself, then how a fresh host becomes a converged one; the stories of the application come last."""
     first = ("test_lab.py", "test_fresh_to_converged.py")
-    items.sort(key=lambda item: first.index(item.path.name) if item.path.name in first else len(first))
+    # They share one deployed server, which no other story may make anew meanwhile; the last leaves a host by hand.
+    last = (
+        "test_deploy.py",
+        "test_eyes.py",
+        "test_browser.py",
+        "test_backup.py",
+        "test_restore.py",
+        "test_adoption.py",
+    )
+
+    def rank(item: pytest.Item) -> int:
+        name = item.path.name
+        return first.index(name) if name in first else 10 + last.index(name) if name in last else 5
+
+    items.sort(key=rank)
 
 
 @pytest.fixture(scope="session")
@@ -66,3 +81,33 @@ def lab_fresh(converged: Running) -> Host:
     with Steps().shown() as steps:
         lifecycle.reset(converged.lab, "aipbx.ru", steps)
     return converged.host("aipbx.ru")
+
+
+SERVER = "aipbx.ru"
+
+
+@pytest.fixture(scope="session")
+def server(lab: Running) -> Host:
+    """The server of the application's stories."""
+    return lab.host(SERVER)
+
+
+@pytest.fixture(scope="session")
+def inv(converged: Running, server: Host, tmp_path_factory: pytest.TempPathFactory) -> Inv:
+    """An operator whose inventory has one server: converged, made anew where there was a configuration once."""
+    if server.run("ls /app/aipbx/environment.json", check=False).returncode == 0:
+        with Steps().shown() as steps:
+            lifecycle.reset(converged.lab, server.name, steps)
+    quick = {"settle_seconds": 1, "ready_seconds": 40, "keep_releases": 3}
+    tree = tmp_path_factory.mktemp("operator") / "tree"
+    made = Inv(converged.lab.directory / "ssh_config", tree, {server.name: quick})
+    made.bootstrap("-y").succeeded()
+    return made
+
+
+@pytest.fixture(scope="session")
+def deployed(inv: Inv, server: Host) -> Inv:
+    """The operator, once the first release runs."""
+    inv.configured(server.name)
+    inv("deploy", f"--host={server.name}", "--yes").succeeded()
+    return inv

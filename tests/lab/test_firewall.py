@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -83,9 +84,13 @@ def test_only_what_is_declared_is_open(converged: Running, busy: Host, event: st
 
 
 def test_every_tcp_port_of_both_ip_versions(converged: Running, busy: Host) -> None:
-    for address in (busy.address4, busy.address6):
-        states = converged.client.scan_tcp(address, "1-65535", timeout=300)
-        assert {port for port, state in states.items() if state != "filtered"} == {22, 80, 443}, address
+    def scanned(address: str) -> dict[int, str]:
+        return converged.client.scan_tcp(address, "1-65535", timeout=300)
+
+    addresses = (busy.address4, busy.address6)
+    with ThreadPoolExecutor() as pool:
+        for address, states in zip(addresses, pool.map(scanned, addresses), strict=True):
+            assert {port for port, state in states.items() if state != "filtered"} == {22, 80, 443}, address
 
 
 def test_a_neighbour_cannot_reach_a_container_by_its_own_address(converged: Running, busy: Host) -> None:

@@ -83,17 +83,6 @@ def test_with_the_run_killed_the_host_undoes_it_alone(
     assert bootstrap.dry("--limit", host.name).changes == []
 
 
-def test_root_stays_open_until_the_deploy_account_is_proved(
-    lab_fresh: Host, bootstrap: Bootstrap, tmp_path: Path
-) -> None:
-    copy = bootstrap.in_a_copy(tmp_path)
-    users = tmp_path / "deploys" / "users.py"
-    users.write_text(users.read_text().replace("keys=operator_keys()", "keys=['ssh-ed25519 AAAAC3NzaC1lZDI1 gone']"))
-    copy("-y", "--limit", lab_fresh.name).refused(f"deploy cannot log in to {lab_fresh.name}, so root stays open.")
-    assert ssh(bootstrap.ssh_config, "root", lab_fresh.name, "true").returncode == 0
-    bootstrap("-y", "--limit", lab_fresh.name).succeeded()
-
-
 def test_a_broken_sshd_file_never_goes_live(host: Host, bootstrap: Bootstrap, tmp_path: Path) -> None:
     copy = bootstrap.in_a_copy(tmp_path)
     template = tmp_path / "templates" / "sshd.conf.j2"

@@ -53,3 +53,9 @@ def test_an_ssh_config_that_is_not_there_is_refused(folder: Path, monkeypatch: p
     monkeypatch.setenv("AIPBX_SSH_CONFIG", str(folder / "missing"))
     with pytest.raises(OperatorError, match="There is no ssh_config"):
         access.ssh_config_path()
+
+
+def test_env_files_stand_beside_the_ssh_config_too(folder: Path) -> None:
+    assert access.directory_in_use("env") == access.ROOT / "env"
+    (folder / "env").mkdir()
+    assert access.directory_in_use("env") == folder / "env"

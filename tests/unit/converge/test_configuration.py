@@ -1,8 +1,12 @@
 """Files as text: keywords set once, access and text compared."""
 
+import hashlib
+import subprocess
+from pathlib import Path
+
 import pytest
 
-from fleet.converge.configuration import ConfigurationFile, FileState, put_in_place, with_keywords
+from fleet.converge.configuration import ConfigurationFile, FileState, TreeHashes, put_in_place, with_keywords
 
 BEFORE = "# PASS_MAX_DAYS is below\nPASS_MAX_DAYS\t99999\nUMASK 022\n PASS_MAX_DAYS 3\n"
 
@@ -35,3 +39,18 @@ def test_a_file_is_checked_before_it_takes_the_old_ones_place() -> None:
         "chown root:root /etc/sudoers.d/x.new && chmod 440 /etc/sudoers.d/x.new && visudo -cqf /etc/sudoers.d/x.new"
         " && mv -fT /etc/sudoers.d/x.new /etc/sudoers.d/x"
     )
+
+
+def test_a_program_s_files_are_read_with_access_and_hash_in_one_round_trip(tmp_path: Path) -> None:
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "a.py").write_text("x = 1\n")
+    (tmp_path / "package" / "a.pyc").write_text("junk")
+    fact = TreeHashes()
+    done = subprocess.run(["/bin/sh", "-c", fact.command(str(tmp_path))], capture_output=True, text=True, check=True)
+    found = fact.process(done.stdout.splitlines())
+    assert list(found) == ["package/a.py"]
+    assert found["package/a.py"].endswith(hashlib.sha256(b"x = 1\n").hexdigest())
+    nothing = subprocess.run(
+        ["/bin/sh", "-c", fact.command(str(tmp_path / "none"))], capture_output=True, text=True, check=True
+    )
+    assert (nothing.stdout, fact.default()) == ("", {})

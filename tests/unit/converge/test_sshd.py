@@ -36,6 +36,22 @@ def test_a_setting_that_is_not_there_deviates_unless_it_is_wanted_unset() -> Non
     assert sshd.deviations(state, {"allowusers": "deploy"}) == ["allowusers: unset instead of deploy"]
 
 
+def test_a_list_has_a_line_for_each_value() -> None:
+    output = ["==effective root", "allowusers deploy", "allowusers copies", "loglevel VERBOSE"]
+    assert sshd.Sshd().process(output).effective["root"] == {"allowusers": "deploy copies", "loglevel": "verbose"}
+
+
+def test_a_confined_account_is_held_to_its_own_settings() -> None:
+    state = SshdState(effective={"root": {"chrootdirectory": "none"}, "copies": {"chrootdirectory": "/app/x"}})
+    wanted, confined = {"chrootdirectory": "none"}, {"copies": {"chrootdirectory": "/app/x"}}
+    assert sshd.deviations(state, wanted, confined) == []
+    assert sshd.deviations(state, wanted) == ["chrootdirectory: /app/x instead of none"]
+    assert sshd.deviations(state, wanted, {"copies": {"forcecommand": "internal-sftp"}}) == [
+        "chrootdirectory: /app/x instead of none",
+        "forcecommand: unset instead of internal-sftp",
+    ]
+
+
 @pytest.mark.parametrize(
     ("name", "text", "loosens"),
     [

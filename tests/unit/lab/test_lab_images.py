@@ -25,12 +25,15 @@ def test_an_image_s_tag_follows_everything_it_is_made_of(tmp_path: Path, monkeyp
     tags.add(images.image_tag(recipe, BASES))
     tags.add(images.image_tag(recipe, BASES | {"trixie": "aipbx-lab/base-trixie:2"}))
     tags.add(images.image_tag(Recipe("host-trixie", "host", "trixie", {"SUITE": "sid"}), BASES))
-    assert len(tags) == 5
+    tags.add(images.image_tag(Recipe("host-trixie", "host", "trixie", {"SUITE": "trixie"}, python="3.12"), BASES))
+    assert len(tags) == 6
     assert all(tag.startswith("aipbx-lab/host-trixie:") for tag in tags)
 
 
 def test_the_command_that_builds_an_image() -> None:
-    command = images.build_command(images.host_recipe("bookworm"), "aipbx-lab/host-bookworm:abc", BASES)
+    command = images.build_command(
+        images.host_recipe("bookworm"), "aipbx-lab/host-bookworm:abc", BASES, Path("/context")
+    )
     assert command == [
         "build",
         "--quiet",
@@ -44,7 +47,7 @@ def test_the_command_that_builds_an_image() -> None:
         "SUITE=bookworm",
         "--tag",
         "aipbx-lab/host-bookworm:abc",
-        str(images.CONTEXTS / "host"),
+        "/context",
     ]
 
 
@@ -66,7 +69,17 @@ def test_waiting_ends_at_the_deadline() -> None:
         wait.until(lambda: False, 0, "the moon is full", "wait longer")
 
 
-@pytest.mark.parametrize("script", ["host/lab-init", "host/finish", "world/docker-packages", "world/world"])
+@pytest.mark.parametrize(
+    "script",
+    [
+        "host/lab-init",
+        "host/finish",
+        "world/docker-packages",
+        "world/world",
+        "node/docker-entrypoint.sh",
+        "postgres/docker-entrypoint.sh",
+    ],
+)
 def test_scripts_are_executable_and_their_syntax_is_right(script: str) -> None:
     path = images.CONTEXTS / script
     assert path.stat().st_mode & 0o111

@@ -1,0 +1,42 @@
+"""The application's place: its directories, its compose file, its Dockerfiles. Which release runs is `inv deploy`'s."""
+
+from fleet.converge import configuration
+from fleet.converge.context import render, settings
+
+APP = settings().app_dir
+
+configuration.folders(
+    name="The stack's directories",
+    modes={
+        f"{APP}/images": "755",
+        f"{APP}/images/backend": "755",
+        f"{APP}/images/frontend": "755",
+    },
+)
+for path in (
+    "backend/Dockerfile",
+    "backend/Dockerfile.dockerignore",
+    "frontend/Dockerfile",
+    "frontend/Dockerfile.dockerignore",
+    "frontend/nginx.conf",
+):
+    configuration.file(
+        name=f"How images are built here: {path}",
+        path=f"{APP}/images/{path}",
+        text=configuration.shipped(f"images/{path}"),
+    )
+configuration.file(
+    name="The stack: compose.yml",
+    path=f"{APP}/compose.yml",
+    text=render(
+        "compose.yml.j2",
+        probe=configuration.shipped("app/probe.js"),
+        probes=[probe.model_dump() for probe in settings().readiness],
+    ),
+    check=f"BACKEND_IMAGE=none FRONTEND_IMAGE=none docker compose --project-directory {APP} -f {{}} config --quiet",
+)
+configuration.file(
+    name="Builds on this host: what they may take",
+    path="/etc/systemd/system/aipbxbuild.slice",
+    text=render("systemd/aipbxbuild.slice.j2"),
+)

@@ -1,0 +1,60 @@
+"""The deploy lock of fleet/commands/lock.py, held by this host itself: no release comes while data change places.
+
+A deploy makes a folder. Here it is a link to one that is ready, with who and why in it: made in one step, so that it is
+known whose it is whenever this is killed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+
+from aipbx_data.config import Config
+from aipbx_data.errors import Refused
+
+
+def _ours(config: Config) -> Path:
+    return config.backups / "deploy-lock"
+
+
+@contextmanager
+def held(config: Config, what: str) -> Iterator[None]:
+    """Hold the lock.
+
+    Args:
+        config: the host's.
+        what: goes on, for whoever comes second.
+
+    Raises:
+        Refused: somebody has it.
+    """
+    ours = _ours(config)
+    ours.mkdir(mode=0o700, exist_ok=True)
+    now = datetime.now(timezone.utc)
+    (ours / "owner").write_text(f"{config.host} itself, {what}, since {now:%Y-%m-%d %H:%M:%S} UTC\n", "utf-8")
+    lock = config.app / "lock"
+    try:
+        lock.symlink_to(ours)
+    except FileExistsError:
+        try:
+            owner = (lock / "owner").read_text("utf-8").strip()
+        except OSError:
+            owner = ""
+        raise Refused(
+            f"A deploy is at {config.host}: the lock is held.",
+            f"By {owner or 'whom is not written down'}.",
+            f"Wait for it; if its owner is certainly gone: inv unlock --host={config.host}",
+        ) from None
+    try:
+        yield
+    finally:
+        release(config)
+
+
+def release(config: Config) -> None:
+    """Give the lock back if it is ours."""
+    lock = config.app / "lock"
+    if lock.is_symlink() and lock.readlink() == _ours(config):
+        lock.unlink()

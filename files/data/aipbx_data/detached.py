@@ -1,0 +1,80 @@
+"""A run inside a unit of systemd's: it goes on when the operator's connection is lost, and is tidied up after."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import IO
+
+from aipbx_data.errors import Failed, Refused
+
+PROGRAM = "/usr/local/sbin/aipbx-data"
+NAME = "aipbx-data-"
+# In memory, and root's alone: a secret may come through it.
+FOLDER = "/run"
+# A call must not wait for a backup. What has not ended after a night does not end. A swap of a restore that was cut off
+# is taken back before the unit has ended.
+LIMITS = ("Nice=10", "IOSchedulingClass=idle", "CPUWeight=20", "TimeoutStopSec=240", "RuntimeMaxSec=12h")
+
+
+def unit(words: list[str], verb: str, log: str, stdin: str = "/dev/null") -> list[str]:
+    """The command that runs `aipbx-data WORDS` in a unit and waits for its end.
+
+    Args:
+        words: of the command line.
+        verb: what it does.
+        log: the file that gets its output.
+        stdin: the file that is its standard input.
+    """
+    properties = [*LIMITS, f"StandardInput=file:{stdin}"]
+    properties += [f"StandardOutput=append:{log}", f"StandardError=append:{log}"]
+    properties.append(f"ExecStopPost={PROGRAM} tidy --after {verb}")
+    options = [f"--property={one}" for one in properties]
+    name = f"--unit={NAME}{verb}"
+    return ["systemd-run", "--quiet", "--collect", "--wait", name, *options, PROGRAM, *words]
+
+
+def run(words: list[str], verb: str) -> int:
+    """Start the unit, repeat what it says until it ends, and return its exit code.
+
+    Args:
+        words: of the command line; with `--stdin`, it gets all that our standard input has.
+        verb: what it does, for the unit's name.
+
+    Raises:
+        Refused: one of this kind runs.
+        Failed: it could not tell itself how it ended.
+    """
+    if subprocess.run(["systemctl", "is-active", "--quiet", f"{NAME}{verb}"], check=False, timeout=60).returncode == 0:
+        raise Refused(f"A {verb} runs already.", f"systemctl status {NAME}{verb}", "Wait until it has ended.")
+    with _file() as log, _file() as stdin:
+        if "--stdin" in words:
+            shutil.copyfileobj(sys.stdin.buffer, stdin)
+            stdin.flush()
+        given = [word for word in words if word != "--stdin"]
+        waiting = subprocess.Popen(unit(given, verb, log.name, stdin.name))
+        with Path(log.name).open("rb") as reading:
+            while waiting.poll() is None:
+                _repeat(reading.read())
+                time.sleep(0.1)
+            _repeat(reading.read())
+    if waiting.returncode not in {0, Failed.code, Refused.code}:
+        raise Failed(
+            f"The {verb} was ended from outside.",
+            f"Its unit was stopped or killed ({NAME}{verb}, {waiting.returncode}); what it left is taken away.",
+            f"Who or what did so: journalctl -u {NAME}{verb}",
+        )
+    return waiting.returncode
+
+
+def _file() -> IO[bytes]:
+    return tempfile.NamedTemporaryFile(prefix=NAME, dir=FOLDER)
+
+
+def _repeat(output: bytes) -> None:
+    sys.stdout.buffer.write(output)
+    sys.stdout.buffer.flush()

@@ -1,0 +1,44 @@
+"""The list of contents of a pg_dump: `pg_restore --list`, and what `--use-list` takes back."""
+
+from __future__ import annotations
+
+import re
+
+from aipbx_data.errors import Refused
+
+DUMPED_FROM = re.compile(r"Dumped from database version: (\d+(?:\.\d+)?)")
+_ROWS = re.compile(r"^\d+; \d+ \d+ TABLE DATA (.*)$")
+# What cannot be there when only some tables have their rows: the rest of the list can do without them.
+_NEEDS_ALL_ROWS = re.compile(
+    r"^\d+; \d+ \d+ (?:TABLE DATA|FK CONSTRAINT|MATERIALIZED VIEW DATA|BLOBS?|BLOB METADATA|\S+ - LARGE OBJECTS?) "
+)
+_SHOWN = 40
+
+
+def only(entries: list[str], tables: tuple[str, ...], dump: str) -> list[str]:
+    """The list with the rows of some tables: what is needed to look into them.
+
+    Args:
+        entries: the list, a line each: `id; 0 0 TABLE DATA schema table owner`.
+        tables: `schema.table`, or `table` of schema public.
+        dump: its name, for the message.
+
+    Raises:
+        Refused: it holds no such table.
+    """
+    named = {table: " ".join(table.split(".", 1) if "." in table else ("public", table)) + " " for table in tables}
+    rows = [match[1] for line in entries if (match := _ROWS.match(line))]
+    if unknown := [table for table, words in named.items() if not any(row.startswith(words) for row in rows)]:
+        known = sorted(".".join(row.split(" ")[:2]) for row in rows)
+        raise Refused(
+            f"{dump} holds no table {', '.join(unknown)}.",
+            f"It holds {', '.join(known[:_SHOWN])}{' …' if len(known) > _SHOWN else ''}.",
+            "Name tables as `users`, or as `schema.table` outside schema public.",
+        )
+    chosen = tuple(named.values())
+
+    def stays(line: str) -> bool:
+        match = _ROWS.match(line)
+        return match[1].startswith(chosen) if match else not _NEEDS_ALL_ROWS.match(line)
+
+    return [line for line in entries if stays(line)]

@@ -1,0 +1,89 @@
+"""The database server, whichever it is: what backup, restore and verification ask of it."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Protocol
+
+from aipbx_data import docker
+from aipbx_data.config import Config
+from aipbx_data.errors import Refused
+from aipbx_data.sets import Contents
+
+
+class Engine(Protocol):
+    """A running server: the live one, or a scratch one."""
+
+    # `postgres` or `mysql`, and the name of the file that holds its dump.
+    name: str
+    dump_file: str
+    # Where it runs.
+    container: str
+
+    def version(self) -> str:
+        """The server's version, as `16.14`."""
+
+    def size(self, database: str) -> int:
+        """Bytes of a database on the server's disk."""
+
+    def databases(self) -> list[str]:
+        """The names of all databases."""
+
+    def moment(self, database: str) -> AbstractContextManager[str]:
+        """Hold a moment of a database still: `contents` and `dump` given its name see the same data."""
+
+    def contents(self, database: str, moment: str = "") -> Contents:
+        """What a database holds, counted row by row, at a moment or now."""
+
+    def dump(self, database: str, path: Path, moment: str) -> None:
+        """Write a dump of a database at a moment to a file that does not exist yet."""
+
+    def listed(self, path: Path) -> set[str]:
+        """The tables that a dump says it holds, as `Contents.tables` names them; Refused when it cannot be read."""
+
+    def create(self, database: str, like: str = "") -> None:
+        """Make an empty database, with owner and collation of the database `like` where there is one."""
+
+    def restore(self, path: Path, database: str, tables: tuple[str, ...] = (), *, foreign: bool = False) -> None:
+        """Load a dump into an empty database; Failed at the first error.
+
+        With `tables`, all of its schema that can do without the other rows, and the rows of these. `foreign`: what is
+        in it shall belong to us, without the grants.
+        """
+
+    def dumped_from(self, path: Path) -> str:
+        """The version of the server that a dump was taken from, as `16.14`."""
+
+    def copy(self, database: str, of: str) -> None:
+        """Make a database that is a copy of another, to which nobody is connected."""
+
+    def finish(self, database: str, like: str) -> None:
+        """Give a loaded database what no dump brings: statistics, and what belongs to the database `like` itself."""
+
+    def drop(self, database: str) -> None:
+        """Delete a database, ending its sessions; nothing happens when there is none."""
+
+    def rename(self, pairs: list[tuple[str, str]]) -> None:
+        """Give databases other names, in this order, all of them or none; their sessions end."""
+
+    def clear(self) -> None:
+        """End what a run that was killed left on the server: its dumps, counts and loads."""
+
+
+def live(config: Config) -> Engine:
+    """The server that the application works with.
+
+    Raises:
+        Refused: it does not run, or nothing here knows its kind.
+    """
+    if config.dialect == "postgres":
+        from aipbx_data.postgres import Postgres
+
+        container = docker.container(config.project, "postgres")
+        user = config.services["postgres"]["POSTGRES_USER"]
+        jobs, cpus = int(config.raw["restore_jobs"]), float(config.raw["postgres_cpus"])
+        return Postgres(container, user, config.backups, jobs, cpus)
+    raise Refused(
+        f"There is no backup for DB_DIALECT={config.dialect}.", "It knows postgres and mysql.", "inv env.edit"
+    )

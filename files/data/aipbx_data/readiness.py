@@ -1,0 +1,107 @@
+"""Whether the application works with restored data: a throwaway backend says so, which reaches nothing else.
+
+It is the present release, with the same variables. Two backends must never work at once (shared/facts/app.md): so it
+has a copy of the restored database, no volume, and a network of its own with nobody on it but the database server.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from aipbx_data import docker, events, names
+from aipbx_data.config import Config
+from aipbx_data.engine import Engine
+from aipbx_data.errors import DataError, Failed
+from aipbx_data.process import run
+
+SECONDS = 180
+_COMPOSE = ["docker", "compose", "--ansi", "never", "--progress", "plain"]
+# What it keeps of the backend's declaration; everything else (volumes, ports, networks) ties it to the live stack.
+_SAME = ("image", "command", "entrypoint", "environment", "init", "user", "healthcheck", "mem_limit", "cpus", "tmpfs")
+
+
+def throwaway(declared: dict[str, Any], project: str, database: str) -> dict[str, Any]:
+    """The Compose file of a backend that works with a copy.
+
+    Args:
+        declared: the backend's own declaration, as Compose understands it.
+        project: its own project and network.
+        database: the copy's name.
+    """
+    backend = {key: declared[key] for key in _SAME if key in declared}
+    backend["environment"] = {**declared["environment"], "DB_NAME": database}
+    # A call must not wait for it, and where memory is short, it is the one to go.
+    backend |= {"restart": "no", "cpu_shares": 128, "oom_score_adj": 900, "security_opt": ["no-new-privileges:true"]}
+    return {
+        "name": project,
+        "services": {"backend": backend},
+        "networks": {"default": {"name": project, "external": True}},
+    }
+
+
+def check(config: Config, server: Engine, database: str, label: str) -> None:
+    """Start the application on a copy of a database, and wait until its health check is content.
+
+    Args:
+        config: the host's.
+        server: where the database is.
+        database: a restored one.
+        label: of the restore.
+
+    Raises:
+        Failed: it is not; with the end of its log.
+    """
+    copy = names.database(config.database, names.COPY, label)
+    project = _project(config)
+    with events.step(f"the application works with a copy of {database}"):
+        server.copy(copy, database)
+        try:
+            run(["docker", "network", "create", "--internal", project], seconds=docker.SECONDS)
+            alias = config.services["backend"]["DB_HOST"]
+            run(["docker", "network", "connect", "--alias", alias, project, server.container], seconds=docker.SECONDS)
+            text = json.dumps(throwaway(declared(config), project, copy))
+            words = ["--project-name", project, "--file", "-", "up", "--detach", "--no-build", "--pull", "never"]
+            run([*_COMPOSE, *words], seconds=SECONDS, stdin=text.encode())
+            docker.wait_healthy(
+                docker.container(project, "backend", running=False),
+                "The application with the restored data",
+                float(config.raw["ready_seconds"]),
+            )
+        finally:
+            clear(config)
+            server.drop(copy)
+
+
+def clear(config: Config) -> None:
+    """Take the throwaway backend and its network away, also one that a killed run left."""
+    project = _project(config)
+    label = f"label=com.docker.compose.project={project}"
+    left = run(["docker", "ps", "--all", "--quiet", "--filter", label], seconds=docker.SECONDS).decode().split()
+    if left:
+        run(["docker", "rm", "--force", "--volumes", *left], seconds=SECONDS)
+    form = "{{range $id, $_ := .Containers}}{{println $id}}{{end}}"
+    try:
+        on_it = run(["docker", "network", "inspect", "--format", form, project], seconds=docker.SECONDS)
+    except Failed:
+        return  # there is none
+    for container in on_it.decode().split():
+        run(["docker", "network", "disconnect", "--force", project, container], seconds=docker.SECONDS)
+    run(["docker", "network", "rm", project], seconds=docker.SECONDS)
+
+
+def _project(config: Config) -> str:
+    return f"{config.project}-readiness"
+
+
+def declared(config: Config) -> dict[str, Any]:
+    """How the backend of the present release runs, as Compose understands the stack's files."""
+    app = config.app
+    files = ["--env-file", f"{app}/images.env", "--file", f"{app}/compose.yml", "--file", f"{app}/environment.json"]
+    words = ["--project-directory", str(app), *files, "config", "--format", "json", "backend"]
+    try:
+        told = json.loads(run([*_COMPOSE, *words], seconds=SECONDS))
+    except DataError as problem:
+        raise Failed("The stack's files do not say how the backend runs.", problem.why, "inv deploy") from None
+    backend: dict[str, Any] = told["services"]["backend"]
+    return backend

@@ -1,0 +1,275 @@
+"""A set, or a file, becomes the live data: loaded beside them, compared, tried out, and only then put in place."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import time
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+
+from aipbx_data import (
+    backup,
+    compare,
+    deploy_lock,
+    docker,
+    engine,
+    events,
+    kept,
+    names,
+    readiness,
+    sets,
+    source,
+    space,
+    swap,
+    tidy,
+    unpacking,
+)
+from aipbx_data.config import Config
+from aipbx_data.engine import Engine
+from aipbx_data.errors import Failed, Refused
+from aipbx_data.process import run
+from aipbx_data.sets import Contents
+from aipbx_data.source import Source
+
+DATABASE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
+# What a load writes to the server's log beside the tables, at most, before the server takes it away again.
+LOG_BYTES = 1 << 30
+STATIC = "backend_static"
+SYNC_SECONDS = 600
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What, and where to."""
+    parser.add_argument("source", help="the name of a set, or of a file in backups/incoming")
+    parser.add_argument("--foreign", action="store_true", help="also what was taken on another host")
+    parser.add_argument("--tables", default="", help="only the rows of these, with commas, to look into")
+    parser.add_argument("--to-database", default="", help="into this new database, to look into")
+
+
+def main(config: Config, options: argparse.Namespace) -> None:
+    """Restore, and tell what came of it."""
+    begun = time.monotonic()
+    tidy.clear(config)
+    try:
+        result = _restored(config, engine.live(config), options)
+    finally:
+        path = source.incoming(config) / options.source
+        # Brought here for this run (fleet/data/restore_tasks.py); what somebody else put there stays.
+        if path.name.startswith(sets.UPLOAD) and path.is_file():
+            path.unlink()
+    events.result(source=options.source, seconds=round(time.monotonic() - begun, 1), **result)
+
+
+def _restored(config: Config, server: Engine, options: argparse.Namespace) -> dict[str, object]:
+    tables = tuple(name for name in options.tables.split(",") if name)
+    look = bool(tables or options.to_database)
+    with ExitStack() as held:
+        if not look:
+            refuse_pending(config)
+            docker.container(config.project, "backend", running=False)  # refused where no release ever ran
+            held.enter_context(deploy_lock.held(config, f"restore of {source.title(options.source)}"))
+        given = held.enter_context(source.opened(config, server, options.source))
+        refuse(config, server, given, foreign=options.foreign)
+        if look:
+            name = options.to_database or names.database(config.database, names.LOOK, given.label)
+            refuse_name(server, name)
+        try:
+            return _look(config, server, given, name, tables) if look else _replace(config, server, given)
+        except BaseException:
+            with swap.undisturbed():
+                tidy.clear(config)
+            raise
+
+
+def refuse_pending(config: Config) -> None:
+    """Refuse while an earlier restore still keeps what was live before it.
+
+    Raises:
+        Refused: it does.
+    """
+    replaced = kept.read(config).replaced
+    if replaced:
+        raise Refused(
+            f"{config.host} still keeps what was live before the {replaced.what}.",
+            f"It is {replaced.database}, since {replaced.at}, and there is room for one way back.",
+            f"inv restore --undo --host={config.host} takes that back, or --discard in its place deletes what is kept.",
+        )
+
+
+def refuse_name(server: Engine, name: str) -> None:
+    """Refuse a database's name that cannot be, or is taken.
+
+    Raises:
+        Refused: it is.
+    """
+    if not DATABASE.fullmatch(name):
+        raise Refused(
+            f"{name!r} is no name for a database.", "Letters, digits and _ are; 63 at most.", "Name it otherwise."
+        )
+    if name in {*server.databases(), "template0", "template1"}:
+        raise Refused(
+            f"There is a database {name} already.", "It would have to be a new one.", "Say --to-database, or --discard."
+        )
+
+
+def refuse(config: Config, server: Engine, given: Source, *, foreign: bool) -> None:
+    """Refuse what cannot or should not be restored here.
+
+    Args:
+        config: the host's.
+        server: the live one.
+        given: what is to be restored.
+        foreign: whether it may come from another host.
+
+    Raises:
+        Refused: says why.
+    """
+    if given.engine != server.name:
+        raise source.mismatch(given.title, given.engine, server)
+    version = server.version()
+    if given.major > int(version.split(".")[0]):
+        raise Refused(
+            f"{given.title} is of a newer server than this host's.",
+            f"It was taken from version {given.server_version}, and this host runs {version}.",
+            "Restore it on a host whose server is as new.",
+        )
+    if given.host not in {"", config.host} and not foreign:
+        raise Refused(
+            f"{given.title} was taken on {given.host}, and this is {config.host}.",
+            "Its users, calls and keys would become this host's.",
+            f"If that is what you want, name the host: inv restore … --host={config.host}",
+        )
+    if not given.listed or (given.contents and not sum(given.contents.tables.values())):
+        raise Refused(
+            f"{given.title} is empty.", f"It holds {given.listed} tables, and not one row.", "Take another set."
+        )
+    data = docker.volume(config.raw["volumes"][f"{server.name}_data"])
+    needs = {data: 2.0 * given.database_bytes + min(given.database_bytes, LOG_BYTES)}
+    for key, name in _volumes(config, given).items():
+        needs[unpacking.folder(name)] = given.volumes[key]["bytes"]
+    space.require(needs, int(config.raw["min_free_disk_mib"]))
+
+
+def _replace(config: Config, server: Engine, given: Source) -> dict[str, object]:
+    before = names.database(config.database, names.BEFORE, given.label)
+    if before in server.databases():
+        raise Refused(
+            f"There is a database {before} already.",
+            "An earlier restore of the same set left it, and nothing here knows of it any more.",
+            f"Look at it: inv db --database={before}; then rename or drop it.",
+        )
+    with _watched(config):
+        new, found = _loaded(config, server, given)
+        folders = _unpacked(config, given)
+        with events.step("statistics and settings of the new database"):
+            server.finish(new, config.database)
+        readiness.check(config, server, new, given.label)
+    _remark(config, given, found)
+    change = swap.planned(config, f"restore of {given.title}", given.label, names.BEFORE, new, folders)
+    held = swap.carry_out(config, server, change)
+    return {**_told(given, found), "database": config.database, "kept": before, "held_seconds": round(held, 1)}
+
+
+def _look(config: Config, server: Engine, given: Source, name: str, tables: tuple[str, ...]) -> dict[str, object]:
+    with _watched(config):
+        new, found = _loaded(config, server, given, tables)
+    now = kept.read(config)
+    # Written down first: what is there without a note would stay for good.
+    kept.write(config, kept.Kept(now.replaced, {**now.looks, name: {"of": given.title, "at": sets.now()}}))
+    server.rename([(new, name)])
+    return {**_told(given, found, tables), "database": name}
+
+
+def _watched(config: Config) -> AbstractContextManager[None]:
+    disks = [docker.volume(name) for name in config.raw["volumes"].values()]
+    return space.watched(disks, int(config.raw["min_free_disk_mib"]) // 2)
+
+
+def _loaded(config: Config, server: Engine, given: Source, tables: tuple[str, ...] = ()) -> tuple[str, Contents]:
+    """Load into a new database, and compare it with what it must hold.
+
+    Returns: its name, and what it holds.
+
+    Raises:
+        Failed: it cannot be loaded, or is not the same.
+    """
+    new = names.database(config.database, names.RESTORED, given.label)
+    with events.step(f"loaded into {new}, a new database"):
+        server.create(new, config.database)
+        server.restore(given.dump, new, tables, foreign=given.foreign)
+    with events.step("every table counted, and compared"):
+        found = server.contents(new)
+        different = _differences(given, found, tables)
+    if different:
+        raise Failed(
+            f"{given.title} came back otherwise than it was; nothing live was touched.",
+            compare.shown(different),
+            "Take another set, and look at why: inv verify tells of each.",
+        )
+    return new, found
+
+
+def _differences(given: Source, found: Contents, tables: tuple[str, ...]) -> list[str]:
+    if given.contents is None:
+        if len(found.tables) != given.listed:
+            return [f"{len(found.tables)} tables instead of the {given.listed} that the dump lists"]
+        return [] if sum(found.tables.values()) else ["not one row in any table"]
+    if tables:
+        wanted = [name if "." in name else f"public.{name}" for name in tables]
+        chosen = Contents({name: rows for name, rows in given.contents.tables.items() if name in wanted})
+        return compare.differences(chosen, Contents({name: found.tables[name] for name in chosen.tables}))
+    return compare.differences(given.contents, found)
+
+
+def _volumes(config: Config, given: Source) -> dict[str, str]:
+    """The volumes of this host that come back: Docker's name by key."""
+    return {key: name for key, name in config.raw["volumes"].items() if key in given.volumes}
+
+
+def _unpacked(config: Config, given: Source) -> list[tuple[Path, Path]]:
+    """Unpack the volumes beside the live ones.
+
+    Returns: of each: the live folder, and the new one.
+    """
+    made = []
+    for key, name in _volumes(config, given).items():
+        live = unpacking.folder(name)
+        new = live.with_name(names.folder(names.RESTORED, given.label))
+        with events.step(f"{key} unpacked and counted"):
+            found = unpacking.unpack(given.folder / f"volume-{key}.tar.zst", new, live)
+            if not unpacking.same(given.volumes[key], found):
+                raise Failed(
+                    f"Volume {key} came back otherwise than it was; nothing live was touched.",
+                    f"{found['files']} files of {found['bytes']} bytes instead of "
+                    f"{given.volumes[key]['files']} of {given.volumes[key]['bytes']}.",
+                    "Take another set.",
+                )
+            if key == STATIC:
+                _refresh(config, new)
+            run(["sync", "--file-system", str(new)], seconds=SYNC_SECONDS)
+        made.append((live, new))
+    for key in given.volumes.keys() - config.raw["volumes"].keys():
+        events.note(f"Volume {key} of the set is left out: this host has none of that name.")
+    return made
+
+
+def _refresh(config: Config, static: Path) -> None:
+    """Bring the present release's own files over those of the release that the set was taken under."""
+    words = ["docker", "run", "--rm", "--network", "none", "--user", "0:0", "--entrypoint", "sh"]
+    script = "[ ! -d /app/static.shipped ] || cp -R /app/static.shipped/. /app/static/"
+    image = readiness.declared(config)["image"]
+    run([*words, "--volume", f"{static}:/app/static", image, "-c", script], seconds=SYNC_SECONDS)
+
+
+def _remark(config: Config, given: Source, found: Contents) -> None:
+    for line in compare.remarks(given.contents, found) if given.contents else []:
+        events.note(line)
+    was, now = given.release.get("backend", ""), backup.release(config).get("backend", "")
+    if was and was != now:
+        events.note(f"It was taken under backend {was[:8]}; {now[:8]} runs: later migrations are to be applied anew.")
+
+
+def _told(given: Source, found: Contents, tables: tuple[str, ...] = ()) -> dict[str, object]:
+    rows = {name: count for name, count in found.tables.items() if count} if tables else found.tables
+    return {"of": given.title, "taken": given.taken, "tables": len(rows), "rows": sum(rows.values())}

@@ -1,0 +1,84 @@
+"""A database server that is thrown away: of the live one's kind, held to a part of the machine, reachable by nobody."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from aipbx_data import docker
+from aipbx_data.config import Config
+from aipbx_data.engine import Engine
+from aipbx_data.errors import DataError, Refused
+from aipbx_data.postgres import INSIDE, Postgres
+from aipbx_data.process import run
+
+NAME = "aipbx-verification"
+START_SECONDS = 120
+# Nothing in it outlives a crash of the machine, and nothing has to.
+QUICKLY = ("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "autovacuum=off")
+
+
+def command(config: Config, image: str, user: str, locale: str) -> list[str]:
+    """The command that starts it. It has no network, so that it needs no password.
+
+    Args:
+        config: the host's.
+        image: the live server's.
+        user: the superuser.
+        locale: of its databases.
+    """
+    words = ["docker", "run", "--detach", "--name", NAME, "--network", "none", "--pull", "never"]
+    words += ["--memory", f"{config.raw['verify_memory_mib']}m", "--cpus", str(config.raw["verify_cpus"])]
+    words += ["--cpu-shares", "128", "--oom-score-adj", "900", "--shm-size", "128m"]
+    words += ["--volume", f"{config.backups}:{INSIDE}:ro", "--volume", "/var/lib/postgresql/data"]
+    words += ["--env", f"POSTGRES_USER={user}", "--env", "POSTGRES_HOST_AUTH_METHOD=trust"]
+    words += ["--env", f"POSTGRES_INITDB_ARGS=--no-sync --encoding=UTF8 --locale={shlex.quote(locale)}"]
+    return [*words, image, "postgres", *QUICKLY]
+
+
+@contextmanager
+def server(config: Config, live: Engine) -> Iterator[Engine]:
+    """A server for a while, with the roles that the live one has; deleted afterwards with all that was in it.
+
+    Args:
+        config: the host's.
+        live: the server that the application works with.
+    """
+    if not isinstance(live, Postgres):
+        raise Refused(
+            f"A set of {live.name} cannot be verified yet.", "There is no scratch server of that kind.", "inv restore"
+        )
+    clear()
+    image = run(["docker", "inspect", "--format", "{{.Config.Image}}", live.container], seconds=docker.SECONDS)
+    locale = json.loads(live.psql("SELECT to_json(datcollate) FROM pg_database WHERE datname = 'template0'")[0])
+    try:
+        run(command(config, image.decode().strip(), live.user, locale), seconds=docker.SECONDS)
+        made = Postgres(NAME, live.user, config.backups, live.jobs)
+        _wait()
+        made.take_roles(live.roles())
+        yield made
+    finally:
+        clear()
+
+
+def clear() -> None:
+    """Delete what a killed run left."""
+    run(["docker", "rm", "--force", "--volumes", NAME], seconds=docker.SECONDS)
+
+
+def _wait() -> None:
+    """Wait until it answers over TCP: while it is being made, it listens on its socket only."""
+    end = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            run(["docker", "exec", NAME, "pg_isready", "--quiet", "--host", "127.0.0.1"], seconds=docker.SECONDS)
+        except DataError:
+            if time.monotonic() > end or not docker.running(NAME):
+                docker.wait_healthy(NAME, "The scratch server", 0)
+                raise
+            time.sleep(0.3)
+        else:
+            return

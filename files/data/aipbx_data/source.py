@@ -1,0 +1,230 @@
+"""What is restored: a set of this host's, a set that was brought here as a file, or a file of the plan's old script.
+
+Told apart by what is in them, never by their names. Everything is read to its end before anything is touched.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+
+from aipbx_data import events, sets, space
+from aipbx_data.config import Config
+from aipbx_data.engine import Engine
+from aipbx_data.errors import Failed, Refused
+from aipbx_data.process import run
+from aipbx_data.sets import Contents, Manifest
+
+SECONDS = 6 * 3600
+_HEAD = 512
+# An old dump becomes a database of about so many times its size; the live one's is a better guess when it is larger.
+GROWS = 3
+
+
+@dataclass(frozen=True)
+class Source:
+    """Something that can be restored, read to its end and found whole.
+
+    Args:
+        title: what people call it.
+        label: the set's name; for a file, now in the same form.
+        folder: where its files are.
+        dump: the database's.
+        engine: `postgres` or `mysql`.
+        server_version: of the server that it was taken from.
+        host: where it was taken; empty: a file does not say.
+        taken: when, ISO 8601; empty: a file does not say.
+        database_bytes: of the database, or a guess.
+        foreign: whether the owners and grants in it are not this host's.
+        contents: what must be there afterwards; None: a file does not say.
+        listed: how many tables the dump lists.
+        volumes: files and bytes by key.
+        release: SHA by service, of what ran.
+    """
+
+    title: str
+    label: str
+    folder: Path
+    dump: Path
+    engine: str
+    server_version: str
+    host: str
+    taken: str
+    database_bytes: int
+    foreign: bool
+    contents: Contents | None
+    listed: int
+    volumes: dict[str, dict[str, int]] = field(default_factory=dict)
+    release: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def major(self) -> int:
+        """The major version of the server that it was taken from."""
+        return int(self.server_version.split(".")[0])
+
+
+def incoming(config: Config) -> Path:
+    """Where files come to be restored from."""
+    return config.backups / "incoming"
+
+
+@contextmanager
+def opened(config: Config, server: Engine, said: str) -> Iterator[Source]:
+    """Find, unpack and check what an operator named; what was unpacked for it goes away afterwards.
+
+    Args:
+        config: the host's.
+        server: that it will be restored to.
+        said: the name of a set, or of a file in `incoming`.
+
+    Raises:
+        Refused: there is no such thing, or it is not whole.
+    """
+    if sets.NAME.fullmatch(said):
+        path = sets.folder(config.backups) / said
+        with events.step("every byte of the set is as it was written"):
+            manifest = sets.check(path)
+        yield _of_set(config, path, manifest)
+        return
+    path = incoming(config) / said
+    if "/" in said or said in {"", ".", ".."} or path.is_symlink() or not path.is_file():
+        raise Refused(
+            f"{said!r} is neither a set of this host nor a file in {incoming(config)}.",
+            f"Sets are named as {sets.name_of(datetime.now(timezone.utc))}.",
+            f"inv backups --host={config.host}",
+        )
+    aside = Path(tempfile.mkdtemp(prefix=sets.ASIDE, dir=incoming(config)))
+    try:
+        folder = aside / title(said)
+        folder.mkdir()
+        yield _unpacked(config, server, path, folder)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def title(name: str) -> str:
+    """A file's name as the operator knows it: without what it got on its way here."""
+    return (name.startswith(sets.UPLOAD) and name.removeprefix(sets.UPLOAD).partition("-")[2]) or name
+
+
+def kind(path: Path) -> str:
+    """What a file is, by its first bytes: tar, gzip, custom (pg_dump's), mysql (SQL), postgres (SQL), or empty."""
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+    if head[257:262] == b"ustar":
+        return "tar"
+    if head.startswith(b"\x1f\x8b"):
+        return "gzip"
+    if head.startswith(b"PGDMP"):
+        return "custom"
+    text = head.decode("utf-8", "replace")
+    if "MySQL dump" in text or "MariaDB dump" in text:
+        return "mysql"
+    return "postgres" if "PostgreSQL database dump" in text else ""
+
+
+def _unpacked(config: Config, server: Engine, path: Path, aside: Path) -> Source:
+    spare = int(config.raw["min_free_disk_mib"])
+    what = kind(path)
+    with space.watched([aside], spare // 2):
+        if what == "tar":
+            space.require({aside: path.stat().st_size}, spare)
+            with events.step(f"{title(path.name)} unpacked, every byte of it as it was written"):
+                _untar(path, aside)
+                manifest = sets.check(aside)
+            return _of_set(config, aside, manifest)
+        dump = path
+        if what == "gzip":
+            dump = aside / server.dump_file
+            with events.step(f"{title(path.name)} unpacked"):
+                _gunzip(path, dump)
+            what = kind(dump)
+    if what not in {"custom", "mysql"}:
+        why = "It is SQL of pg_dump's." if what == "postgres" else "It begins like nothing that we know."
+        raise Refused(
+            f"{title(path.name)} is no backup that can be restored.",
+            f"{why} It may be a set, or a dump by `pg_dump --format=custom` or by mysqldump, also packed by gzip.",
+            "Take another file.",
+        )
+    return _of_file(config, server, path, dump, "postgres" if what == "custom" else "mysql")
+
+
+def _untar(path: Path, aside: Path) -> None:
+    try:
+        with tarfile.open(path, "r:") as tar:
+            for member in tar:
+                plain = member.isreg() and "/" not in member.name and not member.name.startswith(".")
+                file = tar.extractfile(member) if plain else None
+                if file is None:
+                    raise Refused(
+                        f"{title(path.name)} is no set.", f"{member.name!r} does not belong there.", "Take another."
+                    )
+                with (aside / member.name).open("xb") as copy:
+                    shutil.copyfileobj(file, copy, 1 << 20)
+    except (tarfile.TarError, EOFError, FileExistsError) as problem:
+        raise Refused(f"{title(path.name)} is not whole.", str(problem), "Bring it here again.") from None
+
+
+def _gunzip(path: Path, into: Path) -> None:
+    try:
+        run(["gzip", "--decompress", "--stdout"], seconds=SECONDS, source=path, into=into)
+    except Failed as problem:
+        if "exit code" not in problem.what:
+            raise
+        raise Refused(f"{title(path.name)} is not whole.", problem.why, "Take another file.") from None
+
+
+def _of_set(config: Config, path: Path, manifest: Manifest) -> Source:
+    return Source(
+        title=manifest.name,
+        label=manifest.name,
+        folder=path,
+        dump=path / next((name for name in manifest.files if name.startswith("database.")), "database"),
+        engine=manifest.engine,
+        server_version=manifest.server_version,
+        host=manifest.host,
+        taken=manifest.taken,
+        database_bytes=manifest.database_bytes,
+        foreign=manifest.role != config.role,
+        contents=manifest.contents,
+        listed=len(manifest.contents.tables),
+        volumes=manifest.volumes,
+        release=manifest.release,
+    )
+
+
+def _of_file(config: Config, server: Engine, path: Path, dump: Path, engine: str) -> Source:
+    if engine != server.name:
+        raise mismatch(title(path.name), engine, server)
+    with events.step(f"all of {title(path.name)} can be read"):
+        listed = server.listed(dump)
+    live = config.database
+    return Source(
+        title=title(path.name),
+        label=sets.name_of(datetime.now(timezone.utc)),
+        folder=dump.parent,
+        dump=dump,
+        engine=engine,
+        server_version=server.dumped_from(dump),
+        host="",
+        taken="",
+        database_bytes=max(GROWS * dump.stat().st_size, server.size(live) if live in server.databases() else 0),
+        foreign=any(not line.endswith(f" {config.role}") for line in listed),
+        contents=None,
+        listed=len(listed),
+    )
+
+
+def mismatch(what: str, engine: str, server: Engine) -> Refused:
+    """Why a dump of one kind of server does not go into another."""
+    return Refused(
+        f"{what} is of another kind of database.",
+        f"It was taken from {engine}, and this host runs {server.name}.",
+        "MySQL's data come to PostgreSQL by inv db.import-mysql.",
+    )

@@ -1,0 +1,85 @@
+"""What a run that ended badly left behind is taken away, and a half-made swap taken back: the live data are as before.
+
+Runs after every unit, also after one that was killed, at boot, and before every backup and restore.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import time
+from pathlib import Path
+
+from aipbx_data import (
+    deploy_lock,
+    docker,
+    engine,
+    lock,
+    names,
+    outcome,
+    readiness,
+    scratch,
+    sets,
+    swap,
+    volumes,
+)
+from aipbx_data.config import Config
+from aipbx_data.errors import DataError, Refused
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Which run has just ended, if one did."""
+    parser.add_argument("--after", default="", help="the verb of the unit that ended; told when it ended badly")
+
+
+def main(config: Config, options: argparse.Namespace) -> None:
+    """Take away what is left, unless somebody is at it: then it is not left."""
+    if options.after:
+        outcome.after(config, options.after)
+    try:
+        with lock.held("tidy"):
+            clear(config)
+    except Refused:
+        return
+
+
+def clear(config: Config) -> None:
+    """The same, for a run that holds the lock itself.
+
+    Raises:
+        Failed: a half-made swap cannot be taken back.
+    """
+    swap.recover(config)
+    deploy_lock.release(config)
+    for folder in (sets.folder(config.backups), config.backups / "incoming"):
+        for path in folder.glob(".*") if folder.is_dir() else ():
+            if path.name.startswith(sets.ASIDE) or path.name.endswith(".removed") or _forsaken(path):
+                _remove(path)
+    try:
+        volumes.release(config)
+        readiness.clear(config)
+        scratch.clear()
+        for name in config.written_volumes.values():
+            for path in docker.volume(name).parent.glob(names.folder(names.RESTORED, "*")):
+                _remove(path)
+        server = engine.live(config)
+        server.clear()
+        for database in names.left_over(config.database, server.databases()):
+            server.drop(database)
+    except DataError:
+        return  # what does not run holds nothing of ours
+
+
+def _forsaken(path: Path) -> bool:
+    try:
+        old = time.time() - path.stat().st_mtime > sets.UPLOAD_SECONDS
+    except FileNotFoundError:
+        return False
+    return path.name.startswith(sets.UPLOAD) and old
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,98 @@
+"""A set is restored into a scratch server and compared: without that, nobody knows whether it can be."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from aipbx_data import compare, docker, engine, events, metrics, scratch, sets, space, tidy, unpacking
+from aipbx_data.config import Config
+from aipbx_data.engine import Engine
+from aipbx_data.errors import DataError, Failed, Interrupted, Refused
+from aipbx_data.sets import Manifest
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Which."""
+    parser.add_argument("name", nargs="?", default="", help="a set; default: the newest")
+
+
+def main(config: Config, options: argparse.Namespace) -> None:
+    """Verify a set, and write beside it what came of that.
+
+    Raises:
+        Refused: there is no such set, no server, or no room.
+        Failed: it cannot be restored, or is not what it was.
+    """
+    tidy.clear(config)
+    there = sets.names(config.backups)
+    name = options.name or (there[-1] if there else "")
+    if name not in there:
+        raise Refused(
+            f"There is no set {name} to verify." if name else "There is no set to verify.",
+            f"{sets.folder(config.backups)} has {len(there)}.",
+            f"inv backups --host={config.host}; inv backup makes one",
+        )
+    live = engine.live(config)
+    path = sets.folder(config.backups) / name
+    space.require(
+        {docker.volume(config.raw["volumes"][f"{live.name}_data"]): 2.0 * sets.read(path).database_bytes},
+        int(config.raw["min_free_disk_mib"]),
+    )
+    begun, age = time.monotonic(), datetime.now(timezone.utc) - sets.moment_of(name)
+    figures: dict[str, Any] = {"ok": False, "error": "", "rpo_seconds": round(age.total_seconds())}
+    try:
+        manifest = _verified(config, live, path)
+        figures |= {"ok": True, "tables": len(manifest.contents.tables), "rows": sum(manifest.contents.tables.values())}
+    except Interrupted:
+        raise  # it says nothing about the set
+    except DataError as problem:
+        figures["error"] = f"{problem.what} {problem.why}"
+    seconds = round(time.monotonic() - begun, 1)
+    figures |= {"at": sets.now(), "seconds": seconds, "rto_seconds": seconds}
+    sets.write_json(path / sets.VERIFIED, figures)
+    metrics.write("verify", lines(figures))
+    if not figures["ok"]:
+        raise Failed(f"{name} CANNOT BE RESTORED.", figures["error"], f"inv backup; then look: inv verify {name}")
+    events.result(set=name, **figures)
+
+
+def lines(figures: dict[str, Any]) -> list[str]:
+    """What monitoring is told."""
+    begin = "aipbx_verify_"
+    return metrics.gauges(
+        {
+            f"{begin}last_run_ok": ("Whether the last set that was tried could be restored.", int(figures["ok"])),
+            f"{begin}last_run_timestamp_seconds": ("When it was tried.", time.time()),
+            f"{begin}rto_seconds": ("How long its restoration took, in a scratch server.", figures["rto_seconds"]),
+            f"{begin}rpo_seconds": ("How old its data were then.", figures["rpo_seconds"]),
+        }
+    )
+
+
+def _verified(config: Config, live: Engine, path: Path) -> Manifest:
+    with events.step("every byte of the set is as it was written"):
+        manifest = sets.check(path)
+    for key, expected in manifest.volumes.items():
+        with events.step(f"{key} unpacked to nowhere, and counted"):
+            found = unpacking.read_through(path / f"volume-{key}.tar.zst")
+        if not unpacking.same(expected, found):
+            raise Failed(
+                f"Volume {key} of {path.name} is not what it was.",
+                f"It has {found['files']} files of {found['bytes']} bytes instead of "
+                f"{expected['files']} of {expected['bytes']}.",
+                "Take another set.",
+            )
+    disks = [docker.volume(name) for name in config.raw["volumes"].values()]
+    with space.watched(disks, int(config.raw["min_free_disk_mib"]) // 2), scratch.server(config, live) as server:
+        with events.step(f"loaded into a scratch server of version {server.version()}"):
+            server.create(manifest.database)
+            server.restore(path / server.dump_file, manifest.database)
+        with events.step("every table counted, and compared"):
+            different = compare.differences(manifest.contents, server.contents(manifest.database))
+    if different:
+        raise Failed(f"{path.name} comes back otherwise than it was.", compare.shown(different), "Take another set.")
+    return manifest

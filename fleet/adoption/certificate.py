@@ -1,0 +1,75 @@
+"""The certificate that a proxy made by hand serves: where its configuration says it is."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from fleet.commands import adoption as commands
+from fleet.commands import rollout
+from fleet.progress import step
+from fleet.tls import answers
+from fleet.tls import commands as tls_commands
+
+if TYPE_CHECKING:
+    from fleet.adoption.found import HandMade
+    from fleet.remote import Remote
+
+LETSENCRYPT = "/etc/letsencrypt/"
+SECONDS = 240
+
+
+@dataclass(frozen=True)
+class Served:
+    """Paths of a chain and its key, inside the proxy's container."""
+
+    chain: str
+    key: str
+
+    @property
+    def source(self) -> Literal["letsencrypt", "supplied"]:
+        """Where it comes from, as the host's data call it."""
+        return "letsencrypt" if self.chain.startswith(LETSENCRYPT) else "supplied"
+
+
+def read(remote: Remote, old: HandMade) -> Served | None:
+    """The certificate that the old proxy serves for the host's name; None when it serves none."""
+    if "nginx" not in old.containers:
+        return None
+    return parse(remote.sudo_output(commands.proxy_configuration(old.containers["nginx"].identity)), remote.name)
+
+
+def parse(configuration: str, host: str) -> Served | None:
+    """The certificate in nginx's configuration: that of the server with this name, else the first."""
+    text = re.sub(r"(?m)#.*$", "", configuration)
+    found: list[Served] = []
+    for server in re.split(r"\bserver\s*\{", text)[1:]:
+        chain, key = (re.search(rf"\b{name}\s+([^;\s]+)\s*;", server) for name in ("ssl_certificate", f"{_KEY}"))
+        if chain and key:
+            names = re.search(r"\bserver_name\s+([^;]+);", server)
+            mine = bool(names) and host in str(names[1] if names else "").split()
+            found.insert(0 if mine else len(found), Served(chain[1].strip("\"'"), key[1].strip("\"'")))
+    return found[0] if found else None
+
+
+_KEY = "ssl_certificate_key"
+
+
+def take_over(remote: Remote, old: HandMade) -> None:
+    """Copy the old proxy's certificate, and certbot's accounts, to where ours are read; what runs is not touched.
+
+    Raises:
+        OperatorError: it cannot be served, as it has expired or lacks a name.
+    """
+    served = read(remote, old)
+    app_dir = remote.settings.app_dir
+    if served is None or remote.run(rollout.has_certificate(app_dir)).code == 0:
+        return
+    nginx = old.containers["nginx"].identity
+    with step(f"certificate {served.chain}"):
+        if served.source == "letsencrypt":
+            remote.sudo_output(commands.copy_letsencrypt(nginx, app_dir))
+        given = commands.pem(nginx, served.chain, served.key)
+        command = tls_commands.reported(f"{{ {given}; }} | {tls_commands.CERTIFICATE} supply")
+        answers.outcome(remote.name, remote.sudo_output(command, SECONDS))

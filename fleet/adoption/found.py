@@ -1,0 +1,187 @@
+"""A host that lives already, made by hand: what stands there, and what this project must be told to take it over."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from fleet.commands import adoption as commands
+
+if TYPE_CHECKING:
+    from fleet.remote import Remote
+    from fleet.settings import Settings
+
+# Services of the plan that this project runs in their place, and the order in which they start.
+OURS = ("postgres", "backend", "frontend", "nginx", "certbot")
+# Where the application keeps what must not be lost, by our names of the volumes.
+DATABASE = "/var/lib/postgresql/data"
+MOUNTS = {DATABASE: "postgres_data", "/app/static": "backend_static", "/app/tts_voices": "backend_tts_voices"}
+
+
+@dataclass(frozen=True)
+class OldContainer:
+    """A service's container of a stack that this project did not make.
+
+    Attributes:
+        project, service, image, status, identity, name: as Docker and Compose have them.
+        compose_files: the files that it was made from.
+        volumes: name by the path where each is mounted; those without a name (folders of the host) are left out.
+    """
+
+    project: str
+    service: str
+    image: str
+    status: str
+    identity: str
+    name: str
+    compose_files: tuple[str, ...]
+    volumes: dict[str, str]
+
+
+# What dumps the application's database: the plan's script, or something like it.
+_DUMPS = re.compile(r"pg_dump|backup-db|/app/\S*backup")
+
+
+@dataclass(frozen=True)
+class CronLine:
+    """A line of a cron table.
+
+    Attributes:
+        table: the file.
+        line: as it stands there.
+    """
+
+    table: str
+    line: str
+
+    @property
+    def backs_up(self) -> bool:
+        """Whether it does what our timer does."""
+        return bool(_DUMPS.search(self.line))
+
+
+@dataclass(frozen=True)
+class HandMade:
+    """What stands on a host that was made by hand.
+
+    Attributes:
+        compose, environment, folders: its files and folders.
+        cron: lines of cron tables that have to do with it.
+        containers: of the stack, by service.
+        adopted: what the take-over wrote down about itself; empty before it.
+    """
+
+    compose: list[str] = field(default_factory=list)
+    environment: list[str] = field(default_factory=list)
+    folders: list[str] = field(default_factory=list)
+    cron: list[CronLine] = field(default_factory=list)
+    containers: dict[str, OldContainer] = field(default_factory=dict)
+    adopted: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def waits(self) -> bool:
+        """Whether the next deploy takes it over: its database or its backend has a container, and nobody did so yet."""
+        return bool({"postgres", "backend"} & set(self.containers)) and not self.adopted
+
+    @property
+    def project(self) -> str:
+        """Its Compose project; empty when there is no container."""
+        return next((each.project for each in self.containers.values()), "")
+
+    @property
+    def replaced(self) -> dict[str, OldContainer]:
+        """The containers in whose place ours come."""
+        return {service: self.containers[service] for service in OURS if service in self.containers}
+
+    @property
+    def others(self) -> list[str]:
+        """Services of the same project that go on beside ours."""
+        return sorted(set(self.containers) - set(OURS))
+
+    def lines(self) -> list[str]:
+        """What an operator should know."""
+        if self.adopted:
+            kept = ", ".join(self.adopted["kept"])
+            return [f"taken over on {self.adopted['time'][:10]} from project {self.adopted['project']}; kept: {kept}"]
+        told = [f"Compose file {path}" for path in self.compose]
+        told += [f"environment {path}" for path in self.environment]
+        told += [f"folder {path}" for path in self.folders]
+        told += [f"cron: {each.line}  ({each.table})" for each in self.cron]
+        for each in self.containers.values():
+            kept = ", ".join(f"{name} at {mount}" for mount, name in each.volumes.items())
+            told.append(
+                f"{each.service} of project {each.project}: {each.image}, {each.status}{f', {kept}' * bool(kept)}"
+            )
+        return told
+
+    def data(self, settings: Settings) -> dict[str, Any]:
+        """What the host's data must say so that the same database and volumes are used on; only what they do not yet.
+
+        Args:
+            settings: the host's data as they are.
+        """
+        wanted: dict[str, Any] = {}
+        if settings.compose_project == self.project:
+            # Under one project's name Compose would delete the old containers, and the way back with them.
+            wanted["compose_project"] = f"{self.project}-fleet"
+        if "postgres" in self.containers and settings.postgres_image != self.containers["postgres"].image:
+            wanted["postgres_image"] = self.containers["postgres"].image
+        volumes = {
+            MOUNTS[mount]: name
+            for each in self.replaced.values()
+            for mount, name in each.volumes.items()
+            if mount in MOUNTS
+        }
+        if settings.volumes | volumes != settings.volumes:
+            wanted["volumes"] = settings.volumes | volumes
+        return wanted
+
+    @property
+    def database_in_a_folder(self) -> bool:
+        """Whether its database stands in a folder of the host or of the container, where no volume's name leads."""
+        return "postgres" in self.containers and DATABASE not in self.containers["postgres"].volumes
+
+
+def found(remote: Remote) -> HandMade | None:
+    """What stands on a host beside what this project made; None when there is nothing."""
+    return parse(remote.sudo_output(commands.look(remote.settings.app_dir)))
+
+
+def parse(output: str) -> HandMade | None:
+    """Read what the command printed."""
+    said: dict[str, list[str]] = {}
+    for line in output.splitlines():
+        name, _, value = line.partition("\t")
+        said.setdefault(name, []).append(value)
+    containers = _the_stack([_container(line) for line in said.get("container", [])])
+    adopted = json.loads(said["adopted"][0]) if said.get("adopted") else {}
+    if not said.get("compose") and not containers and not adopted:
+        return None
+    return HandMade(
+        said.get("compose", []),
+        said.get("environment", []),
+        said.get("folder", []),
+        [CronLine(*line.partition("\t")[::2]) for line in said.get("cron", [])],
+        containers,
+        adopted,
+    )
+
+
+def _container(line: str) -> OldContainer:
+    project, service, image, status, identity, name, files, mounts = line.split("|")
+    parts = [word.split(":", 2) for word in mounts.split()]
+    volumes = {part[2]: part[1] for part in parts if len(part) == 3 and part[1]}
+    return OldContainer(
+        project, service, image, status, identity, name.removeprefix("/"), tuple(files.split(",")), volumes
+    )
+
+
+def _the_stack(containers: list[OldContainer]) -> dict[str, OldContainer]:
+    """The containers of the one project that is aiPBX: a server may have other stacks, also with a PostgreSQL."""
+    projects: dict[str, dict[str, OldContainer]] = {}
+    for each in containers:
+        projects.setdefault(each.project, {}).setdefault(each.service, each)
+    likely = [stack for stack in projects.values() if {"backend", "postgres"} & set(stack)]
+    return max(likely, key=lambda stack: ("backend" in stack, len(set(OURS) & set(stack))), default={})

@@ -1,0 +1,96 @@
+"""Before a deploy takes over a host made by hand: what must be settled first, and what the operator is told."""
+
+from __future__ import annotations
+
+import pprint
+from typing import TYPE_CHECKING
+
+from fleet.adoption import certificate, environment
+from fleet.adoption import found as by_hand
+from fleet.errors import OperatorError
+
+if TYPE_CHECKING:
+    from fleet.adoption.found import HandMade
+    from fleet.remote import Remote
+    from fleet.survey import Survey
+
+
+def waiting(remote: Remote, found: Survey) -> HandMade | None:
+    """What a deploy would take over, once inventory.py and the host's variables fit it; None in ordinary life.
+
+    Args:
+        remote: the host.
+        found: how it is.
+
+    Raises:
+        OperatorError: they do not fit yet.
+    """
+    if found.current or not found.converged:
+        return None
+    old = by_hand.found(remote)
+    if old is None or not old.waits:
+        return None
+    _refuse(remote, old, found)
+    return old
+
+
+def _refuse(remote: Remote, old: HandMade, found: Survey) -> None:
+    """Refuse a take-over that would begin with an empty database, or put two PostgreSQL on one."""
+    if old.database_in_a_folder:
+        raise OperatorError(
+            f"{remote.name}: the old database is in no volume.",
+            "It stands in a folder, and only a named volume can be used on.",
+            "Move it into a volume in the old stack first; nothing was touched.",
+        )
+    missing = inventory_lines(remote, old)
+    if missing:
+        raise OperatorError(
+            f"{remote.name} runs a stack made by hand (project {old.project}) that inventory.py does not name.",
+            "A release would begin with an empty database, or with another PostgreSQL on the same data.",
+            f"Add to {remote.name} in inventory.py, then converge it and run this again; nothing was touched:\n"
+            + "\n".join(f"        {line}" for line in missing),
+        )
+    if "environment.json" not in found.files:
+        raise OperatorError(
+            f"{remote.name} has no configuration of the application from us yet.",
+            "The old backend has one, with secrets that must stay the same.",
+            f"inv adopt --host={remote.name} reads it, then inv env.push --host={remote.name}",
+        )
+
+
+def inventory_lines(remote: Remote, old: HandMade) -> list[str]:
+    """What must be added to the host's data in inventory.py, as it is typed there; nothing when all is there."""
+    wanted = old.data(remote.settings)
+    served = certificate.read(remote, old)
+    if served and served.source != remote.settings.tls:
+        wanted["tls"] = served.source
+    return [f'"{name}": {_literal(value)},' for name, value in wanted.items()]
+
+
+def _literal(value: object) -> str:
+    return pprint.pformat(value, width=1000, sort_dicts=False).replace("'", '"')
+
+
+def announcement(remote: Remote, old: HandMade, found: Survey) -> list[str]:
+    """What the operator reads before he agrees.
+
+    Raises:
+        OperatorError: the new backend would be without its data.
+    """
+    has = environment.read(remote, old) if "backend" in old.containers else None
+    differences = []
+    if has:
+        environment.refuse_other_database(remote, has, set(old.containers))
+        differences = environment.differences(remote, has)
+    volumes = remote.settings.volumes
+    calls = f"; {found.calls} RTP flows are live and would be cut" if found.calls else ""
+    told = [
+        f"Takes over the stack made by hand: project {old.project}, {', '.join(old.replaced)}.",
+        f"Interrupts once: pages, API, Socket.IO and calls, until the new backend is ready{calls}.",
+        f"The database stays as it is: volume {volumes['postgres_data']}, {remote.settings.postgres_image}.",
+        "Files that the old backend wrote and its certificate are copied; nothing of it is deleted.",
+        *differences,
+    ]
+    if old.others:
+        told.append(f"Not ours, and goes on as it is, out of the new backend's reach: {', '.join(old.others)}.")
+    return told

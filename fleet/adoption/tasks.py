@@ -1,0 +1,17 @@
+"""`inv adopt`."""
+
+from __future__ import annotations
+
+from invoke.context import Context
+from invoke.tasks import task
+
+from fleet.cli import hosts_to_change, one, told
+
+
+@task(help={"host": "the host's name"})
+@told
+def adopt(_: Context, host: str = "") -> None:
+    """Read a host made by hand: what stands there, its variables into an env file, what inventory.py must say."""
+    from fleet.adoption import show
+
+    show.show(one(hosts_to_change(host)))

@@ -1,0 +1,136 @@
+"""What all verbs share: which hosts are meant, how an operator is asked, how he is told that something is wrong.
+
+Imports nothing slow: `inv --list` waits for it.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from typing import TYPE_CHECKING, NoReturn, ParamSpec, TypeVar
+
+from invoke.exceptions import Exit
+
+from fleet.errors import OperatorError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fleet.hosts import Host
+    from fleet.remote import Remote
+
+P = ParamSpec("P")
+R = TypeVar("R")
+REFUSED = OperatorError.code
+INTERRUPTED = 130
+
+
+def told(function: Callable[P, R]) -> Callable[P, R]:
+    """Turn an OperatorError into its three lines on stderr and its exit code, Ctrl-C into exit code 130."""
+
+    @functools.wraps(function)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        from fleet.access import load_environment
+
+        load_environment()
+        try:
+            return function(*args, **kwargs)
+        except OperatorError as error:
+            sys.stdout.flush()
+            raise Exit(str(error), code=error.code) from None
+        except KeyboardInterrupt:
+            raise Exit("\nInterrupted.", code=INTERRUPTED) from None
+        except BrokenPipeError:
+            # Whoever read us (`| head`) has enough. Python would complain once more when it flushes.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise Exit(code=0) from None
+
+    return wrapped
+
+
+def finish(code: int) -> NoReturn:
+    """End the verb with this exit code; what there was to say has been said."""
+    sys.stdout.flush()
+    raise Exit(code=code)
+
+
+def hosts_to_read(pattern: str) -> list[Host]:
+    """The hosts that a verb which only reads is meant for.
+
+    Without `--host` the one that AIPBX_HOST names, else the inventory's first; which one is told on stderr.
+
+    Raises:
+        OperatorError: an unknown host is named.
+    """
+    from fleet.hosts import load, select
+
+    fleet = load()
+    if pattern:
+        return select(pattern, fleet)
+    chosen = select(os.environ.get("AIPBX_HOST") or fleet[0].name, fleet)
+    names = ", ".join(host.name for host in chosen)
+    print(f"host: {names} (another: --host=…; the default: AIPBX_HOST in .env)", file=sys.stderr)
+    return chosen
+
+
+def hosts_to_change(pattern: str) -> list[Host]:
+    """The hosts that a verb which changes something is meant for: always named.
+
+    Raises:
+        OperatorError: no host is named, or an unknown one.
+    """
+    from fleet.hosts import load, select
+
+    if not pattern:
+        raise OperatorError(
+            "No host is named.",
+            "This changes something, so it takes no default.",
+            f"Add --host=<one of {', '.join(host.name for host in load())}, a group, or all>",
+        )
+    return select(pattern, load())
+
+
+def remotes(hosts: list[Host]) -> list[Remote]:
+    """Hosts as they are reached over SSH, their data checked; nothing is connected yet.
+
+    Raises:
+        OperatorError: a host's data is malformed.
+    """
+    from fleet import settings
+    from fleet.remote import Remote
+
+    return [Remote(host.name, settings.of_host(host.name, host.data)) for host in hosts]
+
+
+def one(hosts: list[Host]) -> Remote:
+    """The only host that is meant.
+
+    Raises:
+        OperatorError: there are several.
+    """
+    if len(hosts) > 1:
+        raise OperatorError("This takes one host.", f"{len(hosts)} are meant.", f"Say --host={hosts[0].name}.")
+    return remotes(hosts)[0]
+
+
+def agreed(question: str, *, yes: bool = False) -> bool:
+    """Ask the operator; nothing but y or yes is consent.
+
+    Args:
+        question: what is asked, without a question mark.
+        yes: the answer was given on the command line.
+
+    Raises:
+        OperatorError: there is nobody to ask.
+    """
+    if yes:
+        return True
+    if not sys.stdin.isatty():
+        raise OperatorError(
+            "There is no terminal to ask you on.", f"The question is: {question}?", "Add --yes to answer it beforehand."
+        )
+    try:
+        return input(f"{question}? [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:
+        return False

@@ -1,0 +1,1 @@
+"""Exact commands, built from data: nothing here runs anything or knows a host."""

@@ -1,0 +1,78 @@
+"""Docker Compose, always with the same files, in the same order."""
+
+from __future__ import annotations
+
+import shlex
+
+_COMPOSE = ("docker", "compose", "--ansi", "never", "--progress", "plain")
+
+
+def compose(app_dir: str, *arguments: str, images: str = "images.env") -> str:
+    """A Compose command of this host's stack.
+
+    Args:
+        app_dir: where the stack's files are.
+        arguments: what follows, each one word.
+        images: the file, below `app_dir`, that says which images run.
+    """
+    files = ["--env-file", f"{app_dir}/{images}", "-f", f"{app_dir}/compose.yml", "-f", f"{app_dir}/environment.json"]
+    return shlex.join([*_COMPOSE, "--project-directory", app_dir, *files, *arguments])
+
+
+def of_project(project: str, *arguments: str) -> str:
+    """A Compose command on what runs, whatever the files say.
+
+    Args:
+        project: the Compose project.
+        arguments: what follows, each one word.
+    """
+    return shlex.join([*_COMPOSE, "--project-name", project, *arguments])
+
+
+def valid(app_dir: str, images: str) -> str:
+    """The command that fails unless Compose can read the stack with these images."""
+    return compose(app_dir, "config", "--quiet", images=images)
+
+
+def up(app_dir: str, *services: str, images: str = "images.env", recreate: bool = False) -> str:
+    """The command that brings services, and nothing that they depend on, to what the files say.
+
+    Args:
+        app_dir: where the stack's files are.
+        services: which.
+        images: the file, below `app_dir`, that says which images run.
+        recreate: whether to start them anew although nothing about them has changed.
+    """
+    words = ["up", "--detach", "--no-deps", "--no-build", "--pull", "never"]
+    return compose(app_dir, *words, *(["--force-recreate"] if recreate else []), *services, images=images)
+
+
+def declared(app_dir: str, service: str) -> str:
+    """The command that prints a service's name and the hash of what the files say of it."""
+    return compose(app_dir, "config", "--hash", service)
+
+
+def stop(app_dir: str, *services: str) -> str:
+    """The command that stops services and takes their containers away; volumes stay."""
+    return compose(app_dir, "rm", "--stop", "--force", *services)
+
+
+def logs(project: str, services: list[str], *, follow: bool, since: str, tail: str) -> str:
+    """The command that prints services' logs with their times.
+
+    Args:
+        project: the Compose project.
+        services: which; none means all.
+        follow: whether it goes on until it is stopped.
+        since: a time or an age, as `2026-11-23T03:00:00` or `10m`; empty: no limit.
+        tail: how many lines of each service, or `all`.
+    """
+    words = ["logs", "--timestamps", "--no-color", "--tail", tail]
+    words += ["--follow"] if follow else []
+    words += ["--since", since] if since else []
+    return of_project(project, *words, *services)
+
+
+def execute(project: str, service: str, command: list[str], *, terminal: bool) -> str:
+    """The command that runs another one inside a running service."""
+    return of_project(project, "exec", *([] if terminal else ["-T"]), service, *command)

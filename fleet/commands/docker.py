@@ -1,0 +1,100 @@
+"""Docker, beside Compose: images, containers, volumes."""
+
+from __future__ import annotations
+
+import shlex
+
+# templates/systemd/aipbxbuild.slice.j2
+BUILD_SLICE = "aipbxbuild.slice"
+# What `state` prints of a container, in one line.
+STATE = (
+    "{{.Config.Image}}|{{.State.Status}}|{{.RestartCount}}|"
+    "{{if .State.Health}}{{.State.Health.Status}}{{end}}|{{.State.StartedAt}}"
+)
+_WHY = "{{if .State.Health}}{{range .State.Health.Log}}{{.Output}}{{end}}{{end}}"
+
+
+def of_service(project: str, service: str) -> str:
+    """A shell expression for the id of a service's container, also of one that has ended."""
+    labels = [f"label=com.docker.compose.project={project}", f"label=com.docker.compose.service={service}"]
+    labels.append("label=com.docker.compose.oneoff=False")
+    filters = " ".join(f"--filter {shlex.quote(label)}" for label in labels)
+    return f"$(docker ps --all --quiet --latest {filters})"
+
+
+def state(project: str, service: str) -> str:
+    """The command that prints a service's image, status, restarts, health, start, apart by `|`; nothing when absent."""
+    return _asked(project, service, f"docker inspect --format {shlex.quote(STATE)}")
+
+
+def configured(project: str, service: str) -> str:
+    """The command that prints the hash of what Compose knew of a service when it made its container."""
+    form = shlex.quote('{{index .Config.Labels "com.docker.compose.config-hash"}}')
+    return f'id={of_service(project, service)}; [ -z "$id" ] || docker inspect --format {form} "$id"'
+
+
+def why_unhealthy(project: str, service: str) -> str:
+    """The command that prints what a service's last health checks said."""
+    return _asked(project, service, f"docker inspect --format {shlex.quote(_WHY)}")
+
+
+def last_lines(project: str, service: str, lines: int) -> str:
+    """The command that prints the end of a service's log."""
+    return f"{_asked(project, service, f'docker logs --tail {lines}')} 2>&1"
+
+
+def present(reference: str) -> str:
+    """The command that succeeds when an image is on the host."""
+    return f"docker image inspect --format '{{{{.Id}}}}' {shlex.quote(reference)}"
+
+
+def pull(reference: str) -> str:
+    """The command that brings an image from its registry."""
+    return f"docker pull --quiet {shlex.quote(reference)}"
+
+
+def remove(references: list[str]) -> str:
+    """The command that removes images, leaving those that a container uses."""
+    return "; ".join(f"docker image rm {shlex.quote(reference)} >/dev/null 2>&1 || true" for reference in references)
+
+
+def tags(repository: str) -> str:
+    """The command that lists an image's tags on the host, one a line."""
+    return f"docker image ls --format '{{{{.Tag}}}}' {shlex.quote(repository)}"
+
+
+def volumes(names: list[str]) -> str:
+    """The command that makes volumes which are not there yet; those that are stay as they are."""
+    return " && ".join(f"docker volume create {shlex.quote(name)} >/dev/null" for name in names)
+
+
+def build(folder: str, dockerfile: str, beside: str, reference: str, arguments: dict[str, str]) -> str:
+    """The command that builds an image from a folder, inside the slice whose limits keep it out of the way of calls.
+
+    Args:
+        folder: the source.
+        dockerfile: its path.
+        beside: a folder that the Dockerfile knows as `image`: what it needs that is not the application's.
+        reference: the image's name and tag.
+        arguments: build arguments; public, they appear in the image's history.
+    """
+    words = ["docker", "build", "--progress", "plain", "--file", dockerfile, "--build-context", f"image={beside}"]
+    words += ["--tag", reference]
+    for name, value in arguments.items():
+        words += ["--build-arg", f"{name}={value}"]
+    # Docker names a slice to systemd, but a path to the kernel where systemd does not keep its groups.
+    parent = (
+        f"systemctl start {BUILD_SLICE} && parent={BUILD_SLICE} && "
+        "{ [ \"$(docker info --format '{{.CgroupDriver}}')\" = systemd ] || parent=/$parent; }"
+    )
+    return f'{parent} && {shlex.join(words)} --cgroup-parent "$parent" {shlex.quote(folder)}'
+
+
+def address(project: str, service: str) -> str:
+    """The command that prints a running service's addresses, as the host reaches them."""
+    form = shlex.quote("{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}")
+    return _asked(project, service, f"docker inspect --format {form}")
+
+
+def _asked(project: str, service: str, command: str) -> str:
+    return f'id={of_service(project, service)}; [ -z "$id" ] || {command} "$id"'

@@ -1,0 +1,54 @@
+"""git, on the operator's machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def clone(url: str, folder: Path) -> list[str]:
+    """The command that makes a bare copy of a repository."""
+    return ["git", "clone", "--quiet", "--bare", "--", url, str(folder)]
+
+
+def fetch(folder: Path) -> list[str]:
+    """The command that brings a bare copy up to date, also with branches that were rewritten or removed."""
+    return [*_git(folder), "fetch", "--quiet", "--prune", "--tags", "origin", "+refs/heads/*:refs/heads/*"]
+
+
+def candidates(folder: Path, prefix: str) -> list[str]:
+    """The command that lists the objects whose SHA begins with `prefix`."""
+    return [*_git(folder), "rev-parse", f"--disambiguate={prefix}"]
+
+
+def kind(folder: Path, sha: str) -> list[str]:
+    """The command that says what an object is: commit, tree, blob or tag."""
+    return [*_git(folder), "cat-file", "-t", sha]
+
+
+def head(folder: Path, branch: str) -> list[str]:
+    """The command that prints a branch's newest commit."""
+    return [*_git(folder), "rev-parse", "--verify", "--quiet", f"refs/heads/{branch}^{{commit}}"]
+
+
+def on_branch(folder: Path, sha: str, branch: str) -> list[str]:
+    """The command that succeeds when a commit is part of a branch."""
+    return [*_git(folder), "merge-base", "--is-ancestor", sha, f"refs/heads/{branch}"]
+
+
+def branches_with(folder: Path, sha: str) -> list[str]:
+    """The command that names the branches that hold a commit."""
+    return [*_git(folder), "branch", "--format=%(refname:short)", "--contains", sha]
+
+
+def between(folder: Path, older: str, newer: str) -> list[str]:
+    """The command that lists the commits after `older` up to `newer`, newest first: SHA and subject."""
+    return [*_git(folder), "log", "--format=%h %s", f"{older}..{newer}"]
+
+
+def archive(folder: Path, sha: str) -> list[str]:
+    """The command that writes the files of a commit as a tar archive to standard output."""
+    return [*_git(folder), "archive", "--format=tar", sha]
+
+
+def _git(folder: Path) -> list[str]:
+    return ["git", "--git-dir", str(folder)]

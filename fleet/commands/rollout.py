@@ -1,0 +1,71 @@
+"""What a release needs beside its containers: shipped files in volumes, a certificate, a look from outside."""
+
+from __future__ import annotations
+
+import shlex
+
+# files/proxy/nginx.sh: tests what is in place, has the running nginx read it, waits until it has.
+RELOAD_NGINX = "/usr/local/lib/aipbx/nginx.sh reload"
+
+
+def _with_volumes(image: str, volumes: dict[str, str], script: str) -> str:
+    words = ["docker", "run", "--rm", "--network", "none", "--user", "0:0", "--entrypoint", "sh"]
+    for mount, name in volumes.items():
+        words += ["--volume", f"{name}:{mount}"]
+    return shlex.join([*words, image, "-c", script])
+
+
+def fill_static(image: str, static: str, voices: str) -> str:
+    """The command that copies the static files that an image ships over those of the release before.
+
+    What the app has written stays. A host that lived before has files of root's there: the app's user gets them.
+
+    Args:
+        image: the backend's.
+        static, voices: names of the volumes.
+    """
+    script = (
+        "set -e; [ ! -d /app/static.shipped ] || cp -R /app/static.shipped/. /app/static/; "
+        "! id -u node >/dev/null 2>&1 || find /app/static /app/tts_voices ! -user node -exec chown -h node:node {} +"
+    )
+    return _with_volumes(image, {"/app/static": static, "/app/tts_voices": voices}, script)
+
+
+def fill_assets(image: str, assets: str) -> str:
+    """The command that adds a frontend's files to the volume that holds those of earlier releases.
+
+    Args:
+        image: the frontend's.
+        assets: the volume's name.
+    """
+    return _with_volumes(image, {"/srv/assets": assets}, "cp -R /srv/www/. /srv/assets/")
+
+
+def prune_assets(image: str, assets: str, minutes: int) -> str:
+    """The command that deletes assets that no release of the last `minutes` had."""
+    script = f"find /srv/assets -type f -mmin +{minutes} -delete"
+    return _with_volumes(image, {"/srv/assets": assets}, script)
+
+
+def has_certificate(app_dir: str) -> str:
+    """The command that succeeds when there is a certificate that nginx can serve."""
+    return f"[ -e {shlex.quote(app_dir)}/tls/current/fullchain.pem ]"
+
+
+def maintenance(app_dir: str, *, on: bool) -> str:
+    """The command that makes nginx show the maintenance page, or show it no longer."""
+    file = shlex.quote(f"{app_dir}/maintenance/on")
+    return f"touch {file}" if on else f"rm -f {file}"
+
+
+def ask(name: str, path: str) -> str:
+    """The command that asks https://name/path and prints the status, a space, and the content type."""
+    words = ["curl", "--silent", "--show-error", "--max-time", "15", "--output", "/dev/null"]
+    return shlex.join([*words, "--write-out", "%{http_code} %{content_type}", f"https://{name}{path}"])
+
+
+def record(app_dir: str) -> str:
+    """The command that adds standard input, a line, to the ledger."""
+    ledger = shlex.quote(f"{app_dir}/releases.jsonl")
+    # A power cut may have left the last line without its end.
+    return f'[ -z "$(tail -c 1 {ledger} 2>/dev/null)" ] || echo >>{ledger}; cat >>{ledger} && sync {ledger}'

@@ -1,0 +1,55 @@
+"""The key pair that off-site copies are sealed with: its private half lives with the operators, and on no host."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from fleet.env import files, sealing
+from fleet.errors import OperatorError
+
+
+def path() -> Path:
+    """Where this operator's age key is, or would be: where `fleet/env/sealing.py` looks first."""
+    return Path(os.environ.get("AIPBX_AGE_IDENTITY") or sealing.IDENTITIES[0]).expanduser()
+
+
+def make() -> tuple[Path, str]:
+    """Make a key pair; its private half goes to a file that only its owner can read, and nowhere else.
+
+    Returns: that file, and the public half.
+
+    Raises:
+        OperatorError: there is one already.
+    """
+    import pyrage
+
+    place = path()
+    if place.exists():
+        raise OperatorError(
+            f"{place} is there already.",
+            "Copies that it opens would be lost with it.",
+            f"Its public half serves as well: grep -o 'age1.*' {place}   (or: age-keygen -y {place})",
+        )
+    pair = pyrage.x25519.Identity.generate()
+    public = str(pair.to_public())
+    place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    files.save(place, f"# aiPBX Fleet: opens off-site copies. public key: {public}\n{pair}\n".encode())
+    return place, public
+
+
+def words(place: Path, public: str) -> str:
+    """What an operator does with it.
+
+    Args:
+        place: where the private half is.
+        public: the public half.
+    """
+    return f"""The private key is in {place}. It is on no host, and nobody can make it again:
+without it, no off-site copy can ever be read. Before anything else, put a copy of that file
+into the team's password manager, as "aiPBX off-site age key", and try to read it from there.
+
+The public key goes into group_data/all.py; then converge the hosts:
+
+backup_recipients = ["{public}"]
+"""

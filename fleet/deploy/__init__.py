@@ -1,0 +1,1 @@
+"""Bringing a release to a host, and going back to an earlier one."""

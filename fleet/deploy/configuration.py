@@ -1,0 +1,41 @@
+"""The application's variables on the host, looked at once more before a release meets them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fleet.env import checks, comparison, dotenv_file, files, rendering
+from fleet.env.remote import current
+from fleet.errors import OperatorError
+
+if TYPE_CHECKING:
+    from fleet.remote import Remote
+
+
+def refuse_invalid(remote: Remote) -> None:
+    """Refuse a host whose variables a release would crash on, or be open to everybody with.
+
+    Raises:
+        OperatorError: all that is wrong with them.
+    """
+    there = current(remote, remote.settings.app_dir) or {}
+    written = dotenv_file.written(there.get("backend", {}))
+    errors = [finding for finding in checks.check(dotenv_file.read(written.encode()), remote.name) if finding.grave]
+    if errors:
+        raise OperatorError(
+            f"{remote.name}: {len(errors)} of the application's variables on the host cannot be used.",
+            "; ".join(f"{finding.name} {finding.why}" for finding in errors),
+            f"inv env.check --host={remote.name}, then inv env.push --host={remote.name}",
+        )
+
+
+def waiting(remote: Remote) -> list[str]:
+    """The variables that differ between this machine's env file and the host: what was edited and not pushed.
+
+    Nothing when this machine has no env file for the host, or one that cannot be read.
+    """
+    try:
+        ours = rendering.environments(files.load(remote.name).values())
+    except OperatorError:
+        return []
+    return [change.name for change in comparison.changes(current(remote, remote.settings.app_dir), ours)]

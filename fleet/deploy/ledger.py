@@ -1,0 +1,87 @@
+"""The ledger shown, and the lock broken."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from fleet import releases, survey, tables
+from fleet.cli import agreed
+from fleet.commands import docker, lock
+from fleet.commands import rollout as commands
+from fleet.errors import OperatorError
+from fleet.progress import say
+
+if TYPE_CHECKING:
+    from fleet.releases import Entry
+    from fleet.remote import Remote
+
+
+def show(hosts: list[Remote], *, as_json: bool) -> None:
+    """Print what ran on these hosts, newest first.
+
+    Args:
+        hosts: which.
+        as_json: for a script: one object a host.
+    """
+    with ThreadPoolExecutor() as pool:
+        found = dict(zip([host.name for host in hosts], pool.map(survey.take, hosts), strict=True))
+        on_host = dict(zip(found, pool.map(_images, hosts), strict=True))
+    if as_json:
+        print(json.dumps({name: [asdict(entry) for entry in one.entries] for name, one in found.items()}, indent=2))
+        return
+    for name, one in found.items():
+        table = Table(
+            "", "since (UTC)", "backend", "frontend", "action", "result", "s", "operator", "images", title=name
+        )
+        for entry in reversed(one.entries):
+            mark = "→" if entry is one.current else ""
+            there = set(entry.images.values()) <= on_host[name]
+            table.add_row(mark, *_row(entry), "there" if there else "pruned")
+        if one.entries:
+            tables.show(table)
+        else:
+            print(f"{name}: no release yet.")
+
+
+def _row(entry: Entry) -> list[str]:
+    shas = [entry.after.sha(service)[:8] for service in releases.SERVICES]
+    when = entry.time.replace("T", " ").rstrip("Z")
+    return [when, *shas, entry.action, entry.result, str(entry.seconds), entry.operator]
+
+
+def _images(host: Remote) -> set[str]:
+    data = host.settings
+    return {
+        f"{repository}:{tag}"
+        for repository in (data.backend_image, data.frontend_image)
+        for tag in host.sudo_output(docker.tags(repository)).split()
+    }
+
+
+def unlock(host: Remote, *, yes: bool) -> None:
+    """Break the deploy lock of a host.
+
+    Raises:
+        OperatorError: there is none, or the operator did not agree.
+    """
+    held = host.run(lock.owner(host.settings.app_dir))
+    if held.code != 0:
+        raise OperatorError(f"{host.name} is not locked.", "There is no lock to break.", "Go on with what you wanted.")
+    if not agreed(f"{host.name}: break the lock of {held.out.strip()}", yes=yes):
+        raise OperatorError(f"{host.name}: still locked.", "You did not say yes.", "Ask whoever has it.")
+    host.sudo_output(lock.release(host.settings.app_dir))
+    say(f"{host.name}: unlocked.", "green")
+
+
+def record(remote: Remote, entry: Entry) -> None:
+    """Add an entry to a host's ledger, and tell the banner what runs."""
+    remote.sudo_output(commands.record(remote.settings.app_dir), stdin=entry.line().encode())
+    if entry.result == "ok":
+        remote.put_root_file(
+            f"{remote.settings.app_dir}/release", f"{entry.after}, since {entry.time}\n".encode(), "644"
+        )

@@ -1,0 +1,207 @@
+"""Starting a release on a host and making sure that it works; going back when it does not."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from fleet.commands import compose, docker
+from fleet.commands import rollout as commands
+from fleet.errors import OperatorError
+from fleet.progress import step
+from fleet.settings import volumes_of
+from fleet.survey import parse_container
+from fleet.tls import operations
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fleet.remote import Remote
+    from fleet.survey import Container
+
+DATABASE_SECONDS = 120
+COMPOSE_SECONDS = 180
+# nginx asks Docker's DNS anew after at most 5 s (templates/nginx); a certificate needs a moment to be loaded.
+PUBLIC_SECONDS = 45
+LOG_LINES = 15
+# What shall run, until the switch gives it the place of images.env.
+STAGED = "images.env.staged"
+
+
+def base(remote: Remote) -> None:
+    """Start what every release stands on, unless it runs as declared: the database, extra services, nginx.
+
+    A first deploy has no images.env yet, so what is staged takes its place.
+
+    Raises:
+        OperatorError: one of them does not become healthy.
+    """
+    data = remote.settings
+    remote.sudo_output(docker.volumes([*data.volumes.values(), *volumes_of(data.extra_running, set(data.volumes))]))
+    with step("database healthy"):
+        remote.sudo_output(compose.up(data.app_dir, "postgres", images=STAGED), COMPOSE_SECONDS)
+        wait_healthy(remote, "postgres", DATABASE_SECONDS)
+    if data.extra_running:
+        with step(f"{', '.join(data.extra_running)} started"):
+            remote.sudo_output(compose.up(data.app_dir, *data.extra_running, images=STAGED), COMPOSE_SECONDS)
+    with step("nginx healthy"):
+        remote.sudo_output(compose.up(data.app_dir, "nginx", images=STAGED), COMPOSE_SECONDS)
+        wait_healthy(remote, "nginx", 60)
+
+
+def outdated(remote: Remote) -> list[str]:
+    """The services that every release stands on and that `base` would start anew, because their declaration changed."""
+    data = remote.settings
+    changed = []
+    for service in ("postgres", "nginx"):
+        declared = remote.sudo_output(compose.declared(data.app_dir, service)).split()
+        running = remote.sudo_output(docker.configured(data.compose_project, service)).split()
+        if running and running != declared[1:]:
+            changed.append(service)
+    return changed
+
+
+def stage(remote: Remote, images: dict[str, str]) -> None:
+    """Write down which images shall run, in a file of their own, and have Compose check the whole.
+
+    Raises:
+        OperatorError: Compose cannot read the stack with them.
+    """
+    data = remote.settings
+    text = "".join(f"{service.upper()}_IMAGE={image}\n" for service, image in images.items())
+    remote.put_root_file(f"{data.app_dir}/{STAGED}", text.encode(), "644")
+    remote.sudo_output(compose.valid(data.app_dir, STAGED))
+
+
+def fill_volumes(remote: Remote, images: dict[str, str]) -> None:
+    """Bring what the images ship into the volumes that hide it: static files, and assets for tabs that stay open."""
+    volumes = remote.settings.volumes
+    for command in (
+        commands.fill_static(images["backend"], volumes["backend_static"], volumes["backend_tts_voices"]),
+        commands.fill_assets(images["frontend"], volumes["frontend_assets"]),
+    ):
+        remote.sudo_output(command, COMPOSE_SECONDS)
+
+
+def switch(remote: Remote, services: list[str], *, recreate: bool = False) -> None:
+    """Run what is staged: each service is stopped, started anew, and waited for.
+
+    Args:
+        remote: the host.
+        services: which.
+        recreate: whether to start them anew although they run what is staged already.
+
+    Raises:
+        OperatorError: a service does not become ready, or does not stay so.
+    """
+    data = remote.settings
+    remote.sudo_output(f"mv -fT {data.app_dir}/{STAGED} {data.app_dir}/images.env")
+    for service in services:
+        with step(f"{service} ready"):
+            remote.sudo_output(compose.up(data.app_dir, service, recreate=recreate), COMPOSE_SECONDS)
+            wait_healthy(remote, service, data.ready_seconds)
+    with step(f"still so after {data.settle_seconds} s"):
+        _stays_healthy(remote, services, data.settle_seconds)
+    remote.put_root_file(f"{data.app_dir}/nginx/active/backend.conf", b'set $backend "backend";\n', "644")
+    remote.sudo_output(commands.RELOAD_NGINX)
+
+
+def clear(remote: Remote, services: list[str]) -> None:
+    """Take away what a failed first release left: the host is as before it."""
+    data = remote.settings
+    remote.sudo_output(compose.stop(data.app_dir, *services), COMPOSE_SECONDS)
+    remote.sudo_output(f"rm -f {data.app_dir}/images.env")
+
+
+def check_public(remote: Remote) -> None:
+    """Ask the host's public name over TLS, from the host, until every answer is as declared.
+
+    Raises:
+        OperatorError: what it answered instead.
+    """
+    with step(f"https://{remote.name} answers"):
+        wrong: list[str] = []
+
+        def answers() -> bool:
+            wrong[:] = []
+            for check in remote.settings.public_checks:
+                told = remote.run(commands.ask(remote.name, check.path), seconds=30)
+                status, _, content_type = told.out.partition(" ")
+                good = status.isdigit() and int(status) in check.statuses
+                if not good or not content_type.startswith(check.content_type):
+                    wrong.append(f"{check.path}: {told.out.strip() or told.last_words}")
+            return not wrong
+
+        if not _until(answers, PUBLIC_SECONDS, pause=2):
+            raise OperatorError(
+                f"https://{remote.name} does not answer as it should.",
+                "; ".join(wrong),
+                f"inv logs nginx --host={remote.name}; inv tls.status --host={remote.name}",
+            )
+
+
+def wait_healthy(remote: Remote, service: str, seconds: float) -> None:
+    """Wait until a service's health check says that it is well.
+
+    Raises:
+        OperatorError: it ended, was started again, or was not healthy in time; with the end of its log.
+    """
+    seen: list[Container | None] = [None]
+
+    def healthy() -> bool:
+        seen[0] = _state(remote, service)
+        if seen[0] is None or seen[0].status in {"exited", "dead"} or seen[0].restarts:
+            raise _not_well(remote, service, "it ended by itself")
+        return seen[0].status == "running" and seen[0].health == "healthy"
+
+    if not _until(healthy, seconds):
+        raise _not_well(remote, service, f"it is {seen[0]} after {seconds:.0f} s")
+
+
+def _stays_healthy(remote: Remote, services: list[str], seconds: float) -> None:
+    def fell() -> bool:
+        for service in services:
+            found = _state(remote, service)
+            if found is None or not found.good or found.restarts:
+                raise _not_well(remote, service, f"it was ready, then {found or 'gone'}")
+        return False
+
+    _until(fell, seconds)
+
+
+def _state(remote: Remote, service: str) -> Container | None:
+    told = remote.sudo_output(docker.state(remote.settings.compose_project, service)).strip()
+    return parse_container(told) if told else None
+
+
+def _not_well(remote: Remote, service: str, how: str) -> OperatorError:
+    project = remote.settings.compose_project
+    checks = remote.run(docker.why_unhealthy(project, service)).out.strip().splitlines()
+    log = remote.run(docker.last_lines(project, service, LOG_LINES)).out.rstrip().splitlines()
+    why = [f"{how[0].upper()}{how[1:]}.", *([f"Its health check says: {checks[-1]}"] if checks else [])]
+    why += ["The end of its log:", *(f"    | {line[:200]}" for line in log)] if log else ["Its log is empty."]
+    return OperatorError(
+        f"{remote.name}: the {service} is not ready.",
+        "\n    ".join(why),
+        f"inv logs {service} --host={remote.name} shows all of it, while the container is there.",
+    )
+
+
+def _until(condition: Callable[[], bool], seconds: float, pause: float = 1) -> bool:
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(pause)
+    return True
+
+
+def certificate(remote: Remote) -> None:
+    """Have the host get its first certificate; afterwards its timer sees to it, and a deploy does not wait for that.
+
+    Raises:
+        OperatorError: it cannot be had.
+    """
+    if remote.run(commands.has_certificate(remote.settings.app_dir)).code != 0:
+        with step("first certificate"):
+            operations.ensure(remote)

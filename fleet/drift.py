@@ -1,0 +1,69 @@
+"""Whether a host is still as the inventory declares it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from fleet.access import ROOT
+from fleet.errors import OperatorError
+
+SECONDS = 180
+
+
+def command(hosts: list[str]) -> list[str]:
+    """The command that asks pyinfra what it would change on hosts; it changes nothing."""
+    pyinfra = str(Path(sys.executable).with_name("pyinfra"))
+    limits = [word for host in hosts for word in ("--limit", host)]
+    return [pyinfra, "inventory.py", "deploys/bootstrap.py", "--dry", "--json", *limits]
+
+
+def of_all(hosts: list[str]) -> dict[str, list[str]]:
+    """The operations that would change each host, by name; none when it is as declared.
+
+    pyinfra runs beside us: it brings gevent, which would replace the threads that Fabric needs.
+
+    Returns: by host; nothing when pyinfra could not ask them all.
+    """
+    try:
+        done = subprocess.run(
+            command(hosts),
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+    except subprocess.TimeoutExpired:
+        return {}
+    if done.returncode != 0:
+        return {}
+    return {host: _changing(host, json.loads(done.stdout)["plan"]) for host in hosts}
+
+
+def _changing(host: str, plan: list[dict[str, Any]]) -> list[str]:
+    return [
+        operation["name"].partition(" | ")[2] or operation["name"]
+        for operation in plan
+        if host in operation["hosts_with_change"] or host in operation["hosts_with_conditional_change"]
+    ]
+
+
+def of(host: str) -> list[str]:
+    """The operations that would change a host, by name.
+
+    Raises:
+        OperatorError: pyinfra could not tell.
+    """
+    changes = of_all([host])
+    if host not in changes:
+        raise OperatorError(
+            f"{host}: pyinfra cannot tell whether it is as declared.",
+            "Its dry run did not end well.",
+            f"See why: pyinfra inventory.py deploys/bootstrap.py --dry --limit {host}",
+        )
+    return changes[host]

@@ -1,0 +1,192 @@
+"""The operators' env files: `env/<host>.env`, not in git, or `env/<host>.env.age`, encrypted, in git."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from fleet.access import directory_in_use
+from fleet.env import dotenv_file, sealing
+from fleet.env.checks import Finding, check
+from fleet.env.dotenv_file import EnvFile
+from fleet.errors import OperatorError
+
+
+@dataclass(frozen=True)
+class HostFile:
+    """The env file of a host, read.
+
+    Args:
+        host: the host's name.
+        path: where it stands.
+        content: its bytes in clear.
+    """
+
+    host: str
+    path: Path
+    content: bytes
+
+    @property
+    def sealed(self) -> bool:
+        """Whether it is encrypted on disk."""
+        return self.path.suffix == ".age"
+
+    @property
+    def read(self) -> EnvFile:
+        """What it says."""
+        return dotenv_file.read(self.content)
+
+    def values(self) -> dict[str, str]:
+        """Its values, right or wrong.
+
+        Raises:
+            OperatorError: a line of it cannot be read with certainty.
+        """
+        read = self.read
+        if read.faults:
+            first = read.faults[0]
+            raise OperatorError(
+                f"{self.host}: {shown(self.path)}, line {first.line}: {first.name} {first.why}.",
+                f"{len(read.faults)} line{'s' * (len(read.faults) > 1)} cannot be read with certainty.",
+                f"inv env.check --host={self.host}   shows all of them",
+            )
+        return read.values
+
+    def findings(self) -> list[Finding]:
+        """Everything that is wrong with it."""
+        found = check(self.read, self.host)
+        mode = self.path.stat().st_mode & 0o777
+        if not self.sealed and mode & 0o077:
+            why, do = f"can be read by others on this machine (mode {mode:o})", f"chmod 600 {shown(self.path)}"
+            found.insert(0, Finding(True, self.path.name, None, why, do))
+        return found
+
+
+def paths(host: str) -> tuple[Path, Path]:
+    """Where the env file of `host` stands: in clear, and encrypted."""
+    directory = directory_in_use("env")
+    return directory / f"{host}.env", directory / f"{host}.env.age"
+
+
+def load(host: str) -> HostFile:
+    """Read the env file of the host called `host`; an encrypted one is decrypted in memory.
+
+    Raises:
+        OperatorError: there is none, there are two, or it cannot be read or decrypted.
+    """
+    plain, sealed = paths(host)
+    there = [path for path in (plain, sealed) if path.is_file()]
+    if not there:
+        raise OperatorError(
+            f"There is no env file for {host}.",
+            f"Neither {shown(plain)} nor {sealed.name} is there.",
+            f"inv env.init --host={host}",
+        )
+    if len(there) == 2:
+        raise OperatorError(
+            f"{host} has two env files: {shown(plain)} and {sealed.name}.",
+            "Nobody could say which of them counts.",
+            "Compare them, then delete the one that is out of date.",
+        )
+    content = _content(there[0])
+    return HostFile(host, there[0], sealing.unseal(content, there[0]) if there[0] == sealed else content)
+
+
+def refuse_existing(host: str) -> None:
+    """Nothing may be lost by writing a new file for the host called `host`.
+
+    Raises:
+        OperatorError: it has one.
+    """
+    for path in paths(host):
+        if path.exists():
+            raise OperatorError(
+                f"{host} has an env file already: {shown(path)}",
+                "Its secrets would be lost.",
+                f"inv env.edit --host={host}",
+            )
+
+
+def checked(host: str) -> dict[str, str]:
+    """The values for the host called `host`, which nothing is wrong with.
+
+    Raises:
+        OperatorError: there is no file, or it has errors: all of them, one a line.
+    """
+    file = load(host)
+    errors = [finding for finding in file.findings() if finding.grave]
+    if errors:
+        raise OperatorError(
+            f"{host}: {shown(file.path)} has {len(errors)} error{'s' * (len(errors) > 1)}.",
+            "\n         ".join(finding.text for finding in errors),
+            f"inv env.edit --host={host}   (nothing was touched on the host)",
+        )
+    return file.read.values
+
+
+def all_checked(hosts: list[str]) -> dict[str, dict[str, str]]:
+    """The values for each of several hosts, which nothing is wrong with.
+
+    Raises:
+        OperatorError: the errors of all of them at once.
+    """
+    values: dict[str, dict[str, str]] = {}
+    refused: list[OperatorError] = []
+    for host in hosts:
+        try:
+            values[host] = checked(host)
+        except OperatorError as error:
+            refused.append(error)
+    if len(refused) > 1:
+        raise OperatorError(
+            f"{len(refused)} of {len(hosts)} hosts cannot be served.",
+            "\n         ".join(f"{error.what} {error.why}" for error in refused),
+            "Mend these first; nothing was touched.",
+        )
+    if refused:
+        raise refused[0]
+    return values
+
+
+def save(path: Path, content: bytes) -> None:
+    """Write a file of mode 0600, or an encrypted one, aside and renamed.
+
+    Args:
+        path: where; `.age` says that it is to be encrypted to the recipients beside it.
+        content: its bytes in clear.
+    """
+    directory = path.parent
+    data = sealing.seal(content, directory) if path.suffix == ".age" else content
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=".", suffix=".new", dir=directory)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise OperatorError(
+            f"{shown(path)} cannot be written.", str(error.strerror), "Mend it, and try again; nothing was changed."
+        ) from None
+
+
+def shown(path: Path) -> str:
+    """A path as operators read it: relative to where they are, when it is below."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise OperatorError(
+            f"{shown(path)} cannot be read.", str(error.strerror), "Correct its owner or its mode."
+        ) from None

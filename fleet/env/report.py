@@ -1,0 +1,39 @@
+"""What operators are shown: findings of a check, changes of a push."""
+
+from __future__ import annotations
+
+from fleet.env.comparison import Change
+from fleet.env.files import HostFile, shown
+
+
+def findings(file: HostFile) -> int:
+    """Show what is wrong with a file.
+
+    Returns: the number of errors.
+    """
+    found = file.findings()
+    errors = sum(finding.grave for finding in found)
+    counts = ((errors, "error"), (len(found) - errors, "warning"))
+    summary = ", ".join(f"{count} {word}{'s' * (count != 1)}" for count, word in counts if count)
+    print(f"{file.host}: {shown(file.path)}: {summary or 'nothing is wrong'}")
+    for finding in found:
+        print(f"    {'error' if finding.grave else 'warning'}: {finding.text}")
+    return errors
+
+
+def changes(host: str, found: list[Change], *, first: bool) -> None:
+    """Show what a push changes, secrets masked.
+
+    Args:
+        host: the host's name.
+        found: the changes.
+        first: whether the host has no environment yet.
+    """
+    if first:
+        print(f"{host}: has no environment yet; all {len(found)} values are new:")
+    elif found:
+        print(f"{host}: {len(found)} value{'s' * (len(found) != 1)} would change:")
+    else:
+        print(f"{host}: the host has exactly this.")
+    for change in found:
+        print(f"    {change.line}")

@@ -1,0 +1,174 @@
+"""The verbs on the application's configuration: ``inv env.init`` and so on."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from invoke.tasks import task
+
+from fleet.cli import REFUSED, agreed, finish, hosts_to_change, hosts_to_read, remotes, told
+from fleet.errors import OperatorError
+
+if TYPE_CHECKING:
+    from invoke.context import Context
+
+    from fleet.env.remote import Remote
+    from fleet.hosts import Host
+
+HOST = "a host's name, several with commas, a group, or all"
+
+
+@task(help={"host": HOST})
+@told
+def init(_: Context, host: str = "") -> None:
+    """Write a new env file: every required variable, strong secrets made, the rest explained."""
+    from fleet.env import address, files, template
+
+    hosts = hosts_to_change(host)
+    for chosen in hosts:
+        files.refuse_existing(chosen.name)
+    for chosen in hosts:
+        public = address.public_address(chosen.name)
+        known = {"EXTERNAL_HOST": f"{public or '<public IPv4>'}:3032"}
+        path = files.paths(chosen.name)[0]
+        files.save(path, template.new_file(chosen.name, known).encode())
+        print(f"{chosen.name}: wrote {files.shown(path)} (mode 600, not in git) with new secrets.")
+        print(f"next: replace each <…> in it: inv env.edit --host={chosen.name}")
+
+
+@task(help={"host": HOST})
+@told
+def check(_: Context, host: str = "") -> None:
+    """Show everything that is wrong with env files, all at once; exit code 1 when there are errors."""
+    from fleet.env import files, report
+
+    wrong: list[str] = []
+    for chosen in hosts_to_read(host):
+        try:
+            errors = report.findings(files.load(chosen.name))
+        except OperatorError as error:
+            print(f"{chosen.name}: {error}")
+            errors = 1
+        wrong += [chosen.name] * bool(errors)
+    if wrong:
+        finish(1)
+
+
+@task(help={"host": HOST, "json": "print JSON"})
+@told
+def diff(_: Context, host: str = "", json: bool = False) -> None:
+    """Show what a push would change, secrets masked; exit code 0: nothing, 1: something."""
+    from fleet.env import comparison, files, rendering, report
+    from fleet.env.remote import current
+
+    rows: list[dict[str, Any]] = []
+    failed = False
+    for chosen in hosts_to_read(host):
+        try:
+            ours = rendering.environments(files.load(chosen.name).values())
+            there = current(_remote(chosen), chosen.data["app_dir"])
+        except OperatorError as error:
+            print(error, file=sys.stderr)
+            failed = True
+            continue
+        changes = comparison.changes(there, ours)
+        rows.append({"host": chosen.name, "pushed_before": there is not None, "same": not changes})
+        rows[-1]["changes"] = [change.as_json for change in changes]
+        if not json:
+            report.changes(chosen.name, changes, first=there is None)
+    if json:
+        import json as notation
+
+        print(notation.dumps(rows, indent=2, ensure_ascii=False))
+    if failed:
+        finish(REFUSED)
+    if not all(row["same"] for row in rows):
+        finish(1)
+
+
+@task(help={"host": HOST, "yes": "do not ask"})
+@told
+def push(_: Context, host: str = "", yes: bool = False) -> None:
+    """Check an env file, show what changes, and put it on the host; it counts from the next deploy on."""
+    from fleet.env import files, report
+    from fleet.env import push as pushing
+
+    chosen_hosts = hosts_to_change(host)
+    values = files.all_checked([chosen.name for chosen in chosen_hosts])
+    for chosen in chosen_hosts:
+        print(f"{chosen.name}: push {files.shown(files.load(chosen.name).path)}")
+        remote = _remote(chosen)
+        ready = pushing.plan(remote, chosen.data["app_dir"], values[chosen.name])
+        report.changes(chosen.name, ready.changes, first=ready.first)
+        if not ready.changes:
+            continue
+        for line in ready.consequences:
+            print(f"    note: {line}")
+        if not agreed(f"Push to {chosen.name}", yes=yes):
+            print(f"{chosen.name}: nothing was changed.")
+            finish(1)
+        pushing.push(remote, chosen.data["app_dir"], ready)
+        until = f" What runs keeps the old values until: inv deploy --host={chosen.name}" * ready.waits_for_a_deploy
+        print(f"{chosen.name}: pushed.{until}")
+
+
+@task(help={"host": "a host's name"})
+@told
+def edit(_: Context, host: str = "") -> None:
+    """Edit an env file in $EDITOR, an encrypted one in memory only, and check it."""
+    from fleet.env import dotenv_file, editing, files, report
+
+    chosen = _one(host)
+    file = files.load(chosen.name)
+    content = file.content
+    name = f"{chosen.name}.env"
+    while True:
+        content = editing.edited(content, name, None if file.sealed else file.path.parent)
+        faults = dotenv_file.read(content).faults
+        if not faults:
+            break
+        for fault in faults:
+            print(f"    error: line {fault.line}: {fault.name} {fault.why} — {fault.do}", file=sys.stderr)
+        if not sys.stdin.isatty() or not agreed(
+            "It cannot be read like this. Edit it again (otherwise it is thrown away)"
+        ):
+            raise OperatorError("Nothing was saved.", "The text could not be read.", f"inv env.edit --host={host}")
+    if content == file.content:
+        print(f"{chosen.name}: nothing was changed.")
+        return
+    if files.load(chosen.name).content != file.content:
+        raise OperatorError(
+            f"{files.shown(file.path)} was changed by somebody else while you edited it.",
+            "Saving would undo that.",
+            "Edit it again.",
+        )
+    files.save(file.path, content)
+    print(f"{chosen.name}: saved {files.shown(file.path)}{' (encrypted)' if file.sealed else ''}.")
+    if report.findings(files.load(chosen.name)) == 0:
+        print(f"next: inv env.push --host={chosen.name}")
+
+
+@task(help={"host": HOST})
+@told
+def encrypt(_: Context, host: str = "") -> None:
+    """Encrypt env files to everybody in env/recipients.txt; again, when that list has changed."""
+    from fleet.env import files
+
+    for chosen in hosts_to_change(host):
+        file = files.load(chosen.name)
+        plain, sealed = files.paths(chosen.name)
+        files.save(sealed, file.content)
+        plain.unlink(missing_ok=True)
+        print(f"{chosen.name}: {files.shown(sealed)} is encrypted to all recipients, and may be committed to git.")
+
+
+def _one(host: str) -> Host:
+    chosen = hosts_to_change(host)
+    if len(chosen) > 1:
+        raise OperatorError("This takes one host.", f"{host} means {len(chosen)}.", "Name one of them.")
+    return chosen[0]
+
+
+def _remote(host: Host) -> Remote:
+    return remotes([host])[0]

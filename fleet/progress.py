@@ -1,0 +1,121 @@
+"""What an operator sees while something takes its time: a line a step, with its seconds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+if TYPE_CHECKING:
+    from rich.status import Status
+
+# Progress is for eyes; what a script reads goes to standard output.
+console = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def say(text: str, style: str = "") -> None:
+    """Print a line."""
+    console.print(escape(text), style=style)
+
+
+@contextmanager
+def step(text: str) -> Iterator[None]:
+    """Show that something goes on, and when it is done how long it took; a failure is marked, and goes on upwards."""
+    begun = time.monotonic()
+    with console.status(escape(text)) if console.is_terminal else nullcontext():
+        try:
+            yield
+        except BaseException:
+            console.print(f"  [red]✗[/red] {escape(text)} [dim]({time.monotonic() - begun:.1f} s)[/dim]")
+            raise
+    console.print(f"  [green]✓[/green] {escape(text)} [dim]({time.monotonic() - begun:.1f} s)[/dim]")
+
+
+def size(count: float) -> str:
+    """Bytes for eyes: `1.4 GiB`."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} TiB"
+
+
+class Steps:
+    """Steps that somebody else tells of: the one that goes on is alive on a terminal, each that ended is a line."""
+
+    def __init__(self) -> None:
+        self._status: Status | None = None
+        self._text = ""
+
+    def __enter__(self) -> Steps:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._still()
+
+    def begin(self, text: str) -> None:
+        """Something goes on."""
+        self._still()
+        self._text = text
+        if console.is_terminal:
+            self._status = console.status(escape(text))
+            self._status.start()
+
+    def progress(self, done: int, total: int) -> None:
+        """How far it is, in bytes."""
+        if self._status:
+            percent = f"{100 * done / total:.0f} % of {size(total)}" if total else size(done)
+            self._status.update(f"{escape(self._text)} [dim]{percent}[/dim]")
+
+    def end(self, text: str, seconds: float, *, good: bool) -> None:
+        """It ended."""
+        self._still()
+        mark = "[green]✓[/green]" if good else "[red]✗[/red]"
+        console.print(f"  {mark} {escape(text)} [dim]({seconds:.1f} s)[/dim]")
+
+    def note(self, text: str) -> None:
+        """A line between."""
+        say(f"  {text}")
+
+    def _still(self) -> None:
+        if self._status:
+            self._status.stop()
+            self._status = None
+
+
+@contextmanager
+def bar(text: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show how many of `total` bytes have passed; whoever moves them calls what this gives with each portion's size."""
+    begun = time.monotonic()
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), DownloadColumn(binary_units=True))
+    live = Progress(*columns, TransferSpeedColumn(), TimeRemainingColumn(), console=console, transient=True)
+    passed = 0
+
+    def advance(count: int) -> None:
+        nonlocal passed
+        passed += count
+        live.advance(task, count)
+
+    try:
+        with live if console.is_terminal else nullcontext():
+            task = live.add_task(escape(text), total=total)
+            yield advance
+    except BaseException:
+        console.print(f"  [red]✗[/red] {escape(text)} [dim](after {size(passed)})[/dim]")
+        raise
+    seconds = time.monotonic() - begun
+    speed = f"{size(passed)}, {seconds:.1f} s, {size(passed / max(seconds, 0.001))}/s"
+    console.print(f"  [green]✓[/green] {escape(text)} [dim]({speed})[/dim]")

@@ -1,0 +1,103 @@
+"""Releases and their ledger: what ran on a host, since when, who brought it, and how it ended."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+SERVICES = ("backend", "frontend")
+SHA = re.compile(r"[0-9a-f]{40}")
+
+
+@dataclass(frozen=True)
+class Release:
+    """A pair of git SHAs: what runs together."""
+
+    backend: str
+    frontend: str
+
+    def __str__(self) -> str:
+        return f"backend {self.backend[:8]}, frontend {self.frontend[:8]}"
+
+    def sha(self, service: str) -> str:
+        """The SHA of one of SERVICES."""
+        return str(getattr(self, service))
+
+    def with_shas(self, shas: dict[str, str]) -> Release:
+        """The same with other SHAs for the services that are named."""
+        return replace(self, **shas)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the ledger.
+
+    Attributes:
+        time: when it began, UTC, ISO 8601 to the second.
+        operator: who: account and machine.
+        action: deploy or rollback.
+        result: ok, or failed: then `before` runs on.
+        seconds: how long it took.
+        before: what ran until then; None on a host's first deploy.
+        after: what was wanted.
+        images: full reference by service.
+        note: why it failed.
+    """
+
+    time: str
+    operator: str
+    action: Literal["deploy", "rollback"]
+    result: Literal["ok", "failed"]
+    seconds: int
+    before: Release | None
+    after: Release
+    images: dict[str, str]
+    note: str = ""
+
+    def line(self) -> str:
+        """The entry as it stands in the ledger."""
+        # ASCII: a note may hold characters at which others end a line.
+        return json.dumps(asdict(self)) + "\n"
+
+
+def parse(ledger: str) -> list[Entry]:
+    """The entries of a ledger, oldest first; a last line that a power cut left unfinished is passed over."""
+    entries = []
+    for line in ledger.splitlines():
+        try:
+            raw: dict[str, Any] = json.loads(line)
+            before, after = raw.pop("before"), Release(**raw.pop("after"))
+            entries.append(Entry(before=Release(**before) if before else None, after=after, **raw))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            continue
+    return entries
+
+
+def current(entries: list[Entry]) -> Entry | None:
+    """The entry of the release that runs: the newest that went well."""
+    return next((entry for entry in reversed(entries) if entry.result == "ok"), None)
+
+
+def kept(entries: list[Entry], number: int) -> list[Entry]:
+    """The newest entries of `number` different releases that went well, newest first: as far back as images stay."""
+    newest: dict[Release, Entry] = {}
+    for entry in reversed(entries):
+        if entry.result == "ok":
+            newest.setdefault(entry.after, entry)
+    return list(newest.values())[:number]
+
+
+def before(entries: list[Entry], release: Release | None) -> list[Release]:
+    """The releases that were deployed before this one was, the latest first.
+
+    Rollbacks do not count: going back twice leads two releases back, not to and fro.
+    """
+    deployed: dict[Release, None] = {}
+    for entry in entries:
+        if entry.result == "ok" and entry.action == "deploy":
+            deployed.pop(entry.after, None)
+            deployed[entry.after] = None
+    order = list(deployed)
+    return order[: order.index(release)][::-1] if release in deployed else order[::-1]

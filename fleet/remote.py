@@ -1,0 +1,199 @@
+"""A host as the tasks reach it: commands as root with a deadline, files put aside and renamed."""
+
+from __future__ import annotations
+
+import shlex
+import threading
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fleet.access import ssh_config_path
+from fleet.errors import OperatorError
+
+if TYPE_CHECKING:
+    from fabric import Connection
+
+    from fleet.settings import Settings
+
+KNOWN_HOSTS = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2", "/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
+# Seconds that a command gets to end after its deadline, before it is killed.
+GRACE_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a finished command said."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def last_words(self) -> str:
+        """The end of what it said, in one line, errors first."""
+        lines = (self.err.strip() or self.out.strip()).splitlines()
+        return " / ".join(line.strip() for line in lines[-3:])[:600] or f"exit code {self.code}, and not a word"
+
+
+def as_root(command: str, seconds: float) -> str:
+    """The command line that runs `command` in a shell of root's and ends it at its deadline, on the host itself.
+
+    `timeout` runs outside sudo's reach of a terminal, so a laptop that goes away leaves nothing running for longer.
+    """
+    return f"sudo -n timeout --kill-after={GRACE_SECONDS} {seconds:.0f} sh -c {shlex.quote(command)}"
+
+
+def put_file(path: str, size: int, mode: str, owner: str = "root:root") -> str:
+    """The command of root's that gives its standard input, `size` bytes, to `path` in one step.
+
+    They are counted: a line that breaks ends the input early, and half a file must not take the place of a whole one.
+    """
+    new = shlex.quote(f"{path}.new")
+    return (
+        f"set -e; umask 077; trap {shlex.quote(f'rm -f {new}')} EXIT; cat >{new}; [ $(stat -c %s {new}) -eq {size} ]; "
+        f"chown {owner} {new}; chmod {mode} {new}; sync {new}; mv -fT {new} {shlex.quote(path)}"
+    )
+
+
+class Remote:
+    """One host, over one SSH connection that is opened when it is first needed.
+
+    Args:
+        name: the host's name in the inventory and in ssh_config.
+        settings: its checked data.
+    """
+
+    def __init__(self, name: str, settings: Settings) -> None:
+        self.name = name
+        self.settings = settings
+
+    @cached_property
+    def _connection(self) -> Connection:
+        return _open(self.name, self.settings.deploy_user)
+
+    def run(self, command: str, *, seconds: float = 60, stdin: bytes = b"", hangs_up: bool = False) -> Output:
+        """Run a command as root and return what it said, whatever its exit code.
+
+        Args:
+            command: for sh; it appears in the host's journal, so never with a secret in it.
+            seconds: its deadline.
+            stdin: its standard input: the way for secrets.
+            hangs_up: whether it ends when this end goes away (Ctrl-C, a laptop's lid), as at a terminal; its errors
+                then come with its output.
+
+        Raises:
+            OperatorError: the host cannot be reached, sudo is refused, or the deadline passed.
+        """
+        transport = self._connection.transport
+        channel = transport.open_session(timeout=seconds)
+        try:
+            if hangs_up:
+                channel.get_pty(term="dumb", width=500)
+            channel.exec_command(as_root(command, seconds))
+            errors: list[bytes] = []
+            reader = threading.Thread(target=lambda: errors.append(channel.makefile_stderr("rb").read()), daemon=True)
+            reader.start()
+            # A command that ends before it has read everything closes the channel under the writer.
+            writer = threading.Thread(target=_send, args=(channel, stdin), daemon=True)
+            writer.start()
+            end = time.monotonic() + seconds + 2 * GRACE_SECONDS
+            channel.settimeout(seconds + 2 * GRACE_SECONDS)
+            out = channel.makefile("rb").read()
+            reader.join(max(0.1, end - time.monotonic()))
+            if not channel.status_event.wait(max(0.1, end - time.monotonic())):
+                raise TimeoutError
+            code = channel.recv_exit_status()
+        except TimeoutError:
+            raise self._too_slow(seconds) from None
+        finally:
+            channel.close()
+        done = Output(
+            code, out.decode(errors="replace").replace("\r\n", "\n"), b"".join(errors).decode(errors="replace")
+        )
+        if code in {124, 137} and not done.out and not done.err:
+            raise self._too_slow(seconds)
+        if code == 1 and done.err.startswith("sudo: "):
+            raise OperatorError(
+                f"{self.name}: sudo does not let {self.settings.deploy_user} in.",
+                done.last_words,
+                f"Converge it: pyinfra inventory.py deploys/bootstrap.py --limit {self.name}",
+            )
+        return done
+
+    def sudo_output(self, command: str, timeout: float = 60, stdin: bytes | None = None) -> str:
+        """Run a command as root that must succeed, and return its standard output.
+
+        Args:
+            command: for sh; never with a secret in it.
+            timeout: seconds.
+            stdin: its standard input.
+
+        Raises:
+            OperatorError: it failed; `why` is the end of what it said.
+        """
+        done = self.run(command, seconds=timeout, stdin=stdin or b"")
+        if done.code != 0:
+            shown = command if len(command) < 300 else f"{command[:300]}…"
+            raise OperatorError(
+                f"{self.name}: a command failed with exit code {done.code}.", done.last_words, f"It was: {shown}"
+            )
+        return done.out
+
+    def put_root_file(self, path: str, content: bytes, mode: str = "600") -> None:
+        """Give a file of root's this content in one step; what was there stays until all of it has arrived.
+
+        Args:
+            path: where, on the host.
+            content: travels over standard input, so it may be secret.
+            mode: its access, as `600`.
+        """
+        self.sudo_output(put_file(path, len(content), mode), stdin=content)
+
+    def close(self) -> None:
+        """Close the connection if it is open."""
+        if "_connection" in self.__dict__:
+            self._connection.close()
+
+    def _too_slow(self, seconds: float) -> OperatorError:
+        return OperatorError(
+            f"{self.name}: a command gave no answer within {seconds:.0f} s.",
+            "The host is busy or stuck, or the line is dead; the command was ended there.",
+            f"Look at the host: inv status --host={self.name}, or `uptime` over ssh.",
+        )
+
+
+def _send(channel: Any, data: bytes) -> None:
+    try:
+        channel.sendall(data)
+        channel.shutdown_write()
+    except OSError:
+        return
+
+
+def _open(name: str, account: str) -> Connection:
+    from fabric import Config, Connection
+    from paramiko import AuthenticationException, RejectPolicy, SSHException
+
+    from fleet import ssh
+
+    path = ssh_config_path()
+    config = Config(runtime_ssh_path=str(path)) if path.is_file() else Config()
+    connection = Connection(name, user=account, config=config, connect_timeout=ssh.CONNECT_SECONDS)
+    looked_up = config.base_ssh_config.lookup(name)
+    connection.client.set_missing_host_key_policy(RejectPolicy())
+    for file in looked_up.get("userknownhostsfile", "").split() or KNOWN_HOSTS:
+        known = Path(file.strip('"')).expanduser()
+        if known.is_file():
+            connection.client.load_host_keys(str(known))
+    try:
+        connection.open()
+    except AuthenticationException:
+        raise ssh.refused_key(name, [account]) from None
+    except (SSHException, OSError, EOFError) as error:
+        raise ssh.unreachable(name, error) from error
+    ssh.make_responsive(connection.transport.sock)
+    connection.transport.set_keepalive(ssh.KEEPALIVE_SECONDS)
+    return connection

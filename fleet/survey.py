@@ -1,0 +1,159 @@
+"""How a host is, asked in one round trip."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from fleet import releases
+from fleet.commands import survey as commands
+
+if TYPE_CHECKING:
+    from fleet.releases import Entry, Release
+    from fleet.remote import Remote
+
+
+@dataclass(frozen=True)
+class Container:
+    """A service's container: its image, status (running, exited, …), restarts, health, start (ISO 8601)."""
+
+    image: str
+    status: str
+    restarts: int
+    health: str
+    started: str
+
+    @property
+    def good(self) -> bool:
+        """Whether it runs and its health check says so."""
+        return self.status == "running" and self.health in {"healthy", ""}
+
+    def __str__(self) -> str:
+        return self.health or self.status if self.status == "running" else self.status
+
+
+@dataclass(frozen=True)
+class Survey:
+    """A host as it was found.
+
+    Attributes:
+        files: which of compose.yml, environment.json, images.env are there.
+        images: full reference by service, as images.env says.
+        entries: the ledger.
+        containers: by service; those that do not exist are left out.
+        lock: who has the deploy lock; empty when nobody.
+        maintenance: whether the maintenance page is on.
+        disk_free_mib, disk_percent: of the file system that holds the application.
+        memory_mib, memory_free_mib, load, processors: of the host.
+        certificate_until: when the certificate ends.
+        backup, verified, offsite: when the newest backup set was taken, the newest verified one, the newest with a copy
+            elsewhere.
+        backup_failed: whether the last run of the backup failed.
+        kept: the restore that keeps what was live before it; empty: none does.
+        calls: live RTP flows; None when they cannot be counted.
+    """
+
+    files: frozenset[str]
+    images: dict[str, str]
+    entries: list[Entry]
+    containers: dict[str, Container]
+    lock: str
+    maintenance: bool
+    disk_free_mib: int
+    disk_percent: int
+    memory_mib: int
+    memory_free_mib: int
+    load: float
+    processors: int
+    certificate_until: datetime | None
+    backup: datetime | None
+    verified: datetime | None
+    offsite: datetime | None
+    backup_failed: bool
+    kept: str
+    calls: int | None
+
+    @property
+    def converged(self) -> bool:
+        """Whether deploys/app.py has run here."""
+        return "compose.yml" in self.files
+
+    @property
+    def current(self) -> Entry | None:
+        """The release that runs, by the ledger."""
+        return releases.current(self.entries)
+
+    @property
+    def running(self) -> Release | None:
+        """The release that runs, by images.env: what a deploy goes back to."""
+        if not self.images.keys() >= set(releases.SERVICES):
+            return None
+        return releases.Release(*(self.images[service].rpartition(":")[2] for service in releases.SERVICES))
+
+
+def parse_container(line: str) -> Container:
+    """Read what docker.state printed."""
+    image, status, restarts, health, started = line.strip().split("|")
+    return Container(image, status, int(restarts), health, started)
+
+
+def parse(output: str) -> Survey:
+    """Read what the survey's command printed."""
+    said: defaultdict[str, list[str]] = defaultdict(list)
+    for line in output.splitlines():
+        name, _, value = line.partition("\t")
+        said[name].append(value)
+
+    def numbers(name: str) -> list[float]:
+        return [float(word.rstrip("%")) for word in " ".join(said[name]).split()] or [0, 0]
+
+    images = dict(line.partition("=")[::2] for line in said["images"] if "=" in line)
+    containers = {}
+    for service in commands.SERVICES:
+        for line in said[service]:
+            containers[service] = parse_container(line)
+    # /proc/meminfo has MemTotal first.
+    memory, load, disk = numbers("memory"), numbers("load"), numbers("disk")
+    return Survey(
+        files=frozenset(said["file"]),
+        images={name.removesuffix("_IMAGE").lower(): value for name, value in images.items()},
+        entries=releases.parse("\n".join(said["release"])),
+        containers=containers,
+        lock=" ".join(said["lock"]),
+        maintenance=bool(said["maintenance"]),
+        disk_free_mib=int(disk[0]),
+        disk_percent=int(disk[1]),
+        memory_mib=int(memory[0]),
+        memory_free_mib=int(memory[1]),
+        load=load[0],
+        processors=int(load[1]),
+        certificate_until=_until(said["certificate"]),
+        backup=_taken(said["backup"]),
+        verified=_taken(said["verified"]),
+        offsite=_taken(said["offsite"]),
+        backup_failed=bool(said["backup_failed"]),
+        kept=" ".join(said["kept"]),
+        calls=int(said["calls"][0]) if said["calls"] else None,
+    )
+
+
+def _until(lines: list[str]) -> datetime | None:
+    # As openssl prints it: Jan  5 09:30:00 2027 GMT
+    return datetime.strptime(lines[0], "%b %d %H:%M:%S %Y %Z").replace(tzinfo=UTC) if lines else None
+
+
+def _taken(names: list[str]) -> datetime | None:
+    # A set is called by its moment.
+    return datetime.strptime(names[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC) if names else None
+
+
+def take(remote: Remote) -> Survey:
+    """Ask a host how it is.
+
+    Raises:
+        OperatorError: it cannot be reached.
+    """
+    data = remote.settings
+    return parse(remote.sudo_output(commands.survey(data.app_dir, data.compose_project, data.rtp_ports)))

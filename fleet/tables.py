@@ -1,0 +1,20 @@
+"""Tables: framed and coloured on a terminal, plain text in a pipe."""
+
+from __future__ import annotations
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+# A pipe has no width of its own; wide enough that nothing is broken in two for whoever greps.
+PIPE_COLUMNS = 250
+
+
+def show(table: Table) -> None:
+    """Print a table."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=PIPE_COLUMNS)
+        table.box = SIMPLE_HEAD
+        table.title_justify = "left"
+    console.print(table)

@@ -1,0 +1,100 @@
+"""The verbs of certificates for Invoke: ``inv tls.status`` and so on. Heavy imports happen when a verb runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from invoke.tasks import task
+
+from fleet.cli import hosts_to_change, hosts_to_read, one, remotes, told
+from fleet.errors import OperatorError
+
+if TYPE_CHECKING:
+    from invoke.context import Context
+
+    from fleet.remote import Remote
+
+
+@task(help={"host": "a name, several with commas, a group, or all", "as-json": "print JSON"})
+@told
+def status(_: Context, host: str = "all", as_json: bool = False) -> None:
+    """Show each host's certificate: names, issuer, days left, source, and whether nginx serves it."""
+    from datetime import UTC, datetime
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from fleet.tls import operations, report
+
+    now = datetime.now(UTC)
+    rows = [report.row(remote.name, operations.status(remote), now) for remote in remotes(hosts_to_read(host))]
+    if as_json:
+        print(json.dumps(rows, indent=2))
+        return
+    table = Table("host", "names", "issuer", "days left", "source", "served")
+    for row in rows:
+        table.add_row(*report.cells(row))
+    Console().print(table)
+
+
+@task(help={"host": "the host's name"})
+@told
+def issue(_: Context, host: str = "") -> None:
+    """Obtain a host's certificate from the authority, unless it has one for its names; and have nginx serve it."""
+    from fleet.tls import operations
+
+    remote = _of("letsencrypt", host)
+    _said(remote, operations.ensure(remote))
+
+
+@task(help={"host": "the host's name", "force": "renew although it is not due"})
+@told
+def renew(_: Context, host: str = "", force: bool = False) -> None:
+    """Renew a host's certificate if it is due, as its timer does twice a day."""
+    from fleet.tls import operations
+
+    remote = _of("letsencrypt", host)
+    _said(remote, operations.ensure(remote, force=force))
+
+
+@task(
+    help={
+        "host": "the host's name",
+        "cert": "PEM file: the server's certificate, then each one's issuer",
+        "key": "PEM file: its private key, without a passphrase",
+    }
+)
+@told
+def supply(_: Context, cert: str, key: str, host: str = "") -> None:
+    """Give a host a certificate by hand: key, chain, names and dates are checked here and there before it is served."""
+    from fleet import proxy
+    from fleet.tls import operations
+
+    remote = _of("supplied", host)
+    chain, secret = _read(cert), _read(key)
+    _said(remote, operations.supply(remote, chain, secret, proxy.names(remote.name, remote.settings)))
+
+
+def _of(source: str, pattern: str) -> Remote:
+    """The one host that is meant, whose certificate must come from `source`."""
+    remote = one(hosts_to_change(pattern))
+    if remote.settings.tls != source:
+        raise OperatorError(
+            f"The certificate of {remote.name} is not {source}.",
+            f'Its data say tls = "{remote.settings.tls}".',
+            f'Set tls = "{source}" for it in inventory.py and converge it, if that is meant.',
+        )
+    return remote
+
+
+def _said(remote: Remote, line: str) -> None:
+    print(f"{remote.name}: {line}")
+
+
+def _read(path: str) -> bytes:
+    try:
+        return Path(path).expanduser().read_bytes()
+    except OSError as error:
+        raise OperatorError(f"{path} cannot be read.", str(error), "Give the path of a PEM file.") from None

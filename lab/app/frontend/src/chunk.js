@@ -1,0 +1,1 @@
+export const text = "the chunk of 1.0.0";

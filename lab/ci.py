@@ -1,0 +1,85 @@
+"""The application's CI: which images it makes of which commits, and which of them are still to be made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lab.app import history
+from lab.app.commits import NEVER_BUILT
+from lab.images import fingerprint
+from lab.world import store
+from lab.world.store import Offer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from lab.builder import Builder
+    from lab.running import Running
+
+# The images' names, as group_data/all.py has them, by the repository's name on GitHub.
+IMAGES = {
+    "krasterisk/aiPBX_backend": ("backend", "ghcr.io/krasterisk/aipbx_backend"),
+    "krasterisk/aiPBX": ("frontend", "ghcr.io/krasterisk/aipbx"),
+}
+# The stand-in needs neither ffmpeg nor a browser that writes its pages as HTML.
+ARGUMENTS = {"backend": {"RUNTIME_PACKAGES": ""}, "frontend": {"PRERENDER_PACKAGES": ""}}
+
+
+@dataclass(frozen=True)
+class Build:
+    """An image that CI makes.
+
+    Args:
+        service: ``backend`` or ``frontend``.
+        repository: The bare repository with its source.
+        sha: The commit.
+        offer: Under which name the image is offered, and what it is made of.
+    """
+
+    service: str
+    repository: Path
+    sha: str
+    offer: Offer
+
+
+def builds(repositories: Mapping[str, Path], dockerfiles: Path, bases: Sequence[str]) -> list[Build]:
+    """Return what CI makes of the application's commits: an image of each one that can be built.
+
+    What an image is kept under does not depend on the lab: its authority only vouches for what a build downloads.
+
+    Args:
+        repositories: The application's bare repositories by their names on GitHub.
+        dockerfiles: The folder that has a folder with a Dockerfile for each service.
+        bases: The tags of the stand-in images from which they start.
+    """
+    found = []
+    for name, repository in repositories.items():
+        service, image = IMAGES[name]
+        arguments = (f"{key}={value}" for key, value in ARGUMENTS[service].items())
+        made_of = (*bases, *arguments)
+        named = history.commits(repository)
+        for sha in dict.fromkeys(sha for commit, sha in named.items() if commit != NEVER_BUILT):
+            mark = fingerprint(dockerfiles / service, sha, *made_of)
+            found.append(Build(service, repository, sha, Offer(f"{image}:{sha}", f"aipbx-lab/{service}:{mark}")))
+    return found
+
+
+def ensure(running: Running, wanted: Sequence[Build], builder: Builder) -> None:
+    """Have the application's images in the registry: built once per machine, then copied.
+
+    Args:
+        running: The lab; its world has the images from which they start.
+        wanted: The images.
+        builder: Makes those that no lab of this machine has made yet.
+    """
+    world, steps = running.world, builder.steps
+    lacking = {offer.reference for offer in store.lacking(world, [build.offer for build in wanted])}
+    missing = [build for build in wanted if build.offer.reference in lacking]
+    new = store.unkept(world, [build.offer for build in missing])
+    if to_build := [build for build in missing if build.offer in new]:
+        builder.make(running, to_build)
+    if missing:
+        with steps.step(f"application: {len(missing)} images in the registry"):
+            store.ensure(world, [build.offer for build in missing])

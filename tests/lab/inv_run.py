@@ -1,0 +1,167 @@
+"""`inv …`, as an operator types it, in a copy of this checkout whose inventory a story may change."""
+
+from __future__ import annotations
+
+import json
+import os
+import pprint
+import pty
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from fleet.access import ROOT
+from fleet.env import dotenv_file
+from tests.lab.pyinfra_run import NEEDED, Bootstrap, Run
+
+INV = str(Path(sys.executable).parent / "inv")
+DEADLINE_SECONDS = 400
+FILLED = {
+    "ADMIN_EMAIL": "admin@aipbx.test",
+    "OPENAI_API_KEY": "sk-proj-$HOME 'a' \"b\" \\ `id` # 0123456789",
+    "STRIPE_SECRET_KEY": "sk_live_abcdefghijklmnop0123456789",
+}
+
+
+class Inv:
+    """An operator's machine.
+
+    Args:
+        ssh_config: the lab's.
+        tree: a folder that gets the copy.
+        data: what the inventory says of each host; a story changes it by `set`.
+    """
+
+    def __init__(self, ssh_config: Path, tree: Path, data: dict[str, dict[str, Any]]) -> None:
+        self.tree = tree
+        self.ssh_config = tree / "ssh" / "config"
+        self.ssh_config.parent.mkdir(parents=True)
+        self.ssh_config.write_text(ssh_config.read_text())
+        shutil.copytree(ssh_config.parent / "operators", self.ssh_config.parent / "operators")
+        (self.ssh_config.parent / "env").mkdir()
+        (tree / ".venv").symlink_to(Path(sys.executable).parent.parent)
+        for name in (*NEEDED, "tasks.py", "lab", "requirements.lock"):
+            source = ROOT / name
+            if source.is_dir():
+                shutil.copytree(source, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(source, tree / name)
+        self._data = data
+        self._write()
+
+    def _write(self) -> None:
+        hosts = [(name, {"role": "of a story"} | values) for name, values in self._data.items()]
+        (self.tree / "inventory.py").write_text(f'"""A story\'s."""\n\nproduction = {pprint.pformat(hosts)}\n')
+
+    def set(self, host: str, **values: Any) -> None:
+        """Change what the inventory says of a host."""
+        self._data[host] |= values
+        self._write()
+
+    @contextmanager
+    def changed(self, host: str, **values: Any) -> Iterator[None]:
+        """What the inventory says of a host is something else within this block."""
+        before = dict(self._data[host])
+        self.set(host, **values)
+        try:
+            yield
+        finally:
+            self._data[host] = before
+            self._write()
+
+    @property
+    def bootstrap(self) -> Bootstrap:
+        """pyinfra in the same copy."""
+        return Bootstrap(self.ssh_config, self.tree)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The shell's variables."""
+        cache = str(self.tree / "cache")
+        state = str(self.tree / "state")
+        # The question on the screen is the one that a story reads, however wide its terminal.
+        return {
+            **os.environ,
+            "AIPBX_SSH_CONFIG": str(self.ssh_config),
+            "XDG_CACHE_HOME": cache,
+            "XDG_STATE_HOME": state,
+            "COLUMNS": "200",
+        }
+
+    def __call__(self, *words: str, stdin: str = "") -> Run:
+        """Run it to its end."""
+        done = subprocess.run(
+            [INV, *words],
+            cwd=self.tree,
+            env=self.environment,
+            input=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=DEADLINE_SECONDS,
+            check=False,
+        )
+        return Run(done.returncode, done.stdout)
+
+    def json(self, *words: str) -> Any:
+        """What it prints on standard output, as JSON."""
+        done = subprocess.run(
+            [INV, *words],
+            cwd=self.tree,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE_SECONDS,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def started(self, *words: str) -> subprocess.Popen[str]:
+        """A run that goes on while the story does something to it."""
+        return subprocess.Popen(
+            [INV, *words],
+            cwd=self.tree,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def typed(self, keys: bytes, *words: str) -> str:
+        """What a terminal shows when somebody runs it there and types `keys`."""
+        child, terminal = pty.fork()
+        if child == 0:
+            os.chdir(self.tree)
+            os.execve(INV, [INV, *words], self.environment)  # noqa: S606
+        shown = b""
+        os.write(terminal, keys)
+        signal.alarm(DEADLINE_SECONDS)
+        try:
+            while chunk := os.read(terminal, 65536):
+                shown += chunk
+        except OSError:  # the terminal's way of saying that nobody is there any more
+            pass
+        finally:
+            signal.alarm(0)
+            os.close(terminal)
+            os.waitpid(child, 0)
+        return shown.decode(errors="replace")
+
+    def configured(self, host: str) -> None:
+        """Write the env file of a host, fill it in, and push it."""
+        self("env.init", f"--host={host}").succeeded()
+        path = self.ssh_config.parent / "env" / f"{host}.env"
+        text = path.read_text()
+        for name, value in FILLED.items():
+            text = text.replace(f"{name}='<fill in>'", dotenv_file.assignment(name, value))
+        path.write_text(text)
+        self("env.push", f"--host={host}", "--yes").succeeded()

@@ -1,0 +1,275 @@
+"""Story: a set every night and on demand, whole or not at all; a failure is loud; a set comes here and is verified."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fleet.data import archive
+from lab import wait
+from lab.host import Host
+from lab.running import Running
+from lab.world.notifications import Notification
+from tests.lab import content, writer
+from tests.lab.inv_run import Inv
+from tests.lab.web import Web
+
+HOOK = "https://hooks.slack.com/services/T0/B0/hunter2"
+BOT, CHAT = "123456:hunter2-hunter2-hunter2-hunter2", "-100200300"
+BACKUPS = "/app/aipbx/backups"
+FIGURES = "/var/lib/prometheus/node-exporter/aipbx_backup.prom"
+OURS = "FROM pg_stat_activity WHERE application_name = 'aipbx-data' AND pid <> pg_backend_pid()"
+HOLDS_UP = "BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(60)"
+
+
+def listed(inv: Inv, server: Host) -> dict[str, Any]:
+    """What `inv backups` tells of the server."""
+    found: dict[str, Any] = inv.json("backups", f"--host={server.name}", "--json")[server.name]
+    return found
+
+
+def names(server: Host) -> list[str]:
+    return server.run(f"ls {BACKUPS}/sets").stdout.split()
+
+
+def figures(server: Host) -> dict[str, float]:
+    lines = [line.split() for line in server.run(f"cat {FIGURES}").stdout.splitlines() if not line.startswith("#")]
+    return {name.removeprefix("aipbx_backup_"): float(value) for name, value in lines}
+
+
+def left(server: Host) -> str:
+    """Folders, links and sessions that a run leaves when nobody tidies up after it."""
+    folders = f"{BACKUPS}/sets {BACKUPS}/incoming /var/lib/docker/volumes/*/"
+    hidden = server.run(f"ls -A {folders} | grep '^\\.'", check=False).stdout
+    return hidden + content.psql(server, f"SELECT pid, query {OURS}")
+
+
+def manifest(server: Host, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(server.run(f"cat {BACKUPS}/sets/{name}/manifest.json").stdout)
+    return found
+
+
+@contextmanager
+def told(lab: Running) -> Iterator[list[Notification]]:
+    """What is posted to the operators within this block."""
+    before = len(lab.world.notifications())
+    came: list[Notification] = []
+    yield came
+    came += lab.world.notifications()[before:]
+
+
+@pytest.fixture(scope="module")
+def operator(deployed: Inv, server: Host) -> Inv:
+    """The operator, once the server knows whom to tell of failures."""
+    path = deployed.ssh_config.parent / "env" / f"{server.name}.env"
+    lines = {"ALERT_SLACK_WEBHOOK": HOOK, "ALERT_TELEGRAM_BOT_TOKEN": BOT, "ALERT_TELEGRAM_CHAT": CHAT}
+    with path.open("a") as file:
+        file.writelines(f"{name}='{value}'\n" for name, value in lines.items())
+    run = deployed("env.push", f"--host={server.name}", "--yes").succeeded()
+    assert "ALERT_SLACK_WEBHOOK  •••• (added)  [host]" in run.output
+    assert "hunter2" not in run.output
+    assert "inv deploy" not in run.output
+    assert server.run(
+        "stat -c %a /app/aipbx/host.json; grep -c ALERT /app/aipbx/environment.json", check=False
+    ).stdout == ("600\n0\n")
+    return deployed
+
+
+def test_the_nightly_unit_and_inv_backup_make_equal_sets(operator: Inv, server: Host) -> None:
+    content.load(server)
+    written = Web(server)("/api/files", "--json", '{"name": "org-documents/счёт 7.pdf", "text": "paid"}')
+    assert written.status == 201
+    server.run("systemctl start aipbx-backup.service", timeout=60)
+    run = operator("backup", f"--host={server.name}").succeeded()
+    nightly, by_hand = names(server)
+    assert f"set {by_hand}, " in run.output
+
+    first, second = manifest(server, nightly), manifest(server, by_hand)
+    for set_ in (first, second):
+        assert sorted(set_["files"]) == [
+            "database.dump", "volume-backend_static.tar.zst", "volume-backend_tts_voices.tar.zst"
+        ]  # fmt: skip
+    same = ("contents", "volumes", "release", "host", "database", "role", "server_version", "engine")
+    assert [first[name] for name in same] == [second[name] for name in same]
+    assert first["contents"]["tables"]["public.users"] >= 1
+    assert first["contents"]["large_objects"] > 0
+    assert server.run(
+        f"tar -xOf {BACKUPS}/sets/{by_hand}/volume-backend_static.tar.zst './org-documents/счёт 7.pdf'"
+    ).stdout == "paid"  # fmt: skip
+    assert server.run(f"stat -c %a {BACKUPS} {BACKUPS}/sets/{by_hand}/*").stdout.split() == ["700"] + ["600"] * 4
+    assert left(server) == ""
+
+    assert listed(operator, server)["last"]["ok"] is True
+    assert [one["name"] for one in listed(operator, server)["sets"]] == [nightly, by_hand]
+    measured = figures(server)
+    assert (measured["last_run_ok"], measured["sets"], measured["verified_timestamp_seconds"]) == (1, 2, 0)
+    row = operator.json("status", f"--host={server.name}", "--json")[server.name]
+    assert row["backup_hours"] == 0.0
+    assert (row["backup_failed"], row["verified_hours"]) == (False, None)
+    assert " 03:00:00 UTC" in server.run("systemctl show -P NextElapseUSecRealtime aipbx-backup.timer").stdout
+
+
+def test_what_the_application_writes_meanwhile_is_there_for_every_row_that_names_it(
+    operator: Inv, server: Host
+) -> None:
+    volume = server.run("docker volume inspect -f '{{.Mountpoint}}' aipbx_backend_static").stdout.strip()
+    content.psql(server, "CREATE TABLE of_files (name text)")
+    script = (Path(__file__).parent / "writer.py").read_text()
+    server.run(f"rm -f {writer.STOP}; mkdir {volume}/story; cat >/tmp/writer.py", stdin=script.encode())
+    server.run(f"python3 /tmp/writer.py {volume}/story >/tmp/written 2>&1 &")
+    try:
+        for _ in range(2):
+            operator("backup", f"--host={server.name}").succeeded()
+    finally:
+        server.run(f"touch {writer.STOP}; timeout 20 sh -c 'until [ -s /tmp/written ]; do sleep 0.1; done'", timeout=30)
+    assert int(server.run("cat /tmp/written").stdout) > 100, "nobody wrote"
+    for name in names(server)[-2:]:
+        path = f"{BACKUPS}/sets/{name}"
+        restore = "docker exec -i aipbx-postgres-1 pg_restore --data-only --table=of_files --file=-"
+        rows = set(server.run(f"{restore} <{path}/database.dump | grep -E '^[0-9]+$'").stdout.split())
+        files = set(
+            server.run(f"tar -tf {path}/volume-backend_static.tar.zst | sed -n 's|^./story/||p'").stdout.split()
+        )
+        assert len(rows) > 10
+        assert rows <= files
+        assert manifest(server, name)["contents"]["tables"]["public.of_files"] == len(rows)
+    content.psql(server, "DROP TABLE of_files")
+    server.run(f"rm -r {volume}/story")
+
+
+def test_a_disk_too_small_is_refused_before_anything_is_written(operator: Inv, server: Host, lab: Running) -> None:
+    before = server.run(f"find {BACKUPS} | sort").stdout
+    server.run('sed -i \'s/"min_free_disk_mib": [0-9]*/"min_free_disk_mib": 99999999/\' /etc/aipbx/data.json')
+    try:
+        with told(lab) as came:
+            run = operator("backup", f"--host={server.name}").refused(
+                "There is no room for a backup", "99999999 MiB stay so"
+            )
+    finally:
+        operator.bootstrap("-y").succeeded()
+    assert run.code == 2
+    assert came == [], "the operator sees it himself"
+    assert server.run(f"find {BACKUPS} | sort").stdout == before
+    assert figures(server)["last_run_ok"] == 1
+
+
+@pytest.mark.parametrize(("step", "kib"), [("dump", 100), ("packing", 3000)])
+def test_a_disk_that_fills_up_meanwhile_leaves_nothing(operator: Inv, server: Host, step: str, kib: int) -> None:
+    volume = server.run("docker volume inspect -f '{{.Mountpoint}}' aipbx_backend_static").stdout.strip()
+    server.run(f"head -c 8M /dev/urandom >{volume}/large" if step == "packing" else "true")
+    server.run(f"mount -t tmpfs -o mode=700,size={kib}k tmpfs {BACKUPS}/sets")
+    try:
+        run = operator("backup", f"--host={server.name}").refused("There is no new backup set")
+        assert run.code == 1
+        assert "no space left on device" in run.output.lower()
+        assert names(server) == []
+        assert left(server) == ""
+    finally:
+        server.run(f"umount {BACKUPS}/sets; rm -f {volume}/large")
+    assert len(names(server)) >= 2
+
+
+@pytest.mark.parametrize(
+    ("unit", "step"), [("aipbx-backup", "dump"), ("aipbx-backup", "packing"), ("aipbx-data-backup", "dump")]
+)
+def test_a_killed_run_leaves_nothing_and_is_told(
+    operator: Inv, server: Host, lab: Running, unit: str, step: str
+) -> None:
+    before = names(server)
+    volume = server.run("docker volume inspect -f '{{.Mountpoint}}' aipbx_backend_static").stdout.strip()
+    # A large file holds the packing up; a table that somebody changes, the dump.
+    if step == "packing":
+        server.run(f"head -c 150M /dev/urandom >{volume}/large")
+    else:
+        psql = "docker exec aipbx-postgres-1 psql -U aipbx_user -d aipbx_production -c"
+        server.run(f"{psql} {shlex.quote(HOLDS_UP)} >/dev/null 2>&1 &")
+    with told(lab) as came:
+        run = operator.started("backup", f"--host={server.name}") if unit == "aipbx-data-backup" else None
+        if not run:
+            server.run(f"systemctl start --no-block {unit}")
+        if step == "packing":
+            server.run("timeout 30 sh -c 'until pgrep -x tar >/dev/null; do sleep 0.01; done'", timeout=40)
+        else:
+            waits = f"SELECT 1 {OURS} AND query LIKE 'LOCK TABLE%'"
+            wait.until(lambda: content.psql(server, waits) != "", 30, "the dump waits", f"journalctl -u {unit}")
+        server.run(f"systemctl kill -s KILL {unit}")
+        ended = f"systemctl is-active {unit}"
+        wait.until(lambda: server.run(ended, check=False).stdout.strip() in ("failed", "inactive"), 30, unit, ended)
+        if run:
+            assert run.wait(timeout=30) == 1
+            assert run.stdout
+            assert "The backup was ended from outside." in run.stdout.read()
+    server.run(f"rm -f {volume}/large")
+    content.psql(server, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'BEGIN; LOCK TABLE%'")
+    assert names(server) == before
+    assert left(server) == ""
+    assert figures(server)["last_run_ok"] == 0
+    assert [one.receiver for one in came] == ["hooks.slack.com", "api.telegram.org"]
+    assert "signal (killed KILL)" in came[0].body
+    assert json.loads(came[1].body)["text"].startswith(f"{server.name}: backup failed\n")
+    assert operator.json("status", f"--host={server.name}", "--json")[server.name]["backup_failed"]
+
+
+def test_a_server_that_does_not_run_is_loud_and_so_is_nobody_to_tell(operator: Inv, server: Host, lab: Running) -> None:
+    before = names(server)
+    server.run("docker stop aipbx-postgres-1", timeout=60)
+    try:
+        with told(lab) as came, lab.world.failing("hooks.slack.com"):
+            done = server.run("systemctl start aipbx-backup.service", check=False, timeout=60)
+    finally:
+        server.run("docker start aipbx-postgres-1")
+        healthy = "until [ $(docker inspect -f '{{.State.Health.Status}}' aipbx-%s-1) = healthy ]; do sleep 0.5; done"
+        server.run(f"timeout 90 sh -c {shlex.quote(healthy % 'postgres' + '; ' + healthy % 'backend')}", timeout=100)
+    assert done.returncode != 0
+    assert [one.status for one in came] == [500, 200]
+    assert "postgres does not run" in came[1].body
+    journal = server.run("journalctl -u aipbx-backup.service -o cat -n 8").stdout
+    assert "Slack was not told: it answered 500" in journal
+    assert "Telegram was told." in journal
+    assert "hunter2" not in journal
+    assert names(server) == before
+    run = operator("backups", f"--host={server.name}").succeeded()
+    assert "failed. postgres does not run" in run.output
+
+
+def test_a_set_comes_here_and_is_verified(operator: Inv, server: Host, tmp_path: Path) -> None:
+    operator("backup", f"--host={server.name}").succeeded()
+    *_, older, newest = names(server)
+    run = operator("backup", "--download", f"--host={server.name}", f"--to={tmp_path}").succeeded()
+    path = tmp_path / f"{server.name}-{newest}.tar"
+    assert str(path) in run.output
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert archive.check(path)["contents"] == manifest(server, newest)["contents"]
+
+    operator("backup", f"--download={older}", f"--host={server.name}", f"--to={tmp_path}").succeeded()
+    operator("backup", "--download=20200101T000000Z", f"--host={server.name}").refused("has no backup set", newest)
+    dump = f"{BACKUPS}/sets/{newest}/database.dump"
+    server.run(f"cp {dump} /tmp/dump && printf x | dd of={dump} bs=1 seek=1000 conv=notrunc status=none")
+    damaged = tmp_path / "damaged"
+    run = operator("backup", "--download", f"--host={server.name}", f"--to={damaged}")
+    run.refused("did not arrive whole", "database.dump is not what the host wrote")
+    assert list(damaged.iterdir()) == []
+    server.run(f"cat /tmp/dump >{dump}")
+
+
+def test_ctrl_c_leaves_nothing_half_here(operator: Inv, server: Host, tmp_path: Path) -> None:
+    dump = f"{BACKUPS}/sets/{names(server)[-1]}/database.dump"
+    # So large that it is on its way whenever somebody thinks better of it; a hole takes no room.
+    server.run(f"cp {dump} /tmp/dump && truncate -s 50G {dump}")
+    try:
+        run = operator.started("backup", "--download", f"--host={server.name}", f"--to={tmp_path}")
+        there = "on its way", "inv backup --download"
+        wait.until(lambda: any(path.stat().st_size > 1 << 20 for path in tmp_path.iterdir()), 30, *there)
+        os.killpg(run.pid, signal.SIGINT)
+        assert run.wait(timeout=30) == 130
+        assert list(tmp_path.iterdir()) == []
+    finally:
+        server.run(f"cat /tmp/dump >{dump}")

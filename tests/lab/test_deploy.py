@@ -1,0 +1,239 @@
+"""Story: a release comes to a host, another one follows, bad ones are refused or taken back."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+from pathlib import Path
+
+import pytest
+
+from lab.host import Host
+from tests.lab.application import BACKEND, FRONTEND
+from tests.lab.inv_run import FILLED, Inv
+from tests.lab.web import Web
+
+HEAD, OLDER, OLDEST = BACKEND["fourth"], BACKEND["third"], BACKEND["second"]
+STATE = "cat {images.env,releases.jsonl,release,environment.json,nginx/active/backend.conf} 2>&1; ls -A; docker ps -q"
+
+
+def state(server: Host) -> str:
+    """Everything that a refusal must leave alone."""
+    return server.run(f"cd /app/aipbx && bash -c '{STATE}'", check=False).stdout
+
+
+def version(server: Host) -> str:
+    """The SHA that the stand-in says of itself, through the public name."""
+    return str(Web(server)("/api/version").json["sha"])
+
+
+def asset(server: Host) -> str:
+    """The path of the script that the start page loads."""
+    found = re.search(r'src="?(/main[^" >]+\.js)', Web(server)("/").body)
+    assert found
+    return found[1]
+
+
+def test_before_there_is_a_configuration_nothing_happens(inv: Inv, server: Host) -> None:
+    inv("deploy", f"--host={server.name}", "--yes").refused("no configuration of the application yet", "inv env.push")
+    assert server.run("docker ps -q").stdout == ""
+
+
+def test_a_host_that_is_not_converged_is_refused(inv: Inv, server: Host) -> None:
+    server.run("mv /app/aipbx/compose.yml /app/aipbx/compose.yml.away")
+    inv("deploy", f"--host={server.name}", "--yes").refused("is not converged", f"--limit {server.name}")
+    server.run("mv /app/aipbx/compose.yml.away /app/aipbx/compose.yml")
+
+
+def test_the_first_release_answers_under_the_public_name(deployed: Inv, server: Host) -> None:
+    web = Web(server)
+    assert version(server) == HEAD
+    assert FRONTEND["third"] in web(asset(server)).body
+    assert web(f"http://{server.name}/").status == 301
+    assert web("/socket.io/?EIO=4&transport=polling").status == 200
+    entry = json.loads(server.run("cat /app/aipbx/releases.jsonl").stdout.splitlines()[-1])
+    assert (entry["action"], entry["result"], entry["before"]) == ("deploy", "ok", None)
+    assert entry["after"] == {"backend": HEAD, "frontend": FRONTEND["third"]}
+    assert HEAD[:8] in server.run("run-parts /etc/update-motd.d").stdout
+
+
+def test_the_host_is_as_declared_with_a_release_on_it(deployed: Inv, server: Host) -> None:
+    assert deployed.bootstrap.dry().changes == []
+    row = deployed.json("status", f"--host={server.name}", "--json")[server.name]
+    assert row["drift"] == []
+    assert set(row["services"].values()) == {"healthy"}
+    assert row["backend"] == HEAD
+    assert row["certificate_days"] > 80
+
+
+def test_an_odd_secret_reaches_the_application_byte_for_byte(deployed: Inv, server: Host) -> None:
+    import base64
+
+    told = Web(server)("/api/env/OPENAI_API_KEY").json
+    assert base64.b64decode(told).decode() == FILLED["OPENAI_API_KEY"]
+    assert Web(server)("/api/env/POSTGRES_PASSWORD").body == "null"
+
+
+def test_networks_let_postgres_reach_nothing(deployed: Inv, server: Host) -> None:
+    reach = "timeout 5 bash -c '</dev/tcp/{}/443' 2>&1"
+    world = "198.51.100.2"
+    inside = server.run(f"docker exec aipbx-postgres-1 {reach.format(world)}", check=False)
+    assert inside.returncode != 0
+    assert "unreachable" in inside.stdout + inside.stderr
+
+
+def test_an_older_commit_then_back_and_what_was_written_stays(deployed: Inv, server: Host) -> None:
+    web = Web(server)
+    written = web("/api/files", "--json", '{"name": "org-documents/invoice-1.pdf", "text": "paid"}')
+    assert written.status == 201
+    old_asset = asset(server)
+
+    run = deployed("deploy", f"--host={server.name}", f"--sha={OLDER[:8]}", f"--sha={FRONTEND['second'][:8]}", "--yes")
+    run.succeeded()
+    assert "Interrupts: API, Socket.IO and calls" in run.output
+    assert "without" in run.output
+    assert version(server) == OLDER
+    assert web("/static/org-documents/invoice-1.pdf").body == "paid"
+    assert web(old_asset).status == 200, "an open tab still finds the chunks of its release"
+
+    back = deployed("rollback", f"--host={server.name}", "--yes").succeeded()
+    assert f"backend  {OLDER[:8]} → {HEAD[:8]}" in back.output
+    assert version(server) == HEAD
+    entries = deployed.json("releases", f"--host={server.name}", "--json")[server.name]
+    assert [entry["action"] for entry in entries[-2:]] == ["deploy", "rollback"]
+
+
+def test_only_one_service_moves(deployed: Inv, server: Host) -> None:
+    frontend = server.run("docker ps -q --filter label=com.docker.compose.service=frontend").stdout
+    deployed("deploy", f"--host={server.name}", f"--sha={OLDER}", "--service=backend", "--yes").succeeded()
+    assert server.run("docker ps -q --filter label=com.docker.compose.service=frontend").stdout == frontend
+    deployed("rollback", f"--host={server.name}", f"--to={HEAD[:7]}", "--yes").succeeded()
+    assert version(server) == HEAD
+
+
+@pytest.mark.parametrize(
+    ("branch", "said"),
+    [
+        ("broken/crash", "it ended by itself"),
+        ("broken/never-ready", "it is "),
+        ("broken/dies", "it was ready, then"),
+    ],
+)
+def test_a_broken_release_is_taken_back(deployed: Inv, server: Host, branch: str, said: str) -> None:
+    # One of them dies five seconds after it was ready.
+    with deployed.changed(server.name, branch=branch, settle_seconds=6):
+        run = deployed("deploy", f"--host={server.name}", "--service=backend", "--yes")
+    run.refused("the backend is not ready", said[0].upper() + said[1:], "The end of its log:", "back to backend")
+    assert run.code == 1
+    assert version(server) == HEAD
+    entry = deployed.json("releases", f"--host={server.name}", "--json")[server.name][-1]
+    assert (entry["result"], entry["after"]["backend"]) == ("failed", BACKEND[branch])
+    assert server.run("[ -e /app/aipbx/lock ]", check=False).returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--sha=beef1234"], "beef1234 is unknown"),
+        (["--sha=xyz"], "'xyz' is not a git SHA"),
+        ([f"--sha={BACKEND['feature/other'][:10]}"], "is not on branch 'master'"),
+        (["--service=database"], "no service 'database'"),
+        ([f"--sha={HEAD}", f"--sha={OLDER}"], "Two different commits"),
+        ([f"--sha={HEAD}", "--service=frontend"], "is unknown"),
+    ],
+)
+def test_a_commit_that_cannot_be_is_refused(deployed: Inv, server: Host, words: list[str], said: str) -> None:
+    before = state(server)
+    deployed("deploy", f"--host={server.name}", "--yes", *words).refused(said)
+    assert state(server) == before
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ({"backend_image": "ghcr.io/krasterisk/nobody"}, "cannot pull the backend's image"),
+        ({"backend_image": "registry.invalid/aipbx"}, "cannot pull the backend's image"),
+        ({"backend_repository": "git@github.com:krasterisk/nothing.git"}, "repository cannot be read"),
+        ({"branch": "develop"}, "has no branch 'develop'"),
+        ({"min_free_disk_mib": 10**8}, "MiB of disk left"),
+    ],
+)
+def test_what_cannot_be_had_leaves_the_host_alone(
+    deployed: Inv, server: Host, data: dict[str, object], said: str
+) -> None:
+    before = state(server)
+    with deployed.changed(server.name, **data):
+        deployed("deploy", f"--host={server.name}", "--yes").refused(said)
+    assert state(server) == before
+
+
+def test_without_yes_and_without_a_terminal_nothing_happens(deployed: Inv, server: Host) -> None:
+    before = state(server)
+    deployed("deploy", f"--host={server.name}").refused("There is no terminal to ask you on")
+    deployed("deploy").refused("No host is named")
+    assert state(server) == before
+    assert "You did not say yes" in deployed.typed(b"n\n", "deploy", f"--host={server.name}")
+    assert state(server) == before
+
+
+def test_an_invalid_configuration_on_the_host_is_refused(deployed: Inv, server: Host) -> None:
+    server.run(
+        'cp -p /app/aipbx/environment.json /root/kept && sed -i \'s/"ENCRYPTION_KEY": *"[0-9a-f]*/&g/\' '
+        "/app/aipbx/environment.json"
+    )
+    before = state(server)
+    deployed("deploy", f"--host={server.name}", "--yes").refused("ENCRYPTION_KEY", "inv env.push")
+    assert state(server) == before
+    server.run("mv /root/kept /app/aipbx/environment.json")
+
+
+def test_a_killed_deploy_leaves_its_lock_and_its_name(deployed: Inv, server: Host) -> None:
+    run = deployed.started("deploy", f"--host={server.name}", f"--sha={OLDER}", "--yes")
+    assert run.stdout
+    for line in run.stdout:
+        if "nginx healthy" in line:
+            os.killpg(run.pid, signal.SIGKILL)
+            break
+    run.wait(timeout=30)
+    deployed("deploy", f"--host={server.name}", "--yes").refused("is locked", "deploy, since", "inv unlock")
+    assert "locked by" not in deployed("unlock", f"--host={server.name}", "--yes").succeeded().output
+    deployed("unlock", f"--host={server.name}", "--yes").refused("is not locked")
+    deployed("deploy", f"--host={server.name}", "--yes").succeeded()
+    assert version(server) == HEAD
+
+
+def test_images_of_the_last_releases_stay_and_the_rest_goes(deployed: Inv, server: Host) -> None:
+    deployed("deploy", f"--host={server.name}", f"--sha={OLDEST}", "--yes").succeeded()
+    deployed("deploy", f"--host={server.name}", f"--sha={BACKEND['first']}", "--yes").succeeded()
+    deployed("deploy", f"--host={server.name}", f"--sha={HEAD}", "--yes").succeeded()
+    tags = server.run("docker image ls --format '{{.Tag}}' ghcr.io/krasterisk/aipbx_backend").stdout.split()
+    assert set(tags) == {HEAD, BACKEND["first"], OLDEST}
+    before = state(server)
+    deployed("rollback", f"--host={server.name}", f"--to={OLDER}", "--yes").refused("no release to go back to")
+    assert state(server) == before
+
+
+def test_built_on_the_host_from_the_same_commit(deployed: Inv, server: Host) -> None:
+    built = {
+        "images_from": "build",
+        "backend_image": "built/backend",
+        "frontend_image": "built/frontend",
+        "build_arguments": {"backend": {"RUNTIME_PACKAGES": ""}, "frontend": {"PRERENDER_PACKAGES": ""}},
+    }
+    with deployed.changed(server.name, **built):
+        deployed("deploy", f"--host={server.name}", "--yes").succeeded()
+        assert version(server) == HEAD
+        assert server.run("ls -A /app/aipbx/build").stdout == ""
+        page = Web(server)("/").body
+        assert f"https://{server.name}/" in page, "the canonical address is the host's own"
+        before = state(server)
+        with deployed.changed(server.name, branch="broken/build"):
+            run = deployed("deploy", f"--host={server.name}", "--service=backend", "--yes")
+        run.refused("the backend does not build")
+        assert state(server) == before
+    assert len([line for line in run.output.splitlines() if line.startswith("    | ")]) == 30
+    log = Path(run.output.split("the whole log is in ")[1].split(". What")[0])
+    assert "npm run build" in log.read_text()
+    deployed("deploy", f"--host={server.name}", "--yes").succeeded()

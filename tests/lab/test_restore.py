@@ -1,0 +1,369 @@
+"""Story: what was backed up comes back whole; whatever goes wrong on the way, what is live stays as it is."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shlex
+import signal
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab import wait
+from lab.host import Host
+from lab.running import Running
+from tests.lab import content, faults
+from tests.lab.inv_run import FILLED, Inv
+from tests.lab.web import Web
+
+BACKUPS = "/app/aipbx/backups"
+INCOMING = f"{BACKUPS}/incoming"
+LIVE = "aipbx_production"
+STATIC, VOICES = (f"/var/lib/docker/volumes/aipbx_backend_{name}" for name in ("static", "tts_voices"))
+# All that a restore could have changed or left, but what kept.json says is kept.
+STATE = (
+    "docker exec aipbx-postgres-1 psql -U aipbx_user -lqAt | grep ^aipbx; docker ps -a --format '{{.Names}}' | sort; "
+    f"docker network ls --format '{{{{.Name}}}}' | sort; ls -A {STATIC} {VOICES} {INCOMING} /app/aipbx/maintenance; "
+    f"find {BACKUPS}/sets | sort; ls -d /app/aipbx/lock {BACKUPS}/swap.json; cat {BACKUPS}/kept.json; "
+    f"cat {STATIC}/_data/story/*"
+)
+HEALTHY = "until [ $(docker inspect -f '{{.State.Health.Status}}' aipbx-backend-1) = healthy ]; do sleep 0.2; done"
+WRITES = (
+    "rm -f /tmp/stop; until [ -e /tmp/stop ]; do psql -qAt -U aipbx_user -d aipbx_production -c "
+    "'INSERT INTO story_written VALUES (gen_random_uuid()) RETURNING id' >>/tmp/acknowledged 2>&-; sleep 0.2; done"
+)
+
+
+# Its mounts and networks, its database, and whether it reaches the database, the world, nginx, the live backend.
+LOOK_AT_THE_THROWAWAY = r"""
+name=aipbx-readiness-backend-1
+docker inspect -f '{{.Mounts}} {{range $n, $_ := .NetworkSettings.Networks}}{{$n}}{{end}}' $name
+docker exec $name printenv DB_NAME
+for place in postgres/5432 198.51.100.2/443 aipbx-nginx-1/8080 aipbx-backend-1/5005; do
+	docker exec $name timeout 2 bash -c "</dev/tcp/$place" 2>/dev/null; echo $?
+done
+"""
+
+
+@dataclass(frozen=True)
+class Given:
+    """A server with odd content, a set of it, and somebody who writes all the while."""
+
+    inv: Inv
+    server: Host
+    name: str
+    whole: str
+
+    def restore(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """The host's own program, as its unit runs it."""
+        command = shlex.join(["aipbx-data", "--detached", "restore", *words])
+        return self.server.run(f"{command} 2>&1", check=False, timeout=180)
+
+    def fingerprint(self, database: str = "") -> str:
+        """Everything in a database but what is written all the while."""
+        lines = content.fingerprint(self.server, database=database).splitlines()
+        return "\n".join(line for line in lines if "story_written" not in line)
+
+    def state(self) -> str:
+        """What no failure may change."""
+        return self.server.run(f"{{ {STATE}; }} 2>&1", check=False).stdout
+
+    def lost(self, *databases: str) -> set[str]:
+        """What the server had acknowledged and none of these databases holds."""
+        written = self.server.run("docker exec aipbx-postgres-1 cat /tmp/acknowledged").stdout.split()
+        assert written, "nobody wrote"
+        there = [content.psql(self.server, "SELECT id FROM story_written", database=one) for one in databases]
+        return set(written) - set("\n".join(there).split())
+
+
+def healthy(server: Host) -> None:
+    server.run(f"timeout 60 sh -c {shlex.quote(HEALTHY)}", timeout=70)
+
+
+@pytest.fixture(scope="module")
+def given(deployed: Inv, server: Host) -> Iterator[Given]:
+    if not content.psql(server, "SELECT to_regclass('odd_values')").strip():
+        content.load(server)
+    content.psql(server, f"CREATE TABLE story_written (id uuid); ALTER DATABASE {LIVE} SET work_mem = '5MB'")
+    server.run(f"mkdir -p {STATIC}/_data/story && printf paid >{STATIC}/_data/story/'счёт 7.pdf'")
+    deployed("backup", f"--host={server.name}").succeeded()
+    name = server.run(f"ls {BACKUPS}/sets").stdout.split()[-1]
+    server.run("docker exec aipbx-postgres-1 rm -f /tmp/acknowledged")
+    server.run(f"docker exec --detach aipbx-postgres-1 sh -c {shlex.quote(WRITES)}")
+    made = Given(deployed, server, name, "")
+    with faults.possible(server):
+        yield Given(deployed, server, name, made.fingerprint())
+    server.run("docker exec aipbx-postgres-1 touch /tmp/stop")
+    content.psql(server, f"DROP TABLE story_written; ALTER DATABASE {LIVE} RESET work_mem")
+    server.run(f"rm -r {BACKUPS}/sets/{name} {STATIC}/_data/story")
+
+
+def edited(name: str, change: str) -> str:
+    """The command that makes another set of one, its manifest changed by Python: `m` is it."""
+    script = f"import json; p = 'manifest.json'; m = json.load(open(p)); {change}; json.dump(m, open(p, 'w'))"
+    other = f"{BACKUPS}/sets/20200101T000000Z"
+    return f"rm -rf {other} && cp -r {BACKUPS}/sets/{name} {other} && cd {other} && python3 -c {shlex.quote(script)}"
+
+
+def file(made: str) -> str:
+    """The command that makes a file to restore, from what goes before."""
+    return f"cd {INCOMING}; docker exec aipbx-postgres-1 pg_dump -U aipbx_user -Fc {LIVE} | {made}"
+
+
+BAD = [
+    (":", "19990101T000000Z", "is no backup set"),
+    (f"ln -s /etc/shadow {INCOMING}/bad", "bad", "neither a set of this host nor a file"),
+    (f"touch {INCOMING}/bad", "bad", "is no backup that can be restored"),
+    (file("gzip | head -c 90000 >bad"), "bad", "unexpected end of file"),
+    (file("gzip >bad; printf x | dd of=bad bs=1 seek=90000 conv=notrunc status=none"), "bad", "is not whole"),
+    (file("head -c 90000 >bad"), "bad", "no dump that pg_restore reads"),
+    (file("cat >/dev/null; head -c 90000 /dev/urandom >bad"), "bad", "It begins like nothing that we know."),
+    (f"tar -C {BACKUPS}/sets/$SET -c manifest.json ../$SET/database.dump -Pf {INCOMING}/bad", "bad", "does not belong"),
+    (
+        f"cd {BACKUPS}/sets/$SET && tar -cf - manifest.json database.dump | head -c 90000 >{INCOMING}/bad",
+        "bad",
+        "is not whole",
+    ),
+    ("mkdir /app/aipbx/lock && echo anna@desk >/app/aipbx/lock/owner", "$SET", "By anna@desk."),
+    (edited("$SET", "m['database_bytes'] = 10 ** 15"), "20200101T000000Z", "too small for this"),
+    (edited("$SET", "m['host'] = 'aipbx.net'"), "20200101T000000Z", "was taken on aipbx.net, and this is aipbx.ru"),
+    (f"{edited('$SET', 'pass')}; echo >>database.dump", "20200101T000000Z", "bytes, not"),
+]
+
+
+def test_what_cannot_or_should_not_be_restored_is_refused_before_anything_is_touched(given: Given) -> None:
+    server, before = given.server, given.state()
+    for prepare, what, why in BAD:
+        try:
+            server.run(f"SET={given.name}; {prepare}")
+            done = server.run(
+                f"aipbx-data --json restore {what.replace('$SET', given.name)} 2>&1", check=False, timeout=120
+            )
+        finally:
+            server.run(f"rm -rf {INCOMING}/bad {BACKUPS}/sets/20200101T000000Z /app/aipbx/lock")
+        assert (done.returncode, "Traceback" in done.stdout) == (2, False), f"{prepare}: {done.stdout}"
+        assert why in done.stdout
+    assert given.state() == before
+    assert given.fingerprint() == given.whole
+
+
+@pytest.mark.parametrize(
+    ("moment", "after"),
+    [("pg_restore .*--jobs", False), ("json_build_array.*story_written", True), ("^run --rm", True), (" up ", True)],
+)
+def test_a_restore_killed_at_any_step_leaves_all_as_it_was(given: Given, moment: str, after: bool) -> None:
+    before = given.state()
+    # A load that has just begun is killed in its middle.
+    fault = faults.kill("restore") if after else f"( sleep 0.4; {faults.kill('restore')} ) >/dev/null 2>&1 &"
+    faults.at(given.server, moment, fault, after=after)
+    assert given.restore(given.name).returncode not in {0, 2}
+    assert faults.happened(given.server)
+    faults.ended(given.server, "restore")
+    assert given.state() == before
+    assert given.lost(LIVE) == set()
+
+
+def test_a_disk_that_fills_up_stops_the_restore_before_it_is_full(given: Given) -> None:
+    server, told = given.server, "/etc/aipbx/data.json"
+    # Its own small disk for a volume.
+    server.run(f"mount -t tmpfs -o size=160m tmpfs {VOICES} && mkdir {VOICES}/_data && cp {told} /tmp/told")
+    server.run(f'sed -i \'s/"min_free_disk_mib": [0-9]*/"min_free_disk_mib": 100/\' {told}')
+    before = given.state()
+    try:
+        faults.at(server, "pg_restore .*--jobs", f"head -c 120M /dev/zero >{VOICES}/full; sleep 3")
+        done = given.restore(given.name)
+        assert done.returncode == 1, done.stdout
+        assert "The disk was about to be full, so this was stopped." in done.stdout
+        server.run(f"rm {VOICES}/full")
+        assert given.state() == before
+    finally:
+        server.run(f"umount {VOICES}; cp /tmp/told {told}")
+    assert given.lost(LIVE) == set()
+
+
+def test_a_server_that_stops_in_the_middle_of_a_load(given: Given) -> None:
+    before = given.state()
+    faults.at(given.server, "pg_restore .*--jobs", "/usr/bin/docker stop aipbx-postgres-1")
+    done = given.restore(given.name)
+    assert done.returncode == 1, done.stdout
+    given.server.run("docker start aipbx-postgres-1")
+    given.server.run("timeout 60 sh -c 'until docker exec aipbx-postgres-1 pg_isready -q; do sleep 0.2; done'", 70)
+    given.server.run("aipbx-data tidy")
+    given.server.run(f"docker exec --detach aipbx-postgres-1 sh -c {shlex.quote(WRITES)}")
+    assert given.state() == before
+    assert given.lost(LIVE) == set()
+    healthy(given.server)
+
+
+def test_a_set_becomes_live_and_nobody_notices_but_for_seconds(given: Given, tmp_path: Path) -> None:
+    server, inv = given.server, given.inv
+    server.run(f"rm {STATIC}/_data/story/*; printf new >{STATIC}/_data/story/new")
+    content.psql(server, "INSERT INTO odd_tenants VALUES (3, 'since', 'then')")
+    faults.at(server, " up ", LOOK_AT_THE_THROWAWAY, after=True)
+    run = inv("restore", given.name, f"--host={server.name}", "--yes").succeeded()
+    kept = f"{LIVE}_before_{given.name}"
+    mounts, database, *reached = faults.said(server).splitlines()
+    assert mounts == "[] aipbx-readiness"
+    assert database == f"{LIVE}_ready_{given.name}"
+    assert [code == "0" for code in reached] == [True, False, False, False]
+    for secret in (FILLED["OPENAI_API_KEY"], FILLED["STRIPE_SECRET_KEY"]):
+        assert secret not in faults.calls(server)
+
+    assert given.fingerprint() == given.whole
+    assert Web(server)("/static/story/%D1%81%D1%87%D1%91%D1%82%207.pdf").body == "paid"
+    assert Web(server)("/static/story/new").status == 404
+    assert Web(server)("/api/prices/public").status == 200
+    assert given.lost(LIVE, kept) == set()
+    assert content.psql(server, "SELECT secret FROM odd_tenants WHERE id = 3", database=kept) == "then\n"
+    assert "is live: " in run.output
+    assert f"What was live before is kept: {kept}" in run.output
+    assert kept in inv("backups", f"--host={server.name}").output
+    again = inv("restore", given.name, f"--host={server.name}", "--yes")
+    again.refused("still keeps what was live before", "--discard")
+    assert again.code == 2
+
+
+@pytest.mark.parametrize(
+    ("moment", "after"),
+    [
+        ("^stop ", False),
+        ("RENAME TO", False),
+        ("RENAME TO", True),
+        ("^start [0-9a-f]{64}", False),
+        ("RestartCount", True),
+    ],
+)
+def test_a_swap_killed_at_any_step_is_taken_back(given: Given, moment: str, after: bool) -> None:
+    before, server = given.state(), given.server
+    faults.at(server, moment, faults.kill("undo"), after=after)
+    assert server.run("aipbx-data --detached undo", check=False, timeout=120).returncode not in {0, 2}
+    assert faults.happened(server)
+    faults.ended(server, "undo")
+    assert given.state() == before
+    assert given.fingerprint() == given.whole
+
+
+def test_a_host_that_goes_down_in_a_swap_comes_up_as_it_was(given: Given) -> None:
+    before, server = given.state(), given.server
+    # Nobody tidies up: neither the unit that was killed, nor its next run.
+    faults.at(server, "^start [0-9a-f]{64}", "kill -9 $CALLER")
+    server.run("aipbx-data undo", check=False, timeout=60)
+    assert server.run(f"[ -e {BACKUPS}/swap.json ] && [ -e /app/aipbx/maintenance/on ]").returncode == 0
+    assert "undo of the restore" in server.run("[ -d /app/aipbx/lock ] && cat /app/aipbx/lock/owner").stdout
+    server.run("systemctl restart aipbx-recover.service", timeout=60)
+    assert given.state() == before
+    assert given.fingerprint() == given.whole
+
+
+def test_a_server_that_stops_in_a_swap_is_started_and_all_is_as_it_was(given: Given) -> None:
+    before, server = given.state(), given.server
+    shown = f"curl -sk -o /dev/null -w '%{{http_code}}' --resolve {server.name}:443:127.0.0.1 https://{server.name}/"
+    faults.at(server, "RENAME TO", f"{shown}; /usr/bin/docker stop aipbx-postgres-1")
+    run = given.inv("restore", "--undo", f"--host={server.name}", "--yes")
+    run.refused("failed; what was live is live again")
+    assert run.code == 1
+    assert "503" in faults.said(server), "who comes meanwhile sees the maintenance page"
+    assert given.state() == before
+    assert given.fingerprint() == given.whole
+
+
+def test_undo_brings_back_what_was_live_and_discard_ends_it(given: Given) -> None:
+    server, inv = given.server, given.inv
+    run = inv("restore", "--undo", f"--host={server.name}", "--yes").succeeded()
+    assert f"undo of the restore of {given.name}: done" in run.output
+    assert content.psql(server, "SELECT secret FROM odd_tenants WHERE id = 3") == "then\n"
+    assert Web(server)("/static/story/new").body == "new"
+    after = f"{LIVE}_after_{given.name}"
+    assert given.fingerprint(after) == given.whole
+    assert given.lost(LIVE, after) == set()
+    said = inv("restore", "--discard", f"--host={server.name}", "--yes").succeeded()
+    assert "live until" in said.output
+    assert "_data." not in server.run(f"ls {STATIC} {BACKUPS}/kept.json 2>&1", check=False).stdout
+    assert content.psql(server, "SELECT datname FROM pg_database WHERE datname LIKE 'aipbx%'") == f"{LIVE}\n"
+    inv("restore", "--undo", f"--host={server.name}", "--yes").refused("nothing to undo")
+
+
+def brought(server: Host, command: str, path: Path) -> Path:
+    """What a command prints on a host, in a file here."""
+    path.write_bytes(base64.b64decode(server.run(f"{{ {command}; }} | base64").stdout))
+    return path
+
+
+def test_an_old_file_comes_into_a_database_to_look_into_though_the_line_breaks(given: Given, tmp_path: Path) -> None:
+    server, inv = given.server, given.inv
+    dump = f"docker exec aipbx-postgres-1 pg_dump -U aipbx_user -d {LIVE} --format=custom | gzip"
+    old = brought(server, dump, tmp_path / "aipbx_20261123_030000.sql.gz")
+    # The operator's machine goes away in the middle.
+    faults.at(server, "pg_restore .*--jobs", "touch /run/faults/loading; sleep 2")
+    run = inv.started("restore", str(old), f"--host={server.name}", "--to-database=look_here", "--yes")
+    loads = "[ -e /run/faults/loading ]"
+    wait.until(lambda: server.run(loads, check=False).returncode == 0, 60, "it loads", "inv restore")
+    os.killpg(run.pid, signal.SIGKILL)
+    run.wait(timeout=10)
+    faults.ended(server, "restore")
+    assert given.fingerprint("look_here") == given.fingerprint().replace("setting: work_mem=5MB\n", "")
+    assert server.run(f"ls -A {INCOMING}").stdout == ""
+    count = inv("db", "-c", "select count(*) from odd_tenants", "--database=look_here", f"--host={server.name}")
+    assert "\n3\n" in count.succeeded().output.replace(" ", "")
+
+
+def test_a_few_tables_and_a_set_of_another_host_come_to_be_looked_into(given: Given, tmp_path: Path) -> None:
+    server, inv = given.server, given.inv
+    done = given.restore(given.name, "--tables=odd_tenants,public.odd_calls_else")
+    assert done.returncode == 0, done.stdout
+    look = f"{LIVE}_look_{given.name}"
+    assert content.psql(server, "SELECT secret FROM odd_tenants ORDER BY id", database=look) == "of a\nof b\n"
+    assert content.psql(server, "SELECT count(*) FROM odd_documents", database=look) == "0\n"
+    assert "holds no table nobody" in given.restore(given.name, "--tables=nobody", "--to-database=x").stdout
+    assert "There is a database" in given.restore(given.name, "--tables=odd_tenants").stdout
+
+    folder = f"{BACKUPS}/sets/20200101T000000Z"
+    server.run(edited(given.name, "m['host'] = 'aipbx.net'"))
+    theirs = brought(
+        server, f"cd {folder}; tar -cf - manifest.json $(ls | grep -v json); rm -r {folder}", tmp_path / "theirs.tar"
+    )
+    inv("restore", str(theirs), "--yes").refused("aipbx.net")
+    said = inv("restore", str(theirs), f"--host={server.name}", "--to-database=theirs", "--yes").succeeded()
+    assert "IT WAS TAKEN ON aipbx.net" in said.output
+    assert content.psql(server, "SELECT count(*) FROM odd_tenants", database="theirs") == "2\n"
+
+    inv("restore", "--discard", "--to-database=theirs", f"--host={server.name}", "--yes").succeeded()
+    inv("restore", "--discard", f"--host={server.name}", "--yes").succeeded()
+    assert content.psql(server, "SELECT datname FROM pg_database WHERE datname LIKE 'aipbx%'") == f"{LIVE}\n"
+
+
+def verified(server: Host, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(server.run(f"cat {BACKUPS}/sets/{name}/verified.json").stdout)
+    return found
+
+
+def test_a_set_is_verified_in_a_scratch_server_and_a_bad_one_is_loud(given: Given, lab: Running) -> None:
+    server, inv = given.server, given.inv
+    limits = "docker inspect -f '{{.HostConfig.Memory}} {{.HostConfig.NanoCpus}} {{.HostConfig.NetworkMode}}'"
+    faults.at(server, "pg_restore .*--jobs", f"{limits} aipbx-verification")
+    run = inv("verify", f"--host={server.name}").succeeded()
+    assert faults.said(server) == f"{768 << 20} 1000000000 none\n"
+    assert f"{given.name} comes back whole" in run.output
+    found = verified(server, given.name)
+    assert found["ok"]
+    assert found["rto_seconds"] > 0
+    assert "aipbx_verify_last_run_ok 1" in server.run("cat /var/lib/prometheus/node-exporter/aipbx_verify.prom").stdout
+    assert server.run("docker ps -aq --filter name=aipbx-verification").stdout == ""
+
+    manifest = f"{BACKUPS}/sets/{given.name}/manifest.json"
+    server.run(f"cp {manifest} /tmp/manifest")
+    server.run(f'sed -i \'s/"public.odd_tenants": 2/"public.odd_tenants": 3/\' {manifest}')
+    try:
+        done = server.run("systemctl start aipbx-verify.service", check=False, timeout=120)
+    finally:
+        server.run(f"cp /tmp/manifest {manifest}")
+    assert done.returncode != 0
+    assert "odd_tenants has 2 rows instead of 3" in verified(server, given.name)["error"]
+    assert "CANNOT BE RESTORED" in server.run("journalctl -u aipbx-verify.service -o cat -n 20").stdout
+    assert "failed: " in inv("backups", f"--host={server.name}").output

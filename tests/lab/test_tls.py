@@ -1,0 +1,153 @@
+"""Story: a host gets its certificate from the authority, renews it, is given one by hand, is refused in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from fleet.errors import OperatorError
+from fleet.tls import certificate, operations
+from lab.host import Host
+from lab.running import Running
+from tests.lab import web
+from tests.lab.web import Console, Web
+from tests.unit.tls import made
+
+HOST_CONF = "/usr/local/lib/aipbx/host.conf"
+SCRIPT = "/usr/local/lib/aipbx/certificate.sh"
+CURRENT = f"readlink {web.APP}/tls/current"
+
+
+@pytest.fixture
+def machine(converged: Running) -> Iterator[Host]:
+    """A converged host with nginx and without a certificate, whose names are looked at as without Cloudflare."""
+    host = converged.host("aipbx.org")
+    web.up(host)
+    kept = host.run(f"cat {HOST_CONF}").stdout.encode()
+    host.run(f"sed -i 's/^cloudflare=.*/cloudflare=no/' {HOST_CONF}")
+    yield host
+    host.run(f"cat >{HOST_CONF}", stdin=kept)
+    web.down(host)
+
+
+def refused(machine: Host, *said: str, force: bool = False) -> None:
+    """Assert that `ensure` is refused, says all of these, and changes nothing that nginx serves."""
+    before = machine.run(f"{CURRENT} || true").stdout
+    with pytest.raises(OperatorError) as error:
+        operations.ensure(Console(machine), force=force)
+    for text in said:
+        assert text in str(error.value), str(error.value)
+    assert machine.run(f"{CURRENT} || true").stdout == before
+
+
+def data(machine: Host, name: str, value: str) -> None:
+    """Change one value in what the scripts know of the host."""
+    machine.run(f"sed -i 's#^{name}=.*#{name}={value}#' {HOST_CONF}")
+
+
+def test_first_issue_renewal_and_repair(machine: Host, converged: Running) -> None:
+    ask, authority = Web(machine), web.authority_of(converged)
+    assert ask("http://aipbx.org/").status == 503
+    assert ask.refusal("https://aipbx.org/") == 35
+
+    assert operations.ensure(Console(machine)).startswith("serving the certificate of aipbx.org, until ")
+    first = ask.certificate(authority)
+    found, _ = certificate.read(first.encode())
+    assert set(found.names) == {"aipbx.org", "www.aipbx.org"}
+    assert found.days_left(datetime.now(UTC)) in {89, 90}
+    status = operations.status(Console(machine))
+    assert (status.source, status.file) == ("letsencrypt", status.served)
+
+    # Not due: nothing happens. Forced: another one, and nginx serves it without a restart.
+    operations.ensure(Console(machine))
+    assert ask.certificate(authority) == first
+    started = machine.run("docker inspect -f '{{.State.StartedAt}}' aipbx-nginx-1").stdout
+    operations.ensure(Console(machine), force=True)
+    second = ask.certificate(authority)
+    assert second != first
+    assert machine.run("docker inspect -f '{{.State.StartedAt}}' aipbx-nginx-1").stdout == started
+
+    # A run that was killed between the flip and the reload: nginx serves what it has read, the next run mends it.
+    machine.run(f"ln -sfn {status.file} {web.APP}/tls/current")
+    seen = operations.status(Console(machine))
+    assert seen.file != seen.served
+    machine.run("systemctl start aipbx-certificate.service", timeout=120)
+    seen = operations.status(Console(machine))
+    assert seen.file == seen.served
+    assert ask.certificate(authority) == second
+
+    # Only nginx's group reads the key.
+    assert machine.run(f"stat -c %a:%u:%g {web.APP}/tls/current/privkey.pem").stdout == "640:0:101\n"
+
+
+def test_the_timer_runs_and_waits_for_the_first_certificate(machine: Host) -> None:
+    assert machine.run("systemctl is-active aipbx-certificate.timer").stdout == "active\n"
+    machine.run("systemctl start aipbx-certificate.service")
+    assert machine.run("systemctl show -p ConditionResult --value aipbx-certificate.service").stdout == "no\n"
+    assert machine.run(f"{CURRENT} || true").stdout == ""
+
+
+def test_names_that_do_not_point_here(machine: Host, converged: Running) -> None:
+    data(machine, "names", "aipbx.org www.aipbx.org nowhere.aipbx.org")
+    refused(machine, "nowhere.aipbx.org does not point here: DNS does not know it.")
+    data(machine, "names", "aipbx.org www.aipbx.ru")
+    refused(machine, "www.aipbx.ru does not point here.", converged.host("aipbx.ru").address4, machine.address4)
+
+
+def test_an_nginx_that_is_down(machine: Host) -> None:
+    machine.run("docker stop -t 1 aipbx-nginx-1")
+    refused(machine, "nginx on this host does not answer on port 80.", "inv deploy")
+
+
+def test_an_authority_that_refuses_or_is_away(machine: Host) -> None:
+    machine.run(f"rm -rf {web.APP}/acme-challenge/.well-known && mount -t tmpfs none {web.APP}/acme-challenge")
+    try:
+        # nginx sees the folder below the mount, certbot the one above: as with a wrong compose file.
+        data(machine, "cloudflare", "yes")
+        refused(machine, "nginx on this host does not answer")
+    finally:
+        machine.run(f"umount {web.APP}/acme-challenge")
+    data(machine, "acme_directory", "https://acme-v02.api.letsencrypt.org/nothing-here")
+    refused(machine, "No certificate for aipbx.org www.aipbx.org was issued.", "404")
+
+
+def test_two_at_once_wait_for_each_other(machine: Host) -> None:
+    both = machine.run(f"{SCRIPT} ensure & {SCRIPT} ensure & wait", timeout=180).stdout
+    assert both.count("serving the certificate of aipbx.org") == 2
+
+
+def test_names_that_change_get_a_new_certificate(machine: Host, converged: Running) -> None:
+    data(machine, "names", "aipbx.org")
+    operations.ensure(Console(machine))
+    data(machine, "names", "aipbx.org www.aipbx.org")
+    operations.ensure(Console(machine))
+    found, _ = certificate.read(Web(machine).certificate(web.authority_of(converged)).encode())
+    assert set(found.names) == {"aipbx.org", "www.aipbx.org"}
+
+
+def test_supplied_by_hand(machine: Host) -> None:
+    data(machine, "tls", "supplied")
+    refused(machine, "No certificate has been supplied to aipbx.org yet.", "inv tls.supply")
+    names, since = ["aipbx.org", "www.aipbx.org"], datetime.now(UTC) - timedelta(hours=1)
+    root = made.certificate("Root", starts=since)
+    good = made.certificate("aipbx.org", by=root, names=names, starts=since)
+    other = made.certificate("aipbx.org", by=root, names=names, starts=since)
+    assert "until" in operations.supply(Console(machine), good.pem + root.pem, good.key_pem, names)
+    assert Web(machine).certificate(root.pem.decode()).encode() == good.pem
+    # The host looks for itself, too.
+    answer = machine.run(f"{SCRIPT} supply", stdin=good.pem + root.pem + other.key_pem, check=False)
+    assert answer.returncode == 5
+    assert "Certificate and key do not match." in answer.stderr
+    operations.ensure(Console(machine))
+    assert Web(machine).certificate(root.pem.decode()).encode() == good.pem
+
+
+def test_the_grade(machine: Host, converged: Running) -> None:
+    operations.ensure(Console(machine))
+    web.release(machine)
+    converged.client.run("cat >/tmp/authority.pem", stdin=web.authority_of(converged).encode())
+    grade, wrong = Web(machine).grade(converged.client)
+    assert grade in {"A", "A+"}, wrong
+    assert [finding for finding in wrong if not finding.startswith("cert_revocation")] == []

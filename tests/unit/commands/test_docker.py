@@ -1,0 +1,108 @@
+"""Docker's commands, also on a host where the container is gone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fleet.commands import docker
+from tests.unit.shell import sh, stub
+
+FILTERS = (
+    "--filter label=com.docker.compose.project=aipbx --filter label=com.docker.compose.service=backend "
+    "--filter label=com.docker.compose.oneoff=False"
+)
+ID = f"$(docker ps --all --quiet --latest {FILTERS})"
+# Says what it was asked; `ps` finds the container that the file `id` names.
+ASKED = 'here=$(dirname "$0")\nif [ "$1" = ps ]; then cat "$here/id"; else for word; do echo "<$word>"; done; fi'
+
+
+def hosts_docker(folder: Path, container: str = "c0ffee") -> Path:
+    stub(folder / "bin", "docker", ASKED)
+    (folder / "bin" / "id").write_text(f"{container}\n" if container else "")
+    return folder / "bin"
+
+
+def test_a_service_is_found_by_its_labels() -> None:
+    assert docker.of_service("aipbx", "backend") == ID
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        (docker.state("aipbx", "backend"), ["inspect", "--format", docker.STATE, "c0ffee"]),
+        (
+            docker.why_unhealthy("aipbx", "backend"),
+            [
+                "inspect",
+                "--format",
+                "{{if .State.Health}}{{range .State.Health.Log}}{{.Output}}{{end}}{{end}}",
+                "c0ffee",
+            ],
+        ),
+        (docker.last_lines("aipbx", "backend", 15), ["logs", "--tail", "15", "c0ffee"]),
+        (
+            docker.address("aipbx", "backend"),
+            ["inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}", "c0ffee"],
+        ),
+    ],
+)
+def test_a_container_is_asked_and_its_absence_is_silence(command: str, says: list[str], tmp_path: Path) -> None:
+    there = sh(command, hosts_docker(tmp_path))
+    assert (there.returncode, there.stdout.splitlines()) == (0, [f"<{word}>" for word in says])
+    gone = sh(command, hosts_docker(tmp_path, container=""))
+    assert (gone.returncode, gone.stdout, gone.stderr) == (0, "", "")
+
+
+def test_the_log_of_a_container_has_what_it_said_to_standard_error_too(tmp_path: Path) -> None:
+    bin_ = stub(tmp_path / "bin", "docker", '[ "$1" = ps ] && echo c0ffee || { echo out; echo err >&2; }')
+    assert sh(docker.last_lines("aipbx", "backend", 15), bin_).stdout == "out\nerr\n"
+
+
+def test_exact() -> None:
+    image = "ghcr.io/krasterisk/aipbx:abc"
+    assert docker.state("aipbx", "backend") == (
+        f'id={ID}; [ -z "$id" ] || docker inspect --format \'{{{{.Config.Image}}}}|{{{{.State.Status}}}}|'
+        '{{.RestartCount}}|{{if .State.Health}}{{.State.Health.Status}}{{end}}|{{.State.StartedAt}}\' "$id"'
+    )
+    assert docker.present(image) == f"docker image inspect --format '{{{{.Id}}}}' {image}"
+    assert docker.pull(image) == f"docker pull --quiet {image}"
+    assert docker.tags("ghcr.io/krasterisk/aipbx") == "docker image ls --format '{{.Tag}}' ghcr.io/krasterisk/aipbx"
+    assert docker.remove(["a:1", "b:2"]) == (
+        "docker image rm a:1 >/dev/null 2>&1 || true; docker image rm b:2 >/dev/null 2>&1 || true"
+    )
+
+
+def test_one_image_that_cannot_go_does_not_keep_the_others(tmp_path: Path) -> None:
+    bin_ = stub(tmp_path / "bin", "docker", f'[ "$3" != used ] || exit 1; echo "$3" >>{tmp_path}/gone')
+    assert sh(docker.remove(["one", "used", "two"]), bin_).returncode == 0
+    assert (tmp_path / "gone").read_text() == "one\ntwo\n"
+
+
+BUILD = docker.build("/b/src", "/i/Dockerfile", "/i", "r:1", {"RELEASE": "1", "SITE": "a b"})
+
+
+@pytest.mark.parametrize(("driver", "parent"), [("systemd", "aipbxbuild.slice"), ("cgroupfs", "/aipbxbuild.slice")])
+def test_a_build_runs_in_its_slice(driver: str, parent: str, tmp_path: Path) -> None:
+    bin_ = stub(tmp_path / "bin", "systemctl", f'echo "$*" >{tmp_path}/started')
+    stub(bin_, "docker", f'if [ "$1" = info ]; then echo {driver}; else for word; do echo "$word"; done; fi')
+    done = sh(BUILD, bin_)
+    assert (tmp_path / "started").read_text() == "start aipbxbuild.slice\n"
+    assert done.stdout.splitlines() == [
+        *["build", "--progress", "plain", "--file", "/i/Dockerfile", "--build-context", "image=/i", "--tag", "r:1"],
+        *["--build-arg", "RELEASE=1", "--build-arg", "SITE=a b", "--cgroup-parent", parent, "/b/src"],
+    ]
+
+
+def test_without_its_slice_nothing_is_built(tmp_path: Path) -> None:
+    bin_ = stub(tmp_path / "bin", "systemctl", "exit 5")
+    stub(bin_, "docker", f"touch {tmp_path}/built")
+    assert sh(BUILD, bin_).returncode == 5
+    assert not (tmp_path / "built").exists()
+
+
+def test_a_build_that_fails_fails(tmp_path: Path) -> None:
+    bin_ = stub(tmp_path / "bin", "systemctl", "true")
+    stub(bin_, "docker", '[ "$1" = info ] && echo systemd || exit 3')
+    assert sh(BUILD, bin_).returncode == 3

@@ -1,0 +1,48 @@
+"""A restored database against its manifest: every loss is named, and what is no loss is not one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from aipbx_data import compare
+from aipbx_data.sets import Contents
+
+WHOLE = Contents({"public.users": 3, "s.calls": 0}, {"public.users_id_seq": 7}, {"vector": "0.7.0"}, 2, 1)
+
+
+def test_the_same_is_the_same() -> None:
+    assert compare.differences(WHOLE, WHOLE) == []
+    assert compare.remarks(WHOLE, WHOLE) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"tables": {"public.users": 2, "s.calls": 0}}, "table public.users has 2 rows instead of 3"),
+        ({"tables": {"public.users": 3}}, "table s.calls is missing (0 rows)"),
+        ({"tables": {**WHOLE.tables, "new": 1}}, "table new was not there before (1 rows)"),
+        ({"sequences": {}}, "sequence public.users_id_seq is missing (7 as its last value)"),
+        (
+            {"sequences": {"public.users_id_seq": 8}},
+            "sequence public.users_id_seq has 8 as its last value instead of 7",
+        ),
+        ({"extensions": {}}, "extension vector is missing"),
+        ({"large_objects": 1}, "1 large objects instead of 2"),
+        ({"views": 0}, "0 views instead of 1"),
+    ],
+)
+def test_a_difference_is_named(change: dict[str, object], told: str) -> None:
+    assert compare.differences(WHOLE, replace(WHOLE, **change)) == [told]  # type: ignore[arg-type] # by name
+
+
+def test_another_version_of_an_extension_is_no_loss() -> None:
+    found = replace(WHOLE, extensions={"vector": "0.8.0"})
+    assert compare.differences(WHOLE, found) == []
+    assert compare.remarks(WHOLE, found) == ["Extension vector was 0.7.0 and is 0.8.0."]
+
+
+def test_of_many_differences_the_first_are_shown_and_the_rest_counted() -> None:
+    lines = [f"table {number} is missing" for number in range(15)]
+    assert compare.shown(lines).endswith("table 11 is missing; and 3 more")
+    assert compare.shown(lines[:1]) == "table 0 is missing"

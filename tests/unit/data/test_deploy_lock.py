@@ -1,0 +1,46 @@
+"""The deploy lock, held by the host: a deploy sees it, and only ours is given back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from aipbx_data import deploy_lock
+from aipbx_data.config import Config
+from aipbx_data.errors import Refused
+
+from fleet.commands import lock
+from tests.unit.shell import sh
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    (tmp_path / "backups").mkdir()
+    return Config({"host": "aipbx.org", "app_dir": str(tmp_path)}, {}, {})
+
+
+def test_a_deploy_is_told_who_has_it_and_waits(config: Config) -> None:
+    with deploy_lock.held(config, "restore of x"):
+        refused = sh(lock.acquire(str(config.app)), stdin=b"anna")
+        assert refused.returncode == lock.HELD
+        assert refused.stdout.startswith("aipbx.org itself, restore of x, since 2")
+        assert "restore of x" in sh(lock.owner(str(config.app))).stdout
+    assert sh(lock.acquire(str(config.app)), stdin=b"anna").returncode == 0
+
+
+def test_a_deploy_s_is_respected_and_not_given_back(config: Config) -> None:
+    sh(lock.acquire(str(config.app)), stdin=b"anna@desk, deploy")
+    with pytest.raises(Refused) as refused, deploy_lock.held(config, "restore"):
+        raise AssertionError
+    assert "anna@desk, deploy" in refused.value.why
+    deploy_lock.release(config)
+    assert (config.app / "lock" / "owner").exists()
+
+
+def test_inv_unlock_breaks_ours_and_leaves_nothing_else_behind(config: Config) -> None:
+    with deploy_lock.held(config, "restore"):
+        sh(lock.release(str(config.app)))
+        assert not (config.app / "lock").exists()
+    with deploy_lock.held(config, "again"):
+        assert "again" in (config.app / "lock" / "owner").read_text()
+    deploy_lock.release(config)  # twice does no harm

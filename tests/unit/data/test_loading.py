@@ -1,0 +1,99 @@
+"""A load takes what the host has to give, and gives it back."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from aipbx_data import docker, postgres
+from aipbx_data.errors import Failed
+from aipbx_data.postgres import Postgres
+
+BACKUPS = Path("/app/aipbx/backups")
+DUMP = BACKUPS / "sets" / "x" / "database.dump"
+
+
+@pytest.fixture
+def commands(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What would have been run, on a host with four cores."""
+    ran: list[str] = []
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    for module in (docker, postgres):
+        monkeypatch.setattr(module, "run", recorder(ran))
+    return ran
+
+
+def recorder(ran: list[str], failing: str = "nothing", lz4: bool = False) -> Callable[..., bytes]:
+    def run(argv: list[str], **_: object) -> bytes:
+        ran.append(" ".join(argv))
+        if failing in ran[-1]:
+            raise Failed("a", f"{failing} is broken", "c")
+        if argv[1] == "inspect":
+            return b"/var/lib/aipbx/backups\n"
+        return b"t\n" if lz4 and "psql" in argv else b"f\n"
+
+    return run
+
+
+def without_questions(ran: list[str]) -> list[str]:
+    """The commands that do something."""
+    return [command for command in ran if "psql" not in command and "inspect" not in command]
+
+
+def test_a_load_may_use_every_core_and_no_longer_than_it_lasts(commands: list[str]) -> None:
+    Postgres("abc", "u", BACKUPS, 2, 1.5).restore(DUMP, "new")
+    before, load, after = without_questions(commands)
+    assert (before, after) == ("docker update --cpus=4 abc", "docker update --cpus=1.5 abc")
+    assert "pg_restore" in load
+
+
+def test_a_scratch_server_keeps_to_its_limit(commands: list[str]) -> None:
+    server = Postgres("abc", "u", BACKUPS, 2)
+    server.restore(DUMP, "new")
+    server.clear()
+    assert [command for command in commands if "update" in command] == []
+
+
+def test_a_host_with_fewer_cores_than_its_limit_loses_none(
+    commands: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    Postgres("abc", "u", BACKUPS, 2, 2.0).restore(DUMP, "new")
+    assert without_questions(commands)[0] == "docker update --cpus=2 abc"
+
+
+def test_a_load_that_fails_gives_the_cores_back_and_says_why(
+    commands: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "run", recorder(commands, failing="pg_restore"))
+    with pytest.raises(Failed) as failed:
+        Postgres("abc", "u", BACKUPS, 2, 1.0).restore(DUMP, "new")
+    assert failed.value.why == "pg_restore is broken"
+    assert commands[-1] == "docker update --cpus=1 abc"
+
+
+def test_a_container_that_cannot_have_more_is_loaded_all_the_same(
+    commands: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(docker, "run", recorder(commands, failing="docker update"))
+    Postgres("abc", "u", BACKUPS, 2, 1.0).restore(DUMP, "new")
+    assert capsys.readouterr().out == "It keeps to 1 CPUs: docker update is broken\n"
+    assert any("pg_restore" in command for command in commands)
+
+
+def test_a_killed_load_s_cores_are_taken_back_by_the_tidying(commands: list[str]) -> None:
+    Postgres("abc", "u", BACKUPS, 2, 1.0).clear()
+    assert commands[-1] == "docker update --cpus=1 abc"
+
+
+@pytest.mark.parametrize("lz4", [True, False])
+def test_long_texts_are_packed_by_lz4_where_the_server_has_it(
+    commands: list[str], monkeypatch: pytest.MonkeyPatch, lz4: bool
+) -> None:
+    monkeypatch.setattr(postgres, "run", recorder(commands, lz4=lz4))
+    Postgres("abc", "u", BACKUPS, 2).restore(DUMP, "new")
+    load = commands[-1]
+    assert ("-c default_toast_compression=lz4" in load) is lz4
+    assert "-c synchronous_commit=off" in load

@@ -1,0 +1,58 @@
+"""What PostgreSQL is asked, word by word; names and texts cannot end their quotes."""
+
+from pathlib import Path
+
+import pytest
+from aipbx_data.postgres import Postgres, at, counting, identifier, literal, qualified
+
+SERVER = Postgres("abc", "aipbx", Path("/app/aipbx/backups"), 2)
+
+
+def test_clients_run_beside_the_server_and_are_known_by_their_name() -> None:
+    assert " ".join(SERVER.client("pg_dump", "--dbname", "x")) == (
+        "docker exec --interactive --env PGAPPNAME=aipbx-data abc pg_dump --username aipbx --dbname x"
+    )
+    assert "--user 0 --env PGAPPNAME=aipbx-data --env PGOPTIONS=-c a=b abc" in " ".join(
+        SERVER.client("pg_restore", root=True, options="-c a=b")
+    )
+
+
+def test_a_path_of_the_host_is_another_one_inside() -> None:
+    assert str(SERVER.inside(Path("/app/aipbx/backups/sets/x/d"))) == "/var/lib/aipbx/backups/sets/x/d"
+    with pytest.raises(ValueError, match="not in the subpath"):
+        SERVER.inside(Path("/etc/passwd"))
+
+
+@pytest.mark.parametrize(
+    ("text", "quoted", "named"),
+    [
+        ("a", "'a'", '"a"'),
+        ("Таблица", "'Таблица'", '"Таблица"'),
+        ("a'b", "'a''b'", '"a\'b"'),
+        ('a"b', "'a\"b'", '"a""b"'),
+        ("a\\'b", " E'a\\\\''b'", '"a\\\'b"'),
+    ],
+)
+def test_quotes(text: str, quoted: str, named: str) -> None:
+    assert (literal(text), identifier(text)) == (quoted, named)
+
+
+def test_rows_are_counted_in_one_question() -> None:
+    assert counting([["public", "a"], ["s", 'b"c']]) == (
+        'SELECT json_build_array(\'public.a\', count(*)) FROM ONLY "public"."a" UNION ALL '
+        'SELECT json_build_array(\'s."b""c"\', count(*)) FROM ONLY "s"."b""c"'
+    )
+    assert counting([]) == ""
+
+
+def test_a_question_about_a_moment_reads_that_moment() -> None:
+    assert at("0001-1", "SELECT 1") == (
+        "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\nSET TRANSACTION SNAPSHOT '0001-1';\nSELECT 1;\nCOMMIT;\n"
+    )
+    assert "SNAPSHOT" not in at("", "SELECT 1")
+
+
+def test_two_tables_never_share_a_name() -> None:
+    assert qualified("public", "Звонки") == "public.Звонки"
+    assert qualified("a.b", "c") == '"a.b".c'
+    assert qualified("a", "b.c") == 'a."b.c"'

@@ -1,0 +1,47 @@
+"""The throwaway backend is the live one's double, tied to nothing of it."""
+
+from __future__ import annotations
+
+import json
+
+from aipbx_data import readiness
+
+DECLARED = {
+    "image": "r/b:sha",
+    "environment": {"DB_NAME": "aipbx", "DB_HOST": "postgres", "KEY": "a$$b"},
+    "init": True,
+    "healthcheck": {"test": ["CMD", "node"], "start_period": "2m0s"},
+    "mem_limit": "2147483648",
+    "cpus": 2,
+    "restart": "unless-stopped",
+    "container_name": "backend",
+    "depends_on": {"postgres": {}},
+    "networks": {"data": None, "outside": None},
+    "ports": [{"published": "3032"}],
+    "volumes": [{"source": "backend_static", "target": "/app/static"}],
+    "extra_hosts": ["pbx=10.0.0.1"],
+    "labels": {"watched": "yes"},
+}
+
+
+def test_same_release_same_variables_and_no_way_out() -> None:
+    made = readiness.throwaway(DECLARED, "aipbx-readiness", "aipbx_ready_x")
+    backend = made["services"]["backend"]
+    assert backend["environment"] == {**DECLARED["environment"], "DB_NAME": "aipbx_ready_x"}  # type: ignore[dict-item]
+    assert {key: backend[key] for key in ("image", "healthcheck", "init", "mem_limit")} == {
+        key: DECLARED[key] for key in ("image", "healthcheck", "init", "mem_limit")
+    }
+    assert backend["restart"] == "no"
+    assert not backend.keys() & {
+        "volumes",
+        "ports",
+        "networks",
+        "depends_on",
+        "extra_hosts",
+        "labels",
+        "container_name",
+    }
+    assert made["networks"] == {"default": {"name": "aipbx-readiness", "external": True}}
+    assert made["name"] == "aipbx-readiness"
+    assert json.loads(json.dumps(made)) == made
+    assert DECLARED["environment"]["DB_NAME"] == "aipbx"  # type: ignore[index]

@@ -1,0 +1,159 @@
+"""compose.yml as hosts get it: what Compose reads in it, and what Docker is handed in the end."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+import yaml
+
+from fleet import hosts, settings, templates
+from fleet.access import ROOT
+from fleet.settings import Settings
+
+HOSTS = {host.name: host.data for host in hosts.load()}
+PROBE = (ROOT / "files" / "app" / "probe.js").read_text()
+# As Compose reads a value: `$$` is a dollar; else a dollar names a variable.
+DOLLAR = re.compile(r"\$(\$|\{[A-Z_]+:\?[^}]*\}|.?)")
+
+
+def of_host(name: str = "aipbx.net", **changes: Any) -> Settings:
+    return settings.of_host(name, HOSTS[name] | changes)
+
+
+def text_of(data: Settings, probe: str = PROBE) -> str:
+    probes = [each.model_dump() for each in data.readiness]
+    return templates.render("compose.yml.j2", settings=data, probe=probe, probes=probes)
+
+
+def stack(probe: str = PROBE, **changes: Any) -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load(text_of(of_host(**changes), probe))
+    return loaded
+
+
+def handed_on(value: str) -> str:
+    """What a container gets of a value."""
+    return DOLLAR.sub(lambda found: "$" if found[1] == "$" else f"<{found[1]}>", value)
+
+
+@pytest.mark.parametrize("name", HOSTS)
+def test_yamllint_finds_nothing(name: str) -> None:
+    rules = f"{{extends: {ROOT}/.yamllint.yaml, rules: {{line-length: disable}}}}"
+    lint = [sys.executable, "-m", "yamllint", "--strict", "--config-data", rules, "-"]
+    done = subprocess.run(lint, input=text_of(of_host(name)), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("name", HOSTS)
+def test_the_only_variables_are_the_two_images(name: str) -> None:
+    found = {match[1] for match in DOLLAR.finditer(text_of(of_host(name))) if match[1] != "$"}
+    assert found == {"{BACKEND_IMAGE:?inv deploy says which}", "{FRONTEND_IMAGE:?inv deploy says which}"}
+
+
+@pytest.mark.parametrize("probe", [PROBE, "`${a}` $b $$c '\"\\\n<&>é"])
+def test_the_container_gets_the_probe_byte_for_byte(probe: str) -> None:
+    test = stack(probe)["services"]["backend"]["healthcheck"]["test"]
+    assert test[:3] == ["CMD", "node", "-e"]
+    assert handed_on(test[3]) == probe
+
+
+def test_the_container_gets_the_checks_as_declared() -> None:
+    asked = [{"port": 5005, "path": "/a?b=$c&d='\"<e>", "statuses": [200, 404], "content_type": "text/html"}]
+    assert json.loads(handed_on(stack(readiness=asked)["services"]["backend"]["healthcheck"]["test"][4])) == asked
+    declared = stack()["services"]["backend"]["healthcheck"]["test"][4]
+    assert json.loads(handed_on(declared)) == HOSTS["aipbx.net"]["readiness"]
+
+
+def test_the_databases_names_are_the_containers_own() -> None:
+    test = stack()["services"]["postgres"]["healthcheck"]["test"]
+    assert handed_on(test[1]) == 'pg_isready -q -h 127.0.0.1 -U "$POSTGRES_USER" -d "$POSTGRES_DB"'
+
+
+def test_only_nginx_and_rtp_can_be_reached_from_outside() -> None:
+    published = {name: service["ports"] for name, service in stack()["services"].items() if "ports" in service}
+    assert published == {"nginx": ["80:8080", "443:8443"], "backend": ["3032:3032/udp"]}
+
+
+def test_the_database_has_no_way_out() -> None:
+    found = stack()
+    assert found["services"]["postgres"]["networks"] == ["data"]
+    assert found["networks"]["web"] == found["networks"]["data"] == {"internal": True}
+    assert found["networks"]["outside"] == {}
+    assert set(found["services"]["frontend"]["networks"]) == {"web"}
+
+
+def test_ipv6_is_handed_on_with_the_clients_own_address() -> None:
+    public = stack(public_network_ipv6="fd00:1::/64")["networks"]["public"]
+    assert public == {"enable_ipv6": True, "ipam": {"config": [{"subnet": "fd00:1::/64"}]}}
+
+
+def test_data_decide() -> None:
+    found = stack(
+        compose_project="app",
+        postgres_image="postgres:16-alpine",
+        rtp_ports=[4000],
+        volumes={**HOSTS["aipbx.net"]["volumes"], "postgres_data": "app_pg"},
+        memory_mib={**HOSTS["aipbx.net"]["memory_mib"], "backend": 4096},
+        ready_seconds=300,
+    )
+    assert found["name"] == "app"
+    assert found["services"]["postgres"]["image"] == "postgres:16-alpine"
+    assert found["services"]["backend"]["ports"] == ["4000:3032/udp"]
+    assert found["services"]["backend"]["mem_limit"] == "4096m"
+    assert found["services"]["backend"]["healthcheck"]["start_period"] == "300s"
+    assert found["volumes"]["postgres_data"] == {"name": "app_pg", "external": True}
+
+
+def test_every_service_that_stays_is_limited_and_checked() -> None:
+    services = stack()["services"]
+    assert set(services) == {*settings.SERVICES, "certbot"}
+    for name in settings.SERVICES:
+        assert services[name]["restart"] == "unless-stopped"
+        assert services[name]["mem_limit"] == f"{HOSTS['aipbx.net']['memory_mib'][name]}m"
+        assert services[name]["cpus"] == HOSTS["aipbx.net"]["cpus"][name]
+        assert "no-new-privileges:true" in services[name]["security_opt"]
+        assert services[name]["healthcheck"]["test"]
+    assert services["certbot"]["profiles"] == ["tools"]
+
+
+def test_mounts_are_declared_volumes_or_folders_beside() -> None:
+    found = stack()
+    for service in found["services"].values():
+        for mount in service.get("volumes", []):
+            source = mount.split(":")[0]
+            assert source.startswith("./") or source in found["volumes"], mount
+        assert set(service.get("networks", [])) <= set(found["networks"])
+
+
+def test_more_services_are_as_data_write_them() -> None:
+    tts = {
+        "image": "tts:1",
+        "profiles": ["gpu"],
+        "networks": ["data"],
+        "command": ["a: b", "'<&>\"", "é"],
+        "init": True,
+    }
+    assert stack(extra_services={"tts": tts})["services"]["tts"] == tts
+
+
+def test_volumes_of_more_services_are_declared_and_external() -> None:
+    mounts = [
+        "aipbx_mysql:/var/lib/mysql",
+        "backend_tts_voices:/voices:ro",
+        "./passwords:/run/secrets:ro",
+        "/srv/models:/models",
+        "~/x:/x",
+        "/anonymous",
+        {"type": "volume", "source": "long-form", "target": "/l"},
+        {"type": "bind", "source": "folder", "target": "/f"},
+        {"type": "tmpfs", "target": "/t"},
+    ]
+    mysql = {"image": "mariadb:11", "profiles": ["mysql"], "volumes": mounts}
+    volumes = stack(extra_services={"mysql": mysql})["volumes"]
+    assert set(volumes) == settings.VOLUMES | {"aipbx_mysql", "long-form"}
+    assert volumes["aipbx_mysql"] == {"name": "aipbx_mysql", "external": True}
+    assert settings.volumes_of({"mysql": mysql}, {"backend_tts_voices"}) == ["aipbx_mysql", "long-form"]

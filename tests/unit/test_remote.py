@@ -1,0 +1,89 @@
+"""Files arrive whole or not at all; a command has its deadline on the host."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from fleet.remote import Output, as_root, put_file
+from tests.unit.shell import sh, stub
+
+SELF = f"{os.getuid()}:{os.getgid()}"
+
+
+def put(path: Path, content: bytes, size: int | None = None, mode: str = "600") -> int:
+    command = put_file(str(path), len(content) if size is None else size, mode, SELF)
+    return sh(command, stdin=content).returncode
+
+
+def test_put_exact() -> None:
+    assert put_file("/app/aipbx/x", 3, "644") == (
+        "set -e; umask 077; trap 'rm -f /app/aipbx/x.new' EXIT; cat >/app/aipbx/x.new; "
+        "[ $(stat -c %s /app/aipbx/x.new) -eq 3 ]; "
+        "chown root:root /app/aipbx/x.new; chmod 644 /app/aipbx/x.new; sync /app/aipbx/x.new; "
+        "mv -fT /app/aipbx/x.new /app/aipbx/x"
+    )
+
+
+@pytest.mark.parametrize("mode", ["600", "644"])
+def test_a_file_arrives_with_its_mode(mode: str, tmp_path: Path) -> None:
+    path = tmp_path / "a b"
+    assert put(path, b"new\0\xff", mode=mode) == 0
+    assert path.read_bytes() == b"new\0\xff"
+    assert oct(stat.S_IMODE(path.stat().st_mode))[2:] == mode
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_half_a_file_does_not_take_the_place_of_a_whole_one(tmp_path: Path) -> None:
+    path = tmp_path / "environment.json"
+    path.write_text("old")
+    assert put(path, b"ne", size=3) != 0
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+    assert put(path, b"new") == 0
+    assert path.read_text() == "new"
+
+
+def test_a_secret_that_is_on_its_way_is_nobodys_to_read(tmp_path: Path) -> None:
+    bin_ = stub(tmp_path / "bin", "chown", f'stat -c %a "$2" >{tmp_path}/mode')
+    assert sh(put_file(f"{tmp_path}/secret", 3, "644", SELF), bin_, b"new").returncode == 0
+    assert (tmp_path / "mode").read_text() == "600\n"
+
+
+def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_text("old")
+    done = sh(put_file(str(path), 3, "600", SELF), stub(tmp_path / "bin", "sync", "exit 1"), b"new")
+    assert done.returncode != 0
+    assert path.read_text() == "old"
+
+
+def test_a_folder_is_not_filled_instead_of_replaced(tmp_path: Path) -> None:
+    (tmp_path / "x").mkdir()
+    assert put(tmp_path / "x", b"new") != 0
+    assert list((tmp_path / "x").iterdir()) == []
+
+
+def test_a_command_of_roots_is_one_word_and_has_a_deadline(tmp_path: Path) -> None:
+    assert as_root("echo $HOME", 7.6) == "sudo -n timeout --kill-after=10 8 sh -c 'echo $HOME'"
+    bin_ = stub(tmp_path / "bin", "sudo", '[ "$1" = -n ] && shift && exec "$@"')
+    assert sh(as_root('printf \'%s|\' "it\'s" "$0"; exit 7', 60), bin_).stdout == "it's|sh|"
+    assert sh(as_root("exit 7", 60), bin_).returncode == 7
+    assert sh(as_root("exec cat", 0.6).replace(" 1 ", " 0.2 "), bin_, b"").returncode == 0
+    assert sh(as_root("while :; do :; done", 0.6).replace(" 1 ", " 0.2 "), bin_).returncode == 124
+
+
+@pytest.mark.parametrize(
+    ("output", "words"),
+    [
+        (Output(1, "out\n", "a\n b \nc\nd\n"), "b / c / d"),
+        (Output(1, "out\n", " \n"), "out"),
+        (Output(3, "", ""), "exit code 3, and not a word"),
+        (Output(1, "", "x" * 700), "x" * 600),
+    ],
+)
+def test_last_words(output: Output, words: str) -> None:
+    assert output.last_words == words

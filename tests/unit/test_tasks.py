@@ -1,0 +1,31 @@
+"""`inv --list` and completion start fast: what is heavy is imported when a verb runs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+# What the verbs do with each of these, they do when they run.
+HEAVY = {"rich", "pydantic", "fabric", "paramiko", "pyrage", "dotenv", "jinja2", "cryptography", "pyinfra"}
+
+
+def modules(statement: str) -> set[str]:
+    """The top-level modules that a fresh Python has imported after a statement."""
+    script = f"import json, sys\n{statement}\nprint(json.dumps(sorted({{name.split('.')[0] for name in sys.modules}})))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=30, check=True
+    )
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def test_the_list_of_verbs_imports_nothing_heavy() -> None:
+    imported = modules("import tasks")
+    assert {"fleet", "lab", "invoke"} <= imported
+    assert not imported & HEAVY
+
+
+def test_an_import_would_be_noticed() -> None:
+    assert modules("import lab.progress, lab.guard") & HEAVY >= {"rich", "paramiko"}

@@ -1,0 +1,89 @@
+"""A certificate is refused on the operator's machine, and by the host's own script, for the same reasons."""
+
+from __future__ import annotations
+
+import subprocess
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
+
+from fleet.access import ROOT
+from fleet.errors import OperatorError
+from fleet.tls import certificate
+from tests.unit.tls import made
+
+TODAY = datetime.now(UTC)
+ROOT_CA = made.certificate("Root", starts=TODAY - timedelta(days=1))
+MIDDLE = made.certificate("Middle", by=ROOT_CA, starts=TODAY - timedelta(days=1))
+GOOD = made.certificate("aipbx.net", by=MIDDLE, names=made.NAMES, starts=TODAY - timedelta(days=1))
+WILD = made.certificate("aipbx.net", by=MIDDLE, names=["aipbx.net", "*.aipbx.net"], starts=TODAY - timedelta(days=1))
+OTHER = made.certificate("x", by=MIDDLE, names=["x.example"], starts=TODAY - timedelta(days=1))
+OLD = made.certificate("aipbx.net", by=MIDDLE, names=made.NAMES, starts=TODAY - timedelta(days=9), days=8)
+EARLY = made.certificate("aipbx.net", by=MIDDLE, names=made.NAMES, starts=TODAY + timedelta(days=2))
+LOCKED = GOOD.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret"))
+
+BAD = {
+    "no certificate": (b"", GOOD.key_pem, "certificate"),
+    "garbage": (b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", GOOD.key_pem, "read"),
+    "another key": (GOOD.pem + MIDDLE.pem, OTHER.key_pem, "Certificate and key do not match."),
+    "the issuer first": (MIDDLE.pem + GOOD.pem, GOOD.key_pem, "Certificate and key do not match."),
+    "a gap": (GOOD.pem + ROOT_CA.pem, GOOD.key_pem, "The chain is out of order or has a gap."),
+    "out of order": (GOOD.pem + ROOT_CA.pem + MIDDLE.pem, GOOD.key_pem, "The chain is out of order or has a gap."),
+    "another name": (OTHER.pem + MIDDLE.pem, OTHER.key_pem, "The certificate is not for aipbx.net"),
+    "expired": (OLD.pem + MIDDLE.pem, OLD.key_pem, "The certificate has expired."),
+    "not yet": (EARLY.pem + MIDDLE.pem, EARLY.key_pem, "The certificate is not valid yet."),
+    "a passphrase": (GOOD.pem + MIDDLE.pem, LOCKED, "The private key cannot be read."),
+}
+FINE = {
+    "chain": (GOOD.pem + MIDDLE.pem, GOOD.key_pem),
+    "chain with its root": (GOOD.pem + MIDDLE.pem + ROOT_CA.pem, GOOD.key_pem),
+    "alone": (GOOD.pem, GOOD.key_pem),
+    "wildcard": (WILD.pem + MIDDLE.pem, WILD.key_pem),
+    "written on Windows": ((GOOD.pem + MIDDLE.pem).replace(b"\n", b"\r\n"), GOOD.key_pem.replace(b"\n", b"\r\n")),
+}
+
+
+def on_the_host(folder: Path, chain: bytes, key: bytes) -> subprocess.CompletedProcess[str]:
+    (folder / "fullchain.pem").write_bytes(chain)
+    (folder / "privkey.pem").write_bytes(key)
+    return subprocess.run(
+        ["sh", str(ROOT / "files/tls/check.sh"), str(folder), *made.NAMES], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_what_cannot_be_served_is_refused(case: str, tmp_path: Path) -> None:
+    chain, key, said = BAD[case]
+    with pytest.raises(OperatorError) as refused:
+        certificate.check(chain, key, made.NAMES)
+    assert said in refused.value.what
+    host = on_the_host(tmp_path, chain, key)
+    assert host.returncode == 5, host.stderr
+    what, why, do = host.stderr.splitlines()
+    assert said in what
+    assert why.startswith("    why: ")
+    assert do.startswith("    do:  ")
+
+
+@pytest.mark.parametrize("case", FINE)
+def test_what_can_be_served_is_taken(case: str, tmp_path: Path) -> None:
+    chain, key = FINE[case]
+    assert certificate.check(chain, key, made.NAMES).issuer == "Middle"
+    host = on_the_host(tmp_path, chain, key)
+    assert (host.returncode, host.stderr) == (0, "")
+    # As openssl writes it, so that it compares with what nginx serves.
+    assert (tmp_path / "fullchain.pem").read_bytes() == chain.replace(b"\r", b"")
+
+
+def test_a_wildcard_stands_for_one_label() -> None:
+    found, _ = certificate.read(WILD.pem)
+    assert found.covers("a.aipbx.net")
+    assert not found.covers("a.b.aipbx.net")
+
+
+def test_days_are_whole() -> None:
+    found, _ = certificate.read(GOOD.pem)
+    assert found.days_left(found.ends - timedelta(days=30, hours=5)) == 30
+    assert found.days_left(found.ends + timedelta(hours=1)) == -1
