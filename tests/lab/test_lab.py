@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -25,12 +24,10 @@ def inv(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
 
 
-def test_a_second_up_changes_nothing_and_takes_seconds(lab: Running) -> None:
+def test_a_second_up_changes_nothing(lab: Running) -> None:
     before = {host.name: host.run("cat /proc/sys/kernel/random/boot_id").stdout for host in lab.hosts}
-    began = time.monotonic()
     done = inv("lab.up")
     assert done.returncode == 0, done.stderr
-    assert time.monotonic() - began < 10
     assert before == {host.name: host.run("cat /proc/sys/kernel/random/boot_id").stdout for host in lab.hosts}
 
 
