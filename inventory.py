@@ -7,5 +7,5 @@ in the operator's own ssh_config; every other setting has its default, with its 
 production = [
     ("aipbx.net", {"role": "primary: GPU services, no Cloudflare", "tls": "supplied"}),
     ("aipbx.org", {"role": "second: behind Cloudflare", "cloudflare": True}),
-    ("aipbx.ru", {"role": "third: Russian cloud and payments"}),
+    ("aipbx.ru", {"role": "third: Russian cloud and payments", "canary": True}),
 ]

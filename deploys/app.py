@@ -11,6 +11,9 @@ configuration.folders(
         f"{APP}/images": "755",
         f"{APP}/images/backend": "755",
         f"{APP}/images/frontend": "755",
+        f"{APP}/postgres": "755",
+        # PostgreSQL in its container writes there, whatever its number is; on this host only root comes that far.
+        f"{APP}/backups/spool": "1777",
     },
 )
 for path in (
@@ -25,6 +28,13 @@ for path in (
         path=f"{APP}/images/{path}",
         text=configuration.shipped(f"images/{path}"),
     )
+# Before compose.yml names it: without it PostgreSQL's disk would fill.
+configuration.file(
+    name="The stack: how PostgreSQL archives its log",
+    path=f"{APP}/postgres/archive.sh",
+    text=configuration.shipped("postgres/archive.sh"),
+    mode="755",
+)
 configuration.file(
     name="The stack: compose.yml",
     path=f"{APP}/compose.yml",

@@ -17,6 +17,9 @@ configuration.folders(
     modes={
         f"{APP}/backups/sets": "700",
         f"{APP}/backups/incoming": "700",
+        f"{APP}/backups/base": "700",
+        # A scratch server that is not root replays what is in there; nobody else comes into the folder above.
+        f"{APP}/backups/wal": "755",
         "/etc/aipbx": "755",
         settings().metrics_dir: "755",
     },
@@ -41,20 +44,27 @@ configuration.file(
             "app_dir": APP,
             "compose_project": settings().compose_project,
             "postgres_image": settings().postgres_image,
+            "mysql_image": settings().mysql_image,
             "postgres_cpus": settings().cpus["postgres"],
             "volumes": settings().volumes,
             "backup_volumes": settings().backup_volumes,
             "backup_keep": settings().backup_keep,
             "restore_jobs": settings().restore_jobs,
             "ready_seconds": settings().ready_seconds,
+            "rtp_ports": settings().rtp_ports,
             "verify_memory_mib": settings().verify_memory_mib,
             "verify_cpus": settings().verify_cpus,
             "min_free_disk_mib": settings().min_free_disk_mib,
+            "base_time_utc": settings().base_time_utc,
+            "base_days": settings().base_days,
+            "wal_keep_days": settings().wal_keep_days,
+            "wal_max_mib": settings().wal_max_mib,
             "offsite": stores.told(host_name(), settings().offsite),
             "offsite_keep": settings().offsite_keep,
             "backup_recipients": settings().backup_recipients,
             "alert_hours": settings().alert_hours,
             "keeps_for": {origin.name: origin.data["offsite_keep"] for origin in stores.origins(host_name())},
+            "keeps_wal_for": {origin.name: origin.data["wal_keep_days"] for origin in stores.origins(host_name())},
             "metrics_dir": settings().metrics_dir,
         },
         indent=1,
@@ -89,3 +99,17 @@ configuration.file(
 )
 configuration.file(name="Backups: asked every hour", path=WATCH, text=configuration.shipped("data/aipbx-watch.timer"))
 services.running(name="Backups: the watch's timer runs", unit="aipbx-watch.timer", config=(WATCH,))
+
+# --- Restores to a moment: the log, and base backups ---
+WAL = "/etc/systemd/system/aipbx-wal.service"
+configuration.file(
+    name="Backups: one base backup",
+    path="/etc/systemd/system/aipbx-base.service",
+    text=configuration.shipped("data/aipbx-base.service"),
+)
+configuration.file(name="Backups: the log taken over", path=WAL, text=configuration.shipped("data/aipbx-wal.service"))
+services.running(
+    name="Backups: that runs",
+    unit="aipbx-wal.service",
+    config=(WAL, "/usr/local/lib/aipbx/data", "/usr/local/sbin/aipbx-data"),
+)

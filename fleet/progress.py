@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -24,24 +25,46 @@ if TYPE_CHECKING:
 
 # Progress is for eyes; what a script reads goes to standard output.
 console = Console(stderr=True, highlight=False, soft_wrap=True)
+# Whose lines these are while several hosts are at work at once; empty: there is only one.
+_speaker: ContextVar[str] = ContextVar("speaker", default="")
+
+
+@contextmanager
+def speaking_for(host: str) -> Iterator[None]:
+    """Every line that this thread shows begins with a host's name, and none of them moves: others write beside it."""
+    before = _speaker.set(host)
+    try:
+        yield
+    finally:
+        _speaker.reset(before)
+
+
+def _alive() -> bool:
+    """Whether what goes on may move on the screen."""
+    return console.is_terminal and not _speaker.get()
+
+
+def _prefix() -> str:
+    return f"[cyan]{escape(_speaker.get())}[/cyan] " if _speaker.get() else ""
 
 
 def say(text: str, style: str = "") -> None:
-    """Print a line."""
-    console.print(escape(text), style=style)
+    """Print text, which may have several lines."""
+    for line in text.splitlines() or [""]:
+        console.print(f"{_prefix()}{escape(line)}", style=style)
 
 
 @contextmanager
 def step(text: str) -> Iterator[None]:
     """Show that something goes on, and when it is done how long it took; a failure is marked, and goes on upwards."""
     begun = time.monotonic()
-    with console.status(escape(text)) if console.is_terminal else nullcontext():
+    with console.status(escape(text)) if _alive() else nullcontext():
         try:
             yield
         except BaseException:
-            console.print(f"  [red]✗[/red] {escape(text)} [dim]({time.monotonic() - begun:.1f} s)[/dim]")
+            console.print(f"{_prefix()}  [red]✗[/red] {escape(text)} [dim]({time.monotonic() - begun:.1f} s)[/dim]")
             raise
-    console.print(f"  [green]✓[/green] {escape(text)} [dim]({time.monotonic() - begun:.1f} s)[/dim]")
+    console.print(f"{_prefix()}  [green]✓[/green] {escape(text)} [dim]({time.monotonic() - begun:.1f} s)[/dim]")
 
 
 def size(count: float) -> str:
@@ -70,7 +93,7 @@ class Steps:
         """Something goes on."""
         self._still()
         self._text = text
-        if console.is_terminal:
+        if _alive():
             self._status = console.status(escape(text))
             self._status.start()
 
@@ -84,7 +107,7 @@ class Steps:
         """It ended."""
         self._still()
         mark = "[green]✓[/green]" if good else "[red]✗[/red]"
-        console.print(f"  {mark} {escape(text)} [dim]({seconds:.1f} s)[/dim]")
+        console.print(f"{_prefix()}  {mark} {escape(text)} [dim]({seconds:.1f} s)[/dim]")
 
     def note(self, text: str) -> None:
         """A line between."""
@@ -110,12 +133,12 @@ def bar(text: str, total: int) -> Iterator[Callable[[int], None]]:
         live.advance(task, count)
 
     try:
-        with live if console.is_terminal else nullcontext():
+        with live if _alive() else nullcontext():
             task = live.add_task(escape(text), total=total)
             yield advance
     except BaseException:
-        console.print(f"  [red]✗[/red] {escape(text)} [dim](after {size(passed)})[/dim]")
+        console.print(f"{_prefix()}  [red]✗[/red] {escape(text)} [dim](after {size(passed)})[/dim]")
         raise
     seconds = time.monotonic() - begun
     speed = f"{size(passed)}, {seconds:.1f} s, {size(passed / max(seconds, 0.001))}/s"
-    console.print(f"  [green]✓[/green] {escape(text)} [dim]({speed})[/dim]")
+    console.print(f"{_prefix()}  [green]✓[/green] {escape(text)} [dim]({speed})[/dim]")

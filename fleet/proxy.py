@@ -36,8 +36,8 @@ def hsts(settings: Settings) -> str:
 def files(host_name: str, settings: Settings) -> dict[str, str]:
     """Every file of nginx's folder but the deploy's own: text by path below the folder.
 
-    nginx answers the revision, a hash of all the others, to whoever asks inside its container, and the backend that
-    the deploy chose: so it can be told which configuration it has read (files/proxy/nginx.sh).
+    nginx answers the revision, a hash of all the others, to whoever asks inside its container: so it can be told which
+    configuration it has read (files/proxy/nginx.sh).
     """
     csp_header = "Content-Security-Policy" + "-Report-Only" * settings.csp_report_only
     found = {
@@ -62,7 +62,7 @@ def files(host_name: str, settings: Settings) -> dict[str, str]:
     found |= {
         _relative(path): path.read_text(encoding="utf-8") for path in sorted(SHIPPED.rglob("*")) if path.is_file()
     }
-    return {**found, REVISION: f'return 200 "{revision(found)} $backend\\n";\n'}
+    return {**found, REVISION: f'return 200 "{revision(found)}\\n";\n'}
 
 
 def revision(found: dict[str, str]) -> str:

@@ -37,7 +37,7 @@ class Entry:
     Attributes:
         time: when it began, UTC, ISO 8601 to the second.
         operator: who: account and machine.
-        action: deploy or rollback.
+        action: deploy, rollback, or rotation: of the database's password, by which no release changes.
         result: ok, or failed: then `before` runs on.
         seconds: how long it took.
         before: what ran until then; None on a host's first deploy.
@@ -48,7 +48,7 @@ class Entry:
 
     time: str
     operator: str
-    action: Literal["deploy", "rollback"]
+    action: Literal["deploy", "rollback", "rotation"]
     result: Literal["ok", "failed"]
     seconds: int
     before: Release | None

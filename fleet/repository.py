@@ -104,6 +104,14 @@ class Repository:
         done = self._run(git.between(self.folder, older, newer))
         return done.stdout.splitlines() if done.returncode == 0 else []
 
+    def message(self, sha: str) -> str:
+        """The whole message of a commit."""
+        return self._run(git.message(self.folder, sha)).stdout
+
+    def leads(self, older: str, newer: str) -> bool:
+        """Whether a commit is part of the history of another, or is the same; False when one is unknown here."""
+        return self._run(git.ancestor(self.folder, older, newer)).returncode == 0
+
     def _checked(self, command: list[str]) -> None:
         try:
             done = self._run(command)

@@ -110,9 +110,12 @@ class Settings(BaseModel):
     build_cpus: Cpus
     dockerfiles: Literal["fleet", "repository"]
     build_arguments: dict[str, dict[BuildArgument, str]]
+    canary: bool
+    canary_soak_seconds: Annotated[int, Field(ge=0, le=3600)]
     keep_releases: Annotated[int, Field(ge=2, le=50)]
     compose_project: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
     postgres_image: Image
+    mysql_image: Image
     nginx_image: Image
     public_network_ipv6: Annotated[IPv6Network, BeforeValidator(ip_network)]
     certbot_image: Image
@@ -125,6 +128,12 @@ class Settings(BaseModel):
     ready_seconds: Annotated[int, Field(ge=10, le=3600)]
     settle_seconds: Annotated[int, Field(ge=0, le=600)]
     public_checks: Annotated[list[Check], Field(min_length=1)]
+    switch_mode: Literal["colours", "recreate"]
+    drain_seconds: Annotated[int, Field(ge=0, le=14400)]
+    ari_variable: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+    migration_lock_seconds: Annotated[float, Field(gt=0, le=60)]
+    migration_statement_seconds: Annotated[float, Field(ge=1, le=43200)]
+    migrations_before_first_start: list[Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}-[^/]+\.sql$")]]
     backup_volumes: list[str]
     backup_time_utc: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
     backup_keep: dict[Literal["days", "weeks", "months"], Annotated[int, Field(ge=0, le=1000)]]
@@ -132,6 +141,12 @@ class Settings(BaseModel):
     verify_time_utc: Annotated[str, Field(pattern=r"^((Mon|Tue|Wed|Thu|Fri|Sat|Sun) )?([01]\d|2[0-3]):[0-5]\d$")]
     verify_memory_mib: Annotated[int, Field(ge=256)]
     verify_cpus: Cpus
+    wal_seconds: Annotated[int, Field(ge=5, le=50)]
+    wal_backlog_mib: Annotated[int, Field(ge=64, le=1048576)]
+    base_time_utc: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+    base_days: Annotated[int, Field(ge=1, le=31)]
+    wal_keep_days: Annotated[int, Field(ge=1, le=366)]
+    wal_max_mib: Annotated[int, Field(ge=256)]
     offsite: OffSite
     backup_recipients: list[Recipient]
     offsite_keep: dict[Literal["days", "weeks", "months"], Annotated[int, Field(ge=0, le=1000)]]
@@ -174,6 +189,13 @@ class Settings(BaseModel):
         needed = VOLUMES if info.field_name == "volumes" else SERVICES
         if set(value) != needed:
             raise ValueError(f"must name exactly {', '.join(sorted(needed))}")
+        return value
+
+    @field_validator("switch_mode")
+    @classmethod
+    def _a_port_for_each_colour(cls, value: str, info: ValidationInfo) -> str:
+        if value == "colours" and len(set(info.data.get("rtp_ports", [1, 2]))) != 2:
+            raise ValueError("two colours need two rtp_ports, one each")
         return value
 
     @field_validator("backup_volumes")

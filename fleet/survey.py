@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fleet import releases
 from fleet.commands import survey as commands
@@ -39,10 +40,11 @@ class Survey:
     """A host as it was found.
 
     Attributes:
-        files: which of compose.yml, environment.json, images.env are there.
+        files: which of compose.yml, environment.json, images.env are there; `colours`: converged for switching.
         images: full reference by service, as images.env says.
         entries: the ledger.
         containers: by service; those that do not exist are left out.
+        colours: what Compose calls the colour that serves, by service; the service itself where there is none.
         lock: who has the deploy lock; empty when nobody.
         maintenance: whether the maintenance page is on.
         disk_free_mib, disk_percent: of the file system that holds the application.
@@ -50,6 +52,7 @@ class Survey:
         certificate_until: when the certificate ends.
         backup, verified, offsite: when the newest backup set was taken, the newest verified one, the newest with a copy
             elsewhere.
+        log: of PostgreSQL: at (when it was looked at), ok, error, until (what is kept), sent (what is elsewhere).
         backup_failed: whether the last run of the backup failed.
         kept: the restore that keeps what was live before it; empty: none does.
         calls: live RTP flows; None when they cannot be counted.
@@ -59,6 +62,7 @@ class Survey:
     images: dict[str, str]
     entries: list[Entry]
     containers: dict[str, Container]
+    colours: dict[str, str]
     lock: str
     maintenance: bool
     disk_free_mib: int
@@ -71,6 +75,7 @@ class Survey:
     backup: datetime | None
     verified: datetime | None
     offsite: datetime | None
+    log: dict[str, Any]
     backup_failed: bool
     kept: str
     calls: int | None
@@ -121,6 +126,7 @@ def parse(output: str) -> Survey:
         images={name.removesuffix("_IMAGE").lower(): value for name, value in images.items()},
         entries=releases.parse("\n".join(said["release"])),
         containers=containers,
+        colours={name.partition("-")[0]: name for name in said["colour"]},
         lock=" ".join(said["lock"]),
         maintenance=bool(said["maintenance"]),
         disk_free_mib=int(disk[0]),
@@ -133,6 +139,7 @@ def parse(output: str) -> Survey:
         backup=_taken(said["backup"]),
         verified=_taken(said["verified"]),
         offsite=_taken(said["offsite"]),
+        log=_json(said["log"]),
         backup_failed=bool(said["backup_failed"]),
         kept=" ".join(said["kept"]),
         calls=int(said["calls"][0]) if said["calls"] else None,
@@ -142,6 +149,14 @@ def parse(output: str) -> Survey:
 def _until(lines: list[str]) -> datetime | None:
     # As openssl prints it: Jan  5 09:30:00 2027 GMT
     return datetime.strptime(lines[0], "%b %d %H:%M:%S %Y %Z").replace(tzinfo=UTC) if lines else None
+
+
+def _json(lines: list[str]) -> dict[str, Any]:
+    try:
+        told = json.loads("".join(lines))
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
 def _taken(names: list[str]) -> datetime | None:

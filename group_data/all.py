@@ -55,6 +55,10 @@ build_cpus = 1.0
 dockerfiles = "fleet"
 # Handed to builds on the host, beside RELEASE; files/images/ says which there are. Public: never a secret.
 build_arguments: dict[str, dict[str, str]] = {"backend": {}, "frontend": {}}
+# Whether a deploy to several hosts comes to this one first (none says so: the first that is named), and for how many
+# seconds it is then watched before the others follow.
+canary = False
+canary_soak_seconds = 60
 # How many releases keep their images on the host, the present one included: as far back as `inv rollback` goes.
 keep_releases = 5
 
@@ -63,6 +67,8 @@ compose_project = "aipbx"
 # The knowledge base needs pgvector; postgres:16-alpine does where it is not used. Never change the major version here:
 # the data directory belongs to it.
 postgres_image = "pgvector/pgvector:pg16"
+# A scratch server for dumps of MySQL's (inv db.import-mysql): a MariaDB reads those of both.
+mysql_image = "mariadb:11"
 nginx_image = "nginx:1.27-alpine"
 # IPv6 of the network between Docker and nginx: any /64 of a private block (RFC 4193) that the host does not use.
 public_network_ipv6 = "fd7a:1b70:5c1e:80::/64"
@@ -101,6 +107,25 @@ public_checks = [
     {"path": "/api/prices/public", "statuses": [200, 404], "content_type": "application/json"},
     {"path": "/socket.io/?EIO=4&transport=polling", "statuses": [200], "content_type": "text/plain"},
 ]
+
+# --- Switching releases (files/data/aipbx_data/switch.py) -----------------------------------------------------------
+# `colours`: the new backend starts beside the old one. With ARI_* in the env file the PBX hands new calls to it, and
+# old calls stay where they are until they end; without, a deploy waits for a moment without a call, as two backends
+# under one name would take each other's calls. `recreate`: the old one ends first, with every call and request on it.
+switch_mode = "colours"
+# Seconds for which old calls may go on before they are hung up; without ARI_*, for which that moment is waited for.
+drain_seconds = 1800
+# The global of the dialplan that says who gets a new call: Stasis(${GLOBAL(AIBOT)}).
+ari_variable = "AIBOT"
+# --- Migrations ----------------------------------------------------------------------------------------------------
+# Seconds that a migration waits for a lock before it gives up and is rolled back: for so long visitors wait behind it.
+migration_lock_seconds = 3
+# Seconds that one statement of a migration may take; what it has locked stays locked until its file is through.
+migration_statement_seconds = 300
+# Files of migrations/postgres that a new database gets before the application's first start, because its tables are
+# made of what these make (an extension, a type). All others count as applied then: the application makes its tables as
+# they are after them (shared/facts/app.md).
+migrations_before_first_start: list[str] = []
 
 # --- Web proxy -----------------------------------------------------------------------------------------------------
 # Names that the host answers for beside its own and www.: each must point to it before a certificate is asked for.
@@ -187,6 +212,21 @@ restore_jobs = 2
 verify_time_utc = "Sun 04:00"
 verify_memory_mib = 768
 verify_cpus = 1.0
+# Restores to a moment, inv restore --at (PostgreSQL only): its log is kept, packed and copied off the host, with base
+# backups that it is replayed on. Seconds after which PostgreSQL closes a segment of its log in any case; the rest of a
+# minute is left for the copy, so that a host that dies takes less than 60 s with it.
+wal_seconds = 40
+# MiB of the log that may wait for this host's program, and as much again in PostgreSQL's own folder when archiving
+# fails. What is more than that, or would leave less disk than half of min_free_disk_mib, is given up and told: a full
+# disk would stop the database.
+wal_backlog_mib = 1024
+# When a base backup is made, UTC, and how many days from one to the next: the log of so many days is replayed at most.
+base_time_utc = "01:30"
+base_days = 1
+# How many days back it must be possible to restore, here and off-site, and the MiB on this host and in an S3 store
+# beyond which the oldest base backups go before their time.
+wal_keep_days = 7
+wal_max_mib = 20480
 # Where a second copy of every set goes, encrypted. Nowhere: {}.
 # To another host of the inventory: {"kind": "sftp", "host": "aipbx.net"}, and "address", where its SSH answers, if its
 # name does not lead there. To object storage that speaks S3: {"kind": "s3", "bucket": "aipbx-ru-backups",

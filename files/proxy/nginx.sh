@@ -26,11 +26,9 @@ running() {
 		--filter label=com.docker.compose.service=nginx --filter status=running
 }
 
-# What nginx answers once it has read the files in place: their revision, and the backend that the deploy chose.
+# What nginx answers once it has read the files in place: their revision.
 in_place() {
-	# shellcheck disable=SC2016  # nginx's variable, not the shell's
-	backend=$(cat "$app"/nginx/active/*.conf 2>/dev/null | sed -n 's/^ *set \$backend "\(.*\)";.*/\1/p')
-	echo "$(sed -n 's/^return 200 "\([0-9a-f]*\) .*/\1/p' "$app/nginx/revision.conf") $backend"
+	sed -n 's/^return 200 "\([0-9a-f]*\).*/\1/p' "$app/nginx/revision.conf"
 }
 
 in_force() {

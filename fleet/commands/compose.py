@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shlex
 
+from fleet.commands import colours
+
 _COMPOSE = ("docker", "compose", "--ansi", "never", "--progress", "plain")
 
 
@@ -34,27 +36,21 @@ def valid(app_dir: str, images: str) -> str:
     return compose(app_dir, "config", "--quiet", images=images)
 
 
-def up(app_dir: str, *services: str, images: str = "images.env", recreate: bool = False) -> str:
+def up(app_dir: str, *services: str, images: str = "images.env") -> str:
     """The command that brings services, and nothing that they depend on, to what the files say.
 
     Args:
         app_dir: where the stack's files are.
         services: which.
         images: the file, below `app_dir`, that says which images run.
-        recreate: whether to start them anew although nothing about them has changed.
     """
     words = ["up", "--detach", "--no-deps", "--no-build", "--pull", "never"]
-    return compose(app_dir, *words, *(["--force-recreate"] if recreate else []), *services, images=images)
+    return compose(app_dir, *words, *services, images=images)
 
 
 def declared(app_dir: str, service: str) -> str:
     """The command that prints a service's name and the hash of what the files say of it."""
     return compose(app_dir, "config", "--hash", service)
-
-
-def stop(app_dir: str, *services: str) -> str:
-    """The command that stops services and takes their containers away; volumes stay."""
-    return compose(app_dir, "rm", "--stop", "--force", *services)
 
 
 def logs(project: str, services: list[str], *, follow: bool, since: str, tail: str) -> str:
@@ -70,9 +66,18 @@ def logs(project: str, services: list[str], *, follow: bool, since: str, tail: s
     words = ["logs", "--timestamps", "--no-color", "--tail", tail]
     words += ["--follow"] if follow else []
     words += ["--since", since] if since else []
-    return of_project(project, *words, *services)
+    return " ".join([of_project(project, *words), *(colours.present(project, service) for service in services)])
 
 
-def execute(project: str, service: str, command: list[str], *, terminal: bool) -> str:
-    """The command that runs another one inside a running service."""
-    return of_project(project, "exec", *([] if terminal else ["-T"]), service, *command)
+def execute(project: str, service: str, command: list[str], *, terminal: bool, app_dir: str = "") -> str:
+    """The command that runs another one inside a running service.
+
+    Args:
+        project: the Compose project.
+        service: as Compose calls it; with `app_dir`, as operators do.
+        command: its words.
+        terminal: whether it gets a terminal.
+        app_dir: says which colour serves.
+    """
+    words = of_project(project, "exec", *([] if terminal else ["-T"]))
+    return f"{words} {colours.serving(app_dir, service) if app_dir else service} {shlex.join(command)}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shlex
 
+from fleet.commands import colours
+
 # templates/systemd/aipbxbuild.slice.j2
 BUILD_SLICE = "aipbxbuild.slice"
 # What `state` prints of a container, in one line.
@@ -14,17 +16,24 @@ STATE = (
 _WHY = "{{if .State.Health}}{{range .State.Health.Log}}{{.Output}}{{end}}{{end}}"
 
 
-def of_service(project: str, service: str) -> str:
-    """A shell expression for the id of a service's container, also of one that has ended."""
-    labels = [f"label=com.docker.compose.project={project}", f"label=com.docker.compose.service={service}"]
+def of_service(project: str, service: str, app_dir: str = "") -> str:
+    """A shell expression for the id of a service's container, also of one that has ended.
+
+    Args:
+        project: the Compose project.
+        service: as Compose calls it; with `app_dir`, where the stack's files are, as operators do.
+        app_dir: says which colour serves.
+    """
+    name = colours.serving(app_dir, service) if app_dir else shlex.quote(service)
+    labels = [shlex.quote(f"label=com.docker.compose.project={project}"), f"label=com.docker.compose.service={name}"]
     labels.append("label=com.docker.compose.oneoff=False")
-    filters = " ".join(f"--filter {shlex.quote(label)}" for label in labels)
+    filters = " ".join(f"--filter {label}" for label in labels)
     return f"$(docker ps --all --quiet --latest {filters})"
 
 
-def state(project: str, service: str) -> str:
+def state(project: str, service: str, app_dir: str = "") -> str:
     """The command that prints a service's image, status, restarts, health, start, apart by `|`; nothing when absent."""
-    return _asked(project, service, f"docker inspect --format {shlex.quote(STATE)}")
+    return _asked(project, service, f"docker inspect --format {shlex.quote(STATE)}", app_dir)
 
 
 def configured(project: str, service: str) -> str:
@@ -90,11 +99,11 @@ def build(folder: str, dockerfile: str, beside: str, reference: str, arguments: 
     return f'{parent} && {shlex.join(words)} --cgroup-parent "$parent" {shlex.quote(folder)}'
 
 
-def address(project: str, service: str) -> str:
+def address(project: str, service: str, app_dir: str) -> str:
     """The command that prints a running service's addresses, as the host reaches them."""
     form = shlex.quote("{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}")
-    return _asked(project, service, f"docker inspect --format {form}")
+    return _asked(project, service, f"docker inspect --format {form}", app_dir)
 
 
-def _asked(project: str, service: str, command: str) -> str:
-    return f'id={of_service(project, service)}; [ -z "$id" ] || {command} "$id"'
+def _asked(project: str, service: str, command: str, app_dir: str = "") -> str:
+    return f'id={of_service(project, service, app_dir)}; [ -z "$id" ] || {command} "$id"'

@@ -45,9 +45,29 @@ def between(folder: Path, older: str, newer: str) -> list[str]:
     return [*_git(folder), "log", "--format=%h %s", f"{older}..{newer}"]
 
 
+def message(folder: Path, sha: str) -> list[str]:
+    """The command that prints the whole message of a commit."""
+    return [*_git(folder), "log", "--max-count=1", "--format=%B", sha]
+
+
 def archive(folder: Path, sha: str) -> list[str]:
     """The command that writes the files of a commit as a tar archive to standard output."""
     return [*_git(folder), "archive", "--format=tar", sha]
+
+
+def ancestor(folder: Path, older: str, newer: str) -> list[str]:
+    """The command that succeeds when a commit is part of the history of another, or is the same."""
+    return [*_git(folder), "merge-base", "--is-ancestor", older, newer]
+
+
+def listed(folder: Path, sha: str, path: str) -> list[str]:
+    """The command that lists what a folder of a commit holds, each ended by NUL: mode, kind, SHA, tab, path."""
+    return [*_git(folder), "ls-tree", "-z", sha, "--", f"{path}/"]
+
+
+def content(folder: Path, blob: str) -> list[str]:
+    """The command that prints a file's content by its own SHA."""
+    return [*_git(folder), "cat-file", "blob", blob]
 
 
 def _git(folder: Path) -> list[str]:

@@ -17,8 +17,14 @@ def acquire(app_dir: str) -> str:
 
 
 def release(app_dir: str) -> str:
-    """The command that gives the lock back."""
+    """The command that breaks the lock."""
     return f"rm -rf {shlex.quote(f'{app_dir}/lock')}"
+
+
+def give_back(app_dir: str) -> str:
+    """The command that gives the lock back if its owner still is who standard input names: the host may hold it on."""
+    lock = shlex.quote(f"{app_dir}/lock")
+    return f'[ "$(cat {lock}/owner 2>/dev/null)" != "$(cat)" ] || rm -rf {lock}'
 
 
 def owner(app_dir: str) -> str:

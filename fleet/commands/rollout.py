@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import shlex
 
-# files/proxy/nginx.sh: tests what is in place, has the running nginx read it, waits until it has.
-RELOAD_NGINX = "/usr/local/lib/aipbx/nginx.sh reload"
-
 
 def _with_volumes(image: str, volumes: dict[str, str], script: str) -> str:
     words = ["docker", "run", "--rm", "--network", "none", "--user", "0:0", "--entrypoint", "sh"]
@@ -56,12 +53,6 @@ def maintenance(app_dir: str, *, on: bool) -> str:
     """The command that makes nginx show the maintenance page, or show it no longer."""
     file = shlex.quote(f"{app_dir}/maintenance/on")
     return f"touch {file}" if on else f"rm -f {file}"
-
-
-def ask(name: str, path: str) -> str:
-    """The command that asks https://name/path and prints the status, a space, and the content type."""
-    words = ["curl", "--silent", "--show-error", "--max-time", "15", "--output", "/dev/null"]
-    return shlex.join([*words, "--write-out", "%{http_code} %{content_type}", f"https://{name}{path}"])
 
 
 def record(app_dir: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from fleet.commands import docker
+from fleet.commands import colours, docker
 
 SERVICES = ("postgres", "backend", "frontend", "nginx")
 
@@ -38,11 +38,15 @@ def survey(app_dir: str, project: str, rtp_ports: list[int]) -> str:
         "ls -d backups/sets/2*Z/offsite.json 2>/dev/null | newest offsite",
         "state=backups/backup-state.json; ! grep -qs '\"ok\": false' $state || grep -qs '\"running\": true' $state "
         "|| say backup_failed yes",
+        '[ ! -s backups/wal-state.json ] || say log "$(tr -d "\\n" <backups/wal-state.json)"',
         'kept=$(sed -n "s/^  .what.: .\\(.*\\).$/\\1/p" backups/kept.json 2>/dev/null); '
         '[ -z "$kept" ] || say kept "$kept"',
     ]
+    parts.append(f"if {colours.ready_for()}; then say file colours; fi")
+    parts += [f"say colour {colours.serving(app_dir, service)}" for service in colours.SERVICES]
     parts += [
-        f'state=$({docker.state(project, service)}); [ -z "$state" ] || say {service} "$state"' for service in SERVICES
+        f'state=$({docker.state(project, service, app_dir)}); [ -z "$state" ] || say {service} "$state"'
+        for service in SERVICES
     ]
     ports = " && ".join(f"conntrack -L -p udp --orig-port-dst {port} 2>/dev/null" for port in rtp_ports)
     parts.append(f'flows=$({ports}) && say calls "$(printf %s "$flows" | grep -c .)"')

@@ -97,17 +97,18 @@ def call(remote: Remote, verb: list[str], *, seconds: float, stdin: bytes = b"")
     raise _ended(remote, verb[0], code, said, seconds)
 
 
-def ask(remote: Remote, verb: list[str]) -> dict[str, Any]:
+def ask(remote: Remote, verb: list[str], stdin: bytes = b"") -> dict[str, Any]:
     """What a verb that only looks answers.
 
     Args:
         remote: the host.
         verb: as `["list"]`.
+        stdin: its standard input.
 
     Raises:
         OperatorError: the host cannot be reached or asked.
     """
-    done = remote.run(command(verb), seconds=QUICK_SECONDS)
+    done = remote.run(command(verb), seconds=QUICK_SECONDS, stdin=stdin)
     told: dict[str, Any] = {}
     for line in done.out.splitlines():
         told |= event(line)
@@ -151,9 +152,9 @@ def _follow(remote: Remote, verb: str) -> str:
 
 def _ended(remote: Remote, verb: str, code: int, said: str, seconds: float) -> OperatorError:
     words = " / ".join(said.strip().splitlines()[-3:])[:600] or f"exit code {code}, and not a word"
-    if code == NOT_THERE:
+    if code == NOT_THERE or "invalid choice" in said:
         return OperatorError(
-            f"{remote.name} has no program for its data yet.",
+            f"{remote.name} has no program for its data yet, or an old one.",
             words,
             f"Converge it: pyinfra inventory.py deploys/bootstrap.py --limit {remote.name}",
         )

@@ -30,6 +30,7 @@ class Given:
         taken: when, ISO 8601; empty: it does not say.
         tables, rows: how many it holds.
         volumes: whether the files that the application wrote are in it.
+        said: what the host knows it by, where that is not its name.
     """
 
     host: str
@@ -39,10 +40,11 @@ class Given:
     tables: int = 0
     rows: int = 0
     volumes: bool = True
+    said: str = ""
 
     def place(self) -> str:
         """Its name on the host, where nothing else has it."""
-        return f"{UPLOAD}{secrets.token_hex(4)}-{self.path.name}" if self.path else self.name
+        return f"{UPLOAD}{secrets.token_hex(4)}-{self.path.name}" if self.path else self.said or self.name
 
 
 def named(what: str) -> Given:

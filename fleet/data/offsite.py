@@ -92,7 +92,7 @@ def copies(remote: Remote) -> list[dict[str, Any]]:
     Raises:
         OperatorError: the host has no store, or it cannot be asked.
     """
-    asked, more = _through(remote)
+    asked, more = through(remote)
     return list(agent.ask(asked, ["offsite-list", *more])["sets"])
 
 
@@ -185,12 +185,12 @@ def chosen(host: str, found: list[dict[str, Any]], name: str) -> dict[str, Any]:
 
 def _sending(remote: Remote, copy: dict[str, Any]) -> list[str]:
     """The command that prints a sealed copy."""
-    asked, more = _through(remote)
+    asked, more = through(remote)
     words = shlex.join(["aipbx-data", "offsite-send", f"sets/{copy['name']}.tar.age", *more])
     return ssh.command(asked.name, asked.settings.deploy_user, as_root(words, LONG))
 
 
-def _through(remote: Remote) -> tuple[Remote, list[str]]:
+def through(remote: Remote) -> tuple[Remote, list[str]]:
     """Which host reads the store of `remote`, and what it is told beside the verb."""
     store = _store(remote)
     if isinstance(store, stores.Sibling):

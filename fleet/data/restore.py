@@ -43,12 +43,28 @@ def restore(what: str, host: str, tables: str, database: str, *, yes: bool) -> N
     look = bool(tables or database)
     with tempfile.TemporaryDirectory(prefix="aipbx-restore-") as folder:
         given = given if given.path else _found(remote, given, Path(folder))
-        for line in (
-            looking(remote.name, given, live, tables) if look else announcement(remote.name, given, live, calls)
-        ):
-            say(line)
-        _agree(remote, f"{'look into' if look else 'restore'} {given.name}", yes=yes)
-        done = _carried_out(remote, given, tables, database)
+        lines = looking(remote.name, given, live, tables) if look else announcement(remote.name, given, live, calls)
+        go(remote, given, lines, tables, database, yes=yes)
+
+
+def go(remote: Remote, given: Given, lines: list[str], tables: str, database: str, *, yes: bool) -> None:
+    """Say what it means, ask, do it, and tell what came of it.
+
+    Args:
+        remote: the host.
+        given: what is restored.
+        lines: what the operator reads before he answers.
+        tables, database, yes: as for `restore`.
+
+    Raises:
+        OperatorError: it was refused, and nothing was touched.
+        FailedError: it failed; what was live is live.
+    """
+    look = bool(tables or database)
+    for line in lines:
+        say(line)
+    agree(remote, f"{'look into' if look else 'restore'} {given.name}", yes=yes)
+    done = _carried_out(remote, given, tables, database)
     if look:
         _tell_look(remote, done)
     else:
@@ -91,7 +107,7 @@ def _tell(remote: Remote, given: Given, done: dict[str, Any]) -> None:
         f"in {done['seconds']:.0f} s, in which the backend was held for {done['held_seconds']} s.",
         "green",
     )
-    say(f"  What was live before is kept: {done['kept']}, and its volumes.")
+    say(f"  What was live before is kept: {done['kept']}{', and its volumes' if given.volumes else ''}.")
     say(f"  inv restore --undo --host={remote.name} brings it back; --discard in its place deletes it.")
 
 
@@ -114,7 +130,7 @@ def undo(remote: Remote, *, yes: bool) -> None:
         say(f"{remote.name}: undo of the {replaced['what']}, {replaced['at']}")
         say(f"  {replaced['database']} ({size(replaced['bytes'])}) becomes live; what is live now is kept instead.")
         say(f"{INTERRUPTS}.")
-    _agree(remote, "undo", yes=yes)
+    agree(remote, "undo", yes=yes)
     done = agent.call(remote, ["undo"], seconds=SECONDS)
     if done["recovered"]:
         say(f"{remote.name}: the {done['what']} had been cut off; everything is as it was before it.", "green")
@@ -145,7 +161,7 @@ def discard(remote: Remote, database: str, *, yes: bool) -> None:
         what = f"{replaced['database']} and volumes ({size(replaced['bytes'])})"
         say(f"{remote.name}: {what}, live until {replaced['at']}, before the {replaced['what']}", "yellow")
         say("  Afterwards there is no way back to them.", "yellow")
-    _agree(remote, "delete what restores kept", yes=yes)
+    agree(remote, "delete what restores kept", yes=yes)
     done = agent.call(remote, ["discard", *([f"--database={database}"] if database else [])], seconds=SECONDS)
     say(f"{remote.name}: gone: {', '.join(done['discarded'])}.", "green")
 
@@ -170,7 +186,12 @@ def verify(remote: Remote, name: str) -> None:
     )
 
 
-def _agree(remote: Remote, question: str, *, yes: bool) -> None:
+def agree(remote: Remote, question: str, *, yes: bool) -> None:
+    """Ask.
+
+    Raises:
+        OperatorError: the answer was no.
+    """
     if not agreed(f"{question} on {remote.name}", yes=yes):
         raise OperatorError(
             f"{remote.name}: nothing was done.", "You did not say yes.", "Run it again when you want it."

@@ -11,7 +11,7 @@ from invoke.tasks import Task, task
 from fleet.cli import hosts_to_change, hosts_to_read, one, remotes, told
 
 # These stand in place of what is restored.
-INSTEAD = ("undo", "discard")
+INSTEAD = ("undo", "discard", "at")
 
 
 class Instead(Argument):
@@ -49,6 +49,7 @@ class Restore(Task[Any]):
     help={
         "what": "a file here, the name of a set (see inv backups), or host/name",
         "host": "a host; default: the one that the file or host/name says",
+        "at": "the database as it was at this moment: '2026-11-23 14:05', UTC, or with a zone (+03:00)",
         "undo": "let what was live before the last restore be live again",
         "discard": "delete what restores kept: what was live before, and databases to look into",
         "tables": "only the rows of these tables, with commas, into a database to look into",
@@ -61,6 +62,7 @@ def restore(
     _: Context,
     what: str,
     host: str = "",
+    at: str = "",
     undo: bool = False,
     discard: bool = False,
     tables: str = "",
@@ -68,17 +70,20 @@ def restore(
     yes: bool = False,
 ) -> None:
     """Restore a backup: loaded beside the live data, compared, tried out, swapped in; --undo is the way back."""
+    from fleet.data import point
     from fleet.data import restore as data
     from fleet.errors import OperatorError
 
-    if [bool(what), undo, discard].count(True) != 1:
+    if [bool(what), bool(at), undo, discard].count(True) != 1:
         raise OperatorError(
             "What is to be done?",
-            "A backup, --undo, or --discard: one of them.",
+            "A backup, --at, --undo, or --discard: one of them.",
             "inv restore 20261123T030000Z --host=…, inv restore --undo --host=…",
         )
     if what:
         data.restore(what, host, tables, to_database, yes=yes)
+    elif at:
+        point.to(at, host, tables, to_database, yes=yes)
     elif undo:
         data.undo(one(hosts_to_change(host)), yes=yes)
     else:

@@ -101,7 +101,7 @@ def remarks(host: str, told: dict[str, Any]) -> list[str]:
         host: its name.
         told: as it told.
     """
-    lines = [escape(line) for line in kept(host, told["kept"])]
+    lines = [*point(host, told.get("point", {})), *(escape(line) for line in kept(host, told["kept"]))]
     if not told["told"]:
         lines.append(f"[yellow]{host} tells nobody when a backup fails[/yellow]: set ALERT_*, inv env.edit.")
     last = told["last"]
@@ -110,6 +110,30 @@ def remarks(host: str, told: dict[str, Any]) -> list[str]:
     elif last.get("ok") is False:
         lines.append(f"[red]{host}: the last run, {last['at']}, failed.[/red] {escape(last['error'])}")
     return lines
+
+
+def point(host: str, told: dict[str, Any]) -> list[str]:
+    """Which moments a host's database can be restored to, and what is missing in between.
+
+    Args:
+        host: its name.
+        told: as it told.
+    """
+    lines = [
+        f"{host}: any moment from {_plain(one['since'])} to {_plain(one['until'])} UTC: "
+        f"inv restore --at='{_plain(one['until'])}' --host={host}"
+        for one in told.get("windows", [])
+    ]
+    lines += [
+        f"[yellow]{host}: no moment from {_plain(one['after'])} to {_plain(one['before'])} UTC[/yellow]: "
+        f"{one['first']} to {one['last']} of PostgreSQL's log are missing."
+        for one in told.get("gaps", [])
+    ]
+    return lines
+
+
+def _plain(moment: str) -> str:
+    return moment.replace("T", " ").rstrip("Z")
 
 
 def kept(host: str, told: dict[str, Any]) -> list[str]:

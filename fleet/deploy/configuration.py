@@ -39,3 +39,9 @@ def waiting(remote: Remote) -> list[str]:
     except OperatorError:
         return []
     return [change.name for change in comparison.changes(current(remote, remote.settings.app_dir), ours)]
+
+
+def knows_pbx(remote: Remote) -> bool:
+    """Whether the host has what it needs to hand calls over through its PBX."""
+    there = (current(remote, remote.settings.app_dir) or {}).get("host", {})
+    return all(there.get(name) for name in ("ARI_URL", "ARI_USER", "ARI_PASSWORD"))

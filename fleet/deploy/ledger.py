@@ -79,9 +79,5 @@ def unlock(host: Remote, *, yes: bool) -> None:
 
 
 def record(remote: Remote, entry: Entry) -> None:
-    """Add an entry to a host's ledger, and tell the banner what runs."""
+    """Add the entry of a release that did not get as far as the host's own switch, which writes down the others."""
     remote.sudo_output(commands.record(remote.settings.app_dir), stdin=entry.line().encode())
-    if entry.result == "ok":
-        remote.put_root_file(
-            f"{remote.settings.app_dir}/release", f"{entry.after}, since {entry.time}\n".encode(), "644"
-        )

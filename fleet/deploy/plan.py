@@ -10,6 +10,7 @@ from fleet.errors import OperatorError
 from fleet.releases import SERVICES, Release
 
 if TYPE_CHECKING:
+    from fleet.migrations.plan import Schema
     from fleet.settings import Settings
     from fleet.survey import Survey
 
@@ -24,6 +25,7 @@ class Plan:
         before: what runs now; None on a first deploy.
         after: what shall run.
         commits: by service, the commits that come (or go, on a rollback), a line each.
+        schema: what comes to the database before the services start; None: nothing.
     """
 
     host: str
@@ -31,6 +33,7 @@ class Plan:
     before: Release | None
     after: Release
     commits: dict[str, list[str]] = field(default_factory=dict)
+    schema: Schema | None = None
 
     @property
     def changed(self) -> list[str]:
@@ -51,7 +54,7 @@ class Plan:
             commits = self.commits.get(service, [])
             told += [f"      {commit}" for commit in commits[:10]]
             told += [f"      … and {len(commits) - 10} more"] if len(commits) > 10 else []
-        return told
+        return told + (self.schema.lines if self.schema else [])
 
 
 def reference(settings: Settings, service: str, sha: str) -> str:
@@ -81,6 +84,12 @@ def refuse(host: str, found: Survey, settings: Settings, *, first_allowed: bool)
         raise OperatorError(
             f"{host} is not converged: there is no {settings.app_dir}/compose.yml.",
             "A release needs the stack's files, its network rules and its Docker.",
+            f"pyinfra inventory.py deploys/bootstrap.py --limit {host}",
+        )
+    if "colours" not in found.files:
+        raise OperatorError(
+            f"{host} is not converged for releases that interrupt nothing.",
+            "Its compose.yml, its nginx or its own program knows no colours yet.",
             f"pyinfra inventory.py deploys/bootstrap.py --limit {host}",
         )
     if "environment.json" not in found.files:

@@ -1,4 +1,4 @@
-"""Starting a release on a host and making sure that it works; going back when it does not."""
+"""What a release stands on: brought to a host before the host itself lets the release take its place."""
 
 from __future__ import annotations
 
@@ -21,10 +21,8 @@ if TYPE_CHECKING:
 
 DATABASE_SECONDS = 120
 COMPOSE_SECONDS = 180
-# nginx asks Docker's DNS anew after at most 5 s (templates/nginx); a certificate needs a moment to be loaded.
-PUBLIC_SECONDS = 45
 LOG_LINES = 15
-# What shall run, until the switch gives it the place of images.env.
+# What shall run: the host's switch gives it the place of images.env (files/data/aipbx_data/switch.py).
 STAGED = "images.env.staged"
 
 
@@ -83,63 +81,6 @@ def fill_volumes(remote: Remote, images: dict[str, str]) -> None:
         remote.sudo_output(command, COMPOSE_SECONDS)
 
 
-def switch(remote: Remote, services: list[str], *, recreate: bool = False) -> None:
-    """Run what is staged: each service is stopped, started anew, and waited for.
-
-    Args:
-        remote: the host.
-        services: which.
-        recreate: whether to start them anew although they run what is staged already.
-
-    Raises:
-        OperatorError: a service does not become ready, or does not stay so.
-    """
-    data = remote.settings
-    remote.sudo_output(f"mv -fT {data.app_dir}/{STAGED} {data.app_dir}/images.env")
-    for service in services:
-        with step(f"{service} ready"):
-            remote.sudo_output(compose.up(data.app_dir, service, recreate=recreate), COMPOSE_SECONDS)
-            wait_healthy(remote, service, data.ready_seconds)
-    with step(f"still so after {data.settle_seconds} s"):
-        _stays_healthy(remote, services, data.settle_seconds)
-    remote.put_root_file(f"{data.app_dir}/nginx/active/backend.conf", b'set $backend "backend";\n', "644")
-    remote.sudo_output(commands.RELOAD_NGINX)
-
-
-def clear(remote: Remote, services: list[str]) -> None:
-    """Take away what a failed first release left: the host is as before it."""
-    data = remote.settings
-    remote.sudo_output(compose.stop(data.app_dir, *services), COMPOSE_SECONDS)
-    remote.sudo_output(f"rm -f {data.app_dir}/images.env")
-
-
-def check_public(remote: Remote) -> None:
-    """Ask the host's public name over TLS, from the host, until every answer is as declared.
-
-    Raises:
-        OperatorError: what it answered instead.
-    """
-    with step(f"https://{remote.name} answers"):
-        wrong: list[str] = []
-
-        def answers() -> bool:
-            wrong[:] = []
-            for check in remote.settings.public_checks:
-                told = remote.run(commands.ask(remote.name, check.path), seconds=30)
-                status, _, content_type = told.out.partition(" ")
-                good = status.isdigit() and int(status) in check.statuses
-                if not good or not content_type.startswith(check.content_type):
-                    wrong.append(f"{check.path}: {told.out.strip() or told.last_words}")
-            return not wrong
-
-        if not _until(answers, PUBLIC_SECONDS, pause=2):
-            raise OperatorError(
-                f"https://{remote.name} does not answer as it should.",
-                "; ".join(wrong),
-                f"inv logs nginx --host={remote.name}; inv tls.status --host={remote.name}",
-            )
-
-
 def wait_healthy(remote: Remote, service: str, seconds: float) -> None:
     """Wait until a service's health check says that it is well.
 
@@ -156,17 +97,6 @@ def wait_healthy(remote: Remote, service: str, seconds: float) -> None:
 
     if not _until(healthy, seconds):
         raise _not_well(remote, service, f"it is {seen[0]} after {seconds:.0f} s")
-
-
-def _stays_healthy(remote: Remote, services: list[str], seconds: float) -> None:
-    def fell() -> bool:
-        for service in services:
-            found = _state(remote, service)
-            if found is None or not found.good or found.restarts:
-                raise _not_well(remote, service, f"it was ready, then {found or 'gone'}")
-        return False
-
-    _until(fell, seconds)
 
 
 def _state(remote: Remote, service: str) -> Container | None:

@@ -1,30 +1,57 @@
-"""A deploy and a rollback, as one sentence of verbs."""
+"""A deploy and a rollback of one host, each in two parts: decided and shown, then carried out.
+
+Between the two the operator is asked (waves.py), once for all hosts.
+"""
 
 from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fleet import drift, survey
 from fleet.adoption import gate, takeover
-from fleet.cli import agreed
 from fleet.commands import docker
-from fleet.deploy import configuration, images, ledger, plan, rollout
+from fleet.deploy import configuration, hooks, images, ledger, notice, plan, rollout, switch
 from fleet.deploy.lock import held, operator
 from fleet.errors import FailedError, OperatorError
+from fleet.migrations import run as migrations
 from fleet.progress import say, step
 from fleet.releases import SERVICES, Entry, Release
 from fleet.repository import Repository, chosen
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from fleet.adoption.found import HandMade
     from fleet.deploy.plan import Plan
     from fleet.remote import Remote
     from fleet.settings import Settings
     from fleet.survey import Survey
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What is about to happen to a host, decided and shown.
+
+    Attributes:
+        remote: the host.
+        what: the deploy or rollback.
+        found: the host as it was found.
+        known: the application's repositories, by service; none for a rollback.
+        old: a stack made by hand that is to be taken over.
+        drain_seconds: how long calls may go on; 0: they are cut.
+    """
+
+    remote: Remote
+    what: Plan
+    found: Survey
+    known: dict[str, Repository]
+    old: HandMade | None
+    drain_seconds: int
 
 
 def repositories(settings: Settings) -> dict[str, Repository]:
@@ -33,17 +60,27 @@ def repositories(settings: Settings) -> dict[str, Repository]:
     return {service: Repository(service, url, settings.branch) for service, url in urls.items()}
 
 
-def deploy(remote: Remote, shas: list[str], service: str, *, yes: bool) -> None:
-    """Bring a release to a host.
+def deploy(
+    remote: Remote,
+    shas: list[str],
+    service: str,
+    drain_seconds: int,
+    *,
+    allow_destructive: Sequence[str] = (),
+    despite_migrations: bool = False,
+) -> Prepared:
+    """Decide and show what a deploy would bring to a host.
 
     Args:
         remote: the host.
         shas: commits as typed; none: the head of the branch, of every service that is meant.
         service: backend or frontend: only that one moves; empty: both.
-        yes: whether the operator has agreed in advance.
+        drain_seconds: how long calls may go on; 0: they are cut.
+        allow_destructive: migrations that may take away rows.
+        despite_migrations: whether an older commit can live with what the database has become.
 
     Raises:
-        OperatorError: it was refused, or it failed and what ran before runs again.
+        OperatorError: it cannot be; nothing was touched.
     """
     known = repositories(remote.settings)
     with step("repositories, host, drift"), ThreadPoolExecutor() as pool:
@@ -61,15 +98,24 @@ def deploy(remote: Remote, shas: list[str], service: str, *, yes: bool) -> None:
     heads = {name: known[name].head() for name in SERVICES if now is None or (not shas and known[name] in meant)}
     wanted = now.with_shas(heads | named) if now else Release(**(heads | named))
     commits = {name: _commits(known[name], now.sha(name), wanted.sha(name)) for name in SERVICES} if now else {}
-    what = plan.Plan(remote.name, "deploy", now, wanted, commits)
-    _announce(what, found, changes)
+    schema = migrations.planned(
+        remote,
+        now,
+        wanted,
+        known["backend"],
+        lives=old is not None,
+        allowed=allow_destructive,
+        despite=despite_migrations,
+    )
+    what = plan.Plan(remote.name, "deploy", now, wanted, commits, schema)
+    _announce(remote, what, found, changes, drain_seconds)
     for line in gate.announcement(remote, old, found) if old else []:
         say(f"  {line}", "yellow")
     if now and (restarting := rollout.outdated(remote)):
         say(f"  Also starts anew, because its declaration changed: {', '.join(restarting)}.", "yellow")
     if edited := configuration.waiting(remote):
         say(f"  Edited here and not pushed: {', '.join(edited)}. inv env.push --host={remote.name}", "yellow")
-    _carry_out(remote, what, found, known, old, yes=yes)
+    return Prepared(remote, what, found, known, old, drain_seconds)
 
 
 def _commits(repository: Repository, old: str, new: str) -> list[str]:
@@ -77,16 +123,17 @@ def _commits(repository: Repository, old: str, new: str) -> list[str]:
     return repository.between(old, new) or [f"without {commit}" for commit in repository.between(new, old)]
 
 
-def rollback(remote: Remote, to: str, *, yes: bool) -> None:
-    """Go back to an earlier release, by the same steps and checks as a deploy; no network is needed.
+def rollback(remote: Remote, to: str, drain_seconds: int, *, despite_migrations: bool = False) -> Prepared:
+    """Decide and show to which earlier release a host would go back: by the same steps as a deploy, without a network.
 
     Args:
         remote: the host.
         to: a SHA of that release; empty: the release before the present one.
-        yes: whether the operator has agreed in advance.
+        drain_seconds: how long calls may go on; 0: they are cut.
+        despite_migrations: whether it can live with migrations that it does not know.
 
     Raises:
-        OperatorError: it was refused, or it failed and what ran before runs again.
+        OperatorError: it cannot be; nothing was touched.
     """
     with step("host"):
         found = survey.take(remote)
@@ -100,12 +147,13 @@ def rollback(remote: Remote, to: str, *, yes: bool) -> None:
                 f"It keeps those of the last {remote.settings.keep_releases} releases.",
                 f"inv deploy --host={remote.name} --sha={wanted.sha(service)[:12]} brings it back.",
             )
-    back = plan.Plan(remote.name, "rollback", found.running, wanted)
-    _announce(back, found, [])
-    _carry_out(remote, back, found, {}, None, yes=yes)
+    schema = migrations.allow_back(remote, found.running, wanted, despite=despite_migrations)
+    back = plan.Plan(remote.name, "rollback", found.running, wanted, schema=schema)
+    _announce(remote, back, found, [], drain_seconds)
+    return Prepared(remote, back, found, {}, None, drain_seconds)
 
 
-def _announce(what: Plan, found: Survey, changes: list[str]) -> None:
+def _announce(remote: Remote, what: Plan, found: Survey, changes: list[str], drain_seconds: int) -> None:
     say(f"{what.host}: {what.action}", "bold")
     for line in what.lines():
         say(line)
@@ -115,82 +163,73 @@ def _announce(what: Plan, found: Survey, changes: list[str]) -> None:
             f"Converge it: pyinfra inventory.py deploys/bootstrap.py --limit {what.host}",
             "yellow",
         )
-    if what.before and "backend" in what.changed:
-        calls = f"; {found.calls} RTP flows are live and would be cut" if found.calls else ""
-        say(f"  Interrupts: API, Socket.IO and calls, until the new backend is ready{calls}.", "yellow")
-    elif what.before:
-        say("  Interrupts: the pages, for the second that the new frontend needs; API and calls go on.")
+    if what.before:
+        known = configuration.knows_pbx(remote)
+        told = switch.interrupts(remote, what.changed, found.calls, drain_seconds=drain_seconds, hands_over=known)
+        say(f"  {told}", "" if told.startswith("Interrupts nothing") else "yellow")
 
 
-def _carry_out(
-    remote: Remote, what: Plan, found: Survey, known: dict[str, Repository], old: HandMade | None, *, yes: bool
-) -> None:
-    if not agreed(f"{what.action} on {what.host}", yes=yes):
-        raise OperatorError(f"{what.host}: nothing was done.", "You did not say yes.", "Run it again when you want it.")
+def carry_out(prepared: Prepared) -> Entry:
+    """Do what was decided.
+
+    Returns: the ledger's entry of it.
+
+    Raises:
+        OperatorError: it was refused at the last moment, or it failed and what ran before runs on.
+    """
+    remote, what, found = prepared.remote, prepared.what, prepared.found
+    hooks.run("pre-deploy", hooks.environment(what, operator()))
     begun, started = time.monotonic(), datetime.now(UTC)
-    with held(remote, what, found, started):
-        images.ensure(remote, what.after, known)
-        failure = _attempt(remote, what, old)
-        entry = Entry(
-            time=f"{started:%Y-%m-%dT%H:%M:%SZ}",
-            operator=operator(),
-            action=what.action,
-            result="failed" if failure else "ok",
-            seconds=round(time.monotonic() - begun),
-            before=what.before,
-            after=what.after,
-            images=plan.images(remote.settings, what.after),
-            note=failure.what if failure else "",
-        )
-        ledger.record(remote, entry)
-        if failure:
-            raise FailedError(failure.what, failure.why, failure.do)
-        images.prune(remote, [*found.entries, entry])
+    entry = Entry(
+        time=f"{started:%Y-%m-%dT%H:%M:%SZ}",
+        operator=operator(),
+        action=what.action,
+        result="ok",
+        seconds=0,
+        before=what.before,
+        after=what.after,
+        images=plan.images(remote.settings, what.after),
+    )
+    try:
+        done = _switched(prepared, entry, started)
+    except FailedError as failure:
+        hooks.run("on-failure", hooks.environment(what, entry.operator, failure.what, round(time.monotonic() - begun)))
+        raise
+    entry = replace(entry, seconds=round(time.monotonic() - begun))
+    images.prune(remote, [*found.entries, entry])
+    calls = f"calls: {done['ended']} ended by themselves, {done['cut']} cut" if done["ended"] or done["cut"] else ""
     say(
         f"{what.host}: {what.before or 'nothing'} → {what.after}; "
-        f"commits: {sum(len(commits) for commits in what.commits.values())}; {entry.seconds} s. "
-        f"https://{what.host} answers.",
+        f"commits: {sum(len(commits) for commits in what.commits.values())}; {calls}{'; ' * bool(calls)}"
+        f"{entry.seconds} s. https://{what.host} answers.",
         "green",
     )
+    notice.give(remote, what, entry, calls)
+    hooks.run("post-deploy", hooks.environment(what, entry.operator, seconds=entry.seconds))
+    return entry
 
 
-def _attempt(remote: Remote, what: Plan, old: HandMade | None) -> OperatorError | None:
-    """Start the release; when it fails, bring back what ran before, and return why it failed."""
-    wanted = plan.images(remote.settings, what.after)
-    services = what.changed if what.before else list(SERVICES)
-    rollout.stage(remote, wanted)
-    try:
-        with takeover.taking_over(remote, old) if old else nullcontext():
-            _start(remote, what, wanted, services)
-    except OperatorError as error:
-        return error
-    return None
+def _switched(prepared: Prepared, entry: Entry, started: datetime) -> dict[str, Any]:
+    """Let the release take the place of what runs, under the host's lock; returns what became of calls."""
+    remote, what, begun = prepared.remote, prepared.what, time.monotonic()
+    with held(remote, what, prepared.found, started) as owner:
+        images.ensure(remote, what.after, prepared.known)
+        rollout.stage(remote, entry.images)
+        with takeover.taking_over(remote, prepared.old) if prepared.old else nullcontext():
+            try:
+                _prepare(remote, what, entry)
+            except OperatorError as failure:
+                failed = replace(entry, result="failed", seconds=round(time.monotonic() - begun), note=failure.what)
+                ledger.record(remote, failed)
+                notice.give(remote, what, failed)
+                raise FailedError(failure.what, failure.why, failure.do) from None
+            services = what.changed if what.before else list(SERVICES)
+            return switch.carry_out(remote, services, entry, owner, prepared.drain_seconds)
 
 
-def _start(remote: Remote, what: Plan, wanted: dict[str, str], services: list[str]) -> None:
+def _prepare(remote: Remote, what: Plan, entry: Entry) -> None:
+    """Everything that a release needs, and that changes nothing about the one that runs."""
     rollout.base(remote)
-    rollout.fill_volumes(remote, wanted)
-    try:
-        rollout.switch(remote, services, recreate=what.before == what.after)
-        rollout.certificate(remote)
-        rollout.check_public(remote)
-    except BaseException as error:
-        _go_back(remote, what, services, error)
-        raise
-
-
-def _go_back(remote: Remote, what: Plan, services: list[str], failure: BaseException) -> None:
-    if what.before is None:
-        with step("take the failed release away"):
-            rollout.clear(remote, services)
-        return
-    say(f"  back to {what.before}", "yellow")
-    try:
-        rollout.stage(remote, plan.images(remote.settings, what.before))
-        rollout.switch(remote, services)
-    except OperatorError as second:
-        raise OperatorError(
-            f"{what.host} IS DOWN: {failure}".partition("\n")[0],
-            f"And what ran before does not start either: {second.what} {second.why}",
-            f"inv logs {services[0]} --host={what.host}, inv status; then inv rollback --host={what.host} --to=…",
-        ) from None
+    migrations.apply(remote, what)
+    rollout.fill_volumes(remote, entry.images)
+    rollout.certificate(remote)

@@ -1,26 +1,54 @@
-"""`inv deploy`, `inv rollback`, `inv releases`, `inv unlock`."""
+"""`inv deploy`, `inv rollback`, `inv releases`, `inv lock`, `inv unlock`."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from invoke.context import Context
 from invoke.tasks import task
 
-from fleet.cli import hosts_to_change, hosts_to_read, one, remotes, told
+from fleet.cli import finish, hosts_to_change, hosts_to_read, one, remotes, told
+
+if TYPE_CHECKING:
+    from fleet.remote import Remote
+
+# The host's own deadline for what it waits for (files/data/aipbx_data/detached.py) is an hour longer.
+LONGEST_DRAIN_SECONDS = 14400
 
 
 @task(
-    iterable=["sha"],
+    iterable=["sha", "allow_destructive"],
     help={
-        "host": "a host, several with commas, a group, or all; one after the other",
+        "host": "a host, several with commas, a group, or all: one first, then the rest at once",
         "sha": "a commit (4 digits or more), of the backend or of the frontend; may be given once for each",
         "service": "backend or frontend: only that one changes",
+        "drain-timeout": "seconds for which old calls may go on; default: drain_seconds",
+        "now": "wait for no call: cut what is live",
+        "atomic": "when one host fails, those that have the release already go back",
+        "from-commit-message": "on the hosts that the commit's message names: [deploy:1], [deploy all]",
+        "allow-destructive": "a migration that may take away rows; may be given several times",
+        "despite-migrations": "an older commit can live with the migrations that it does not know",
+        "wait": "wait for a lock on the host, instead of being refused",
         "yes": "do not ask",
     },
 )
 @told
-def deploy(_: Context, host: str = "", sha: list[str] | None = None, service: str = "", yes: bool = False) -> None:
+def deploy(
+    _: Context,
+    host: str = "",
+    sha: list[str] | None = None,
+    service: str = "",
+    drain_timeout: int = -1,
+    now: bool = False,
+    atomic: bool = False,
+    from_commit_message: bool = False,
+    allow_destructive: list[str] | None = None,
+    despite_migrations: bool = False,
+    wait: bool = False,
+    yes: bool = False,
+) -> None:
     """Bring a release to a host: the head of the branch, or --sha; goes back by itself when it does not work."""
-    from fleet.deploy import run
+    from fleet.deploy import run, waves
     from fleet.errors import OperatorError
     from fleet.releases import SERVICES
 
@@ -30,24 +58,101 @@ def deploy(_: Context, host: str = "", sha: list[str] | None = None, service: st
             "A release is a pair: backend and frontend.",
             f"--service={' or --service='.join(SERVICES)}",
         )
-    for remote in remotes(hosts_to_change(host)):
-        run.deploy(remote, sha or [], service, yes=yes)
+    if from_commit_message:
+        host = _asked_for(host, service, sha or [])
+    prepared = [
+        run.deploy(
+            remote,
+            sha or [],
+            service,
+            _drain_seconds(remote, drain_timeout, now=now),
+            allow_destructive=allow_destructive or [],
+            despite_migrations=despite_migrations,
+        )
+        for remote in _free(remotes(hosts_to_change(host)), wait=wait)
+    ]
+    waves.carry_out(prepared, canary=True, atomic=atomic, yes=yes)
+
+
+def _asked_for(host: str, service: str, shas: list[str]) -> str:
+    """The hosts that the message of the commits names, with commas; ends the verb when it names none."""
+    from fleet.deploy import commit_message, run
+    from fleet.errors import OperatorError
+    from fleet.hosts import load
+    from fleet.progress import say
+    from fleet.repository import chosen
+
+    if host:
+        raise OperatorError(
+            "Both --host and --from-commit-message say which hosts are meant.",
+            "They may say different things.",
+            "Leave one of them out.",
+        )
+    fleet = load()
+    known = run.repositories(remotes(fleet)[0].settings)
+    meant = [known[service]] if service else list(known.values())
+    for repository in meant:
+        repository.refresh()
+    names = commit_message.asked(meant, chosen(meant, shas), [one.name for one in fleet])
+    if not names:
+        say("The commit's message asks for no host (no [deploy:…] in it): nothing to do.")
+        finish(0)
+    say(f"The commit's message asks for {', '.join(names)}.")
+    return ",".join(names)
 
 
 @task(
     help={
-        "host": "a host, several with commas, a group, or all; one after the other",
+        "host": "a host, several with commas, a group, or all: at once",
         "to": "a SHA of the release to go back to (see inv releases); default: the one before",
+        "drain-timeout": "seconds for which old calls may go on; default: drain_seconds",
+        "now": "wait for no call: cut what is live",
+        "despite-migrations": "it can live with the migrations that it does not know",
+        "wait": "wait for a lock on the host, instead of being refused",
         "yes": "do not ask",
     },
 )
 @told
-def rollback(_: Context, host: str = "", to: str = "", yes: bool = False) -> None:
+def rollback(
+    _: Context,
+    host: str = "",
+    to: str = "",
+    drain_timeout: int = -1,
+    now: bool = False,
+    despite_migrations: bool = False,
+    wait: bool = False,
+    yes: bool = False,
+) -> None:
     """Go back to an earlier release, whose images are still on the host."""
-    from fleet.deploy import run
+    from fleet.deploy import run, waves
 
-    for remote in remotes(hosts_to_change(host)):
-        run.rollback(remote, to, yes=yes)
+    prepared = [
+        run.rollback(remote, to, _drain_seconds(remote, drain_timeout, now=now), despite_migrations=despite_migrations)
+        for remote in _free(remotes(hosts_to_change(host)), wait=wait)
+    ]
+    waves.carry_out(prepared, canary=False, atomic=False, yes=yes)
+
+
+def _free(hosts: list[Remote], *, wait: bool) -> list[Remote]:
+    """The hosts; where locks are to be waited for, once they are gone."""
+    from fleet.deploy import lock
+
+    for remote in hosts if wait else ():
+        lock.wait(remote)
+    return hosts
+
+
+def _drain_seconds(remote: Remote, given: int, *, now: bool) -> int:
+    """How long calls may go on: as typed, else as the host's data say; 0 with --now."""
+    from fleet.errors import OperatorError
+
+    if given > LONGEST_DRAIN_SECONDS or (now and given >= 0):
+        raise OperatorError(
+            f"--drain-timeout={given} cannot be{' together with --now' * now}.",
+            f"It is how long calls may go on, in seconds, {LONGEST_DRAIN_SECONDS} at most; --now is 0.",
+            "Leave one of them out, or give fewer seconds.",
+        )
+    return 0 if now else given if given >= 0 else remote.settings.drain_seconds
 
 
 @task(name="releases", help={"host": "a host, several with commas, a group, or all", "json": "print JSON"})
@@ -57,6 +162,18 @@ def releases_(_: Context, host: str = "", json: bool = False) -> None:
     from fleet.deploy import ledger
 
     ledger.show(remotes(hosts_to_read(host)), as_json=json)
+
+
+@task(
+    name="lock", help={"host": "a host, several with commas, a group, or all", "reason": "why, for whoever is refused"}
+)
+@told
+def lock_(_: Context, host: str = "", reason: str = "") -> None:
+    """Keep releases away from a host until `inv unlock`; the reason is what others read."""
+    from fleet.deploy import lock
+
+    for remote in remotes(hosts_to_change(host)):
+        lock.take(remote, reason)
 
 
 @task(help={"host": "a host", "yes": "do not ask"})

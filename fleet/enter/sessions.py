@@ -70,8 +70,9 @@ def database(host: Remote, query: str, name: str = "", *, read_only: bool) -> No
 
 def execute(host: Remote, service: str, command: list[str]) -> NoReturn:
     """Run a command inside a running service; its exit code is this process's."""
-    terminal = interactive()
-    become(host, compose.execute(host.settings.compose_project, service, command, terminal=terminal), terminal=terminal)
+    terminal, data = interactive(), host.settings
+    words = compose.execute(data.compose_project, service, command, terminal=terminal, app_dir=data.app_dir)
+    become(host, words, terminal=terminal)
 
 
 def tunnel(host: Remote, service: str, port: int, local_port: int) -> None:
@@ -95,7 +96,7 @@ def tunnel(host: Remote, service: str, port: int, local_port: int) -> None:
     for number in (port, local_port):
         if not 0 <= number <= 65535:
             raise OperatorError(f"{number} is no port.", "Ports are 1 to 65535.", "inv tunnel postgres --local=15432")
-    address = host.run(docker.address(host.settings.compose_project, service)).out.split()
+    address = host.run(docker.address(host.settings.compose_project, service, host.settings.app_dir)).out.split()
     if not address:
         raise OperatorError(
             f"{host.name}: {service} does not run.", "There is nothing to reach.", f"inv status --host={host.name}"

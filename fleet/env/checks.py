@@ -155,6 +155,8 @@ def _together(values: Mapping[str, str], host: str) -> Iterator[tuple[bool, str,
     pairs = (
         ("ALERT_TELEGRAM_BOT_TOKEN", "ALERT_TELEGRAM_CHAT"),
         ("OFFSITE_S3_ACCESS_KEY_ID", "OFFSITE_S3_SECRET_ACCESS_KEY"),
+        ("ARI_URL", "ARI_USER"),
+        ("ARI_USER", "ARI_PASSWORD"),
     )
     for name, other in (turned for pair in pairs for turned in (pair, pair[::-1])):
         if values.get(name) and not values.get(other):

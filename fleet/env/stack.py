@@ -81,7 +81,7 @@ SECRETS = Section(
             secret=True,
             generate=password,
             least=12,
-            locked=_FIRST_START_ONLY,
+            locked=f"{_FIRST_START_ONLY} (inv db.rotate-password changes it everywhere)",
         ),
     ),
 )
@@ -107,7 +107,7 @@ HOST = Section(
         ),
         Variable(
             name="EXTERNAL_HOST",
-            help="Where Asterisk sends RTP: this server's own public address and 3032. Unset, every call is hung up.",
+            help="Where Asterisk sends RTP: this server's own public address and 3032; each colour gets its own port.",
             required=True,
             format=HOST_AND_PORT,
         ),
@@ -154,7 +154,7 @@ HOST = Section(
         ),
         Variable(
             name="AIPBX_BOTNAME",
-            help="Name under which the backend registers with Asterisk; unset, it registers as `undefined`.",
+            help="Name under which the backend registers with Asterisk; with ARI_*, `-blue` or `-green` follows it.",
             format=WORD,
         ),
     ),
@@ -207,6 +207,20 @@ ALERTS = Section(
             format=CHAT,
             read_by=("host",),
         ),
+    ),
+)
+
+PBX = Section(
+    "The PBX: with these a deploy hands calls over, and cuts none",
+    (
+        Variable(
+            name="ARI_URL",
+            help="Asterisk's REST interface, read by the host alone: https://pbx.example.com:8089/ari.",
+            format=URL,
+            read_by=("host",),
+        ),
+        Variable(name="ARI_USER", help="Its account there (ari.conf), not a read-only one.", read_by=("host",)),
+        Variable(name="ARI_PASSWORD", help="That account's password.", secret=True, least=8, read_by=("host",)),
     ),
 )
 

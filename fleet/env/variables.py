@@ -13,6 +13,7 @@ SECTIONS: tuple[Section, ...] = (
     integrations.ACCOUNTING,
     integrations.MAIL_AND_LOGIN,
     stack.TELEGRAM,
+    stack.PBX,
     stack.ALERTS,
     stack.OFF_SITE,
     integrations.SPEECH,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from fleet.remote import Remote
 
 COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "bright_red", "bright_cyan", "bright_magenta")
-# `backend-1  | 2026-11-23T10:00:00.000000000Z text`, as Compose prints it.
+# `backend-blue-1  | 2026-11-23T10:00:00.000000000Z text`, as Compose prints it.
 LINE = re.compile(r"^(?P<service>\S+?)-\d+\s+\| (?P<time>\S+Z) ?(?P<text>.*)$")
 AGE = re.compile(r"\d+[smhd]|\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?Z?)?")
 

@@ -26,6 +26,8 @@ CERTIFICATE_DAYS = 14
 DISK_PERCENT = 85
 BACKUP_HOURS = 26
 VERIFIED_HOURS = 8 * 24
+# Seconds after which a host has certainly looked at its database's log again.
+LOG_SECONDS = 300
 
 
 def show(hosts: Sequence[Remote], *, as_json: bool) -> bool:
@@ -68,6 +70,7 @@ def _facts(found: Survey | OperatorError, changes: list[str] | None) -> dict[str
         "frontend": found.running.frontend if found.running else None,
         "since": current.time if current else None,
         "services": services,
+        "serving": found.colours,
         "maintenance": found.maintenance,
         "calls": found.calls,
         "certificate_days": (ends - now).days if ends else None,
@@ -80,6 +83,7 @@ def _facts(found: Survey | OperatorError, changes: list[str] | None) -> dict[str
         "backup_failed": found.backup_failed,
         "verified_hours": _hours(found.verified, now),
         "offsite_hours": _hours(found.offsite, now),
+        "log": found.log or None,
         "kept": found.kept or None,
         "lock": found.lock or None,
         "drift": changes,
@@ -114,6 +118,11 @@ def _services(row: dict[str, Any]) -> str:
     return "\n".join(told) or ("all healthy" if row["services"] else "none runs")
 
 
+def _serving(row: dict[str, Any]) -> str:
+    """The colours that serve; nothing of a service that has none yet."""
+    return ", ".join(name.replace("-", " ") for name in row["serving"].values() if "-" in name) or "-"
+
+
 def _certificate(row: dict[str, Any]) -> str:
     days = row["certificate_days"]
     return "[red]none[/red]" if days is None else _red(f"{days} days", days < CERTIFICATE_DAYS)
@@ -134,6 +143,18 @@ def _backup(row: dict[str, Any]) -> str:
     return f"{failed}{_age(row['backup_hours'], BACKUP_HOURS)}"
 
 
+def _log(row: dict[str, Any]) -> str:
+    told = row["log"]
+    if not told:
+        return "-"
+    looked = datetime.fromisoformat(str(told["at"]).replace("Z", "+00:00"))
+    if (datetime.now(UTC) - looked).total_seconds() > LOG_SECONDS:
+        return f"[red]nobody looks since {told['at']}[/red]"
+    if not told["ok"]:
+        return f"[red]BEHIND: {escape(str(told['error']).splitlines()[0] if told['error'] else 'again?')}[/red]"
+    return f"to {told['until'].replace('T', ' ').rstrip('Z')}" if told["until"] else "nothing yet"
+
+
 def _drift(row: dict[str, Any]) -> str:
     changes = row["drift"]
     return "?" if changes is None else _red(f"{len(changes)} operations", True) if changes else "as declared"
@@ -144,6 +165,7 @@ _CELLS = (
     ("frontend", lambda row: (row["frontend"] or "-")[:8]),
     ("since (UTC)", lambda row: (row["since"] or "-").replace("T", " ").rstrip("Z")),
     ("services", _services),
+    ("serving", _serving),
     ("RTP flows", lambda row: "?" if row["calls"] is None else str(row["calls"])),
     ("certificate", _certificate),
     ("disk", lambda row: _red(f"{row['disk_percent']} %", row["disk_percent"] > DISK_PERCENT)),
@@ -152,6 +174,7 @@ _CELLS = (
     ("last backup", _backup),
     ("verified", lambda row: _age(row["verified_hours"], VERIFIED_HOURS)),
     ("off-site", lambda row: _age(row["offsite_hours"], BACKUP_HOURS)),
+    ("any moment", _log),
     ("kept from before", lambda row: f"[yellow]{escape(row['kept'])}[/yellow]" if row["kept"] else "-"),
     ("lock", lambda row: escape(row["lock"] or "-")),
     ("drift", _drift),

@@ -18,7 +18,7 @@ from lab.client import Client
 from lab.host import Host
 from lab.progress import Steps
 from lab.running import Running
-from tests.lab import web
+from tests.lab import colours, web
 from tests.lab.by_hand import stack
 from tests.lab.inv_run import Inv
 from tests.lab.web import Web
@@ -185,10 +185,11 @@ def test_taken_over_with_one_interruption(inv: Inv, machine: Host, lab: Running)
     ):
         assert kept in run.output
 
+    backend = colours.container(machine, "backend")
     assert sql(machine, "aipbx", ROWS) == checked
     assert tables(machine, "aipbx") == rows
-    assert machine.run(f'docker exec aipbx-backend-1 sh -c "{FILES.format("/app/static")}"').stdout == files
-    assert machine.run("docker exec aipbx-backend-1 cat tts_voices/anna.wav").stdout == "voice\n"
+    assert machine.run(f'docker exec {backend} sh -c "{FILES.format("/app/static")}"').stdout == files
+    assert machine.run(f"docker exec {backend} cat tts_voices/anna.wav").stdout == "voice\n"
     assert Web(machine)("/static/avatars/7.png").body == "face\n"
     assert Web(machine).certificate(authority) == certificate
     assert Web(machine)("/api/version").json["sha"] == BACKEND["fourth"]
@@ -233,4 +234,6 @@ def test_old_scripts_and_old_habits_do_no_harm(machine: Host) -> None:
     # Whoever brings the old file up once more gets the stack of today, and no second PostgreSQL on the same data.
     machine.run("cd /app && docker compose -f docker-compose.production.yml up -d --no-build", timeout=120)
     running = machine.run("docker ps --format '{{.Names}}' | sort").stdout.split()
-    assert running == ["aipbx-backend-1", "aipbx-frontend-1", "aipbx-nginx-1", "aipbx-postgres-1"]
+    assert running == sorted(
+        [*(colours.container(machine, each) for each in ("backend", "frontend")), "aipbx-nginx-1", "aipbx-postgres-1"]
+    )

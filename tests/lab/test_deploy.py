@@ -16,7 +16,7 @@ from tests.lab.inv_run import FILLED, Inv
 from tests.lab.web import Web
 
 HEAD, OLDER, OLDEST = BACKEND["fourth"], BACKEND["third"], BACKEND["second"]
-STATE = "cat {images.env,releases.jsonl,release,environment.json,nginx/active/backend.conf} 2>&1; ls -A; docker ps -q"
+STATE = "cat {images.env,releases.jsonl,release,environment.json} 2>&1; ls -A . nginx/active; docker ps -q"
 
 
 def state(server: Host) -> str:
@@ -92,7 +92,7 @@ def test_an_older_commit_then_back_and_what_was_written_stays(deployed: Inv, ser
 
     run = deployed("deploy", f"--host={server.name}", f"--sha={OLDER[:8]}", f"--sha={FRONTEND['second'][:8]}", "--yes")
     run.succeeded()
-    assert "Interrupts: API, Socket.IO and calls" in run.output
+    assert "Interrupts nothing: the new release starts beside the old one" in run.output
     assert "without" in run.output
     assert version(server) == OLDER
     assert web("/static/org-documents/invoice-1.pdf").body == "paid"
@@ -106,9 +106,9 @@ def test_an_older_commit_then_back_and_what_was_written_stays(deployed: Inv, ser
 
 
 def test_only_one_service_moves(deployed: Inv, server: Host) -> None:
-    frontend = server.run("docker ps -q --filter label=com.docker.compose.service=frontend").stdout
+    frontend = server.run("docker ps -q --filter name=aipbx-frontend-").stdout
     deployed("deploy", f"--host={server.name}", f"--sha={OLDER}", "--service=backend", "--yes").succeeded()
-    assert server.run("docker ps -q --filter label=com.docker.compose.service=frontend").stdout == frontend
+    assert server.run("docker ps -q --filter name=aipbx-frontend-").stdout == frontend
     deployed("rollback", f"--host={server.name}", f"--to={HEAD[:7]}", "--yes").succeeded()
     assert version(server) == HEAD
 
@@ -116,16 +116,17 @@ def test_only_one_service_moves(deployed: Inv, server: Host) -> None:
 @pytest.mark.parametrize(
     ("branch", "said"),
     [
-        ("broken/crash", "it ended by itself"),
-        ("broken/never-ready", "it is "),
-        ("broken/dies", "it was ready, then"),
+        ("broken/crash", "It ended by itself"),
+        ("broken/never-ready", "It is "),
+        # Whether anybody saw it ready before depends on the machine; what it died of does not.
+        ("broken/dies", "heap out of memory"),
     ],
 )
 def test_a_broken_release_is_taken_back(deployed: Inv, server: Host, branch: str, said: str) -> None:
     # One of them dies five seconds after it was ready.
     with deployed.changed(server.name, branch=branch, settle_seconds=6):
         run = deployed("deploy", f"--host={server.name}", "--service=backend", "--yes")
-    run.refused("the backend is not ready", said[0].upper() + said[1:], "The end of its log:", "back to backend")
+    run.refused("the backend is not ready", said, "The end of its log:", "back to backend")
     assert run.code == 1
     assert version(server) == HEAD
     entry = deployed.json("releases", f"--host={server.name}", "--json")[server.name][-1]
@@ -200,6 +201,10 @@ def test_a_killed_deploy_leaves_its_lock_and_its_name(deployed: Inv, server: Hos
     deployed("deploy", f"--host={server.name}", "--yes").refused("is locked", "deploy, since", "inv unlock")
     assert "locked by" not in deployed("unlock", f"--host={server.name}", "--yes").succeeded().output
     deployed("unlock", f"--host={server.name}", "--yes").refused("is not locked")
+    deployed("lock", f"--host={server.name}").refused("A lock needs a reason")
+    deployed("lock", f"--host={server.name}", "--reason=the PBX moves").succeeded()
+    deployed("lock", f"--host={server.name}", "--reason=mine").refused("is not locked by you", "the PBX moves, since")
+    deployed("unlock", f"--host={server.name}", "--yes").succeeded()
     deployed("deploy", f"--host={server.name}", "--yes").succeeded()
     assert version(server) == HEAD
 

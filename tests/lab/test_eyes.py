@@ -9,6 +9,7 @@ import time
 
 from lab import wait
 from lab.host import Host
+from tests.lab import colours
 from tests.lab.inv_run import Inv
 from tests.lab.web import Web
 
@@ -24,9 +25,10 @@ def test_status_is_a_table_on_a_terminal_and_json_for_a_script(deployed: Inv, se
     assert "all healthy" in shown
     assert "as declared" in shown
     server.run("mkdir -p /app/aipbx/lock && echo somebody, since long ago >/app/aipbx/lock/owner")
-    server.run("docker stop aipbx-frontend-1")
+    frontend = colours.container(server, "frontend")
+    server.run(f"docker stop {frontend}")
     row = deployed.json("status", "--host=all", "--json")[server.name]
-    server.run("rm -rf /app/aipbx/lock; docker start aipbx-frontend-1")
+    server.run(f"rm -rf /app/aipbx/lock; docker start {frontend}")
     assert row["lock"] == "somebody, since long ago"
     assert row["services"]["frontend"] == "exited"
 
@@ -44,7 +46,7 @@ def test_status_of_a_host_that_cannot_be_reached(deployed: Inv, server: Host) ->
 def test_logs_of_several_services_with_prefixes_and_plain_in_a_pipe(deployed: Inv, server: Host) -> None:
     Web(server)("/api/version?story=one")
     both = deployed("logs", "backend,nginx", f"--host={server.name}", "--tail=50").succeeded().output
-    assert "backend | " in both
+    assert f"{colours.serving(server, 'backend')} | " in both
     assert "nginx | " in both
     assert "\x1b" not in both
     times = [line.split("| ")[1][:20] for line in both.splitlines() if " | 20" in line]

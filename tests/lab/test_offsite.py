@@ -53,6 +53,21 @@ host, rows = os.uname().nodename, sets.Contents({"public.t": 1})
 manifest = sets.Manifest(host, name, taken, 1.0, "postgres", "16.1", "d", "r", 1, {}, rows, {}, files)
 sets.complete(aside, manifest)
 """
+# PostgreSQL's log and a base backup as `wal` and `base` keep them, sent as they send them.
+LOG = """
+from datetime import datetime, timedelta, timezone
+from aipbx_data import archive, base, config, segments, sets, wal_ship
+told, moment = config.load(stack=False), datetime(2026, 11, 23, tzinfo=timezone.utc)
+closed = [segments.Segment(7, 1, number, moment + timedelta(minutes=number)) for number in range(3)]
+for one in closed:
+    (archive.wal(told) / f"{one.name}{archive.PACKED}").write_bytes(b"log")
+made = segments.Base(segments.Segment(7, 1, 0, moment + timedelta(seconds=9)), 0, 4)
+(archive.base(told) / f"{made.name}{archive.TAR}").write_bytes(b"base")
+sets.write_json(archive.base(told) / f"{made.name}{archive.LABEL}", {"last": 0, "bytes": 4})
+for _ in range(2):
+    wal_ship.Shipping().send(told)
+    base.ship(told)
+"""
 # Ends a program as a line that dies does, once it has sent some megabytes.
 KILL = """
 aipbx-data offsite >/tmp/story.log 2>&1 & run=$!
@@ -119,6 +134,7 @@ def clear(*hosts: Host) -> None:
     """Leave nothing of a story's on these hosts."""
     for host in hosts:
         host.run(f"rm -rf {SETS}/* /app/aipbx/backups/*.json /app/aipbx/environment.json /app/aipbx/host.json")
+        host.run("rm -rf /app/aipbx/backups/wal/* /app/aipbx/backups/base/*")
         host.run("cd /etc/aipbx/offsite 2>/dev/null && rm -rf id_ed25519 known_hosts authorized/* || true")
         host.run("rm -rf /app/aipbx/offsite/*")
 
@@ -205,6 +221,20 @@ def test_an_intruder_on_the_host_changes_nothing_that_was_copied(inv: Inv, origi
     assert "sftp connections only" in failed(origin, f"{ssh} {SIBLING} id")
     assert "administratively prohibited" in failed(origin, f"{ssh} -W 127.0.0.1:22 {SIBLING} </dev/null")
     assert "Permission denied" in failed(origin, f"{ssh.replace(ACCOUNT, 'deploy')} {SIBLING} id")
+
+
+def test_the_log_of_the_database_goes_the_same_way(inv: Inv, origin: Host, sibling: Host) -> None:
+    origin.run("PYTHONPATH=/usr/local/lib/aipbx/data python3 -", stdin=LOG.encode())
+    ask = f"aipbx-data --json offsite-point @2026-11-23T00:01:30Z --of {ORIGIN}"
+    assert json.loads(sibling.run(ask).stdout.splitlines()[-1])["result"]["base"] == "2026-11-23T00:00:09Z"
+    sent = sibling.run(f"{ask} --send | tar -t").stdout.split()
+    assert [name.partition(".")[2] for name in sent] == ["json", "tar.zst.age", "gz.age", "gz.age", "gz.age"]
+    later = sibling.run(f"{ask.replace('00:01:30', '00:03:00')} 2>&1", check=False)
+    assert (later.returncode, "cannot be restored" in later.stdout) == (2, True)
+    sibling.run("aipbx-data siblings")
+    said = as_intruder(origin, f"-rm wal/{sent[-1]}\n-rm base/{sent[0]}\n")
+    assert said.count("sftp> -") == 2
+    assert sibling.run(f"ls {KEPT}/wal {KEPT}/base").stdout.count(".age") == 4
 
 
 def test_the_sibling_deletes_what_is_old_and_what_was_never_finished(inv: Inv, origin: Host, sibling: Host) -> None:

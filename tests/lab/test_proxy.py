@@ -143,7 +143,7 @@ def test_maintenance_is_a_file(ask: Web, machine: Host) -> None:
 
 
 def test_an_application_that_is_away_and_comes_back_at_another_address(ask: Web, machine: Host) -> None:
-    machine.run("docker rm -f aipbx-backend-1 aipbx-frontend-1", timeout=60)
+    machine.run("docker rm -f aipbx-backend-blue-1 aipbx-frontend-1", timeout=60)
     page = ask("/")
     assert page.status in {502, 504}
     assert "aiPBX" in page.body
@@ -165,7 +165,7 @@ def test_a_query_stays_out_of_the_log(ask: Web, machine: Host) -> None:
 
 
 def test_before_the_first_release_there_is_a_page(ask: Web, machine: Host) -> None:
-    machine.run(f"rm {web.APP}/nginx/active/backend.conf && /usr/local/lib/aipbx/nginx.sh reload")
+    machine.run(f"rm {web.APP}/nginx/active/backend-blue")
     try:
         assert [ask(path).status for path in ("/", "/api/x", "/socket.io/")] == [503, 503, 503]
     finally:
@@ -197,7 +197,7 @@ def test_a_run_that_was_cut_off_before_the_reload_is_finished(machine: Host, boo
 
 
 def test_what_nginx_refuses_never_gets_there(machine: Host, bootstrap: Bootstrap, ask: Web) -> None:
-    machine.run(f"echo 'no such directive;' >{web.APP}/nginx/active/zz.conf")
+    machine.run(f"echo 'no such directive;' >{web.APP}/tls/current/zz.conf")
     before = machine.run(f"sha256sum {web.APP}/nginx/*.conf").stdout
     try:
         bootstrap("-y", "--limit", machine.name, "--data", "maintenance_retry_seconds=77").refused(
@@ -206,4 +206,4 @@ def test_what_nginx_refuses_never_gets_there(machine: Host, bootstrap: Bootstrap
         assert machine.run(f"sha256sum {web.APP}/nginx/*.conf").stdout == before
         assert ask("/").status == 200
     finally:
-        machine.run(f"rm {web.APP}/nginx/active/zz.conf")
+        machine.run(f"rm {web.APP}/tls/current/zz.conf")

@@ -33,7 +33,10 @@ STATE = (
     f"find {BACKUPS}/sets | sort; ls -d /app/aipbx/lock {BACKUPS}/swap.json; cat {BACKUPS}/kept.json; "
     f"cat {STATIC}/_data/story/*"
 )
-HEALTHY = "until [ $(docker inspect -f '{{.State.Health.Status}}' aipbx-backend-1) = healthy ]; do sleep 0.2; done"
+HEALTHY = (
+    "until docker ps --filter name=aipbx-backend- --filter health=healthy --format '{{.Names}}' | grep -q .; "
+    "do sleep 0.2; done"
+)
 WRITES = (
     "rm -f /tmp/stop; until [ -e /tmp/stop ]; do psql -qAt -U aipbx_user -d aipbx_production -c "
     "'INSERT INTO story_written VALUES (gen_random_uuid()) RETURNING id' >>/tmp/acknowledged 2>&-; sleep 0.2; done"
@@ -43,9 +46,10 @@ WRITES = (
 # Its mounts and networks, its database, and whether it reaches the database, the world, nginx, the live backend.
 LOOK_AT_THE_THROWAWAY = r"""
 name=aipbx-readiness-backend-1
+live=$(docker ps --format '{{.Names}}' --filter name=aipbx-backend-)
 docker inspect -f '{{.Mounts}} {{range $n, $_ := .NetworkSettings.Networks}}{{$n}}{{end}}' $name
 docker exec $name printenv DB_NAME
-for place in postgres/5432 198.51.100.2/443 aipbx-nginx-1/8080 aipbx-backend-1/5005; do
+for place in postgres/5432 198.51.100.2/443 aipbx-nginx-1/8080 $live/5005; do
 	docker exec $name timeout 2 bash -c "</dev/tcp/$place" 2>/dev/null; echo $?
 done
 """

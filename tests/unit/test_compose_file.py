@@ -75,7 +75,11 @@ def test_the_databases_names_are_the_containers_own() -> None:
 
 def test_only_nginx_and_rtp_can_be_reached_from_outside() -> None:
     published = {name: service["ports"] for name, service in stack()["services"].items() if "ports" in service}
-    assert published == {"nginx": ["80:8080", "443:8443"], "backend": ["3032:3032/udp"]}
+    assert published == {
+        "nginx": ["80:8080", "443:8443"],
+        "backend-blue": ["3032:3032/udp"],
+        "backend-green": ["3034:3032/udp"],
+    }
 
 
 def test_the_database_has_no_way_out() -> None:
@@ -83,7 +87,7 @@ def test_the_database_has_no_way_out() -> None:
     assert found["services"]["postgres"]["networks"] == ["data"]
     assert found["networks"]["web"] == found["networks"]["data"] == {"internal": True}
     assert found["networks"]["outside"] == {}
-    assert set(found["services"]["frontend"]["networks"]) == {"web"}
+    assert set(found["services"]["frontend-blue"]["networks"]) == {"web"}
 
 
 def test_ipv6_is_handed_on_with_the_clients_own_address() -> None:
@@ -95,14 +99,14 @@ def test_data_decide() -> None:
     found = stack(
         compose_project="app",
         postgres_image="postgres:16-alpine",
-        rtp_ports=[4000],
+        rtp_ports=[4000, 4002],
         volumes={**HOSTS["aipbx.net"]["volumes"], "postgres_data": "app_pg"},
         memory_mib={**HOSTS["aipbx.net"]["memory_mib"], "backend": 4096},
         ready_seconds=300,
     )
     assert found["name"] == "app"
     assert found["services"]["postgres"]["image"] == "postgres:16-alpine"
-    assert found["services"]["backend"]["ports"] == ["4000:3032/udp"]
+    assert found["services"]["backend-green"]["ports"] == ["4002:3032/udp"]
     assert found["services"]["backend"]["mem_limit"] == "4096m"
     assert found["services"]["backend"]["healthcheck"]["start_period"] == "300s"
     assert found["volumes"]["postgres_data"] == {"name": "app_pg", "external": True}
@@ -110,14 +114,23 @@ def test_data_decide() -> None:
 
 def test_every_service_that_stays_is_limited_and_checked() -> None:
     services = stack()["services"]
-    assert set(services) == {*settings.SERVICES, "certbot"}
-    for name in settings.SERVICES:
+    coloured = {f"{name}-{colour}" for name in ("backend", "frontend") for colour in ("blue", "green")}
+    assert set(services) == {"postgres", "nginx", "backend", *coloured, "certbot"}
+    for name in set(services) - {"certbot"}:
         assert services[name]["restart"] == "unless-stopped"
-        assert services[name]["mem_limit"] == f"{HOSTS['aipbx.net']['memory_mib'][name]}m"
-        assert services[name]["cpus"] == HOSTS["aipbx.net"]["cpus"][name]
+        assert services[name]["mem_limit"] == f"{HOSTS['aipbx.net']['memory_mib'][name.partition('-')[0]]}m"
+        assert services[name]["cpus"] == HOSTS["aipbx.net"]["cpus"][name.partition("-")[0]]
         assert "no-new-privileges:true" in services[name]["security_opt"]
         assert services[name]["healthcheck"]["test"]
     assert services["certbot"]["profiles"] == ["tools"]
+
+
+def test_a_plain_up_by_hand_starts_no_second_backend() -> None:
+    services = stack()["services"]
+    started = [name for name, service in services.items() if not service.get("profiles")]
+    assert started == ["postgres", "nginx"]
+    differ = {name: services["backend-blue"][name] for name in services["backend-blue"] if name != "ports"}
+    assert differ == services["backend"], "what environment.json and a restore's throwaway backend build upon"
 
 
 def test_mounts_are_declared_volumes_or_folders_beside() -> None:

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from fleet.progress import say, step
+from fleet.progress import say, speaking_for, step
 
 
 def test_a_step_that_went_well(capsys: pytest.CaptureFixture[str]) -> None:
@@ -26,3 +26,11 @@ def test_a_step_that_failed_is_marked_and_the_failure_goes_on(capsys: pytest.Cap
 def test_a_long_line_is_not_broken(capsys: pytest.CaptureFixture[str]) -> None:
     say("x" * 500)
     assert capsys.readouterr().err == "x" * 500 + "\n"
+
+
+def test_several_at_once_say_whose_lines_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    with speaking_for("aipbx.org"), step("database healthy"):
+        say("first\nsecond")
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[:2] == ["aipbx.org first", "aipbx.org second"]
+    assert lines[2].startswith("aipbx.org   ✓ database healthy (")

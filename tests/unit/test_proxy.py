@@ -35,7 +35,7 @@ def test_gixy_finds_nothing(name: str, tmp_path: Path) -> None:
 def lay_out(folder: Path, found: dict[str, str]) -> None:
     """The files as nginx sees them, with the ones that others write, below `folder` instead of /etc/nginx."""
     found = found | {
-        "active/backend.conf": 'set $backend "backend";\n',
+        "active/backend-blue": "",
         "tls/current/https.conf": "include /etc/nginx/aipbx/https.conf;\n",
         "mime.types": "types { text/html html; }\n",
     }
@@ -166,4 +166,4 @@ def test_each_login_path_is_whole_and_limited() -> None:
 def test_the_revision_changes_with_any_file() -> None:
     assert files()[proxy.REVISION] == files()[proxy.REVISION]
     assert files()[proxy.REVISION] != files(max_body_mib=71)[proxy.REVISION]
-    assert re.fullmatch(r'return 200 "[0-9a-f]{16} \$backend\\n";\n', files()[proxy.REVISION])
+    assert re.fullmatch(r'return 200 "[0-9a-f]{16}\\n";\n', files()[proxy.REVISION])

@@ -35,11 +35,18 @@ class Verb(NamedTuple):
 
 
 VERBS = {
+    "base": Verb("aipbx_data.base"),
     "backup": Verb("aipbx_data.backup", exclusive=True, watched=True),
     "discard": Verb("aipbx_data.discard", exclusive=True, watched=True),
+    "import-mysql": Verb("aipbx_data.import_mysql", exclusive=True, watched=True),
     "kept": Verb("aipbx_data.kept"),
     "list": Verb("aipbx_data.listing"),
+    "migrate": Verb("aipbx_data.migrate", exclusive=True, watched=True),
+    "migrations": Verb("aipbx_data.migrations"),
+    "point": Verb("aipbx_data.moments"),
     "restore": Verb("aipbx_data.restore", exclusive=True, watched=True),
+    "switch": Verb("aipbx_data.switch", watched=True),
+    "tell": Verb("aipbx_data.tell"),
     "tidy": Verb("aipbx_data.tidy"),
     "undo": Verb("aipbx_data.undo", exclusive=True, watched=True),
     "verify": Verb("aipbx_data.verify", exclusive=True, watched=True),
@@ -47,9 +54,11 @@ VERBS = {
     # Copies are made beside backups: a slow line must not keep the next set from being taken.
     "offsite": Verb("aipbx_data.offsite", stack=False),
     "offsite-list": Verb("aipbx_data.offsite_list", stack=False),
+    "offsite-point": Verb("aipbx_data.offsite_point", stack=False),
     "offsite-send": Verb("aipbx_data.offsite_send", stack=False),
     "offsite-probe": Verb("aipbx_data.offsite_probe", stack=False),
     "siblings": Verb("aipbx_data.siblings", stack=False),
+    "wal": Verb("aipbx_data.wal", stack=False),
 }
 
 

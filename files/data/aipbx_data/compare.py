@@ -17,6 +17,9 @@ def differences(expected: Contents, found: Contents) -> list[str]:
     lines += [f"extension {name} is missing" for name in sorted(expected.extensions.keys() - found.extensions.keys())]
     if expected.large_objects != found.large_objects:
         lines.append(f"{found.large_objects} large objects instead of {expected.large_objects}")
+    lines += [
+        f"{expected.programs[name]} {name} is missing" for name in sorted(expected.programs.keys() - found.programs)
+    ]
     if expected.views != found.views:
         lines.append(f"{found.views} views instead of {expected.views}")
     return lines

@@ -67,6 +67,12 @@ class Config:
         """The role that the application connects as, and that owns what it made."""
         return self.services["backend"]["DB_USER"]
 
+    @property
+    def hands_over(self) -> bool:
+        """Whether calls are handed over through the PBX: two colours, and its ARI is known."""
+        known = all(self.secrets.get(name) for name in ("ARI_URL", "ARI_USER", "ARI_PASSWORD"))
+        return self.raw.get("switch_mode") == "colours" and known
+
 
 def load(path: Path = PATH, *, stack: bool = True) -> Config:
     """Read what this host was told.

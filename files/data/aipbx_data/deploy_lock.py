@@ -6,6 +6,7 @@ known whose it is whenever this is killed.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
@@ -58,3 +59,55 @@ def release(config: Config) -> None:
     lock = config.app / "lock"
     if lock.is_symlink() and lock.readlink() == _ours(config):
         lock.unlink()
+
+
+# What stands behind the owner of a lock that this host holds for him.
+_FOR_HIM = "; the host carries it out"
+
+
+@contextmanager
+def taken_over(config: Config, owner: str) -> Iterator[None]:
+    """Hold, and at the end give back, the lock that an operator took: his line may break meanwhile.
+
+    Args:
+        config: the host's.
+        owner: what he wrote into it.
+
+    Raises:
+        Refused: it is no longer his.
+    """
+    file = config.app / "lock" / "owner"
+    try:
+        written = file.read_text("utf-8").strip()
+    except OSError:
+        written = ""
+    if written != owner:
+        raise Refused(
+            f"The lock of {config.host} is no longer yours.",
+            f"It is {written or 'nobody'}'s now: somebody broke it.",
+            "Ask who; then run this again.",
+        )
+    new = file.with_name("owner.new")
+    new.write_text(f"{owner}{_FOR_HIM}\n", "utf-8")
+    new.replace(file)
+    try:
+        yield
+    finally:
+        give_back(config)
+
+
+def give_back(config: Config, *, before: float = 0) -> None:
+    """Give back a lock that this host holds for an operator.
+
+    Args:
+        config: the host's.
+        before: also anybody's that was taken before this moment, seconds since 1970: when the host started, say.
+    """
+    lock = config.app / "lock"
+    try:
+        ours = (lock / "owner").read_text("utf-8").strip().endswith(_FOR_HIM)
+        old = lock.lstat().st_mtime < before
+    except OSError:
+        return
+    if (ours or old) and not lock.is_symlink():
+        shutil.rmtree(lock, ignore_errors=True)

@@ -19,6 +19,8 @@ FOLDER = "/run"
 # A call must not wait for a backup. What has not ended after a night does not end. A swap of a restore that was cut off
 # is taken back before the unit has ended.
 LIMITS = ("Nice=10", "IOSchedulingClass=idle", "CPUWeight=20", "TimeoutStopSec=240", "RuntimeMaxSec=12h")
+# A switch is short of nothing, and what ends one that was killed may wait for calls to end (`drain_seconds`).
+SWITCH_LIMITS = ("TimeoutStopSec=5h", "RuntimeMaxSec=12h")
 
 
 def unit(words: list[str], verb: str, log: str, stdin: str = "/dev/null") -> list[str]:
@@ -30,7 +32,7 @@ def unit(words: list[str], verb: str, log: str, stdin: str = "/dev/null") -> lis
         log: the file that gets its output.
         stdin: the file that is its standard input.
     """
-    properties = [*LIMITS, f"StandardInput=file:{stdin}"]
+    properties = [*(SWITCH_LIMITS if verb == "switch" else LIMITS), f"StandardInput=file:{stdin}"]
     properties += [f"StandardOutput=append:{log}", f"StandardError=append:{log}"]
     properties.append(f"ExecStopPost={PROGRAM} tidy --after {verb}")
     options = [f"--property={one}" for one in properties]

@@ -84,6 +84,10 @@ def live(config: Config) -> Engine:
         user = config.services["postgres"]["POSTGRES_USER"]
         jobs, cpus = int(config.raw["restore_jobs"]), float(config.raw["postgres_cpus"])
         return Postgres(container, user, config.backups, jobs, cpus)
+    if config.dialect == "mysql":
+        from aipbx_data.mysql import MySQL
+
+        return MySQL(docker.container(config.project, "mysql"))
     raise Refused(
         f"There is no backup for DB_DIALECT={config.dialect}.", "It knows postgres and mysql.", "inv env.edit"
     )

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import Any
 
-from aipbx_data import events, kept, notify, outcome, sets
+from aipbx_data import archive, events, kept, notify, outcome, sets
 from aipbx_data.config import Config
 from aipbx_data.errors import Refused
 
@@ -24,6 +24,7 @@ def main(config: Config, _: argparse.Namespace) -> None:
         folder=str(sets.folder(config.backups)),
         last=outcome.state(config, "backup"),
         kept=asdict(kept.read(config)),
+        point=archive.told(config),
         told=notify.receivers(config.secrets),
         sets=[described(config, name) for name in sets.names(config.backups)],
     )

@@ -7,6 +7,7 @@ import re
 # PostgreSQL's longest name, in bytes; MySQL's is 64 characters.
 LONGEST = 63
 RESTORED = "restore"  # loaded, and not in place yet
+IMPORTED = "import"  # carried over from MySQL, and not in place yet
 COPY = "ready"  # a copy of that, for a throwaway backend
 BEFORE = "before"  # what was live until a restore
 AFTER = "after"  # what a restore had brought, until it was undone
@@ -27,8 +28,8 @@ def database(live: str, kind: str, label: str) -> str:
 
 
 def left_over(live: str, there: list[str]) -> list[str]:
-    """Those of these databases that only a restore that is under way may have."""
-    wanted = {name for name in there if re.search(rf"_({RESTORED}|{COPY})_{_LABEL}$", name)}
+    """Those of these databases that only a restore or an import that is under way may have."""
+    wanted = {name for name in there if re.search(rf"_({RESTORED}|{IMPORTED}|{COPY})_{_LABEL}$", name)}
     return sorted(name for name in wanted if database(live, *name.rsplit("_", 2)[1:]) == name)
 
 

@@ -10,12 +10,14 @@ from pathlib import Path
 
 from aipbx_data import (
     backup,
+    colours,
     compare,
     deploy_lock,
     docker,
     engine,
     events,
     kept,
+    mysql,
     names,
     readiness,
     sets,
@@ -64,10 +66,13 @@ def main(config: Config, options: argparse.Namespace) -> None:
 def _restored(config: Config, server: Engine, options: argparse.Namespace) -> dict[str, object]:
     tables = tuple(name for name in options.tables.split(",") if name)
     look = bool(tables or options.to_database)
+    if isinstance(server, mysql.MySQL):
+        raise mysql.unsupported()
     with ExitStack() as held:
         if not look:
             refuse_pending(config)
-            docker.container(config.project, "backend", running=False)  # refused where no release ever ran
+            # Refused where no release ever ran.
+            docker.container(config.project, colours.active(config, "backend"), running=False)
             held.enter_context(deploy_lock.held(config, f"restore of {source.title(options.source)}"))
         given = held.enter_context(source.opened(config, server, options.source))
         refuse(config, server, given, foreign=options.foreign)
@@ -267,7 +272,10 @@ def _remark(config: Config, given: Source, found: Contents) -> None:
         events.note(line)
     was, now = given.release.get("backend", ""), backup.release(config).get("backend", "")
     if was and was != now:
-        events.note(f"It was taken under backend {was[:8]}; {now[:8]} runs: later migrations are to be applied anew.")
+        events.note(
+            f"It was taken under backend {was[:8]}; {now[:8]} runs: later migrations are to be applied anew: "
+            f"inv migrate --host={config.host}"
+        )
 
 
 def _told(given: Source, found: Contents, tables: tuple[str, ...] = ()) -> dict[str, object]:

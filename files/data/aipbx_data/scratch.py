@@ -8,10 +8,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from aipbx_data import docker
+from aipbx_data import docker, mysql_source
 from aipbx_data.config import Config
 from aipbx_data.engine import Engine
-from aipbx_data.errors import DataError, Refused
+from aipbx_data.errors import DataError
+from aipbx_data.mysql import MySQL
 from aipbx_data.postgres import INSIDE, Postgres
 from aipbx_data.process import run
 
@@ -47,15 +48,19 @@ def server(config: Config, live: Engine) -> Iterator[Engine]:
         config: the host's.
         live: the server that the application works with.
     """
-    if not isinstance(live, Postgres):
-        raise Refused(
-            f"A set of {live.name} cannot be verified yet.", "There is no scratch server of that kind.", "inv restore"
-        )
     clear()
-    image = run(["docker", "inspect", "--format", "{{.Config.Image}}", live.container], seconds=docker.SECONDS)
+    told = run(["docker", "inspect", "--format", "{{.Config.Image}}", live.container], seconds=docker.SECONDS)
+    image = told.decode().strip()
+    if not isinstance(live, Postgres):
+        try:
+            mysql_source.start(config, image, NAME)
+            yield MySQL(NAME)
+        finally:
+            clear()
+        return
     locale = json.loads(live.psql("SELECT to_json(datcollate) FROM pg_database WHERE datname = 'template0'")[0])
     try:
-        run(command(config, image.decode().strip(), live.user, locale), seconds=docker.SECONDS)
+        run(command(config, image, live.user, locale), seconds=docker.SECONDS)
         made = Postgres(NAME, live.user, config.backups, live.jobs)
         _wait()
         made.take_roles(live.roles())
@@ -66,7 +71,7 @@ def server(config: Config, live: Engine) -> Iterator[Engine]:
 
 def clear() -> None:
     """Delete what a killed run left."""
-    run(["docker", "rm", "--force", "--volumes", NAME], seconds=docker.SECONDS)
+    run(["docker", "rm", "--force", "--volumes", NAME, mysql_source.SCRATCH], seconds=docker.SECONDS)
 
 
 def _wait() -> None:

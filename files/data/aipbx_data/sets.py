@@ -45,6 +45,7 @@ class Contents:
         extensions: version by name.
         large_objects: how many.
         views: how many views and materialized views.
+        programs: MySQL's triggers, procedures, functions and events: what each is, by name.
     """
 
     tables: dict[str, int]
@@ -52,6 +53,7 @@ class Contents:
     extensions: dict[str, str] = field(default_factory=dict)
     large_objects: int = 0
     views: int = 0
+    programs: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -232,8 +234,16 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
 def read_json(path: Path) -> dict[str, Any]:
     """A small file that `write_json` wrote; empty when it is not there or damaged."""
     try:
-        content = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
+        return parsed(path.read_bytes())
+    except OSError:
+        return {}
+
+
+def parsed(text: bytes) -> dict[str, Any]:
+    """What such a file says; empty when it is damaged."""
+    try:
+        content = json.loads(text)
+    except ValueError:
         return {}
     return content if isinstance(content, dict) else {}
 

@@ -14,7 +14,7 @@ import time
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from aipbx_data import events, offsite_list, offsite_prune, sets, store_folder
+from aipbx_data import events, offsite_list, offsite_prune, sets, store_folder, wal_prune
 from aipbx_data.config import Config
 from aipbx_data.store import FOLDERS, PART
 
@@ -46,6 +46,8 @@ def main(config: Config, _: argparse.Namespace) -> None:
         }
         moments = {name: believed(sets.moment_of(name), when) for name, when in arrived.items()}
         offsite_prune.prune(kept, keep, moments)
+        for path in wal_prune.old(kept.path, int(config.raw["keeps_wal_for"][origin])):
+            path.unlink()
 
 
 def possess(folder: Path) -> None:

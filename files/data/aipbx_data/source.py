@@ -81,11 +81,17 @@ def opened(config: Config, server: Engine, said: str) -> Iterator[Source]:
     Args:
         config: the host's.
         server: that it will be restored to.
-        said: the name of a set, or of a file in `incoming`.
+        said: the name of a set, of a file in `incoming`, or a moment (moments.py).
 
     Raises:
         Refused: there is no such thing, or it is not whole.
     """
+    from aipbx_data import moments, point
+
+    if moments.NAMED.fullmatch(said):
+        with point.opened(config, server, said) as given:
+            yield given
+        return
     if sets.NAME.fullmatch(said):
         path = sets.folder(config.backups) / said
         with events.step("every byte of the set is as it was written"):
@@ -103,6 +109,13 @@ def opened(config: Config, server: Engine, said: str) -> Iterator[Source]:
     try:
         folder = aside / title(said)
         folder.mkdir()
+        if point.is_for(path):
+            with events.step("unpacked, what a restore to a moment takes"):
+                space.require({aside: path.stat().st_size}, int(config.raw["min_free_disk_mib"]))
+                _untar(path, folder)
+            with point.brought(config, server, folder) as given:
+                yield given
+            return
         yield _unpacked(config, server, path, folder)
     finally:
         shutil.rmtree(aside, ignore_errors=True)

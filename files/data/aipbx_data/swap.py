@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from aipbx_data import docker, engine, events, kept, names, sets
+from aipbx_data import colours, docker, engine, events, kept, names, sets
 from aipbx_data.config import Config
 from aipbx_data.engine import Engine
 from aipbx_data.errors import DataError, Failed
@@ -87,7 +87,7 @@ def planned(config: Config, what: str, label: str, kind: str, new: str, folders:
         new: the database that becomes the live one.
         folders: of the volumes: the live one, and the one that becomes it.
     """
-    backend = docker.container(config.project, "backend", running=False)
+    backend = docker.container(config.project, colours.active(config, "backend"), running=False)
     kept_folder = names.folder(kind, label)
     return Swap(
         what=what,
@@ -165,7 +165,7 @@ def undisturbed() -> Iterator[None]:
 
 
 def _forward(config: Config, server: Engine, swap: Swap) -> float:
-    backend = docker.container(config.project, "backend", running=False)
+    backend = docker.container(config.project, colours.active(config, "backend"), running=False)
     _page(config).touch()
     begun = time.monotonic()
     with events.step("backend held"):
@@ -202,7 +202,7 @@ def _back_after(config: Config, swap: Swap, problem: BaseException) -> None:
 
 
 def _back(config: Config, server: Engine, swap: Swap) -> str:
-    backend = docker.container(config.project, "backend", running=False)
+    backend = docker.container(config.project, colours.active(config, "backend"), running=False)
     renamed = swap.kept in server.databases()
     moved = [one for one in reversed(swap.folders) if Path(one[2]).exists()]
     if renamed or moved:

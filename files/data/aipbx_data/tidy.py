@@ -17,10 +17,12 @@ from aipbx_data import (
     lock,
     names,
     outcome,
+    point_server,
     readiness,
     scratch,
     sets,
     swap,
+    switch,
     volumes,
 )
 from aipbx_data.config import Config
@@ -36,6 +38,7 @@ def main(config: Config, options: argparse.Namespace) -> None:
     """Take away what is left, unless somebody is at it: then it is not left."""
     if options.after:
         outcome.after(config, options.after)
+    switch.tidy(config)
     try:
         with lock.held("tidy"):
             clear(config)
@@ -59,6 +62,7 @@ def clear(config: Config) -> None:
         volumes.release(config)
         readiness.clear(config)
         scratch.clear()
+        point_server.clear()
         for name in config.written_volumes.values():
             for path in docker.volume(name).parent.glob(names.folder(names.RESTORED, "*")):
                 _remove(path)

@@ -39,7 +39,8 @@ def main(config: Config, options: argparse.Namespace) -> None:
     live = engine.live(config)
     path = sets.folder(config.backups) / name
     space.require(
-        {docker.volume(config.raw["volumes"][f"{live.name}_data"]): 2.0 * sets.read(path).database_bytes},
+        # Docker keeps all volumes on one disk, the scratch server's too.
+        {docker.volume(next(iter(config.raw["volumes"].values()))): 2.0 * sets.read(path).database_bytes},
         int(config.raw["min_free_disk_mib"]),
     )
     begun, age = time.monotonic(), datetime.now(timezone.utc) - sets.moment_of(name)

@@ -11,11 +11,13 @@ from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from typing import NamedTuple
 
-from aipbx_data import events, metrics, notify, offsite, sets, store
+from aipbx_data import events, metrics, notify, offsite, sets, store, wal
 from aipbx_data.config import Config
 
 STATE = "watch.json"
 AGAIN = timedelta(hours=24)
+# It is looked at all the time, and tells itself when it is not kept; whether anybody looks, is asked here.
+LOG_HOURS = 1
 
 
 class Age(NamedTuple):
@@ -93,6 +95,9 @@ def ages(config: Config, began: datetime) -> dict[str, Age]:
         newest = next((name for name in reversed(names) if counts(config, name)), None)
         last = sets.moment_of(newest) if newest else None
         found[kind] = Age(what, last, last or began, hours[kind])
+    if (config.app / "images.env").exists() and config.dialect == "postgres":
+        looked = _moment(sets.read_json(config.backups / wal.STATE).get("at"))
+        found["log"] = Age("look at PostgreSQL's log (aipbx-wal.service)", looked, looked or began, LOG_HOURS)
     return found
 
 
@@ -124,4 +129,4 @@ def _figures(found: dict[str, Age], bad: list[str]) -> None:
 
 
 def _moment(text: object) -> datetime | None:
-    return datetime.fromisoformat(text) if isinstance(text, str) else None
+    return datetime.fromisoformat(text.replace("Z", "+00:00")) if isinstance(text, str) else None

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fleet.commands import compose
+from fleet.commands import colours, compose
 
 STACK = "--project-directory /app/aipbx --env-file /app/aipbx/images.env -f /app/aipbx/compose.yml"
 BEGIN = "docker compose --ansi never --progress plain"
@@ -18,29 +18,23 @@ def test_other_images_only_where_they_are_named() -> None:
     assert compose.valid("/app/aipbx", "images.env.staged") == (
         ALWAYS.replace("images.env", "images.env.staged") + " config --quiet"
     )
-    assert "/images.env.staged -f " in compose.up("/app/aipbx", "backend", images="images.env.staged")
+    assert "/images.env.staged -f " in compose.up("/app/aipbx", "nginx", images="images.env.staged")
 
 
-@pytest.mark.parametrize(
-    ("made", "ends"),
-    [
-        (compose.up("/app/aipbx", "backend"), "up --detach --no-deps --no-build --pull never backend"),
-        (compose.stop("/app/aipbx", "backend", "frontend"), "rm --stop --force backend frontend"),
-    ],
-)
-def test_ends(made: str, ends: str) -> None:
-    assert made == f"{ALWAYS} {ends}"
+def test_what_it_brings_up_brings_up_nothing_else() -> None:
+    made = compose.up("/app/aipbx", "nginx")
+    assert made == f"{ALWAYS} up --detach --no-deps --no-build --pull never nginx"
 
 
 @pytest.mark.parametrize(
     ("services", "options", "ends"),
     [
         ([], {}, "logs --timestamps --no-color --tail 100"),
-        (["backend"], {"follow": True}, "logs --timestamps --no-color --tail 100 --follow backend"),
+        (["nginx"], {"follow": True}, "logs --timestamps --no-color --tail 100 --follow nginx"),
         (
             ["backend", "nginx"],
             {"since": "10m", "tail": "all"},
-            "logs --timestamps --no-color --tail all --since 10m backend nginx",
+            f"logs --timestamps --no-color --tail all --since 10m {colours.present('aipbx', 'backend')} nginx",
         ),
     ],
 )
@@ -51,8 +45,10 @@ def test_logs(services: list[str], options: dict[str, Any], ends: str) -> None:
 
 def test_what_runs_is_entered_whatever_the_files_say() -> None:
     shell = ["sh", "-c", "echo $X"]
-    assert compose.execute("aipbx", "backend", shell, terminal=True) == f"{RUNNING} exec backend sh -c 'echo $X'"
-    assert compose.execute("aipbx", "backend", ["node"], terminal=False) == f"{RUNNING} exec -T backend node"
+    assert compose.execute("aipbx", "nginx", shell, terminal=True) == f"{RUNNING} exec nginx sh -c 'echo $X'"
+    assert compose.execute("aipbx", "backend", ["node"], terminal=False, app_dir="/app/aipbx") == (
+        f"{RUNNING} exec -T {colours.serving('/app/aipbx', 'backend')} node"
+    )
 
 
 def test_what_an_operator_types_stays_one_word() -> None:

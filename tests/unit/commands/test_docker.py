@@ -43,7 +43,7 @@ def test_a_service_is_found_by_its_labels() -> None:
         ),
         (docker.last_lines("aipbx", "backend", 15), ["logs", "--tail", "15", "c0ffee"]),
         (
-            docker.address("aipbx", "backend"),
+            docker.address("aipbx", "backend", "/nowhere"),
             ["inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}", "c0ffee"],
         ),
     ],

@@ -21,6 +21,9 @@ def test_exact() -> None:
         "merge-base --is-ancestor abcd refs/heads/master": git.on_branch(FOLDER, "abcd", "master"),
         "branch --format=%(refname:short) --contains abcd": git.branches_with(FOLDER, "abcd"),
         "archive --format=tar abcd": git.archive(FOLDER, "abcd"),
+        "merge-base --is-ancestor abcd ef01": git.ancestor(FOLDER, "abcd", "ef01"),
+        "ls-tree -z abcd -- migrations/": git.listed(FOLDER, "abcd", "migrations"),
+        "cat-file blob abcd": git.content(FOLDER, "abcd"),
     }
     for words, command in made.items():
         assert command == ["git", "--git-dir", "/c/b.git", *words.split()]

@@ -55,3 +55,12 @@ def test_a_folder_with_a_space_is_one_word(tmp_path: Path) -> None:
     folder.mkdir()
     assert sh(lock.acquire(str(folder)), stdin=OWNER).returncode == 0
     assert (folder / "lock" / "owner").read_bytes() == OWNER
+
+
+def test_a_lock_that_became_another_s_is_not_given_back(tmp_path: Path) -> None:
+    sh(lock.acquire(str(tmp_path)), stdin=OWNER)
+    assert sh(lock.give_back(str(tmp_path)), stdin=b"boris@desk, deploy, since then").returncode == 0
+    assert sh(lock.owner(str(tmp_path))).stdout == OWNER.decode()
+    assert sh(lock.give_back(str(tmp_path)), stdin=OWNER.strip()).returncode == 0
+    assert sh(lock.owner(str(tmp_path))).returncode != 0
+    assert sh(lock.give_back(str(tmp_path)), stdin=OWNER.strip()).returncode == 0

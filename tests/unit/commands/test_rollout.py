@@ -33,10 +33,6 @@ def test_exact() -> None:
     assert rollout.prune_assets("f:1", "assets", 90) == (
         f"{RUN} --volume assets:/srv/assets f:1 -c 'find /srv/assets -type f -mmin +90 -delete'"
     )
-    assert rollout.ask("aipbx.net", "/socket.io/?EIO=4&transport=polling") == (
-        "curl --silent --show-error --max-time 15 --output /dev/null --write-out '%{http_code} %{content_type}' "
-        "'https://aipbx.net/socket.io/?EIO=4&transport=polling'"
-    )
 
 
 def test_a_certificate_is_there_when_nginx_finds_one(tmp_path: Path) -> None:

@@ -65,13 +65,15 @@ def programs(folder: Path) -> Path:
     return stub(
         bin_,
         "docker",
-        f'case "$*" in ps*=backend\\ *) echo 1;; ps*=nginx\\ *) echo 2;; *\\ 1) echo "{STATE}";; '
+        f'case "$*" in ps*=backend-green\\ *) echo 1;; ps*=nginx\\ *) echo 2;; *\\ 1) echo "{STATE}";; '
         '*\\ 2) echo "nginx:1.27-alpine|exited|3||2026-11-23T09:00:00Z";; esac',
     )
 
 
 def test_a_host_in_use(tmp_path: Path) -> None:
     app = app_in(tmp_path)
+    (app / "nginx" / "active").mkdir(parents=True)
+    (app / "nginx" / "active" / "backend-green").touch()
     found = taken(app, programs(tmp_path))
     assert found.files == {"compose.yml", "environment.json", "images.env"}
     assert found.images == {"backend": f"r:5000/b:{'a' * 40}", "frontend": f"r:5000/f:{'b' * 40}"}
@@ -91,6 +93,7 @@ def test_a_host_in_use(tmp_path: Path) -> None:
     assert found.kept == "restore of a b.tar"
     assert found.calls == 3
     assert set(found.containers) == {"backend", "nginx"}
+    assert found.colours == {"backend": "backend-green", "frontend": "frontend"}
     assert found.containers["backend"].good
     assert str(found.containers["nginx"]) == "exited"
     assert found.containers["nginx"].restarts == 3

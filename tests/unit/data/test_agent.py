@@ -71,6 +71,7 @@ def test_an_error_is_three_lines_with_the_host_before_them(
     [
         (255, "echo Connection reset >&2", FailedError, "the connection was lost", "Connection reset"),
         (127, "echo not found >&2", OperatorError, "has no program for its data", "not found"),
+        (2, "echo \"invalid choice: 'x'\" >&2", OperatorError, "or an old one", "invalid choice"),
         (124, "", FailedError, "did not end within 60 s", "own deadline"),
         (1, "echo Traceback >&2; echo KeyError >&2", FailedError, "without telling how", "Traceback / KeyError"),
         (0, "", FailedError, "without telling how", "exit code 0, and not a word"),
@@ -101,13 +102,13 @@ def test_much_on_standard_input_and_output_at_once_blocks_nothing(remote: Remote
 def test_a_question(remote: Remote) -> None:
     asked: list[str] = []
 
-    def run(command: str, *, seconds: float) -> Output:
-        asked.append(command)
+    def run(command: str, *, seconds: float, stdin: bytes) -> Output:
+        asked.append(f"{command} <{stdin.decode()}")
         return Output(0, '{"note": "x"}\n{"result": {"sets": []}}\n', "")
 
     vars(remote)["run"] = run
-    assert agent.ask(remote, ["list"]) == {"sets": []}
-    assert asked == ["/usr/local/sbin/aipbx-data --json list"]
+    assert agent.ask(remote, ["list"], b"{}") == {"sets": []}
+    assert asked == ["/usr/local/sbin/aipbx-data --json list <{}"]
     vars(remote)["run"] = lambda *_, **__: Output(2, json.dumps({"error": ERROR}), "")
     with pytest.raises(OperatorError, match=r"aipbx\.org: There is no room"):
         agent.ask(remote, ["list"])

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aipbx_data import backup, docker, engine, readiness, scratch, sets, tidy
+from aipbx_data import backup, docker, engine, point_server, readiness, scratch, sets, tidy
 from aipbx_data.config import Config
 from aipbx_data.errors import DataError, Failed, Refused
 from aipbx_data.sets import Contents, Manifest
@@ -84,6 +84,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
     monkeypatch.setattr(docker, "volume", lambda name: tmp_path / "volumes" / name / "_data")
     monkeypatch.setattr(readiness, "clear", lambda _: None)
     monkeypatch.setattr(scratch, "clear", lambda: None)
+    monkeypatch.setattr(point_server, "clear", lambda: None)
     app = tmp_path / "app"
     (app / "backups").mkdir(parents=True)
     (app / "images.env").write_text("BACKEND_IMAGE=r:5000/b:sha1\nFRONTEND_IMAGE=r:5000/f:sha2\n")

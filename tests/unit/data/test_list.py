@@ -84,3 +84,17 @@ def test_which_set_is_meant() -> None:
 )
 def test_ages(then: str, told: str) -> None:
     assert shown.ago(then, NOW) == told
+
+
+def test_which_moments_there_are_and_which_are_missing() -> None:
+    told = {
+        "windows": [{"since": "2026-11-23T01:30:09Z", "until": "2026-11-23T14:05:59Z"}],
+        "gaps": [{"first": "A", "last": "B", "after": "2026-11-22T01:00:00Z", "before": "2026-11-22T02:00:00Z"}],
+    }
+    assert shown.point("aipbx.org", told) == [
+        "aipbx.org: any moment from 2026-11-23 01:30:09 to 2026-11-23 14:05:59 UTC: "
+        "inv restore --at='2026-11-23 14:05:59' --host=aipbx.org",
+        "[yellow]aipbx.org: no moment from 2026-11-22 01:00:00 to 2026-11-22 02:00:00 UTC[/yellow]: "
+        "A to B of PostgreSQL's log are missing.",
+    ]
+    assert shown.point("aipbx.org", {}) == []

@@ -1,13 +1,15 @@
 """What is posted where; a receiver that fails stops nothing and gives no secret away."""
 
+import argparse
 import http.server
+import io
 import json
 import threading
 from collections.abc import Iterator
 from typing import ClassVar
 
 import pytest
-from aipbx_data import notify
+from aipbx_data import notify, tell
 from aipbx_data.config import Config
 
 HOOK = "https://hooks.slack.com/services/T/B/hunter2"
@@ -90,3 +92,16 @@ def test_a_receiver_that_fails_is_noted_without_its_secret(
     assert "Slack was not told: " in said
     assert why in said or "name resolution" in said
     assert "hunter2" not in said
+
+
+def test_somebody_else_s_words_are_told_with_their_first_line_as_title(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sent: list[tuple[str, str]] = []
+    monkeypatch.setattr(notify, "send", lambda _, title, text: sent.append((title, text)))
+    monkeypatch.setattr("sys.stdin", io.StringIO("aipbx.org: deployed\nbackend: 1 → 2\n"))
+    tell.main(config(ALERT_SLACK_WEBHOOK=HOOK), argparse.Namespace())
+    assert sent == [("aipbx.org: deployed", "backend: 1 → 2")]
+    tell.main(config(), argparse.Namespace())
+    assert len(sent) == 1
+    assert "not set" not in capsys.readouterr().out

@@ -19,6 +19,7 @@ from fleet.remote import Remote
 NOW = datetime.now(UTC)
 ENTRY = Entry("2026-11-23T10:00:00Z", "anna@desk", "deploy", "ok", 41, None, Release("a" * 40, "b" * 40), {})
 LINES = {
+    "colour": "backend-green\ncolour\tfrontend",
     "file": "compose.yml",
     "images": f"BACKEND_IMAGE=b:{'a' * 40}\nimages\tFRONTEND_IMAGE=f:{'b' * 40}",
     "release": ENTRY.line().strip(),
@@ -97,6 +98,7 @@ def test_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
             "frontend": "b" * 40,
             "since": "2026-11-23T10:00:00Z",
             "services": {"backend": "healthy", "nginx": "healthy"},
+            "serving": {"backend": "backend-green", "frontend": "frontend"},
             "maintenance": False,
             "calls": 3,
             "certificate_days": 40,
@@ -108,6 +110,7 @@ def test_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
             "backup_hours": 2.0,
             "backup_failed": False,
             "verified_hours": 72.0,
+            "log": None,
             "offsite_hours": None,
             "kept": None,
             "lock": None,
@@ -136,6 +139,7 @@ def test_table(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
         "frontend": ["bbbbbbbb"],
         "since (UTC)": ["2026-11-23 10:00:00"],
         "services": ["all healthy"],
+        "serving": ["backend green"],
         "RTP flows": ["3"],
         "certificate": ["40 days"],
         "disk": ["77 %"],
@@ -144,6 +148,7 @@ def test_table(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
         "last backup": ["2.0 h ago"],
         "verified": ["3 days ago"],
         "off-site": ["none"],
+        "any moment": ["-"],
         "kept from before": ["-"],
         "lock": ["-"],
         "drift": ["as declared"],

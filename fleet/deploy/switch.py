@@ -1,0 +1,69 @@
+"""The critical part of a release, which the host carries out in one piece: a lost connection cannot stop it halfway."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from fleet.data import agent
+
+if TYPE_CHECKING:
+    from fleet.releases import Entry
+    from fleet.remote import Remote
+
+# What a switch takes beside waiting: starts, the public check, and the way back.
+STEPS_SECONDS = 600
+# Of the inventory, what the host goes by in this run: as an operator's data say now, not as the host was converged.
+GOES_BY = {"ready_seconds", "settle_seconds", "public_checks", "switch_mode", "ari_variable"}
+
+
+def carry_out(remote: Remote, services: list[str], entry: Entry, owner: str, drain_seconds: int) -> dict[str, Any]:
+    """Let what is staged take the place of what runs. The host writes the ledger, and gives the deploy lock back.
+
+    Args:
+        remote: the host.
+        services: whose release changes.
+        entry: the ledger's line; the host says how it ended.
+        owner: what stands in the deploy lock.
+        drain_seconds: how long calls may go on; 0: they are cut.
+
+    Returns: `ended` and `cut`: calls on the old backend that ended by themselves, and that did not.
+
+    Raises:
+        OperatorError: the host refused, and nothing was touched.
+        FailedError: it failed and what ran before runs on, or the connection was lost and it goes on there.
+    """
+    known = remote.settings.model_dump(mode="json", include=GOES_BY)
+    asked = {"entry": asdict(entry), "settings": known, "services": services, "owner": owner}
+    seconds = drain_seconds + 3 * remote.settings.ready_seconds + STEPS_SECONDS
+    return agent.call(
+        remote, ["switch"], seconds=seconds, stdin=json.dumps(asked | {"drain_seconds": drain_seconds}).encode()
+    )
+
+
+def interrupts(remote: Remote, services: list[str], calls: int | None, *, drain_seconds: int, hands_over: bool) -> str:
+    """What a switch will cost, in one line for the operator.
+
+    Args:
+        remote: the host.
+        services: whose release changes.
+        calls: live RTP flows; None when they cannot be counted.
+        drain_seconds: how long calls may go on; 0: they are cut.
+        hands_over: whether the host knows its PBX.
+    """
+    data, live = remote.settings, "calls" if calls is None else f"{calls} RTP flows"
+    if data.switch_mode == "recreate":
+        parts = ", ".join(["API, Socket.IO and calls"] * ("backend" in services) + ["pages"] * ("frontend" in services))
+        cut = f"; {live} are live and will be cut" if calls and "backend" in services else ""
+        return f"Interrupts: {parts}, until the new release is ready (switch_mode = recreate){cut}."
+    if "backend" not in services or not calls:
+        return "Interrupts nothing: the new release starts beside the old one."
+    if not drain_seconds:
+        return f"Interrupts calls: {live} are live and will be cut (--now). Requests go on."
+    if hands_over:
+        return f"Interrupts nothing: {live} go on on the old backend, for {drain_seconds} s at most."
+    return (
+        f"Waits for a moment without a call: {live} are live; after {drain_seconds} s it gives up. "
+        "With ARI_* in the env file it would not wait."
+    )

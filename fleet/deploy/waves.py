@@ -1,0 +1,175 @@
+"""A release on several hosts: one first, which is watched; then the rest at once; nothing more after a failure."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from fleet import survey, tables
+from fleet.cli import agreed
+from fleet.deploy import run
+from fleet.deploy.plan import Plan
+from fleet.errors import FailedError, OperatorError
+from fleet.migrations import run as migrations
+from fleet.progress import say, speaking_for, step
+
+if TYPE_CHECKING:
+    from fleet.deploy.run import Prepared
+    from fleet.releases import Entry
+
+_PAUSE_SECONDS = 5
+
+
+@dataclass(frozen=True)
+class Result:
+    """How it went on one host: the ledger's entry, or why there is none; neither: it was not begun."""
+
+    prepared: Prepared
+    entry: Entry | None = None
+    problem: OperatorError | None = None
+    put_back: bool = False
+
+    @property
+    def said(self) -> str:
+        """In one word or two, for the summary."""
+        if self.put_back:
+            return "put back"
+        if self.problem:
+            return "failed" if isinstance(self.problem, FailedError) else "refused"
+        return "ok" if self.entry else "not begun"
+
+
+def order(prepared: list[Prepared], *, canary: bool) -> list[list[Prepared]]:
+    """The waves in which it comes to the hosts.
+
+    Args:
+        prepared: the hosts, in the inventory's order.
+        canary: whether one goes first: the one whose data say so, else the first.
+    """
+    if not canary or len(prepared) < 2:
+        return [prepared]
+    first = next((one for one in prepared if one.remote.settings.canary), prepared[0])
+    return [[first], [one for one in prepared if one is not first]]
+
+
+def carry_out(prepared: list[Prepared], *, canary: bool, atomic: bool, yes: bool) -> None:
+    """Ask, then do it, wave by wave.
+
+    Args:
+        prepared: the hosts and what comes to each; shown already.
+        canary: whether one goes first and is watched.
+        atomic: whether hosts that have it go back when another one fails.
+        yes: whether the operator has agreed in advance.
+
+    Raises:
+        OperatorError: he did not agree, or it did not go well everywhere; the summary says where.
+    """
+    waves = order(prepared, canary=canary)
+    names = ", ".join(one.remote.name for one in prepared)
+    if not agreed(_question(prepared[0].what.action, waves, atomic=atomic), yes=yes):
+        raise OperatorError(f"{names}: nothing was done.", "You did not say yes.", "Run it again when you want it.")
+    if len(prepared) == 1:
+        run.carry_out(prepared[0])
+        return
+    results = {one.remote.name: Result(one) for one in prepared}
+    for number, wave in enumerate(waves):
+        with ThreadPoolExecutor(max_workers=len(wave)) as pool:
+            results |= {result.prepared.remote.name: result for result in pool.map(_one, wave)}
+        if not all(results[one.remote.name].entry for one in wave):
+            break
+        if number + 1 < len(waves):
+            results |= {one.remote.name: _watched(results[one.remote.name]) for one in wave}
+            if any(results[one.remote.name].problem for one in wave):
+                break
+    if atomic and any(result.problem for result in results.values()):
+        results |= {name: _put_back(result) for name, result in results.items() if result.entry}
+    _summary(list(results.values()))
+    if bad := [result for result in results.values() if result.said != "ok"]:
+        raise _not_everywhere(bad, len(results))
+
+
+def _question(action: str, waves: list[list[Prepared]], *, atomic: bool) -> str:
+    parts = [", ".join(one.remote.name for one in wave) for wave in waves]
+    if len(waves) == 1:
+        return f"{action} on {parts[0]}"
+    watched = waves[0][0].remote.settings.canary_soak_seconds
+    back = "; if one fails, all go back" if atomic else ""
+    return f"{action} on {parts[0]}, watched for {watched} s, then on {parts[1]}{back}"
+
+
+def _one(prepared: Prepared) -> Result:
+    with speaking_for(prepared.remote.name):
+        try:
+            return Result(prepared, run.carry_out(prepared))
+        except OperatorError as problem:
+            say(str(problem), "red")
+            return Result(prepared, problem=problem)
+
+
+def _watched(result: Result) -> Result:
+    """The same, once the host has been looked at for as long as its data say; a failure when it did not stay well."""
+    remote, wanted = result.prepared.remote, result.prepared.what.after
+    seconds = remote.settings.canary_soak_seconds
+    try:
+        with step(f"{remote.name} well for {seconds} s"):
+            end = time.monotonic() + seconds
+            while True:
+                found = survey.take(remote)
+                ill = [f"{name} is {one}" for name, one in found.containers.items() if not one.good or one.restarts]
+                if ill or found.running != wanted:
+                    raise FailedError(
+                        f"{remote.name}: the release did not stay well.",
+                        "; ".join(ill) or f"It runs {found.running} now.",
+                        f"inv logs backend --host={remote.name}; inv rollback --host={remote.name}",
+                    )
+                if time.monotonic() >= end:
+                    return result
+                time.sleep(_PAUSE_SECONDS)
+    except OperatorError as problem:
+        say(str(problem), "red")
+        return replace(result, problem=problem)
+
+
+def _put_back(result: Result) -> Result:
+    """Go back on a host that has the release: by the same steps; it stays when there was none before."""
+    remote, what = result.prepared.remote, result.prepared.what
+    if what.before is None:
+        say(f"{remote.name}: there was no release before this one, so it stays.", "yellow")
+        return result
+    back = Plan(remote.name, "rollback", what.after, what.before)
+    try:
+        migrations.allow_back(remote, what.after, what.before, despite=False)
+        found = survey.take(remote)
+        run.carry_out(replace(result.prepared, what=back, found=found, known={}, old=None))
+    except OperatorError as problem:
+        say(str(problem), "red")
+        return replace(result, entry=None, problem=problem)
+    return replace(result, put_back=True)
+
+
+def _summary(results: list[Result]) -> None:
+    table = Table("host", "result", "backend", "frontend", "s", "why")
+    for result in results:
+        what = result.prepared.what
+        moved = [
+            f"{what.before.backend[:8] if what.before else 'nothing'} → {what.after.backend[:8]}",
+            f"{what.before.frontend[:8] if what.before else 'nothing'} → {what.after.frontend[:8]}",
+        ]
+        seconds = str(result.entry.seconds) if result.entry else ""
+        table.add_row(what.host, result.said, *moved, seconds, result.problem.what if result.problem else "")
+    tables.show(table)
+
+
+def _not_everywhere(bad: list[Result], number: int) -> OperatorError:
+    first = next((result.problem for result in bad if result.problem), None)
+    begun = any(result.said in {"failed", "put back"} for result in bad) or len(bad) < number
+    kind = FailedError if begun else OperatorError
+    return kind(
+        f"Not on all hosts: {', '.join(f'{result.prepared.remote.name} {result.said}' for result in bad)}.",
+        first.what if first else "",
+        first.do if first else "",
+    )

@@ -1,0 +1,1 @@
+"""The application's migrations: which come with a release, and how they get to a host's database."""

@@ -1,0 +1,234 @@
+"""Migrations on their way to a host: shown, run before the services start, or run by themselves."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from fleet import survey
+from fleet.cli import agreed
+from fleet.data import agent
+from fleet.errors import OperatorError
+from fleet.migrations import files, plan
+from fleet.migrations.plan import Schema
+from fleet.progress import say, step
+from fleet.repository import Repository, chosen
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fleet.deploy.plan import Plan
+    from fleet.migrations.files import Files
+    from fleet.releases import Release
+    from fleet.remote import Remote
+
+# A restore point of a large database, and what may take long on purpose.
+SECONDS = 12 * 3600
+
+
+def planned(
+    remote: Remote,
+    before: Release | None,
+    after: Release,
+    repository: Repository,
+    *,
+    lives: bool,
+    allowed: Sequence[str],
+    despite: bool,
+) -> Schema:
+    """What a deploy would do to the database.
+
+    Args:
+        remote: the host.
+        before: what runs; None on a first deploy.
+        after: what shall run.
+        repository: the backend's, refreshed.
+        lives: whether a database made by hand is taken over.
+        allowed: the files that may take away rows.
+        despite: whether the operator says that an older release can live with what it does not know.
+
+    Raises:
+        OperatorError: it is refused; nothing was touched.
+    """
+    at = files.of(repository, after.backend, "postgres")
+    given = _given(remote, at) | {"lives": lives, "allow": list(allowed)}
+    if lives:
+        # Its server does not run under our project yet.
+        pending = [{"name": name, "breaks": "", "losses": []} for name in at.dated]
+        found: dict[str, Any] = {"state": plan.LIVES, "pending": pending, "missing": [], "sets": []}
+    else:
+        found = _asked(remote, given)
+    if found["state"] == plan.OTHER:
+        return Schema(lines=_by_hand(repository, before, after))
+    running = before is not None and before.backend == after.backend
+    without, told = plan.agreed_without(
+        remote.name,
+        found,
+        after.backend,
+        lambda sha: repository.leads(after.backend, sha),
+        running=running,
+        despite=despite,
+    )
+    shown = plan.lines(found, list(at.dated), allowed)
+    if found["state"] == plan.KNOWN:
+        _show_refused(remote, found, shown, allowed)
+    changes = found["state"] != plan.KNOWN or bool(found["pending"])
+    given |= {"without": without, "shown": found["state"] != plan.NO_SERVER}
+    return Schema(given, [*shown, *told], changes)
+
+
+def apply(remote: Remote, what: Plan) -> None:
+    """Run what was planned; the deploy lock is held already.
+
+    Args:
+        remote: the host.
+        what: the deploy; its database runs.
+
+    Raises:
+        OperatorError: a migration failed and is rolled back, or was refused; no service was started.
+    """
+    if what.schema and what.schema.changes:
+        _run(remote, ["migrate"], what.schema.given)
+    elif what.schema and what.schema.given:
+        # Without the lock of backups: a release for which there is nothing to do need not wait for one.
+        agent.ask(remote, ["migrations", "--record"], json.dumps(what.schema.given).encode())
+
+
+def allow_back(remote: Remote, running: Release | None, after: Release, *, despite: bool) -> Schema:
+    """Whether a rollback's release can live with what the database has become; needs no repository.
+
+    Raises:
+        OperatorError: it may not; names the restore point.
+    """
+    found = _asked(remote, {"release": after.backend, "files": None})
+    same = running is not None and running.backend == after.backend
+    _, told = plan.agreed_without(remote.name, found, after.backend, lambda _: True, running=same, despite=despite)
+    return Schema(lines=told)
+
+
+def migrate(
+    remote: Remote, sha: str, allowed: Sequence[str], baseline: Sequence[str] | None, *, dry: bool, yes: bool
+) -> None:
+    """Run, or mark, the migrations of a commit by themselves.
+
+    Args:
+        remote: the host.
+        sha: the backend's commit, as typed; empty: what runs.
+        allowed: the files that may take away rows.
+        baseline: the files to mark as applied; empty: all that the database has not seen; None: none.
+        dry: whether it only shows.
+        yes: whether the operator has agreed in advance.
+
+    Raises:
+        OperatorError: it is refused, and nothing was touched.
+        FailedError: a file failed; it is rolled back.
+    """
+    repository = Repository("backend", remote.settings.backend_repository, remote.settings.branch)
+    with step("repository, host"):
+        repository.refresh()
+        running = survey.take(remote).running
+        at = files.of(repository, _commit(remote, repository, running, sha), "postgres")
+        given = _given(remote, at) | {"allow": list(allowed), "baseline": baseline}
+        found = _asked(remote, given)
+    if found["state"] == plan.OTHER:
+        _run(remote, ["migrate"], given)
+    if baseline is not None:
+        _mark(remote, at, found, given, dry=dry, yes=yes)
+        return
+    of_running = running is not None and running.backend == at.sha
+    without, told = plan.agreed_without(
+        remote.name, found, at.sha, lambda other: repository.leads(at.sha, other), running=of_running, despite=False
+    )
+    shown = [*plan.lines(found, list(at.dated), allowed), *told]
+    shown += [f"  passed over, because its name has no date: {name}" for name in at.passed_over]
+    say(f"{remote.name}: migrations of backend {at.sha[:12]}", "bold")
+    for line in shown:
+        say(line)
+    if not dry:
+        plan.refuse_losses(remote.name, found, allowed)
+    if not found["pending"]:
+        say(f"{remote.name}: nothing to run; {_of(len(at.dated))} applied.", "green")
+        return
+    if dry:
+        return
+    _agree(remote, "run them", yes=yes)
+    _run(remote, ["migrate", "--lock"], given | {"without": without})
+
+
+def _mark(remote: Remote, at: Files, found: dict[str, Any], given: dict[str, Any], *, dry: bool, yes: bool) -> None:
+    names = list(given["baseline"]) or [one["name"] for one in found["pending"]]
+    say(f"{remote.name}: migrations of backend {at.sha[:12]} that are marked as applied, without running them", "bold")
+    for name in names:
+        say(f"      {name}")
+    if not names:
+        say(f"{remote.name}: nothing to mark; {_of(len(at.dated))} applied.", "green")
+        return
+    if dry:
+        return
+    _agree(remote, "mark them as applied", yes=yes)
+    _run(remote, ["migrate", "--lock"], given)
+
+
+def _of(count: int) -> str:
+    return "no file is there to be" if not count else f"all {count} files are"
+
+
+def _commit(remote: Remote, repository: Repository, running: Release | None, sha: str) -> str:
+    if sha:
+        return chosen([repository], [sha])["backend"]
+    if running is None:
+        raise OperatorError(
+            f"{remote.name} has no release yet.",
+            "Which migrations belong to it is not known.",
+            f"inv deploy --host={remote.name} sees to them; or name a commit of the backend: --sha=…",
+        )
+    return running.backend
+
+
+def _given(remote: Remote, at: Files) -> dict[str, Any]:
+    data = remote.settings
+    return {
+        "release": at.sha,
+        "files": at.dated,
+        "early": data.migrations_before_first_start,
+        "lock_seconds": data.migration_lock_seconds,
+        "statement_seconds": data.migration_statement_seconds,
+    }
+
+
+def _asked(remote: Remote, given: dict[str, Any]) -> dict[str, Any]:
+    return agent.ask(remote, ["migrations"], json.dumps(given).encode())
+
+
+def _show_refused(remote: Remote, found: dict[str, Any], shown: list[str], allowed: Sequence[str]) -> None:
+    """Refuse what takes away rows; what would have run is shown first, for it tells all of it."""
+    try:
+        plan.refuse_losses(remote.name, found, allowed)
+    except OperatorError:
+        for line in shown:
+            say(line)
+        raise
+
+
+def _by_hand(repository: Repository, before: Release | None, after: Release) -> list[str]:
+    """Of a MySQL host: the files that come with a release, for the operator to run."""
+    there = files.of(repository, after.backend, "mysql").dated
+    known = files.of(repository, before.backend, "mysql").dated if before else there
+    new = [name for name in there if name not in known]
+    return [f"  migrations: MySQL cannot take back a half-done file, so run it by hand first: {name}" for name in new]
+
+
+def _agree(remote: Remote, question: str, *, yes: bool) -> None:
+    if not agreed(f"{question} on {remote.name}", yes=yes):
+        raise OperatorError(
+            f"{remote.name}: nothing was done.", "You did not say yes.", "Run it again when you want it."
+        )
+
+
+def _run(remote: Remote, verb: list[str], given: dict[str, Any]) -> None:
+    done = agent.call(remote, verb, seconds=SECONDS, stdin=json.dumps(given).encode())
+    if done["run"]:
+        point = f"; restore point: {done['restore_point']}" if done["restore_point"] else ""
+        say(f"  migrations: {len(done['run'])} run{point}", "green")
+    if done["marked"]:
+        say(f"  migrations: {len(done['marked'])} marked as applied, up to {done['marked'][-1]}", "green")

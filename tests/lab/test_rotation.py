@@ -1,0 +1,197 @@
+"""Story: the database gets a new password; whoever dies in the middle leaves a server that works, and a way on."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from fleet.env import dotenv_file, sealing
+from lab import wait
+from lab.host import Host
+from tests.lab import colours, content, faults
+from tests.lab.inv_run import Inv
+from tests.lab.web import Web
+
+RULES = "docker exec aipbx-postgres-1 sh -c 'cat \"$PGDATA\"/pg_hba.conf'"
+# By the network, as the backend does; the password comes by standard input.
+LOGIN = (
+    "docker exec -i aipbx-postgres-1 sh -c 'read -r PGPASSWORD; export PGPASSWORD; "
+    'psql -h "$(hostname -i)" -U aipbx_user -d aipbx_production -c "select 1"\''
+)
+# Longer than the backend keeps connections that nobody needs: what follows needs a new one.
+ANSWER = (
+    "sleep 12; curl -sk -o /dev/null -w '%{http_code}' --resolve aipbx.ru:443:127.0.0.1 "
+    "https://aipbx.ru/api/prices/public"
+)
+# The operator's machine is gone in this moment.
+GONE = "touch now; timeout 60 sh -c 'until [ -e go ]; do sleep 0.1; done'"
+# And what it had asked the host for is not carried out.
+NOT_DONE = f"{GONE}; kill -9 $PPID"
+
+
+def env_file(inv: Inv, server: Host, ending: str = "") -> Path:
+    return inv.ssh_config.parent / "env" / f"{server.name}.env{ending}"
+
+
+def password(inv: Inv, server: Host) -> str:
+    return dotenv_file.read(env_file(inv, server).read_bytes()).values["DB_PASS"]
+
+
+def opens(server: Host, given: str) -> bool:
+    return server.run(LOGIN, check=False, stdin=f"{given}\n".encode()).returncode == 0
+
+
+def agree(inv: Inv, server: Host) -> str:
+    """All four places say the same, and no way in is left open; which password it is."""
+    now = password(inv, server)
+    assert f'"DB_PASS": "{now}"' in server.run("cat /app/aipbx/environment.json").stdout
+    running = server.run(f"docker inspect -f '{{{{json .Config.Env}}}}' {colours.container(server, 'backend')}").stdout
+    assert f'"DB_PASS={now}"' in running
+    assert opens(server, now)
+    assert "# aipbx" not in server.run(RULES).stdout
+    assert Web(server)("/api/prices/public").status == 200
+    return now
+
+
+def rotate(inv: Inv, server: Host) -> str:
+    return inv("db.rotate-password", f"--host={server.name}", "--yes").succeeded().output
+
+
+def test_every_place_gets_it_and_no_request_needs_the_old_one(deployed: Inv, server: Host) -> None:
+    old = agree(deployed, server)
+    content.psql(server, "ALTER SYSTEM SET log_statement = 'all'; SELECT pg_reload_conf()")
+    before = env_file(deployed, server).read_text()
+    with faults.possible(server):
+        faults.at(server, " up .*backend", ANSWER)
+        output = rotate(deployed, server)
+        # The role has the new password, and the backend that runs has the old one.
+        assert faults.said(server) == "200"
+        calls = faults.calls(server)
+    content.psql(server, "ALTER SYSTEM RESET log_statement; SELECT pg_reload_conf()")
+    new = agree(deployed, server)
+    assert new != old
+    assert not opens(server, old)
+    assert env_file(deployed, server).read_text() == before.replace(old, new)
+    assert "Then it starts anew as in a deploy" in output
+    log = server.run("docker logs aipbx-postgres-1 2>&1; journalctl --no-pager -b").stdout
+    assert not any(secret in text for secret in (old, new) for text in (output, calls, log))
+    assert not re.search(r"SCRAM-SHA-256\$|ALTER ROLE", log + calls)
+    assert "starts anew" in output
+
+
+def killed(inv: Inv, server: Host, moment: str, do: str, *, after: bool) -> None:
+    """The operator's machine dies while the host is at something."""
+    faults.at(server, moment, f"cd {faults.FOLDER}; {do}; touch done", after=after)
+    server.run("cd /run/faults && rm -f now go done")
+    run = inv.started("db.rotate-password", f"--host={server.name}", "--yes")
+    there = "cd /run/faults && [ -e {} ]"
+    wait.until(lambda: server.run(there.format("now"), check=False).returncode == 0, 60, moment, "inv")
+    os.killpg(run.pid, signal.SIGKILL)
+    run.wait(timeout=10)
+    server.run("touch /run/faults/go")
+    wait.until(lambda: server.run(there.format("done"), check=False).returncode == 0, 60, "it is over", "inv")
+
+
+@pytest.mark.parametrize(
+    ("moment", "do", "after", "ahead"),
+    [
+        ("pg_reload_conf", GONE, True, False),  # the server's rules have changed, and nothing else has
+        ("exec psql .*-f -", NOT_DONE, False, True),  # the file has it, the role does not
+        (" config --quiet", NOT_DONE, False, True),  # role and environment.json have it, what runs does not
+        (" up .*backend", GONE, False, True),  # what runs is started anew, and nobody waits for it
+    ],
+    ids=["let in", "file", "host", "restart"],
+)
+def test_whoever_dies_leaves_a_server_that_works_and_the_next_run_ends_it(
+    deployed: Inv, server: Host, moment: str, do: str, after: bool, ahead: bool
+) -> None:
+    old = agree(deployed, server)
+    with faults.possible(server):
+        killed(deployed, server, moment, do, after=after)
+        if by_the_host := moment.startswith(" up"):
+            faults.ended(server, "switch")
+        wait.until(lambda: healthy(server), 90, "the backend is ready", "docker ps")
+        assert "# aipbx" in server.run(RULES).stdout
+        # Its connections end, and it gets in anew: what runs goes on, whatever has been changed.
+        content.psql(server, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE client_addr IS NOT NULL")
+        wait.until(lambda: Web(server)("/api/prices/public").status == 200, 30, "it answers", "docker logs")
+    wanted = password(deployed, server)
+    assert (wanted != old) == ahead
+    if by_the_host:  # which gave the lock back
+        deployed("unlock", f"--host={server.name}", "--yes").refused("is not locked")
+    else:
+        again = deployed("db.rotate-password", f"--host={server.name}", "--yes")
+        again.refused("is locked", "rotation of the database's password", "inv unlock")
+        deployed("unlock", f"--host={server.name}", "--yes").succeeded()
+    output = rotate(deployed, server)
+    assert "An earlier one was cut off" in output
+    assert agree(deployed, server) == wanted
+
+
+def healthy(server: Host) -> bool:
+    form = f"docker inspect -f '{{{{.State.Health.Status}}}}' {colours.container(server, 'backend')}"
+    return server.run(form, check=False).stdout.strip() == "healthy"
+
+
+def test_a_backend_that_does_not_come_up_takes_all_of_it_back(deployed: Inv, server: Host) -> None:
+    old = agree(deployed, server)
+    with faults.possible(server):
+        # The new one is stopped as soon as it is there.
+        faults.at(server, " up .*backend", "/usr/bin/docker stop $(/usr/bin/docker ps -lq)", after=True)
+        run = deployed("db.rotate-password", f"--host={server.name}", "--yes")
+        run.refused("the old one counts everywhere, as before", "not ready")
+    assert run.code == 1
+    assert agree(deployed, server) == old
+
+
+def test_what_cannot_be_is_refused(deployed: Inv, server: Host) -> None:
+    path, old = env_file(deployed, server), agree(deployed, server)
+    text = path.read_text()
+    host = f"--host={server.name}"
+    try:
+        for changed, why in (
+            (text.replace(old, "another-one-of-ours"), "is not the one that the host has"),
+            (text.replace("TIMEZONE='UTC'", "TIMEZONE='Europe/Moscow'"), "TIMEZONE differs"),
+            ("", "error"),
+        ):
+            path.write_text(changed)
+            run = deployed("db.rotate-password", host, "--yes")
+            assert (run.code, why in run.output, "Traceback" in run.output) == (2, True, False), run.output
+    finally:
+        path.write_text(text)
+    path.write_text(text.replace(old, "another-one-of-ours"))
+    try:
+        deployed("env.push", host, "--yes").refused("DB_PASS differs", "inv db.rotate-password")
+    finally:
+        path.write_text(text)
+    assert "[y/N]" in deployed.typed(b"n\n", "db.rotate-password", host)
+    deployed("db.rotate-password", "--yes").refused("No host is named")
+    assert agree(deployed, server) == old
+
+
+def test_an_encrypted_file_gets_it_too(deployed: Inv, server: Host, tmp_path: Path) -> None:
+    key = tmp_path / "id"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True, timeout=30)
+    folder, plain = env_file(deployed, server).parent, env_file(deployed, server)
+    shutil.copy(f"{key}.pub", folder / "recipients.txt")
+    os.environ["AIPBX_AGE_IDENTITY"] = str(key)
+    try:
+        deployed("env.encrypt", f"--host={server.name}").succeeded()
+        sealed = env_file(deployed, server, ".age")
+        before = sealed.read_bytes()
+        assert "git add" in rotate(deployed, server)
+        assert sealed.read_bytes() != before
+        assert not plain.exists()
+        plain.write_bytes(sealing.unseal(sealed.read_bytes(), sealed))
+        plain.chmod(0o600)
+        sealed.unlink()
+    finally:
+        del os.environ["AIPBX_AGE_IDENTITY"]
+        (folder / "recipients.txt").unlink()
+    agree(deployed, server)

@@ -1,0 +1,182 @@
+"""A moment on its way to something that can be restored: what the servers are told, and what is refused."""
+
+from __future__ import annotations
+
+import io
+import os
+import tarfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aipbx_data import archive, events, moments, point, point_server, sets, wal_prune, wal_take
+from aipbx_data.config import Config
+from aipbx_data.errors import Failed, Refused
+from aipbx_data.point_server import Recovery
+from aipbx_data.segments import BYTES, Base, Segment
+from aipbx_data.window import Needed
+
+from tests.unit.data.test_window import SYSTEM, at, closed, log, made
+
+NAME = "000000010000000000000007"
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
+    raw: dict[str, Any] = {
+        "host": "aipbx.org",
+        "app_dir": str(tmp_path),
+        "wal_keep_days": 7,
+        "wal_max_mib": 1000,
+        "verify_memory_mib": 768,
+        "verify_cpus": 1.0,
+    }
+    found = Config(raw, {}, {})
+    for folder in (archive.base(found), archive.wal(found), archive.spool(found), sets.folder(found.backups)):
+        folder.mkdir(parents=True)
+    monkeypatch.setattr(wal_take, "LOCK", tmp_path / "lock")
+    return found
+
+
+def keep(config: Config, bases: list[Base], there: list[Segment]) -> None:
+    for base in bases:
+        (archive.base(config) / f"{base.name}{archive.TAR}").write_bytes(b"x" * base.bytes)
+        sets.write_json(
+            archive.base(config) / f"{base.name}{archive.LABEL}", {"last": base.last, "bytes": base.bytes, "host": "h"}
+        )
+    for one in there:
+        (archive.wal(config) / f"{one.name}{archive.PACKED}").touch()
+
+
+def handed_over(config: Config, content: bytes = b"", name: str = NAME) -> Path:
+    """What PostgreSQL puts there, closed at a known moment."""
+    head = b"\x13\xd1\x02\x00" + (1).to_bytes(4, "little") + (7 * BYTES).to_bytes(8, "little") + bytes(8)
+    head += SYSTEM.to_bytes(8, "little") + BYTES.to_bytes(4, "little") + (8192).to_bytes(4, "little")
+    path = archive.spool(config) / name
+    path.write_bytes((head + content).ljust(BYTES, b"\0"))
+    os.utime(path, (at(7).timestamp() + 0.9, at(7).timestamp() + 0.9))
+    return path
+
+
+def test_a_segment_is_taken_over_packed_and_the_same_again_is_only_deleted(config: Config) -> None:
+    for _ in range(2):
+        handed_over(config)
+        wal_take.take(config)
+        assert list(archive.kept_segments(archive.wal(config))) == [closed(7)]
+        assert list(archive.spool(config).iterdir()) == []
+    (path,) = archive.kept_segments(archive.wal(config)).values()
+    assert path.stat().st_size < BYTES // 100
+
+
+def test_another_segment_of_that_name_is_kept_where_it_is_and_told(config: Config) -> None:
+    handed_over(config)
+    wal_take.take(config)
+    other, label = handed_over(config, b"other"), archive.spool(config) / f"{NAME}.00000028.backup"
+    label.touch()
+    with pytest.raises(Failed, match="cannot be kept") as caught:
+        wal_take.take(config)
+    assert "is kept already" in caught.value.why
+    assert other.exists()
+    assert not label.exists()
+
+
+@pytest.mark.parametrize("cut", [10, BYTES - 1])
+def test_what_is_no_whole_segment_is_not_kept(config: Config, cut: int) -> None:
+    path = handed_over(config)
+    path.write_bytes(path.read_bytes()[:cut])
+    with pytest.raises(Failed, match="cannot be kept"):
+        wal_take.take(config)
+    assert archive.kept_segments(archive.wal(config)) == {}
+
+
+def test_a_base_backup_counts_only_with_its_description_and_its_length(config: Config) -> None:
+    keep(config, [made(1), made(2), made(3)], [])
+    (archive.base(config) / f"{made(1).name}{archive.LABEL}").unlink()
+    (archive.base(config) / f"{made(2).name}{archive.TAR}").write_bytes(b"x")
+    assert archive.kept_bases(archive.base(config)) == [made(3)]
+
+
+def test_what_need_not_stay_goes(config: Config) -> None:
+    now = datetime.now(UTC).replace(microsecond=0)
+    first = Base(Segment(SYSTEM, 1, 1, now - timedelta(days=30)), 1, 5)
+    second = Base(Segment(SYSTEM, 1, 4, now - timedelta(days=8)), 4, 5)
+    there = [Segment(SYSTEM, 1, number, now - timedelta(days=8)) for number in (1, 3, 4, 5)]
+    keep(config, [first, second], there)
+    assert archive.prune(config) == sorted([first.name, there[0].name, there[1].name])
+    assert archive.kept_bases(archive.base(config)) == [second]
+    assert sorted(archive.kept_segments(archive.wal(config))) == there[2:]
+
+
+def told(config: Config, when: datetime, capsys: pytest.CaptureFixture[str]) -> str:
+    name = f"@{when:%Y-%m-%dT%H:%M:%SZ}"
+    moments.main(config, type("Options", (), {"at": name}))  # type: ignore[arg-type]
+    return capsys.readouterr().out
+
+
+def test_a_moment_that_is_there_in_what_is_written_at_present_and_outside(
+    config: Config, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "_as_json", False)
+    keep(config, [made(2)], log(2, 3, 4))
+    (sets.folder(config.backups) / "20261123T000100Z").mkdir()
+    (sets.folder(config.backups) / "20261123T000100Z" / sets.MANIFEST).touch()
+    found = told(config, at(3), capsys)
+    assert '"segments": 3' in found
+    assert '"set": "20261123T000100Z"' in found
+    assert '"segments": null' in told(config, at(9), capsys)
+    with pytest.raises(Refused, match=r"cannot be restored on aipbx\.org") as caught:
+        told(config, at(1), capsys)
+    assert "from 2026-11-23T00:02:10Z to 2026-11-23T00:03:59Z" in caught.value.why
+
+
+def test_after_a_gap_the_present_is_no_moment_before_the_next_base_backup(
+    config: Config, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keep(config, [made(2)], log(2, 3, 5))
+    with pytest.raises(Refused) as caught:
+        told(config, at(9), capsys)
+    assert "Missing: 000000010000000000000004 to 000000010000000000000004." in caught.value.why
+
+
+def test_what_the_server_is_told(config: Config, tmp_path: Path) -> None:
+    what = Recovery(at(3), Needed(made(2), log(2, 3, 4)), tmp_path, tmp_path)
+    assert point_server.settings(what, target=True) == (
+        "restore_command = 'gzip -dc /wal/6f00000000000001-%f-*.gz >\"%p\"'\n"
+        "recovery_target_timeline = 'current'\n"
+        "recovery_target_action = 'promote'\n"
+        "recovery_target_time = '2026-11-23 00:03:00.000000+00'\n"
+    )
+    assert "recovery_target_time =" not in point_server.settings(what, target=False)
+    assert what.covered == 5 * BYTES
+    words = point_server.command(config, "postgres:16", tmp_path)
+    assert words[words.index("--network") + 1] == "none"
+    assert "archive_mode=off" in words
+
+
+def test_a_file_for_a_moment_is_told_by_its_first_member(tmp_path: Path) -> None:
+    path = tmp_path / "brought"
+    path.write_bytes(b"nothing")
+    assert not point.is_for(path)
+    for name, expected in ((point.LABEL, True), (sets.MANIFEST, False)):
+        with tarfile.open(path, "w") as tar:
+            tar.addfile(tarfile.TarInfo(name), io.BytesIO())
+        assert point.is_for(path) is expected
+
+
+def test_a_sibling_deletes_by_arrival_and_only_what_a_later_base_backup_makes_needless(tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+
+    def arrived(folder: str, name: str, days: float) -> Path:
+        path = tmp_path / folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+        when = (now - timedelta(days=days)).timestamp()
+        os.utime(path, (when, when))
+        return path
+
+    bases = [arrived("base", f"{number}{archive.LABEL}", days) for number, days in ((1, 12), (2, 9), (3, 1))]
+    old, needed = arrived("wal", "aaa.gz.age", 11), arrived("wal", "bbb.gz.age", 9.5)
+    assert wal_prune.old(tmp_path, 7) == sorted([bases[0], old])
+    assert wal_prune.old(tmp_path, 30) == []
+    assert needed.exists()

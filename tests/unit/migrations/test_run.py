@@ -1,0 +1,132 @@
+"""What a host is asked and told when a release comes, and when one goes back."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from fleet.data import agent
+from fleet.deploy.plan import Plan
+from fleet.errors import OperatorError
+from fleet.migrations import files, plan, run
+from fleet.migrations.files import Files
+from fleet.releases import Release
+from tests.unit.migrations.test_plan import A, B, pending, row
+from tests.unit.migrations.test_plan import found as answer
+
+if TYPE_CHECKING:
+    from fleet.migrations.plan import Schema
+    from fleet.remote import Remote
+    from fleet.repository import Repository
+
+DATA = SimpleNamespace(
+    migrations_before_first_start=["x.sql"], migration_lock_seconds=3, migration_statement_seconds=300
+)
+HOST = cast("Remote", SimpleNamespace(name="aipbx.ru", settings=DATA))
+REPOSITORY = cast("Repository", SimpleNamespace(leads=lambda older, newer: older < newer))
+OLD, NEW = Release("1" * 40, "a" * 40), Release("2" * 40, "a" * 40)
+
+
+class Asked:
+    """A host that answers so, and what it was asked and told."""
+
+    def __init__(self) -> None:
+        self.answer: dict[str, Any] = answer()
+        self.verbs: list[str] = []
+        self.given: list[dict[str, Any]] = []
+
+    def ask(self, _: object, verb: list[str], stdin: bytes) -> dict[str, Any]:
+        self.verbs.append(" ".join(verb))
+        self.given.append(json.loads(stdin))
+        return self.answer
+
+    def call(self, _: object, verb: list[str], *, seconds: float, stdin: bytes) -> dict[str, Any]:
+        assert seconds > 0
+        self.ask(_, verb, stdin)
+        return {"run": [A], "marked": [], "restore_point": ""}
+
+
+@pytest.fixture(autouse=True)
+def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
+    there = Asked()
+    monkeypatch.setattr(agent, "ask", there.ask)
+    monkeypatch.setattr(agent, "call", there.call)
+    known = {OLD.backend: {A: "a"}, NEW.backend: {A: "a", B: "b"}}
+    monkeypatch.setattr(files, "of", lambda _, sha, __: Files(sha, known[sha]))
+    return there
+
+
+def planned(before: Release | None, after: Release, *, lives: bool = False, **how: Any) -> Schema:
+    given = {"allowed": [], "despite": False, **how}
+    return run.planned(HOST, before, after, REPOSITORY, lives=lives, **given)
+
+
+def test_a_deploy_shows_what_it_runs_and_runs_it(asked: Asked) -> None:
+    asked.answer = answer(pending(B))
+    schema = planned(OLD, NEW)
+    what = Plan("aipbx.ru", "deploy", OLD, NEW, schema=schema)
+    assert f"      {B}: older releases can live with it" in what.lines()
+    run.apply(HOST, what)
+    assert asked.verbs == ["migrations", "migrate"]
+    told = asked.given[1]
+    assert (told["release"], told["files"], told["early"], told["without"]) == (
+        NEW.backend, {A: "a", B: "b"}, ["x.sql"], []
+    )  # fmt: skip
+
+
+def test_without_a_migration_it_is_only_written_down_which_the_release_knows(asked: Asked) -> None:
+    run.apply(HOST, Plan("aipbx.ru", "deploy", OLD, NEW, schema=planned(OLD, NEW)))
+    assert asked.verbs == ["migrations", "migrations --record"]
+    run.apply(HOST, Plan("aipbx.ru", "deploy", OLD, NEW))
+    assert len(asked.verbs) == 2
+
+
+def test_a_take_over_marks_all_without_asking_a_server_that_is_not_ours(asked: Asked) -> None:
+    schema = planned(None, NEW, lives=True)
+    assert asked.verbs == []
+    assert schema.changes
+    assert schema.given["lives"]
+    assert f"up to {B}" in schema.lines[0]
+
+
+def test_a_server_that_does_not_run_yet_runs_nothing_unseen(asked: Asked) -> None:
+    asked.answer = answer(state=plan.NO_SERVER)
+    schema = planned(None, NEW)
+    assert (schema.changes, schema.given["shown"]) == (True, False)
+    asked.answer = answer(state=plan.NEW)
+    assert planned(None, NEW).given["shown"]
+
+
+def test_an_older_commit_leaves_out_what_it_can_live_with(asked: Asked) -> None:
+    asked.answer = answer(missing=(row(B),))
+    assert planned(NEW, OLD).given["without"] == [B]
+    asked.answer = answer(missing=(row(B, "line 1: x"),))
+    with pytest.raises(OperatorError, match="older than 1 file"):
+        planned(NEW, OLD)
+    assert planned(NEW, OLD, despite=True).given["without"] == [B]
+    # The migration came with a release that failed: what runs, runs on it.
+    assert planned(OLD, OLD).given["without"] == [B]
+
+
+def test_a_rollback_needs_no_repository_and_runs_nothing(asked: Asked) -> None:
+    asked.answer = answer(missing=(row(B),))
+    schema = run.allow_back(HOST, NEW, OLD, despite=False)
+    assert asked.given == [{"release": OLD.backend, "files": None}]
+    assert B in schema.lines[0]
+    run.apply(HOST, Plan("aipbx.ru", "rollback", NEW, OLD, schema=schema))
+    assert len(asked.verbs) == 1
+    asked.answer = answer(missing=(row(B, "x"),))
+    with pytest.raises(OperatorError, match="older than 1 file"):
+        run.allow_back(HOST, NEW, OLD, despite=False)
+
+
+def test_on_mysql_new_files_are_named_and_nothing_is_run(asked: Asked) -> None:
+    asked.answer = answer(state=plan.OTHER)
+    schema = planned(OLD, NEW)
+    assert schema.lines == [f"  migrations: MySQL cannot take back a half-done file, so run it by hand first: {B}"]
+    run.apply(HOST, Plan("aipbx.ru", "deploy", OLD, NEW, schema=schema))
+    assert asked.verbs == ["migrations"]
+    assert planned(None, NEW).lines == []
