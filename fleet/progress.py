@@ -51,7 +51,8 @@ def _prefix() -> str:
 def say(text: str, style: str = "") -> None:
     """Print text, which may have several lines."""
     for line in text.splitlines() or [""]:
-        console.print(f"{_prefix()}{escape(line)}", style=style)
+        # It stands in front already.
+        console.print(f"{_prefix()}{escape(line.removeprefix(f'{_speaker.get()}: '))}", style=style)
 
 
 @contextmanager

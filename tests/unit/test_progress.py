@@ -30,7 +30,7 @@ def test_a_long_line_is_not_broken(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_several_at_once_say_whose_lines_they_are(capsys: pytest.CaptureFixture[str]) -> None:
     with speaking_for("aipbx.org"), step("database healthy"):
-        say("first\nsecond")
+        say("aipbx.org: first\nsecond")
     lines = capsys.readouterr().err.splitlines()
     assert lines[:2] == ["aipbx.org first", "aipbx.org second"]
     assert lines[2].startswith("aipbx.org   ✓ database healthy (")
