@@ -79,7 +79,7 @@ def test_a_pulled_cable_ends_the_run_and_the_next_repairs(host: Host, bootstrap:
     host.cut_network()
     try:
         # It notices by itself (DEAD_AFTER_MILLISECONDS) and ends.
-        output, _ = run.communicate(timeout=240)
+        output, _ = run.communicate(timeout=120)
     finally:
         host.restore_network()
     assert run.returncode != 0, output
