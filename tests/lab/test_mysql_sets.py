@@ -21,7 +21,7 @@ LABELS = " ".join(
     f"--label com.docker.compose.{key}={value}"
     for key, value in (("project", "aipbx"), ("service", "mysql"), ("oneoff", "False"))
 )
-WRITES = "while sleep 0.1; do mariadb -uapp -pa aipbx -e 'INSERT INTO oddJournal (said) VALUES (1)'; done"
+WRITES = "while sleep 0.01; do mariadb -uapp -pa aipbx -e 'INSERT INTO oddJournal (said) VALUES (1)'; done"
 
 
 @pytest.fixture(scope="module")

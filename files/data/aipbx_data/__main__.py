@@ -82,7 +82,7 @@ def main(words: list[str]) -> int:
             return detached.run([word for word in words if word != "--detached"], options.verb)
         signal.signal(signal.SIGTERM, _stopped)
         _run(load(stack=VERBS[options.verb].stack), options)
-    except DataError as problem:
+    except (DataError, Interrupted) as problem:
         events.error(problem)
         return problem.code
     except OSError as problem:

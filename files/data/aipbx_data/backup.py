@@ -19,7 +19,7 @@ from typing import Any
 from aipbx_data import engine, events, retention, sets, tidy, volumes
 from aipbx_data.config import Config
 from aipbx_data.engine import Engine
-from aipbx_data.errors import DataError, Failed, Refused
+from aipbx_data.errors import DataError, Failed, Interrupted, Refused
 from aipbx_data.sets import Contents, Manifest
 
 MIB = 1 << 20
@@ -147,7 +147,7 @@ def made(config: Config, live: Engine, database_bytes: int, last: Manifest | Non
         sets.complete(aside, manifest)
     except BaseException as problem:
         shutil.rmtree(aside, ignore_errors=True)
-        if isinstance(problem, Failed):
+        if isinstance(problem, (Failed, Interrupted)):
             what = f"There is no new backup set, and none of the old ones is gone: {problem.what}"
             raise Failed(what, problem.why, problem.do) from None
         raise

@@ -15,7 +15,7 @@ from typing import Any
 from aipbx_data import archive, base_check, engine, events, lock, seal, sets, store, wal_take, window
 from aipbx_data.config import Config
 from aipbx_data.engine import Engine
-from aipbx_data.errors import DataError, Failed, Refused
+from aipbx_data.errors import DataError, Failed, Interrupted, Refused
 from aipbx_data.postgres import Postgres, literal
 from aipbx_data.process import pipe
 from aipbx_data.segments import Base, Segment
@@ -50,7 +50,7 @@ def main(config: Config, options: argparse.Namespace) -> None:
                 made = make(config, server).name
             copied = ship(config)
             gone = archive.prune(config)
-        except (DataError, OSError) as problem:
+        except (DataError, Interrupted, OSError) as problem:
             _write(config, ok=False, error=str(problem))
             raise
         _write(config, ok=True, error="")

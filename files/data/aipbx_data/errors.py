@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 
-class DataError(Exception):
-    """Something that an operator can mend.
+class Told(BaseException):
+    """Why a run ended, in an operator's words.
 
     Args:
         what: one line: what is wrong, with its object.
@@ -22,6 +22,10 @@ class DataError(Exception):
         return f"{self.what}\n    why: {self.why}\n    do:  {self.do}"
 
 
+class DataError(Told, Exception):
+    """Something that an operator can mend."""
+
+
 class Failed(DataError):  # noqa: N818 - "failed" and "refused" are what an operator calls them
     """Something was begun and did not succeed; `what` says how things stand now."""
 
@@ -34,5 +38,5 @@ class Refused(DataError):  # noqa: N818
     code = 2
 
 
-class Interrupted(Failed):
-    """Something from outside ended it, which says nothing about what it was at."""
+class Interrupted(Told):
+    """Something from outside ends it, which says nothing about what it was at: so no `except` of that swallows it."""

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from aipbx_data.errors import DataError
+from aipbx_data.errors import Told
 
 _as_json = False
 
@@ -51,7 +51,7 @@ def result(**values: Any) -> None:
     _tell(json.dumps(values, ensure_ascii=False, sort_keys=True), result=values)
 
 
-def error(problem: DataError) -> None:
+def error(problem: Told) -> None:
     """Why the run ended."""
     if _as_json:
         _tell("", error={"what": problem.what, "why": problem.why, "do": problem.do, "code": problem.code})

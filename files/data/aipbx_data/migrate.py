@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 
 from aipbx_data import backup, deploy_lock, events, ledger, migrations, postgres, sets, sql, tidy
 from aipbx_data.config import Config
-from aipbx_data.errors import Failed, Refused
+from aipbx_data.errors import Failed, Interrupted, Refused
 from aipbx_data.ledger import BASELINE, RUN, Row
 from aipbx_data.migrations import KNOWN, LIVES, NEW, Found, Given, Pending
 from aipbx_data.postgres import Postgres, literal
@@ -186,7 +186,7 @@ def _run_all(config: Config, server: Postgres, given: Given, found: Found, point
         try:
             migrations.refuse_losses(Found(KNOWN, [now]), given)
             _run(config, server, given, one, point)
-        except (Failed, Refused) as problem:
+        except (Failed, Refused, Interrupted) as problem:
             stay = f" {', '.join(done)} stay applied." if done else " No other was run."
             way = f" The data from before: inv restore {point} --host={config.host}" if done else ""
             raise Failed(problem.what + stay, problem.why, problem.do + way) from None

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -119,11 +119,15 @@ class MySQL:
         Nobody writes from before both have begun until after.
         """
         words = self.words("client", *READING, database)
-        with _session(words) as lock, _session(words) as session, _session(self.words("dump", *DUMP, database)) as dump:
-            with _ended_after(2 * BEGIN_SECONDS, lock, session, dump):
+        with _session(words) as lock, ExitStack() as stack:
+            with _ended_after(2 * BEGIN_SECONDS, lock):
                 _said(lock, f"SET SESSION lock_wait_timeout = {BEGIN_SECONDS}; FLUSH TABLES WITH READ LOCK;")
-                _said(session, f"{SNAPSHOT}START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY;")
-                begun = _begun(dump)
+                # Started no sooner: mysqldump begins its transaction by itself, and the lock would not keep it from it.
+                session = stack.enter_context(_session(words))
+                dump = stack.enter_context(_session(self.words("dump", *DUMP, database)))
+                with _ended_after(2 * BEGIN_SECONDS, session, dump):
+                    _said(session, f"{SNAPSHOT}START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY;")
+                    begun = _begun(dump)
                 _said(lock, "UNLOCK TABLES;")
             self._held = Held(session, dump, begun)
             try:

@@ -16,7 +16,7 @@ from typing import Any
 
 from aipbx_data import events, lock, metrics, notify, offsite_list, offsite_prune, seal, sets, store
 from aipbx_data.config import Config
-from aipbx_data.errors import DataError, Failed, Refused
+from aipbx_data.errors import DataError, Failed, Interrupted, Refused
 from aipbx_data.store import Content, Store, Taken, measured
 
 LOCK = Path("/run/lock/aipbx-offsite")
@@ -44,7 +44,7 @@ def main(config: Config, _: argparse.Namespace) -> None:
             keys = seal.recipients(config)
             with kept:
                 copied = copy_all(config, kept, keys)
-        except (DataError, OSError) as problem:
+        except (DataError, Interrupted, OSError) as problem:
             _ended(config, time.monotonic() - begun, problem)
             raise
         _ended(config, time.monotonic() - begun, None)
@@ -196,7 +196,7 @@ def _json(content: dict[str, Any]) -> bytes:
     return (json.dumps(content, indent=1, sort_keys=True) + "\n").encode()
 
 
-def _ended(config: Config, seconds: float, problem: Exception | None) -> None:
+def _ended(config: Config, seconds: float, problem: BaseException | None) -> None:
     """Write down how the run ended; tell somebody when that is news: every hour would only teach to look away."""
     path = config.backups / STATE
     before = sets.read_json(path)

@@ -12,7 +12,7 @@ from typing import Any
 
 from aipbx_data import events, metrics, notify, sets
 from aipbx_data.config import Config
-from aipbx_data.errors import DataError, Failed, Refused
+from aipbx_data.errors import DataError, Failed, Interrupted, Refused
 
 
 def path(config: Config, verb: str) -> Path:
@@ -71,7 +71,7 @@ def told(config: Config, verb: str, *, attended: bool) -> Iterator[Run]:
     since, run = time.monotonic(), Run(config, verb)
     try:
         yield run
-    except (DataError, OSError) as problem:
+    except (DataError, Interrupted, OSError) as problem:
         if attended and isinstance(problem, Refused):
             run.never_was()
         else:
@@ -132,7 +132,7 @@ def figures(config: Config) -> list[str]:
     )
 
 
-def _failed(config: Config, verb: str, problem: Exception, seconds: float = 0) -> None:
+def _failed(config: Config, verb: str, problem: BaseException, seconds: float = 0) -> None:
     _write(config, verb, running=False, ok=False, error=str(problem), seconds=round(seconds, 1))
     measure(config)
     notify.send(config, f"{config.host}: {verb} failed", str(problem))

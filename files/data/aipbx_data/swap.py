@@ -18,7 +18,7 @@ from typing import Any
 from aipbx_data import colours, docker, engine, events, kept, names, sets
 from aipbx_data.config import Config
 from aipbx_data.engine import Engine
-from aipbx_data.errors import DataError, Failed
+from aipbx_data.errors import DataError, Failed, Told
 
 # Seconds within which a server must answer again.
 SERVER_SECONDS = 120
@@ -197,7 +197,7 @@ def _back_after(config: Config, swap: Swap, problem: BaseException) -> None:
             f"{problem} And then: {second.what} {second.why}",
             f"Mend what it names, then: inv restore --undo --host={config.host}",
         ) from None
-    if isinstance(problem, DataError):
+    if isinstance(problem, Told):
         raise Failed(f"{swap.what} failed; what was live is live again.", f"{problem.what} {problem.why}", problem.do)
 
 

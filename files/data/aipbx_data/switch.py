@@ -19,7 +19,7 @@ from typing import Any
 from aipbx_data import colours, deploy_lock, docker, drain, events, lock, public, readying, release_ledger, sets
 from aipbx_data.ari import Ari
 from aipbx_data.config import Config
-from aipbx_data.errors import DataError, Failed, Refused
+from aipbx_data.errors import DataError, Failed, Refused, Told
 from aipbx_data.process import run
 from aipbx_data.swap import undisturbed
 
@@ -234,7 +234,7 @@ def _back_after(config: Config, switch: Switch, problem: BaseException) -> None:
     runs = (
         f"backend {before['backend'][:8]}, frontend {before['frontend'][:8]}" if before else "nothing: it was the first"
     )
-    what = problem.what if isinstance(problem, DataError) else str(problem) or type(problem).__name__
+    what = problem.what if isinstance(problem, Told) else str(problem) or type(problem).__name__
     try:
         with events.step(f"back to {runs}"):
             _back(config, switch)

@@ -11,7 +11,7 @@ from typing import Any
 from aipbx_data import compare, docker, engine, events, metrics, scratch, sets, space, tidy, unpacking
 from aipbx_data.config import Config
 from aipbx_data.engine import Engine
-from aipbx_data.errors import DataError, Failed, Interrupted, Refused
+from aipbx_data.errors import DataError, Failed, Refused
 from aipbx_data.sets import Manifest
 
 
@@ -48,8 +48,6 @@ def main(config: Config, options: argparse.Namespace) -> None:
     try:
         manifest = _verified(config, live, path)
         figures |= {"ok": True, "tables": len(manifest.contents.tables), "rows": sum(manifest.contents.tables.values())}
-    except Interrupted:
-        raise  # it says nothing about the set
     except DataError as problem:
         figures["error"] = f"{problem.what} {problem.why}"
     seconds = round(time.monotonic() - begun, 1)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import signal
 import sys
 import tarfile
 from datetime import UTC, datetime, timedelta
@@ -12,9 +14,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aipbx_data import __main__ as program
 from aipbx_data import archive, metrics, notify, offsite_point, seal, sets, store, wal, wal_ship, wal_take
 from aipbx_data.config import Config
-from aipbx_data.errors import Failed, Refused
+from aipbx_data.errors import Failed, Interrupted, Refused
 from aipbx_data.segments import Segment
 
 from tests.unit.data.test_offsite import Memory
@@ -192,3 +195,22 @@ def test_a_bucket_is_pruned_by_its_host(config: Config, kept: Memory) -> None:
         f"{one.name}.{end}" for one in bases[1:] for end in ("json", "tar.zst.age")
     )
     assert sorted(kept.names("wal")) == [f"{one.name}.gz.age" for one in there[2:]]
+
+
+@pytest.mark.parametrize("at", ["put", "names", "_asked"])
+def test_told_to_end_it_ends_wherever_it_is(
+    config: Config, kept: Memory, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    Clock(monkeypatch)
+    fresh(config, 1)
+
+    def told(*_: object) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(wal if at == "_asked" else kept, at, told)
+    before = signal.signal(signal.SIGTERM, program._stopped)
+    try:
+        with pytest.raises(Interrupted):
+            wal.Watch().one(config)
+    finally:
+        signal.signal(signal.SIGTERM, before)
