@@ -91,7 +91,7 @@ def is_due(bases: list[Base], there: list[Segment], now: datetime, at: str, days
     hour, minute = map(int, at.split(":"))
     boundary = now.replace(hour=hour, minute=minute, second=0, microsecond=0)
     boundary -= timedelta(days=days if boundary > now else days - 1)
-    newest = max((one for one in there if one.moment >= last.moment), key=lambda one: one.moment, default=None)
+    newest = window.newest(one for one in there if one.moment >= last.moment)
     if newest and (newest.system, newest.timeline) != (last.first.system, last.first.timeline):
         return True
     follow = window.chain(last, there)

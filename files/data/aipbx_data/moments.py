@@ -92,5 +92,4 @@ def is_open(config: Config, at: datetime) -> bool:
     if not bases or at < bases[-1].moment:
         return False
     follow = window.chain(bases[-1], there)
-    newest = max(there, key=lambda one: one.moment, default=None)
-    return bool(follow) and follow[-1] == newest and at > follow[-1].until
+    return bool(follow) and follow[-1] == window.newest(there) and at > follow[-1].until

@@ -61,6 +61,11 @@ def chain(base: Base, segments: Iterable[Segment]) -> list[Segment]:
     return found
 
 
+def newest(segments: Iterable[Segment]) -> Segment | None:
+    """The segment that was closed last; of those that were in one second, the last of its log."""
+    return max(segments, key=lambda one: (one.moment, one.timeline, one.number), default=None)
+
+
 def windows(bases: Iterable[Base], segments: Collection[Segment]) -> list[Window]:
     """The windows that there are, oldest first; those of base backups on one unbroken log are one.
 

@@ -180,3 +180,13 @@ def test_a_sibling_deletes_by_arrival_and_only_what_a_later_base_backup_makes_ne
     assert wal_prune.old(tmp_path, 7) == sorted([bases[0], old])
     assert wal_prune.old(tmp_path, 30) == []
     assert needed.exists()
+
+
+@pytest.mark.parametrize("order", [(2, 3), (3, 2)])
+def test_a_base_backup_whose_segments_were_closed_in_one_second_is_followed_to_the_last(
+    config: Config, monkeypatch: pytest.MonkeyPatch, order: tuple[int, int]
+) -> None:
+    there = [Segment(SYSTEM, 1, number, at(2)) for number in order]
+    keep(config, [made(2)], [])
+    monkeypatch.setattr(archive, "kept_segments", lambda _: dict.fromkeys(there, Path()))
+    assert moments.is_open(config, at(4))
