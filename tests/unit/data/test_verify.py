@@ -28,7 +28,7 @@ class Server:
 
     def __init__(self) -> None:
         self.rows = 3
-        self.fault: DataError | None = None
+        self.fault: DataError | Interrupted | None = None
 
     def version(self) -> str:
         return "16.14"
