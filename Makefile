@@ -4,7 +4,8 @@ IN := .venv/bin
 
 environment: ; @tools/environment
 demo: environment ; @$(IN)/inv lab.demo
-test: environment ; @$(IN)/pytest
+test: environment ; @$(IN)/pytest -n 2 --dist loadgroup
 lint: environment ; @tools/lint
 bench: environment ; @$(IN)/python -m bench
-clean: ; @if [ -x $(IN)/inv ]; then $(IN)/inv lab.clean; fi; rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis pyinfra-debug.log
+# `make test` has a second lab.
+clean: ; @if [ -x $(IN)/inv ]; then for lab in "" $$(ls -d .lab-* 2>/dev/null | cut -c6-); do AIPBX_LAB=$$lab $(IN)/inv lab.clean; done; fi; rm -rf .lab-* .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis pyinfra-debug.log

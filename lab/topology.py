@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import os
+import re
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import Path
@@ -109,14 +111,16 @@ class Lab:
 
     Args:
         root: The checkout.
+        name: Which of its labs, as ``AIPBX_LAB`` says; empty: the one that it usually has.
     """
 
     root: Path
+    name: str = ""
 
     @property
     def id(self) -> str:
         """A short name that differs between two checkouts on one machine."""
-        return hashlib.sha256(str(self.root).encode()).hexdigest()[:8]
+        return hashlib.sha256(f"{self.root}{self.name}".encode()).hexdigest()[:8]
 
     @property
     def label(self) -> str:
@@ -136,7 +140,7 @@ class Lab:
     @property
     def directory(self) -> Path:
         """Where the lab keeps its files: git ignores it."""
-        return self.root / ".lab"
+        return self.root / (f".lab-{self.name}" if self.name else ".lab")
 
     def container(self, name: str) -> str:
         """Return the container's name for a host, ``world`` or ``client``."""
@@ -148,5 +152,14 @@ class Lab:
 
     @classmethod
     def here(cls) -> Lab:
-        """Return the lab of the checkout that this file belongs to."""
-        return cls(Path(__file__).resolve().parent.parent)
+        """Return the lab of the checkout that this file belongs to.
+
+        Raises:
+            LabError: ``AIPBX_LAB`` is no name.
+        """
+        name = os.environ.get("AIPBX_LAB", "")
+        if not re.fullmatch("[a-z0-9]{0,16}", name):
+            raise LabError(
+                f"AIPBX_LAB is {name!r}", "it names a folder: small letters and digits, 16 at most", "unset AIPBX_LAB"
+            )
+        return cls(Path(__file__).resolve().parent.parent, name)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
-from lab import engine, lifecycle, removal, running
+from lab import lifecycle, removal, running
 from lab.guard import require_lab_addresses
 from lab.host import Host
 from lab.progress import Steps
@@ -18,8 +22,12 @@ from tests.lab.pyinfra_run import Bootstrap
 NAMES = [spec.name for spec in HOSTS]
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """First the lab itself, then how a fresh host becomes a converged one; the stories of the application come last."""
+    """First the lab itself, then how a fresh host becomes a converged one; the stories of the application come last.
+
+    These wait most of their time, so under pytest-xdist a second worker runs them meanwhile, in a lab of its own.
+    """
     first = ("test_lab.py", "test_fresh_to_converged.py")
     # They share one deployed server, which no other story may make anew meanwhile; the last leaves a host by hand.
     last = (
@@ -42,22 +50,33 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return first.index(name) if name in first else 10 + last.index(name) if name in last else 5
 
     items.sort(key=rank)
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("application" if item.path.name in last else "hosts"))
+
+
+@contextmanager
+def alone(checkout: Path) -> Iterator[None]:
+    """One worker at a time: what a lab is made of is made once on a machine."""
+    folder = os.open(checkout, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 @pytest.fixture(scope="session")
 def lab() -> Iterator[Running]:
     """The lab, up; left as it was found."""
     here = Lab.here()
-    engine_was_there, lab_was_up = engine.find() is not None, running.current(here) is not None
-    with Steps().shown() as steps:
+    lab_was_up = running.current(here) is not None
+    with alone(here.root), Steps().shown() as steps:
         up = lifecycle.up(here, steps)
     require_lab_addresses(here.directory / "ssh_config", NAMES)
     yield up
     with Steps().shown() as steps:
         if not lab_was_up:
             removal.down(here, steps)
-        if not engine_was_there:
-            engine.stop()
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from aipbx_data.config import Config
 from aipbx_data.segments import Base, Segment
 from aipbx_data.store import Copies
 
-PACKED = ".gz"
+PACKED = ".wal.zst"
 TAR = ".tar.zst"
 LABEL = ".json"
 SEALED = ".age"

@@ -62,7 +62,7 @@ def settings(what: Recovery, *, target: bool) -> str:
     """
     system = f"{what.needs.base.first.system:016x}"
     told = {
-        "restore_command": f'gzip -dc {WAL}/{system}-%f-*{archive.PACKED} >"%p"',
+        "restore_command": f'zstd -dc {WAL}/{system}-%f-*{archive.PACKED} >"%p"',
         "recovery_target_timeline": "current",
         "recovery_target_action": "promote",
         **({"recovery_target_time": what.at.strftime("%Y-%m-%d %H:%M:%S.%f+00")} if target else {}),

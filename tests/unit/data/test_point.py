@@ -142,7 +142,7 @@ def test_after_a_gap_the_present_is_no_moment_before_the_next_base_backup(
 def test_what_the_server_is_told(config: Config, tmp_path: Path) -> None:
     what = Recovery(at(3), Needed(made(2), log(2, 3, 4)), tmp_path, tmp_path)
     assert point_server.settings(what, target=True) == (
-        "restore_command = 'gzip -dc /wal/6f00000000000001-%f-*.gz >\"%p\"'\n"
+        "restore_command = 'zstd -dc /wal/6f00000000000001-%f-*.wal.zst >\"%p\"'\n"
         "recovery_target_timeline = 'current'\n"
         "recovery_target_action = 'promote'\n"
         "recovery_target_time = '2026-11-23 00:03:00.000000+00'\n"
@@ -176,7 +176,7 @@ def test_a_sibling_deletes_by_arrival_and_only_what_a_later_base_backup_makes_ne
         return path
 
     bases = [arrived("base", f"{number}{archive.LABEL}", days) for number, days in ((1, 12), (2, 9), (3, 1))]
-    old, needed = arrived("wal", "aaa.gz.age", 11), arrived("wal", "bbb.gz.age", 9.5)
+    old, needed = arrived("wal", "aaa.wal.zst.age", 11), arrived("wal", "bbb.wal.zst.age", 9.5)
     assert wal_prune.old(tmp_path, 7) == sorted([bases[0], old])
     assert wal_prune.old(tmp_path, 30) == []
     assert needed.exists()

@@ -59,30 +59,30 @@ def test_what_has_no_copy_is_sent_the_oldest_first_and_once(config: Config, kept
     shipping = wal_ship.Shipping()
     with pytest.raises(wal_ship.Late, match="2 segments of the log have no copy"):
         shipping.send(config)
-    assert kept.order == [f"wal/{one.name}.gz.age" for one in there[:-2]]
+    assert kept.order == [f"wal/{one.name}.wal.zst.age" for one in there[:-2]]
     for _ in range(2):
         shipping.send(config)
-    assert kept.order == [f"wal/{one.name}.gz.age" for one in there]
+    assert kept.order == [f"wal/{one.name}.wal.zst.age" for one in there]
     assert shipping.until == f"{there[-1].until:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def test_after_a_line_that_died_the_store_is_asked_anew(config: Config, kept: Memory) -> None:
     one, two = log(1, 2)
     keep(config, [], [one, two])
-    kept.files[f"wal/{one.name}.gz.age"] = b"from an earlier run"
-    kept.cut_at = f"wal/{two.name}.gz.age"
+    kept.files[f"wal/{one.name}.wal.zst.age"] = b"from an earlier run"
+    kept.cut_at = f"wal/{two.name}.wal.zst.age"
     shipping = wal_ship.Shipping()
     with pytest.raises(Failed, match="The line is dead"):
         shipping.send(config)
     kept.cut_at = ""
     shipping.send(config)
-    assert kept.order == [f"wal/{two.name}.gz.age"]
+    assert kept.order == [f"wal/{two.name}.wal.zst.age"]
 
 
 def stored(kept: Memory, *, whole: bool = True) -> None:
     """A base backup and the log since, as `base` and `wal` store them."""
     base = made(2)
-    kept.files |= {f"wal/{one.name}.gz.age": one.name.encode() for one in log(2, 3, 4, 5, 6)}
+    kept.files |= {f"wal/{one.name}.wal.zst.age": one.name.encode() for one in log(2, 3, 4, 5, 6)}
     kept.files[f"base/{base.name}.tar.zst.age"] = b"sealed"
     label = {"last": base.last, "bytes": 99, "sealed_bytes": 6 if whole else 7}
     kept.files[f"base/{base.name}.json"] = json.dumps(label).encode()
@@ -97,7 +97,11 @@ def test_what_makes_a_moment_goes_to_an_operator_in_one_tar(
     offsite_point.main(config, SimpleNamespace(at="@2026-11-23T00:02:30Z", of="", send=True))  # type: ignore[arg-type]
     with tarfile.open(fileobj=io.BytesIO(sent.getvalue())) as tar:
         found = {member.name: tar.extractfile(member) for member in tar}
-        names = [f"{made(2).name}.json", f"{made(2).name}.tar.zst.age", *(f"{one.name}.gz.age" for one in log(2, 3, 4))]
+        names = [
+            f"{made(2).name}.json",
+            f"{made(2).name}.tar.zst.age",
+            *(f"{one.name}.wal.zst.age" for one in log(2, 3, 4)),
+        ]
         assert list(found) == names
         content = found[names[-1]]
         assert content
@@ -189,12 +193,12 @@ def test_a_bucket_is_pruned_by_its_host(config: Config, kept: Memory) -> None:
         kept.files[f"base/{one.name}.tar.zst.age"] = b"sealed"
         label = {"last": one.number, "bytes": 99, "sealed_bytes": 6}
         kept.files[f"base/{one.name}.json"] = json.dumps(label).encode()
-    kept.files |= {f"wal/{one.name}.gz.age": b"log" for one in there}
+    kept.files |= {f"wal/{one.name}.wal.zst.age": b"log" for one in there}
     archive.prune_store(config, kept)
     assert sorted(kept.names("base")) == sorted(
         f"{one.name}.{end}" for one in bases[1:] for end in ("json", "tar.zst.age")
     )
-    assert sorted(kept.names("wal")) == [f"{one.name}.gz.age" for one in there[2:]]
+    assert sorted(kept.names("wal")) == [f"{one.name}.wal.zst.age" for one in there[2:]]
 
 
 @pytest.mark.parametrize("at", ["put", "names", "_asked"])

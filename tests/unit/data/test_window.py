@@ -34,7 +34,7 @@ def made(number: int, size: int = 100) -> Base:
 def test_a_name_tells_what_it_is() -> None:
     one = Segment(SYSTEM, 1, 0x1FF, BEGAN)
     assert one.name == "6f00000000000001-0000000100000001000000FF-20261123T000000Z"
-    assert segments.parse(f"{one.name}.gz.age") == one
+    assert segments.parse(f"{one.name}.wal.zst.age") == one
     assert segments.number("0000000100000001000000FF") == (1, 0x1FF)
     for other in ("probe", one.name[:-1], f"x{one.name}", one.name.replace("20261123", "20261323")):
         assert segments.parse(other) is None

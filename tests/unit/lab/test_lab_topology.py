@@ -17,6 +17,16 @@ def test_names_differ_between_two_checkouts() -> None:
     assert len(one.bridge) <= 15
 
 
+def test_a_checkout_may_have_more_than_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = Lab.here()
+    monkeypatch.setenv("AIPBX_LAB", "second")
+    assert Lab.here().id != usual.id
+    assert Lab.here().directory == usual.root / ".lab-second"
+    monkeypatch.setenv("AIPBX_LAB", "../x")
+    with pytest.raises(LabError, match="AIPBX_LAB"):
+        Lab.here()
+
+
 def test_every_slot_has_its_own_addresses() -> None:
     subnets = [Subnet(slot) for slot in range(SLOTS)]
     assert len({subnet.ipv4 for subnet in subnets}) == SLOTS
