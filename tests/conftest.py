@@ -7,26 +7,37 @@ import os
 import pytest
 from hypothesis import settings
 
-from lab import engine
+from lab import engine, removal, running
+from lab.progress import Steps
+from lab.topology import Lab
 
 # `make test` gives the same answer for the same tree, however busy its machine is. To look for new examples:
 # `pytest --hypothesis-profile=default`.
 settings.register_profile("same-every-time", derandomize=True, deadline=None)
 settings.load_profile("same-every-time")
 
-ENGINE_WAS_THERE = pytest.StashKey[bool]()
+# What this run starts, and ends: labs that were not up before it, and the engine.
+LABS, ENGINE = pytest.StashKey[list[Lab]](), pytest.StashKey[bool]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Under pytest-xdist each worker has a lab of its own."""
     worker = getattr(config, "workerinput", None)
     if worker is None:
-        config.stash[ENGINE_WAS_THERE] = engine.find() is not None
+        here = Lab.here()
+        others = [Lab(here.root, f"gw{number}") for number in range(1, config.getoption("numprocesses", None) or 1)]
+        config.stash[LABS] = [lab for lab in (here, *others) if running.current(lab) is None]
+        config.stash[ENGINE] = engine.find() is None
     elif worker["workerid"] != "gw0":
         os.environ["AIPBX_LAB"] = worker["workerid"]
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """An engine that stories started is stopped, once no worker needs it any more."""
-    if not session.config.stash.get(ENGINE_WAS_THERE, True):
+    """End it, once no worker needs it any more: also when they were interrupted."""
+    with Steps().shown() as steps:
+        for lab in session.config.stash.get(LABS, []):
+            if running.current(lab):
+                removal.down(lab, steps)
+    if session.config.stash.get(ENGINE, False):
         engine.stop()

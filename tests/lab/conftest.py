@@ -1,4 +1,4 @@
-"""The lab for its stories: brought up when it is down, and taken away again by whoever brought it up."""
+"""The lab for its stories: brought up when it is down."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import lifecycle, removal, running
+from lab import lifecycle
 from lab.guard import require_lab_addresses
 from lab.host import Host
 from lab.progress import Steps
@@ -66,17 +66,13 @@ def alone(checkout: Path) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def lab() -> Iterator[Running]:
-    """The lab, up; left as it was found."""
+def lab() -> Running:
+    """The lab, up; tests/conftest.py takes away what was not up before."""
     here = Lab.here()
-    lab_was_up = running.current(here) is not None
     with alone(here.root), Steps().shown() as steps:
         up = lifecycle.up(here, steps)
     require_lab_addresses(here.directory / "ssh_config", NAMES)
-    yield up
-    with Steps().shown() as steps:
-        if not lab_was_up:
-            removal.down(here, steps)
+    return up
 
 
 @pytest.fixture(scope="session")
