@@ -18,6 +18,7 @@ from aipbx_data import archive, base, config, engine, metrics, notify, sets, win
 from aipbx_data.config import Config
 from aipbx_data.errors import DataError, Failed, Interrupted
 from aipbx_data.postgres import Postgres
+from aipbx_data.segments import Segment
 from aipbx_data.wal_ship import Shipping
 from aipbx_data.wal_take import take
 
@@ -34,6 +35,8 @@ WAITS_SECONDS = 60
 ASK = """SELECT json_build_object('on', current_setting('archive_mode') = 'on', 'waits', (
     SELECT coalesce(extract(epoch FROM now() - min(modification)), 0) FROM pg_ls_archive_statusdir()
     WHERE name LIKE '%.ready'))"""
+# The number that the next transaction will have, and a commit that changes nothing and says its own number.
+NEXT, COMMIT = "SELECT pg_snapshot_xmax(pg_current_snapshot())", "SELECT pg_current_xact_id()"
 
 
 def arguments(_: argparse.ArgumentParser) -> None:
@@ -66,6 +69,8 @@ class Watch:
         self._shipping = Shipping()
         self._looked = self._tried = -BASE_SECONDS
         self._postgres = ""
+        self._newest: Segment | None = None
+        self._own = 0
         self._behind: DataError | None = None
         self._since: float | None = None
         self._told = False
@@ -96,6 +101,7 @@ class Watch:
             self._postgres = _asked(told)
             self._behind = None
             try:
+                self._follow(told)
                 self._base(told)
             except DataError as problem:
                 self._behind = problem
@@ -104,6 +110,16 @@ class Watch:
                          f"--host={told.host}; du -sh {archive.spool(told)}; df -h")  # fmt: skip
         if self._behind:
             raise self._behind
+
+    def _follow(self, told: Config) -> None:
+        """See that something follows the commits of a segment's last second, when nobody else writes any more.
+
+        Only the next segment is sure to have them (segments.SURE), and for an empty log PostgreSQL closes none.
+        """
+        newest = window.newest(archive.kept_segments(archive.wal(told)))
+        if newest != self._newest and not self._postgres:
+            self._own = _followed(told, self._own)
+            self._newest = newest
 
     def _base(self, told: Config) -> None:
         """Have a base backup made when one is due, and tell that there is none."""
@@ -180,6 +196,21 @@ def _asked(told: Config) -> str:
     if answer["waits"] > WAITS_SECONDS:
         return f"A segment of the log waits for {answer['waits']:.0f} s: PostgreSQL cannot archive it."
     return ""
+
+
+def _followed(told: Config, own: int) -> int:
+    """Commit something, unless the last commit is ours.
+
+    Args:
+        told: what the host is told.
+        own: the number of our last commit.
+
+    Returns: the same, now.
+    """
+    live = engine.live(told)
+    if not isinstance(live, Postgres) or int(live.psql(NEXT)[0]) == own + 1:
+        return own
+    return int(live.psql(COMMIT)[0])
 
 
 def _runs() -> bool:

@@ -15,9 +15,10 @@ from typing import Any
 
 import pytest
 from aipbx_data import __main__ as program
-from aipbx_data import archive, metrics, notify, offsite_point, seal, sets, store, wal, wal_ship, wal_take
+from aipbx_data import archive, engine, metrics, notify, offsite_point, seal, sets, store, wal, wal_ship, wal_take
 from aipbx_data.config import Config
 from aipbx_data.errors import Failed, Interrupted, Refused
+from aipbx_data.postgres import Postgres
 from aipbx_data.segments import Segment
 
 from tests.unit.data.test_offsite import Memory
@@ -124,6 +125,7 @@ class Clock:
         self.started: list[str] = []
         monkeypatch.setattr("aipbx_data.wal.time.monotonic", lambda: self.now)
         monkeypatch.setattr(wal, "_asked", lambda _: self.wrong)
+        monkeypatch.setattr(wal, "_followed", lambda _, own: own + 1)
         monkeypatch.setattr(wal, "_runs", lambda: False)
         monkeypatch.setattr("aipbx_data.wal.subprocess.run", lambda words, **_: self.started.append(words[-1]))
         monkeypatch.setattr(notify, "send", lambda _, title, __: self.told.append(title))
@@ -167,6 +169,39 @@ def test_a_gap_is_told_at_once_and_ended_by_a_base_backup(
     assert "The log has a gap: 000000010000000000000003" in state["error"]
     assert len(clock.told) == 1
     assert clock.started == ["aipbx-base.service"]
+
+
+def test_what_was_committed_in_a_segment_s_last_second_is_followed_once(
+    config: Config, kept: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, following = Postgres("c", "u", config.backups, 1), 100
+    began = datetime.now(UTC).replace(microsecond=0)
+    said: list[str] = []
+
+    def psql(sql: str) -> list[str]:
+        nonlocal following
+        said.append(sql)
+        following += sql == wal.COMMIT
+        return [str(following - (sql == wal.COMMIT))]
+
+    followed = wal._followed
+    clock, watch = Clock(monkeypatch), wal.Watch()
+    monkeypatch.setattr(wal, "_followed", followed)
+    monkeypatch.setattr(engine, "live", lambda _: server)
+    monkeypatch.setattr(server, "psql", psql)
+
+    def closed_now(*numbers: int) -> list[str]:
+        keep(config, [], [Segment(SYSTEM, 1, number, began + timedelta(seconds=number)) for number in numbers])
+        said.clear()
+        clock.now += 21
+        watch.one(config)
+        return [*said]
+
+    assert closed_now(1) == [wal.NEXT, wal.COMMIT]
+    assert closed_now() == []
+    assert closed_now(2) == [wal.NEXT]  # with our commit in it, and nothing else
+    following += 1  # somebody wrote
+    assert closed_now(3) == [wal.NEXT, wal.COMMIT]
 
 
 def test_a_base_backup_that_failed_is_tried_again_later(
