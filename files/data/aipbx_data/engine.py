@@ -67,6 +67,12 @@ class Engine(Protocol):
     def rename(self, pairs: list[tuple[str, str]]) -> None:
         """Give databases other names, in this order, all of them or none; their sessions end."""
 
+    def take_back(self, pairs: list[tuple[str, str]]) -> None:
+        """Give databases the names that they had before `rename(pairs)`, however far that came.
+
+        It had begun if the first of the new names is there.
+        """
+
     def clear(self) -> None:
         """End what a run that was killed left on the server: its dumps, counts and loads."""
 
@@ -87,7 +93,7 @@ def live(config: Config) -> Engine:
     if config.dialect == "mysql":
         from aipbx_data.mysql import MySQL
 
-        return MySQL(docker.container(config.project, "mysql"))
+        return MySQL(docker.container(config.project, "mysql"), config.backups)
     raise Refused(
         f"There is no backup for DB_DIALECT={config.dialect}.", "It knows postgres and mysql.", "inv env.edit"
     )

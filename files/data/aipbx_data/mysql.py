@@ -1,7 +1,7 @@
-"""MySQL or MariaDB inside its container: backed up and verified; the login is that of the container's own variables.
+"""MySQL or MariaDB inside its container: the login is that of the container's own variables.
 
 A dump and its count must see one moment, and mysqldump begins a transaction of its own: so writes wait, for the second
-in which both begin. MySQL renames no database, so nothing could change places: a restore is refused, and done by hand.
+in which both begin. MySQL renames no database: how restored data take the place of others is told in mysql_places.py.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from aipbx_data import mysql_places, mysql_rights
 from aipbx_data.errors import Failed, Refused
 from aipbx_data.mysql_rows import named, quoted
 from aipbx_data.process import last_words, pipe, run, stream
@@ -55,6 +56,8 @@ _OF_SERVER = "('mysql', 'sys', 'information_schema', 'performance_schema')"
 _MARK = "=== aipbx-data ==="
 # In rows and texts of a dump a line break is written as \\n, so no line of them begins so.
 _TABLE = re.compile(rb"CREATE TABLE (?:IF NOT EXISTS )?`((?:[^`]|``)+)` \(")
+# It would be loaded into the database that it names itself: the live one.
+_ELSEWHERE = re.compile(rb"USE `|CREATE DATABASE |(?:/\*!\d+ )?DROP DATABASE ")
 _FROM = re.compile(r"^-- Server version\s+(\d+(?:\.\d+)*)", re.MULTILINE)
 _ENDED = b"-- Dump completed"
 _HEAD_LINES = 12
@@ -75,13 +78,15 @@ class MySQL:
 
     Args:
         container: its id or name.
+        backups: the folder of this host where what is under way is written down; a scratch server has none.
     """
 
     name = "mysql"
     dump_file = "database.sql.zst"
 
-    def __init__(self, container: str) -> None:
+    def __init__(self, container: str, backups: Path = Path()) -> None:
         self.container = container
+        self.backups = backups
         self._held: Held | None = None
 
     def words(self, program: str, *arguments: str) -> list[str]:
@@ -186,6 +191,12 @@ class MySQL:
         found, ended = set(), False
         try:
             for line in _lines(path):
+                if _ELSEWHERE.match(line):
+                    raise Refused(
+                        f"{path.name} names the database that it goes into.",
+                        f"It says: {line[:80].decode(errors='replace')}",
+                        "Take a dump of one database: mysqldump … DATABASE, without --databases.",
+                    )
                 if match := _TABLE.match(line):
                     found.add(match[1].replace(b"``", b"`").decode())
                 ended = line.startswith(_ENDED) or (ended and not line.strip())
@@ -206,48 +217,72 @@ class MySQL:
         return told[1]
 
     def create(self, database: str, like: str = "") -> None:
-        """Make an empty database, with the characters and their order of the database `like`."""
+        """Make an empty database, with the characters and their order of the database `like`.
+
+        Whoever has rights there may read here, until `drop` or `rename` (mysql_rights.py).
+        """
+        rights = mysql_rights.lent(self, [database], like) if like else []
+        self.ask("\n".join([self.creation(database, like), *rights]))
+
+    def creation(self, database: str, like: str) -> str:
+        """The SQL that makes an empty database."""
         sql = "SELECT default_character_set_name, default_collation_name FROM information_schema.schemata "
         rows = self.ask(f"{sql}WHERE schema_name = {quoted(like)};") if like else []
         of = f" CHARACTER SET {rows[0][0]} COLLATE {rows[0][1]}" if rows else ""
-        self.ask(f"CREATE DATABASE {named(database)}{of};")
+        return f"CREATE DATABASE {named(database)}{of};"
 
-    def restore(self, path: Path, database: str, tables: tuple[str, ...] = (), *, foreign: bool = False) -> None:
-        """Load a dump into an empty database; all of it.
+    def restore(
+        self,
+        path: Path,
+        database: str,
+        tables: tuple[str, ...] = (),
+        *,
+        foreign: bool = False,  # noqa: ARG002 - `finish` sees to it
+    ) -> None:
+        """Load a dump into an empty database; all of it, its events off. In whose name things work stays as it was.
 
         Raises:
             Failed: at the first error.
         """
-        if tables or foreign:
-            raise unsupported()
-        pipe([_unpacking(path), self.words("client", "--binary-mode", database)], seconds=LONG, source=path)
+        if tables:
+            raise AssertionError  # refused before (mysql_places.refuse)
+        client = self.words("client", "--binary-mode", "--comments", database)
+        pipe([_unpacking(path), mysql_places.EVENTS_OFF, client], seconds=LONG, source=path)
 
     def copy(self, database: str, of: str) -> None:  # noqa: ARG002
-        """Not here: see `unsupported`."""
-        raise unsupported()
+        """Not here: MySQL copies no database, and nobody asks for it (restore.py)."""
+        raise AssertionError
 
     def finish(self, database: str, like: str) -> None:
-        """Nothing: statistics come by themselves, and no database has settings of its own."""
+        """See that what acts in somebody's name can; statistics come by themselves.
+
+        Raises:
+            Failed: somebody has no account here.
+        """
+        missing = mysql_rights.strangers(self, database, like)
+        if missing:
+            raise Failed(
+                f"{missing[0]} has no account on this server; nothing live was touched.",
+                f"Views, triggers or procedures work in the name of {', '.join(missing)}, and would fail.",
+                f"Make it first: CREATE USER {missing[0]} ACCOUNT LOCK; with the rights that it had.",
+            )
 
     def drop(self, database: str) -> None:
-        """Delete a database; nothing happens when there is none."""
-        self.ask(f"DROP DATABASE IF EXISTS {named(database)};", seconds=600)
+        """Delete a database, and who had rights in it; nothing happens when there is none."""
+        rights = mysql_rights.taken(self, [database])
+        self.ask("\n".join([f"DROP DATABASE IF EXISTS {named(database)};", *rights]), seconds=600)
 
-    def rename(self, pairs: list[tuple[str, str]]) -> None:  # noqa: ARG002
-        """Not here: MySQL renames no database."""
-        raise unsupported()
+    def rename(self, pairs: list[tuple[str, str]]) -> None:
+        """Let what databases hold change places, all of it or nothing; their sessions end."""
+        mysql_places.rename(self, pairs)
+
+    def take_back(self, pairs: list[tuple[str, str]]) -> None:
+        """Take a rename back, however far it came."""
+        mysql_places.take_back(self, pairs)
 
     def clear(self) -> None:
-        """Nothing: sessions and dumps of a run that was killed end with their pipes."""
-
-
-def unsupported() -> Refused:
-    """Why a set of MySQL's is not put in place of live data here."""
-    return Refused(
-        "A backup of MySQL's is not restored by this command.",
-        "MySQL renames no database, so nothing could change places, nor back, in one step.",
-        "By hand, into a new database: zstd -dc …/database.sql.zst | docker exec -i aipbx-mysql-1 mariadb NEW",
-    )
+        """Nothing on the server: sessions and dumps of a run that was killed end with their pipes."""
+        mysql_places.forget(self)
 
 
 def _unpacking(path: Path) -> list[str]:

@@ -350,6 +350,10 @@ class Postgres:
             else:
                 return
 
+    def take_back(self, pairs: list[tuple[str, str]]) -> None:
+        """Take a rename back, which was one transaction."""
+        self.rename([(new, old) for old, new in reversed(pairs)])
+
     def clear(self) -> None:
         """End what a killed run left on the server, and on its container."""
         self.psql(

@@ -18,6 +18,7 @@ from aipbx_data import (
     events,
     kept,
     mysql,
+    mysql_places,
     names,
     readiness,
     sets,
@@ -67,7 +68,7 @@ def _restored(config: Config, server: Engine, options: argparse.Namespace) -> di
     tables = tuple(name for name in options.tables.split(",") if name)
     look = bool(tables or options.to_database)
     if isinstance(server, mysql.MySQL):
-        raise mysql.unsupported()
+        mysql_places.refuse(server, tables)
     with ExitStack() as held:
         if not look:
             refuse_pending(config)
@@ -133,7 +134,7 @@ def refuse(config: Config, server: Engine, given: Source, *, foreign: bool) -> N
     if given.engine != server.name:
         raise source.mismatch(given.title, given.engine, server)
     version = server.version()
-    if given.major > int(version.split(".")[0]):
+    if given.series > source.series(server.name, version):
         raise Refused(
             f"{given.title} is of a newer server than this host's.",
             f"It was taken from version {given.server_version}, and this host runs {version}.",
@@ -149,7 +150,9 @@ def refuse(config: Config, server: Engine, given: Source, *, foreign: bool) -> N
         raise Refused(
             f"{given.title} is empty.", f"It holds {given.listed} tables, and not one row.", "Take another set."
         )
-    data = docker.volume(config.raw["volumes"][f"{server.name}_data"])
+    # Docker keeps all volumes on one disk, also one that is not the stack's.
+    names_of = config.raw["volumes"]
+    data = docker.volume(names_of.get(f"{server.name}_data") or next(iter(names_of.values())))
     needs = {data: 2.0 * given.database_bytes + min(given.database_bytes, LOG_BYTES)}
     for key, name in _volumes(config, given).items():
         needs[unpacking.folder(name)] = given.volumes[key]["bytes"]
@@ -169,7 +172,9 @@ def _replace(config: Config, server: Engine, given: Source) -> dict[str, object]
         folders = _unpacked(config, given)
         with events.step("statistics and settings of the new database"):
             server.finish(new, config.database)
-        readiness.check(config, server, new, given.label)
+        # The stack declares no backend that works with MySQL; after the swap, the live one says whether it is ready.
+        if not isinstance(server, mysql.MySQL):
+            readiness.check(config, server, new, given.label)
     _remark(config, given, found)
     change = swap.planned(config, f"restore of {given.title}", given.label, names.BEFORE, new, folders)
     held = swap.carry_out(config, server, change)

@@ -64,9 +64,14 @@ class Source:
     release: dict[str, str] = field(default_factory=dict)
 
     @property
-    def major(self) -> int:
-        """The major version of the server that it was taken from."""
-        return int(self.server_version.split(".")[0])
+    def series(self) -> tuple[int, ...]:
+        """The series of the server that it was taken from."""
+        return series(self.engine, self.server_version)
+
+
+def series(engine: str, version: str) -> tuple[int, ...]:
+    """What of a server's version says which dumps it takes: 16.4 is of (16,), and MySQL's 11.8.3 of (11, 8)."""
+    return tuple(int(one) for one in version.split(".")[: 2 if engine == "mysql" else 1])
 
 
 def incoming(config: Config) -> Path:
@@ -228,7 +233,7 @@ def _of_file(config: Config, server: Engine, path: Path, dump: Path, engine: str
         host="",
         taken="",
         database_bytes=max(GROWS * dump.stat().st_size, server.size(live) if live in server.databases() else 0),
-        foreign=any(not line.endswith(f" {config.role}") for line in listed),
+        foreign=engine == "postgres" and any(not line.endswith(f" {config.role}") for line in listed),
         contents=None,
         listed=len(listed),
     )

@@ -51,6 +51,11 @@ class Swap:
     runs: bool
     page: bool
 
+    @property
+    def renames(self) -> list[tuple[str, str]]:
+        """The databases' names, before and after."""
+        return [(self.database, self.kept), (self.new, self.database)]
+
 
 def journal(config: Config) -> Path:
     """Where a swap that is under way is written down."""
@@ -171,7 +176,7 @@ def _forward(config: Config, server: Engine, swap: Swap) -> float:
     with events.step("backend held"):
         docker.stop(backend)
     with events.step(f"{swap.new} is {swap.database}, which is {swap.kept}"):
-        server.rename([(swap.database, swap.kept), (swap.new, swap.database)])
+        server.rename(swap.renames)
     if swap.folders:
         with events.step(f"{len(swap.folders)} volumes changed places"):
             for live, new, old in swap.folders:
@@ -208,7 +213,7 @@ def _back(config: Config, server: Engine, swap: Swap) -> str:
     if renamed or moved:
         docker.stop(backend)
     if renamed:
-        server.rename([(swap.database, swap.new), (swap.kept, swap.database)])
+        server.take_back(swap.renames)
     for live, new, old in moved:
         if Path(live).exists():
             Path(live).rename(new)
@@ -235,7 +240,8 @@ def _end(config: Config, swap: Swap) -> None:
 
 def _answering(config: Config) -> Engine:
     """The live server, started when it was stopped meanwhile."""
-    docker.start(docker.container(config.project, config.services["backend"]["DB_HOST"], running=False))
+    service = "mysql" if config.dialect == "mysql" else config.services["backend"]["DB_HOST"]
+    docker.start(docker.container(config.project, service, running=False))
     end = time.monotonic() + SERVER_SECONDS
     while True:
         try:

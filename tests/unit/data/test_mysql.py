@@ -109,7 +109,10 @@ def test_a_dump_that_fails_is_told(here: Path) -> None:
         pass
 
 
-def test_a_restore_is_refused() -> None:
-    assert mysql.unsupported().code == 2
-    with pytest.raises(Refused):
-        MySQL("x").rename([("a", "b")])
+@pytest.mark.parametrize(
+    "line", [b"USE `aipbx`;", b"CREATE DATABASE `aipbx`;", b"/*!40000 DROP DATABASE IF EXISTS `a`*/;"]
+)
+def test_a_dump_that_names_its_database_is_refused(tmp_path: Path, line: bytes) -> None:
+    dump = DUMP.replace(b"--\n-- Table structure", line + b"\n--\n-- Table structure")
+    with pytest.raises(Refused, match="names the database that it goes into"):
+        MySQL("x").listed(packed(tmp_path / "a", dump))

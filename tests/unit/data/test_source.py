@@ -84,14 +84,14 @@ def test_a_set_of_this_host(config: Config) -> None:
 def test_a_set_in_a_file(config: Config) -> None:
     path = made(config.backups)
     given = opened(config, brought(config, packed(path, ["manifest.json", "database.dump"])))
-    assert (given.title, given.major) == (NAME, 16)
+    assert (given.title, given.series) == (NAME, (16,))
     assert left(config) == []
 
 
 @pytest.mark.parametrize("content", [b"PGDMP of old", gzip.compress(b"PGDMP of old", mtime=0)])
 def test_an_old_dump_packed_or_not(config: Config, content: bytes) -> None:
     given = opened(config, brought(config, content, ".upload-ab12-aipbx_1.sql.gz"))
-    assert (given.title, given.major, given.listed, given.contents) == ("aipbx_1.sql.gz", 15, 2, None)
+    assert (given.title, given.series, given.listed, given.contents) == ("aipbx_1.sql.gz", (15,), 2, None)
     assert (given.database_bytes, given.foreign, given.volumes) == (1000, False, {})
     assert sets.NAME.fullmatch(given.label)
     assert left(config) == []

@@ -59,6 +59,9 @@ class World:
             self.names[new] = self.names.pop(old)
         self.acts("renamed")
 
+    def take_back(self, pairs: list[tuple[str, str]]) -> None:
+        self.rename([(new, old) for old, new in reversed(pairs)])
+
     def size(self, _: str) -> int:
         return 1
 
