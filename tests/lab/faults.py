@@ -18,7 +18,7 @@ DOCKER = "/usr/local/sbin/docker"
 # Standard input is read only where SQL comes over it; dumps go through untouched.
 SCRIPT = rf"""#!/bin/bash
 text="$*" sql=
-case $text in *"--file -") IFS= read -rd '' sql; text="$text $sql" ;; esac
+case $text in *"--file -" | *" --skip-reconnect "*) IFS= read -rd '' sql; text="$text $sql" ;; esac
 printf '%s\n' "$text" >>{FOLDER}/calls
 real() {{ if [ -n "$sql" ]; then printf %s "$sql" | /usr/bin/docker "$@"; else /usr/bin/docker "$@"; fi; }}
 if [ -f {FOLDER}/when ] && [[ $text =~ $(cat {FOLDER}/when) ]] && mv {FOLDER}/when {FOLDER}/was 2>/dev/null; then

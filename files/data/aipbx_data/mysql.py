@@ -269,8 +269,8 @@ class MySQL:
 
     def drop(self, database: str) -> None:
         """Delete a database, and who had rights in it; nothing happens when there is none."""
-        rights = mysql_rights.taken(self, [database])
-        self.ask("\n".join([f"DROP DATABASE IF EXISTS {named(database)};", *rights]), seconds=600)
+        rights = mysql_rights.ended(self, database)
+        self.ask("\n".join([*rights, f"DROP DATABASE IF EXISTS {named(database)};"]), seconds=600)
 
     def rename(self, pairs: list[tuple[str, str]]) -> None:
         """Let what databases hold change places, all of it or nothing; their sessions end."""

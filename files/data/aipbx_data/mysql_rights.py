@@ -22,6 +22,8 @@ WITH_OWN = "SELECT HEX(user), HEX(host), HEX(db) FROM mysql.db WHERE db IN ({pat
 OF_ROUTINES = """SELECT HEX(user), HEX(host), LOWER(routine_type), HEX(routine_name), proc_priv
 FROM mysql.procs_priv WHERE db = {database} ORDER BY routine_name, user, host;
 """
+# What stays there when a database goes.
+LEFT = "SELECT HEX(user), HEX(host), routine_type, HEX(routine_name) FROM mysql.procs_priv WHERE db = {database};"
 ACCOUNTS = "SELECT HEX(user), HEX(host) FROM mysql.user;"
 _ACTING = {"triggers": "trigger", "routines": "routine", "events": "event", "views": "table"}
 
@@ -40,6 +42,15 @@ def taken(server: MySQL, databases: list[str]) -> list[str]:
     return [f"REVOKE ALL PRIVILEGES ON {place}.* FROM {account};" for place, account in places]
 
 
+def ended(server: MySQL, database: str) -> list[str]:
+    """The SQL after which nobody has any right in a database that goes, to its routines neither."""
+    return taken(server, [database]) + [
+        f"REVOKE ALL PRIVILEGES ON {kind} {named(database)}.{named(bytes.fromhex(name).decode())} "
+        f"FROM {_account(user, host)};"
+        for user, host, kind, name in server.ask(LEFT.format(database=quoted(database)))
+    ]
+
+
 def of_routines(server: MySQL, database: str, there: Collection[tuple[str, str]]) -> list[str]:
     """The SQL that gives anew what accounts may do with routines.
 
@@ -56,6 +67,12 @@ def of_routines(server: MySQL, database: str, there: Collection[tuple[str, str]]
             also = " WITH GRANT OPTION" if "Grant" in rights else ""
             lines.append(f"GRANT {given} ON {kind} {named(routine)} TO {_account(user, host)}{also};")
     return lines
+
+
+def accounts(server: MySQL) -> list[str]:
+    """The SQL that makes a server's accounts on one that is thrown away, so that things can be made in their names."""
+    known = [_account(user, host) for user, host in server.ask(ACCOUNTS) if host]
+    return [f"CREATE USER IF NOT EXISTS {one};\nGRANT {MAKING} ON *.* TO {one};" for one in known]
 
 
 def strangers(server: MySQL, database: str, like: str) -> list[str]:

@@ -188,7 +188,7 @@ def _look(config: Config, server: Engine, given: Source, name: str, tables: tupl
     # Written down first: what is there without a note would stay for good.
     kept.write(config, kept.Kept(now.replaced, {**now.looks, name: {"of": given.title, "at": sets.now()}}))
     server.rename([(new, name)])
-    return {**_told(given, found, tables), "database": name}
+    return {**_told(given, found, tables), "database": name, "engine": server.name}
 
 
 def _watched(config: Config) -> AbstractContextManager[None]:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from aipbx_data import docker, mysql_source
+from aipbx_data import docker, mysql_rights, mysql_source
 from aipbx_data.config import Config
 from aipbx_data.engine import Engine
 from aipbx_data.errors import DataError
@@ -51,13 +51,17 @@ def server(config: Config, live: Engine) -> Iterator[Engine]:
     clear()
     told = run(["docker", "inspect", "--format", "{{.Config.Image}}", live.container], seconds=docker.SECONDS)
     image = told.decode().strip()
-    if not isinstance(live, Postgres):
+    if isinstance(live, MySQL):
         try:
             mysql_source.start(config, image, NAME)
-            yield MySQL(NAME)
+            scratch = MySQL(NAME)
+            scratch.ask("\n".join(mysql_rights.accounts(live)))
+            yield scratch
         finally:
             clear()
         return
+    if not isinstance(live, Postgres):  # for mypy: there is no third kind
+        raise AssertionError
     locale = json.loads(live.psql("SELECT to_json(datcollate) FROM pg_database WHERE datname = 'template0'")[0])
     try:
         run(command(config, image, live.user, locale), seconds=docker.SECONDS)

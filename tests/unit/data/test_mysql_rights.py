@@ -42,6 +42,10 @@ def test_and_no_longer() -> None:
         "REVOKE ALL PRIVILEGES ON `a\\_new`.* FROM 'app'@'%';"
     ]
     assert "db IN ('a\\\\_new')" in there.asked[0]
+    there.answers["procs_priv"] = [[*hexed("app", "%"), "FUNCTION", *hexed("f")]]
+    assert mysql_rights.ended(cast("MySQL", there), "a_new")[1:] == [
+        "REVOKE ALL PRIVILEGES ON FUNCTION `a_new`.`f` FROM 'app'@'%';"
+    ]
 
 
 def test_rights_to_routines_are_given_anew_where_there_are_such_routines() -> None:
@@ -67,3 +71,9 @@ def test_in_whose_name_nobody_can_work_is_told_but_not_of_what_was_so_before() -
 
     there.ask = ask  # type: ignore[method-assign]
     assert mysql_rights.strangers(cast("MySQL", there), "new", "live") == ["'a@b'@'10.0.0.1'"]
+
+
+def test_a_server_that_is_thrown_away_has_the_same_accounts() -> None:
+    assert mysql_rights.accounts(server(user=[hexed("app", "%"), hexed("role", "")])) == [
+        "CREATE USER IF NOT EXISTS 'app'@'%';\nGRANT SELECT, EXECUTE ON *.* TO 'app'@'%';"
+    ]
