@@ -124,15 +124,11 @@ def test_a_set_comes_back_over_changed_data_and_they_come_back_too(told: Inv, se
     before = state(server)
 
     unpacked = f"zstd -dc {BACKUPS}/sets/{name}/database.sql.zst"
-    for made, why in (
-        (f"{unpacked} | head -c 9000 | gzip", "no whole dump of MySQL's"),
-        (f"{unpacked} | gzip | head -c 9000", "unexpected end of file"),
-        (f"{unpacked} | sed '9i USE `aipbx`;'", "names the database that it goes into"),
-    ):
-        server.run(f"{made} >{BACKUPS}/incoming/bad")
+    for made, why in (("head -c 9000", "no whole dump of MySQL's"), ("sed '9i USE `aipbx`;'", "names the database")):
+        server.run(f"{unpacked} | {made} | gzip >{BACKUPS}/incoming/bad")
         assert why in restored(server, "bad")
         server.run(f"rm {BACKUPS}/incoming/bad")
-        assert state(server) == before
+    assert state(server) == before
     for after in (False, True):
         faults.at(server, "RENAME TABLE", faults.kill("restore"), after=after)
         restored(server, name)

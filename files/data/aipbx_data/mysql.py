@@ -254,7 +254,7 @@ class MySQL:
         raise AssertionError
 
     def finish(self, database: str, like: str) -> None:
-        """See that what acts in somebody's name can; statistics come by themselves.
+        """See that what acts in somebody's name can, and that all is ready to move; statistics come by themselves.
 
         Raises:
             Failed: somebody has no account here.
@@ -266,6 +266,7 @@ class MySQL:
                 f"Views, triggers or procedures work in the name of {', '.join(missing)}, and would fail.",
                 f"Make it first: CREATE USER {missing[0]} ACCOUNT LOCK; with the rights that it had.",
             )
+        mysql_places.checkpoint(self)
 
     def drop(self, database: str) -> None:
         """Delete a database, and who had rights in it; nothing happens when there is none."""
