@@ -111,7 +111,7 @@ def refuse(server: MySQL, tables: Iterable[str]) -> None:
         raise Refused(
             f"{kind} {version} cannot let two databases change places in one step.",
             f"RENAME TABLE of many tables is whole after a crash since {kind} {'.'.join(map(str, SINCE[kind]))}.",
-            "Update the server; or load the set into a new database by hand (README, Data: backup).",
+            "Update the server; or by hand: zstd -dc …/database.sql.zst | docker exec -i aipbx-mysql-1 mariadb NEW",
         )
 
 
@@ -313,7 +313,13 @@ def _script(server: MySQL, lines: list[str], database: str) -> None:
 
 
 def _dumped(server: MySQL, *words: str) -> str:
-    return run(server.words("dump", "--no-tablespaces", *words), seconds=PROGRAM_SECONDS).decode()
+    made = run(server.words("dump", "--no-tablespaces", *words), seconds=PROGRAM_SECONDS)
+    try:
+        return made.decode()
+    except UnicodeDecodeError as problem:
+        raise Failed(
+            "A view, trigger or procedure is not in UTF-8.", str(problem), "Make it anew in utf8mb4."
+        ) from None
 
 
 def _file(server: MySQL) -> Path:
