@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 SERVICES = ("backend", "frontend")
 SHA = re.compile(r"[0-9a-f]{40}")
+# As long as git's own advice lets a subject be, and half as much again.
+SUBJECT_CHARACTERS = 72
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Entry:
         after: what was wanted.
         images: full reference by service.
         note: why it failed.
+        subjects: the commits' subjects by service, where the operator's machine knew them; anybody's words.
     """
 
     time: str
@@ -55,6 +58,7 @@ class Entry:
     after: Release
     images: dict[str, str]
     note: str = ""
+    subjects: dict[str, str] = field(default_factory=dict)
 
     def line(self) -> str:
         """The entry as it stands in the ledger."""
@@ -69,10 +73,27 @@ def parse(ledger: str) -> list[Entry]:
         try:
             raw: dict[str, Any] = json.loads(line)
             before, after = raw.pop("before"), Release(**raw.pop("after"))
+            raw["subjects"] = {name: subject(text) for name, text in raw.pop("subjects", {}).items()}
             entries.append(Entry(before=Release(**before) if before else None, after=after, **raw))
         except (ValueError, KeyError, TypeError, AttributeError):
             continue
     return entries
+
+
+def subject(text: str) -> str:
+    """A commit's subject as it may stand on a screen: one line, nothing that moves a cursor, cut to a width."""
+    shown = " ".join("".join(each if each.isprintable() else " " for each in text).split())
+    return shown if len(shown) <= SUBJECT_CHARACTERS else f"{shown[: SUBJECT_CHARACTERS - 1]}…"
+
+
+def with_subjects(entries: list[Entry]) -> list[Entry]:
+    """The same, each with what any of them knows of its commits: who rolls back, or rotates, has no repository."""
+    known = {each.after.sha(name): told for each in entries for name, told in each.subjects.items() if name in SERVICES}
+    return [replace(each, subjects=_of(each.after, known)) for each in entries]
+
+
+def _of(release: Release, known: dict[str, str]) -> dict[str, str]:
+    return {name: known[release.sha(name)] for name in SERVICES if release.sha(name) in known}
 
 
 def current(entries: list[Entry]) -> Entry | None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from fleet.access import ssh_config_path
 from fleet.commands import git
 from fleet.errors import OperatorError
+from fleet.releases import subject
 
 SHA = re.compile(r"[0-9a-f]{4,40}")
 FETCH_SECONDS = 120
@@ -102,7 +103,11 @@ class Repository:
     def between(self, older: str, newer: str) -> list[str]:
         """Commits after `older` up to `newer`, newest first, a line each; empty when `older` is unknown here."""
         done = self._run(git.between(self.folder, older, newer))
-        return done.stdout.splitlines() if done.returncode == 0 else []
+        return [subject(line) for line in done.stdout.splitlines()] if done.returncode == 0 else []
+
+    def subject(self, sha: str) -> str:
+        """The subject of a commit, as it may stand on a screen; empty when it is unknown here."""
+        return subject(self._run(git.subject(self.folder, sha)).stdout)
 
     def message(self, sha: str) -> str:
         """The whole message of a commit."""
@@ -129,7 +134,14 @@ class Repository:
 
     def _run(self, command: list[str]) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            command, capture_output=True, text=True, timeout=FETCH_SECONDS, check=False, env=environment()
+            command,
+            capture_output=True,
+            text=True,
+            # A commit's message may be in any encoding.
+            errors="replace",
+            timeout=FETCH_SECONDS,
+            check=False,
+            env=environment(),
         )
 
 

@@ -45,6 +45,11 @@ def between(folder: Path, older: str, newer: str) -> list[str]:
     return [*_git(folder), "log", "--format=%h %s", f"{older}..{newer}"]
 
 
+def subject(folder: Path, sha: str) -> list[str]:
+    """The command that prints the subject of a commit."""
+    return [*_git(folder), "log", "--max-count=1", "--format=%s", sha]
+
+
 def message(folder: Path, sha: str) -> list[str]:
     """The command that prints the whole message of a commit."""
     return [*_git(folder), "log", "--max-count=1", "--format=%B", sha]

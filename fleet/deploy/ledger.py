@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from rich.table import Table
+from rich.text import Text
 
 from fleet import releases, survey, tables
 from fleet.cli import agreed
@@ -19,6 +20,7 @@ from fleet.progress import say
 if TYPE_CHECKING:
     from fleet.releases import Entry
     from fleet.remote import Remote
+    from fleet.survey import Survey
 
 
 def show(hosts: list[Remote], *, as_json: bool) -> None:
@@ -29,23 +31,32 @@ def show(hosts: list[Remote], *, as_json: bool) -> None:
         as_json: for a script: one object a host.
     """
     with ThreadPoolExecutor() as pool:
-        found = dict(zip([host.name for host in hosts], pool.map(survey.take, hosts), strict=True))
+        found = dict(zip([host.name for host in hosts], pool.map(_taken, hosts), strict=True))
         on_host = dict(zip(found, pool.map(_images, hosts), strict=True))
     if as_json:
         print(json.dumps({name: [asdict(entry) for entry in one.entries] for name, one in found.items()}, indent=2))
         return
     for name, one in found.items():
-        table = Table(
-            "", "since (UTC)", "backend", "frontend", "action", "result", "s", "operator", "images", title=name
-        )
+        columns = ("", "since (UTC)", *releases.SERVICES, "action", "result", "s", "operator", "images", "commits")
+        table = Table(*columns, title=name)
         for entry in reversed(one.entries):
             mark = "→" if entry is one.current else ""
             there = set(entry.images.values()) <= on_host[name]
-            table.add_row(mark, *_row(entry), "there" if there else "pruned")
+            table.add_row(mark, *_row(entry), "there" if there else "pruned", _commits(entry))
         if one.entries:
             tables.show(table)
         else:
             print(f"{name}: no release yet.")
+
+
+def _taken(host: Remote) -> Survey:
+    found = survey.take(host)
+    return replace(found, entries=releases.with_subjects(found.entries))
+
+
+def _commits(entry: Entry) -> Text:
+    # Not markup: a subject like `[deploy:1] Login` is shown as it is.
+    return Text("\n".join(f"{name}: {text}" for name, text in entry.subjects.items()))
 
 
 def _row(entry: Entry) -> list[str]:

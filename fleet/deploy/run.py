@@ -189,6 +189,7 @@ def carry_out(prepared: Prepared) -> Entry:
         before=what.before,
         after=what.after,
         images=plan.images(remote.settings, what.after),
+        subjects=_subjects(prepared),
     )
     try:
         done = _switched(prepared, entry, started)
@@ -207,6 +208,13 @@ def carry_out(prepared: Prepared) -> Entry:
     notice.give(remote, what, entry, calls)
     hooks.run("post-deploy", hooks.environment(what, entry.operator, seconds=entry.seconds))
     return entry
+
+
+def _subjects(prepared: Prepared) -> dict[str, str]:
+    """What the release's commits say of themselves, as far as this machine's repositories know them."""
+    after = prepared.what.after
+    told = {name: repository.subject(after.sha(name)) for name, repository in prepared.known.items()}
+    return {name: text for name, text in told.items() if text}
 
 
 def _switched(prepared: Prepared, entry: Entry, started: datetime) -> dict[str, Any]:

@@ -47,7 +47,36 @@ def test_a_damaged_line_does_not_hide_the_others(damaged: str) -> None:
 
 
 def test_an_entry_without_a_note_is_whole() -> None:
-    assert releases.parse(entry(A).line().replace(', "note": ""', "")) == [entry(A)]
+    assert releases.parse(entry(A).line().replace(', "note": "", "subjects": {}', "")) == [entry(A)]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Fix the login", "Fix the login"),
+        ("[deploy:1] \x1b[31mred\x1b]0;title\x07", "[deploy:1] [31mred ]0;title"),
+        ("two\nlines\r\n\tand a tab\u2028", "two lines and a tab"),
+        ("left\u202eright", "left right"),
+        ("ё" * 72, "ё" * 72),
+        ("ё" * 73, "ё" * 71 + "…"),
+        ("\0", ""),
+    ],
+)
+def test_a_subject_moves_no_cursor_and_fits(text: str, shown: str) -> None:
+    assert releases.subject(text) == shown
+
+
+def test_a_ledger_that_a_hand_has_changed_moves_no_cursor_either() -> None:
+    evil = replace(entry(A), subjects={"backend": "\x1b[2J"}).line()
+    assert releases.parse(evil)[0].subjects == {"backend": "[2J"}
+    assert releases.parse(entry(A).line().replace('"subjects": {}', '"subjects": 5')) == []
+
+
+def test_what_one_entry_knows_of_a_commit_the_others_know_too() -> None:
+    told = replace(entry(A), subjects={"backend": "Login", "nonsense": "x"})
+    half = Release(A.backend, B.frontend)
+    shown = releases.with_subjects([entry(B), told, replace(entry(A), action="rollback"), entry(half)])
+    assert [each.subjects for each in shown] == [{}, *[{"backend": "Login"}] * 3]
 
 
 def test_current_is_the_newest_that_went_well() -> None:

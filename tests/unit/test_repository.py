@@ -205,3 +205,19 @@ def test_the_same_url_through_another_ssh_config_is_another_copy(
     assert before.parent == known.folder.parent == tmp_path / "cache" / "aipbx-fleet"
     assert repository.environment()["GIT_SSH_COMMAND"].startswith(f"ssh -F '{tmp_path}/ssh config' -o BatchMode=yes")
     assert repository.environment()["GIT_TERMINAL_PROMPT"] == "0"
+
+
+def test_a_subject_is_one_line_whatever_its_encoding(backend: tuple[Path, Repository]) -> None:
+    folder, known = backend
+    sha = commit(folder, "[deploy:1] Login\n\nWhy it was broken.")
+    raw = git(folder, "rev-parse", "HEAD^{tree}")
+    person = "Anna <anna@example.org> 1767225600 +0000"
+    text = f"tree {raw}\nparent {sha}\nauthor {person}\ncommitter {person}\n\n".encode() + b"caf\xe9 \x1b[31m\n"
+    words = ["git", "-C", str(folder), "hash-object", "-t", "commit", "-w", "--stdin"]
+    odd = subprocess.run(words, input=text, capture_output=True, check=True).stdout.decode().strip()
+    git(folder, "update-ref", "refs/heads/master", odd)
+    known.refresh()
+    assert known.subject(sha) == "[deploy:1] Login"
+    assert known.subject(odd) == "caf� [31m"
+    assert known.between(sha, odd) == [f"{odd[:7]} caf� [31m"]
+    assert known.subject("0" * 40) == ""
