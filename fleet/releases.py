@@ -101,6 +101,11 @@ def current(entries: list[Entry]) -> Entry | None:
     return next((entry for entry in reversed(entries) if entry.result == "ok"), None)
 
 
+def ran(entries: list[Entry]) -> list[Release]:
+    """The different releases that went well, the latest first."""
+    return [entry.after for entry in kept(entries, len(entries))]
+
+
 def kept(entries: list[Entry], number: int) -> list[Entry]:
     """The newest entries of `number` different releases that went well, newest first: as far back as images stay."""
     newest: dict[Release, Entry] = {}

@@ -62,6 +62,11 @@ def pull(reference: str) -> str:
     return f"docker pull --quiet {shlex.quote(reference)}"
 
 
+def offered(reference: str) -> str:
+    """The command that succeeds when a registry has an image; it brings nothing."""
+    return f"docker manifest inspect {shlex.quote(reference)} >/dev/null"
+
+
 def remove(references: list[str]) -> str:
     """The command that removes images, leaving those that a container uses."""
     return "; ".join(f"docker image rm {shlex.quote(reference)} >/dev/null 2>&1 || true" for reference in references)

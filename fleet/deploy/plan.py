@@ -123,26 +123,24 @@ def refuse(host: str, found: Survey, settings: Settings, *, first_allowed: bool)
         )
 
 
-def earlier(host: str, found: Survey, keep: int, to: str) -> Release:
+def earlier(host: str, found: Survey, to: str) -> Release:
     """The release that a rollback goes to.
 
     Args:
         host: its name.
         found: how it is.
-        keep: how many releases keep their images.
         to: a SHA of either service, whole or abbreviated; empty: the release before the present one.
 
     Raises:
         OperatorError: there is no such release.
     """
-    recorded = [entry.after for entry in releases.kept(found.entries, keep)]
-    others = [release for release in recorded if release != found.running]
+    others = [release for release in releases.ran(found.entries) if release != found.running]
     if not to:
-        before = [release for release in releases.before(found.entries, found.running) if release in others]
+        before = releases.before(found.entries, found.running)
         if not before:
             raise OperatorError(
                 f"{host} has no earlier release to go back to.",
-                f"Its ledger knows {len(recorded)} with their images, none deployed before the present one.",
+                f"Its ledger knows {len(others)} others, none deployed before the present one.",
                 f"inv releases --host={host} shows them; inv deploy --host={host} --sha=… brings any commit.",
             )
         return before[0]
@@ -152,7 +150,7 @@ def earlier(host: str, found: Survey, keep: int, to: str) -> Release:
         same = found.running and any(found.running.sha(service).startswith(wanted) for service in SERVICES)
         raise OperatorError(
             f"{host}: no release to go back to has the SHA {to!r}.",
-            "It is what runs now." if same else f"{len(others)} earlier releases still have their images.",
+            "It is what runs now." if same else f"Its ledger knows {len(others)} other releases that went well.",
             f"inv releases --host={host} shows them; inv deploy --host={host} --sha={to} brings any commit.",
         )
     if len(matching) > 1:

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from fleet import drift, survey
 from fleet.adoption import gate, takeover
-from fleet.commands import docker
-from fleet.deploy import configuration, hooks, images, ledger, notice, plan, rollout, switch
+from fleet.deploy import configuration, hooks, images, ledger, notice, plan, recall, rollout, switch
 from fleet.deploy.lock import held, operator
 from fleet.errors import FailedError, OperatorError
 from fleet.migrations import run as migrations
@@ -41,7 +40,7 @@ class Prepared:
         remote: the host.
         what: the deploy or rollback.
         found: the host as it was found.
-        known: the application's repositories, by service; none for a rollback.
+        known: by service, the repositories of what may have to come to the host; usually none for a rollback.
         old: a stack made by hand that is to be taken over.
         drain_seconds: how long calls may go on; 0: they are cut.
     """
@@ -126,6 +125,8 @@ def _commits(repository: Repository, old: str, new: str) -> list[str]:
 def rollback(remote: Remote, to: str, drain_seconds: int, *, despite_migrations: bool = False) -> Prepared:
     """Decide and show to which earlier release a host would go back: by the same steps as a deploy, without a network.
 
+    Only images that are gone from the host are fetched, and that is told first.
+
     Args:
         remote: the host.
         to: a SHA of that release; empty: the release before the present one.
@@ -139,18 +140,14 @@ def rollback(remote: Remote, to: str, drain_seconds: int, *, despite_migrations:
         found = survey.take(remote)
         plan.refuse(remote.name, found, remote.settings, first_allowed=False)
         configuration.refuse_invalid(remote)
-    wanted = plan.earlier(remote.name, found, remote.settings.keep_releases, to)
-    for service, image in plan.images(remote.settings, wanted).items():
-        if remote.run(docker.present(image)).code != 0:
-            raise OperatorError(
-                f"{remote.name} no longer has the {service}'s image {image}.",
-                f"It keeps those of the last {remote.settings.keep_releases} releases.",
-                f"inv deploy --host={remote.name} --sha={wanted.sha(service)[:12]} brings it back.",
-            )
+    wanted = plan.earlier(remote.name, found, to)
+    known, coming = recall.needed(remote, wanted, repositories(remote.settings))
     schema = migrations.allow_back(remote, found.running, wanted, despite=despite_migrations)
     back = plan.Plan(remote.name, "rollback", found.running, wanted, schema=schema)
     _announce(remote, back, found, [], drain_seconds)
-    return Prepared(remote, back, found, {}, None, drain_seconds)
+    for line in coming:
+        say(line, "yellow")
+    return Prepared(remote, back, found, known, None, drain_seconds)
 
 
 def _announce(remote: Remote, what: Plan, found: Survey, changes: list[str], drain_seconds: int) -> None:

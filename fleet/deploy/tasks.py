@@ -104,7 +104,7 @@ def _asked_for(host: str, service: str, shas: list[str]) -> str:
 @task(
     help={
         "host": "a host, several with commas, a group, or all: at once",
-        "to": "a SHA of the release to go back to (see inv releases); default: the one before",
+        "to": "a SHA of any release that inv releases shows; default: the one before",
         "drain-timeout": "seconds for which old calls may go on; default: drain_seconds",
         "now": "wait for no call: cut what is live",
         "despite-migrations": "it can live with the migrations that it does not know",
@@ -123,7 +123,7 @@ def rollback(
     wait: bool = False,
     yes: bool = False,
 ) -> None:
-    """Go back to an earlier release, whose images are still on the host."""
+    """Go back to an earlier release; images that are gone from the host come again, and it says so first."""
     from fleet.deploy import run, waves
 
     prepared = [

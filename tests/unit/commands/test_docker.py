@@ -68,6 +68,7 @@ def test_exact() -> None:
     )
     assert docker.present(image) == f"docker image inspect --format '{{{{.Id}}}}' {image}"
     assert docker.pull(image) == f"docker pull --quiet {image}"
+    assert docker.offered(image) == f"docker manifest inspect {image} >/dev/null"
     assert docker.tags("ghcr.io/krasterisk/aipbx") == "docker image ls --format '{{.Tag}}' ghcr.io/krasterisk/aipbx"
     assert docker.remove(["a:1", "b:2"]) == (
         "docker image rm a:1 >/dev/null 2>&1 || true; docker image rm b:2 >/dev/null 2>&1 || true"

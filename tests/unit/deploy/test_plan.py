@@ -106,30 +106,30 @@ LEDGER = [entry(C), entry(B), entry(D), entry(C, "failed"), entry(A)]
     [("", D), ("3333", C), ("cccc", C), ("C" * 40, C), (" dddddddd ", D), ("bbbb", B)],
 )
 def test_earlier(to: str, release: Release) -> None:
-    assert plan.earlier("aipbx.net", host(entries=LEDGER), 5, to) == release
+    assert plan.earlier("aipbx.net", host(entries=LEDGER), to) == release
 
 
 def test_after_a_failed_deploy_one_goes_back_from_what_runs() -> None:
-    assert plan.earlier("aipbx.net", host(B, entries=[entry(A), entry(B), entry(C, "failed")]), 5, "") == A
+    assert plan.earlier("aipbx.net", host(B, entries=[entry(A), entry(B), entry(C, "failed")]), "") == A
 
 
 @pytest.mark.parametrize(
-    ("ledger", "to", "keep", "said"),
+    ("ledger", "to", "said"),
     [
-        ([], "", 5, "aipbx.net has no earlier release to go back to."),
-        ([entry(B, "failed"), entry(A)], "", 5, "aipbx.net has no earlier release to go back to."),
-        (LEDGER, "ffff", 5, "aipbx.net: no release to go back to has the SHA 'ffff'."),
-        (LEDGER, "3333", 3, "aipbx.net: no release to go back to has the SHA '3333'."),
-        (LEDGER, "333", 5, "aipbx.net: no release to go back to has the SHA '333'."),
-        (LEDGER, "1111", 5, "It is what runs now."),
-        (LEDGER, "ffff", 5, "3 earlier releases still have their images."),
-        (LEDGER, "2222", 5, "2222 is ambiguous: 2 releases have it."),
-        (LEDGER, "2222", 5, "backend 22222222, frontend dddddddd; backend 22222222, frontend bbbbbbbb"),
+        ([], "", "aipbx.net has no earlier release to go back to."),
+        ([entry(B, "failed"), entry(A)], "", "aipbx.net has no earlier release to go back to."),
+        (LEDGER, "ffff", "aipbx.net: no release to go back to has the SHA 'ffff'."),
+        ([entry(B, "failed"), entry(A)], "2222", "aipbx.net: no release to go back to has the SHA '2222'."),
+        (LEDGER, "333", "aipbx.net: no release to go back to has the SHA '333'."),
+        (LEDGER, "1111", "It is what runs now."),
+        (LEDGER, "ffff", "Its ledger knows 3 other releases that went well."),
+        (LEDGER, "2222", "2222 is ambiguous: 2 releases have it."),
+        (LEDGER, "2222", "backend 22222222, frontend dddddddd; backend 22222222, frontend bbbbbbbb"),
     ],
 )
-def test_no_earlier(ledger: list[Entry], to: str, keep: int, said: str) -> None:
+def test_no_earlier(ledger: list[Entry], to: str, said: str) -> None:
     with pytest.raises(OperatorError) as refused:
-        plan.earlier("aipbx.net", host(entries=ledger), keep, to)
+        plan.earlier("aipbx.net", host(entries=ledger), to)
     assert said in str(refused.value)
 
 
