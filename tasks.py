@@ -22,6 +22,7 @@ for task in (
     release.deploy,
     release.rollback,
     release.releases_,
+    release.prune,
     release.lock_,
     release.unlock,
     release.maintenance,

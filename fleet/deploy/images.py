@@ -8,10 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fleet import releases
 from fleet.access import state_directory
 from fleet.commands import docker, git
-from fleet.commands import rollout as commands
 from fleet.deploy.plan import reference
 from fleet.env import files, rendering
 from fleet.errors import OperatorError
@@ -19,7 +17,7 @@ from fleet.progress import step
 from fleet.ssh import command as ssh_command
 
 if TYPE_CHECKING:
-    from fleet.releases import Entry, Release
+    from fleet.releases import Release
     from fleet.remote import Remote
     from fleet.repository import Repository
 
@@ -131,21 +129,3 @@ def _send_source(remote: Remote, repository: Repository, sha: str, folder: str) 
             " / ".join(done.stderr.strip().splitlines()[-2:]) or "git archive failed.",
             "Run the same command again; nothing that runs was touched.",
         )
-
-
-def prune(remote: Remote, entries: list[Entry]) -> None:
-    """Delete the images and the assets that no release needs which `inv rollback` could go back to."""
-    data = remote.settings
-    keep = releases.kept(entries, data.keep_releases)
-    with step("prune"):
-        unneeded = []
-        for service, repository in (("backend", data.backend_image), ("frontend", data.frontend_image)):
-            kept = {entry.after.sha(service) for entry in keep}
-            present = remote.sudo_output(docker.tags(repository)).split()
-            unneeded += [f"{repository}:{tag}" for tag in present if tag not in kept and releases.SHA.fullmatch(tag)]
-        if unneeded:
-            remote.sudo_output(docker.remove(unneeded), 300)
-        oldest = datetime.fromisoformat(keep[-1].time)
-        minutes = int((datetime.now(UTC) - oldest).total_seconds() // 60) + 1
-        frontend = reference(data, "frontend", keep[0].after.frontend)
-        remote.sudo_output(commands.prune_assets(frontend, data.volumes["frontend_assets"], minutes))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from fleet import drift, survey
 from fleet.adoption import gate, takeover
-from fleet.deploy import configuration, hooks, images, ledger, notice, plan, recall, rollout, switch
+from fleet.deploy import configuration, hooks, images, ledger, notice, plan, prune, recall, rollout, switch
 from fleet.deploy.lock import held, operator
 from fleet.errors import FailedError, OperatorError
 from fleet.migrations import run as migrations
@@ -194,7 +194,7 @@ def carry_out(prepared: Prepared) -> Entry:
         hooks.run("on-failure", hooks.environment(what, entry.operator, failure.what, round(time.monotonic() - begun)))
         raise
     entry = replace(entry, seconds=round(time.monotonic() - begun))
-    images.prune(remote, [*found.entries, entry])
+    prune.after_release(remote, [*found.entries, entry], what.after)
     calls = f"calls: {done['ended']} ended by themselves, {done['cut']} cut" if done["ended"] or done["cut"] else ""
     say(
         f"{what.host}: {what.before or 'nothing'} → {what.after}; "

@@ -1,4 +1,4 @@
-"""`inv deploy`, `inv rollback`, `inv releases`, `inv lock`, `inv unlock`."""
+"""`inv deploy`, `inv rollback`, `inv releases`, `inv prune`, `inv lock`, `inv unlock`."""
 
 from __future__ import annotations
 
@@ -162,6 +162,21 @@ def releases_(_: Context, host: str = "", json: bool = False) -> None:
     from fleet.deploy import ledger
 
     ledger.show(remotes(hosts_to_read(host)), as_json=json)
+
+
+@task(
+    help={
+        "host": "a host, several with commas, a group, or all",
+        "dry": "only show what would go",
+        "yes": "do not ask",
+    },
+)
+@told
+def prune(_: Context, host: str = "", dry: bool = False, yes: bool = False) -> None:
+    """Delete the application's images that no release needs any more; shows which stay, and why."""
+    from fleet.deploy import prune as pruning
+
+    pruning.prune(remotes(hosts_to_change(host)), dry=dry, yes=yes)
 
 
 @task(
