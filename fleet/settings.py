@@ -130,6 +130,7 @@ class Settings(BaseModel):
     public_checks: Annotated[list[Check], Field(min_length=1)]
     switch_mode: Literal["colours", "recreate"]
     drain_seconds: Annotated[int, Field(ge=0, le=14400)]
+    no_overlap_utc: list[Annotated[str, Field(pattern=r"^(\*|[01]\d|2[0-3]):[0-5]\d$")]]
     ari_variable: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
     migration_lock_seconds: Annotated[float, Field(gt=0, le=60)]
     migration_statement_seconds: Annotated[float, Field(ge=1, le=43200)]

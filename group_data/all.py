@@ -115,6 +115,11 @@ public_checks = [
 switch_mode = "colours"
 # Seconds for which old calls may go on before they are hung up; without ARI_*, for which that moment is waited for.
 drain_seconds = 1800
+# Moments (UTC, HH:MM; *:MM in every hour) at which the application's timers do what must be done once: invoices,
+# charges, digests (shared/facts/app.md: cron jobs in seven files; when each runs only the application says, so every
+# full hour until somebody has read them). While two backends are up both would do it, so in `colours` a deploy of the
+# backend does not begin when it could reach one. Empty: nothing is refused.
+no_overlap_utc = ["*:00"]
 # The global of the dialplan that says who gets a new call: Stasis(${GLOBAL(AIBOT)}).
 ari_variable = "AIBOT"
 # --- Migrations ----------------------------------------------------------------------------------------------------

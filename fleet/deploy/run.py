@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from fleet import drift, survey
 from fleet.adoption import gate, takeover
-from fleet.deploy import configuration, hooks, images, ledger, notice, plan, prune, recall, rollout, switch
+from fleet.deploy import configuration, hooks, images, ledger, notice, overlap, plan, prune, recall, rollout, switch
 from fleet.deploy.lock import held, operator
 from fleet.errors import FailedError, OperatorError
 from fleet.migrations import run as migrations
@@ -43,6 +43,8 @@ class Prepared:
         known: by service, the repositories of what may have to come to the host; usually none for a rollback.
         old: a stack made by hand that is to be taken over.
         drain_seconds: how long calls may go on; 0: they are cut.
+        waits: whether it waits for a moment at which none of the application's timers runs.
+        accepts_overlap: whether it does not care.
     """
 
     remote: Remote
@@ -51,6 +53,8 @@ class Prepared:
     known: dict[str, Repository]
     old: HandMade | None
     drain_seconds: int
+    waits: bool = False
+    accepts_overlap: bool = False
 
 
 def repositories(settings: Settings) -> dict[str, Repository]:
@@ -67,6 +71,8 @@ def deploy(
     *,
     allow_destructive: Sequence[str] = (),
     despite_migrations: bool = False,
+    waits: bool = False,
+    accepts_overlap: bool = False,
 ) -> Prepared:
     """Decide and show what a deploy would bring to a host.
 
@@ -77,6 +83,8 @@ def deploy(
         drain_seconds: how long calls may go on; 0: they are cut.
         allow_destructive: migrations that may take away rows.
         despite_migrations: whether an older commit can live with what the database has become.
+        waits: whether it waits for a moment at which none of the application's timers runs.
+        accepts_overlap: whether it does not care.
 
     Raises:
         OperatorError: it cannot be; nothing was touched.
@@ -114,7 +122,9 @@ def deploy(
         say(f"  Also starts anew, because its declaration changed: {', '.join(restarting)}.", "yellow")
     if edited := configuration.waiting(remote):
         say(f"  Edited here and not pushed: {', '.join(edited)}. inv env.push --host={remote.name}", "yellow")
-    return Prepared(remote, what, found, known, old, drain_seconds)
+    if not accepts_overlap:
+        overlap.refuse(remote, what, drain_seconds, waits=waits)
+    return Prepared(remote, what, found, known, old, drain_seconds, waits, accepts_overlap)
 
 
 def _commits(repository: Repository, old: str, new: str) -> list[str]:
@@ -147,7 +157,8 @@ def rollback(remote: Remote, to: str, drain_seconds: int, *, despite_migrations:
     _announce(remote, back, found, [], drain_seconds)
     for line in coming:
         say(line, "yellow")
-    return Prepared(remote, back, found, known, None, drain_seconds)
+    # It may be an emergency.
+    return Prepared(remote, back, found, known, None, drain_seconds, accepts_overlap=True)
 
 
 def _announce(remote: Remote, what: Plan, found: Survey, changes: list[str], drain_seconds: int) -> None:
@@ -219,6 +230,9 @@ def _switched(prepared: Prepared, entry: Entry, started: datetime) -> dict[str, 
     remote, what, begun = prepared.remote, prepared.what, time.monotonic()
     with held(remote, what, prepared.found, started) as owner:
         images.ensure(remote, what.after, prepared.known)
+        accepts = prepared.accepts_overlap or what.action == "rollback"
+        if not accepts:
+            overlap.wait(remote, what, prepared.drain_seconds, waits=prepared.waits)
         rollout.stage(remote, entry.images)
         with takeover.taking_over(remote, prepared.old) if prepared.old else nullcontext():
             try:
@@ -229,7 +243,7 @@ def _switched(prepared: Prepared, entry: Entry, started: datetime) -> dict[str, 
                 notice.give(remote, what, failed)
                 raise FailedError(failure.what, failure.why, failure.do) from None
             services = what.changed if what.before else list(SERVICES)
-            return switch.carry_out(remote, services, entry, owner, prepared.drain_seconds)
+            return switch.carry_out(remote, services, entry, owner, prepared.drain_seconds, accepts_overlap=accepts)
 
 
 def _prepare(remote: Remote, what: Plan, entry: Entry) -> None:

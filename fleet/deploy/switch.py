@@ -15,10 +15,17 @@ if TYPE_CHECKING:
 # What a switch takes beside waiting: starts, the public check, and the way back.
 STEPS_SECONDS = 600
 # Of the inventory, what the host goes by in this run: as an operator's data say now, not as the host was converged.
-GOES_BY = {"ready_seconds", "settle_seconds", "public_checks", "switch_mode", "ari_variable"}
+GOES_BY = {"ready_seconds", "settle_seconds", "public_checks", "switch_mode", "ari_variable", "no_overlap_utc"}
 
 
-def carry_out(remote: Remote, services: list[str], entry: Entry, owner: str, drain_seconds: int) -> dict[str, Any]:
+def goes_by(remote: Remote) -> dict[str, Any]:
+    """What the host goes by in this run, for it to read."""
+    return remote.settings.model_dump(mode="json", include=GOES_BY)
+
+
+def carry_out(
+    remote: Remote, services: list[str], entry: Entry, owner: str, drain_seconds: int, *, accepts_overlap: bool
+) -> dict[str, Any]:
     """Let what is staged take the place of what runs. The host writes the ledger, and gives the deploy lock back.
 
     Args:
@@ -27,6 +34,7 @@ def carry_out(remote: Remote, services: list[str], entry: Entry, owner: str, dra
         entry: the ledger's line; the host says how it ended.
         owner: what stands in the deploy lock.
         drain_seconds: how long calls may go on; 0: they are cut.
+        accepts_overlap: whether it begins also when the application's timers would run in two backends.
 
     Returns: `ended` and `cut`: calls on the old backend that ended by themselves, and that did not.
 
@@ -34,12 +42,10 @@ def carry_out(remote: Remote, services: list[str], entry: Entry, owner: str, dra
         OperatorError: the host refused, and nothing was touched.
         FailedError: it failed and what ran before runs on, or the connection was lost and it goes on there.
     """
-    known = remote.settings.model_dump(mode="json", include=GOES_BY)
-    asked = {"entry": asdict(entry), "settings": known, "services": services, "owner": owner}
+    asked: dict[str, Any] = {"entry": asdict(entry), "settings": goes_by(remote), "services": services, "owner": owner}
+    asked |= {"drain_seconds": drain_seconds, "accepts_overlap": accepts_overlap}
     seconds = drain_seconds + 3 * remote.settings.ready_seconds + STEPS_SECONDS
-    return agent.call(
-        remote, ["switch"], seconds=seconds, stdin=json.dumps(asked | {"drain_seconds": drain_seconds}).encode()
-    )
+    return agent.call(remote, ["switch"], seconds=seconds, stdin=json.dumps(asked).encode())
 
 
 def interrupts(remote: Remote, services: list[str], calls: int | None, *, drain_seconds: int, hands_over: bool) -> str:

@@ -23,12 +23,12 @@ LONGEST_DRAIN_SECONDS = 14400
         "sha": "a commit (4 digits or more), of the backend or of the frontend; may be given once for each",
         "service": "backend or frontend: only that one changes",
         "drain-timeout": "seconds for which old calls may go on; default: drain_seconds",
-        "now": "wait for no call: cut what is live",
+        "now": "wait for no call and no timer: cut what is live",
         "atomic": "when one host fails, those that have the release already go back",
         "from-commit-message": "on the hosts that the commit's message names: [deploy:1], [deploy all]",
         "allow-destructive": "a migration that may take away rows; may be given several times",
         "despite-migrations": "an older commit can live with the migrations that it does not know",
-        "wait": "wait for a lock on the host, instead of being refused",
+        "wait": "wait for a lock on the host, and while its timers run, instead of being refused",
         "yes": "do not ask",
     },
 )
@@ -68,6 +68,8 @@ def deploy(
             _drain_seconds(remote, drain_timeout, now=now),
             allow_destructive=allow_destructive or [],
             despite_migrations=despite_migrations,
+            waits=wait,
+            accepts_overlap=now,
         )
         for remote in _free(remotes(hosts_to_change(host)), wait=wait)
     ]

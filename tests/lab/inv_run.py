@@ -55,7 +55,8 @@ class Inv:
         self._write()
 
     def _write(self) -> None:
-        hosts = [(name, {"role": "of a story"} | values) for name, values in self._data.items()]
+        # Stories run at any minute of the hour.
+        hosts = [(name, {"role": "of a story", "no_overlap_utc": []} | values) for name, values in self._data.items()]
         (self.tree / "inventory.py").write_text(f'"""A story\'s."""\n\nproduction = {pprint.pformat(hosts)}\n')
 
     def set(self, host: str, **values: Any) -> None:

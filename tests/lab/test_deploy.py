@@ -15,6 +15,7 @@ from tests.lab.application import BACKEND, FRONTEND
 from tests.lab.inv_run import FILLED, Inv
 from tests.lab.web import Web
 
+IMAGE = "ghcr.io/krasterisk/aipbx_backend"
 HEAD, OLDER, OLDEST = BACKEND["fourth"], BACKEND["third"], BACKEND["second"]
 STATE = "cat {images.env,releases.jsonl,release,environment.json} 2>&1; ls -A . nginx/active; docker ps -q"
 
@@ -103,6 +104,12 @@ def test_an_older_commit_then_back_and_what_was_written_stays(deployed: Inv, ser
     assert version(server) == HEAD
     entries = deployed.json("releases", f"--host={server.name}", "--json")[server.name]
     assert [entry["action"] for entry in entries[-2:]] == ["deploy", "rollback"]
+    # A rollback has no repository: the ledger knows the commit from its deploy.
+    assert entries[-1]["subjects"] == {
+        "backend": "A new font for invoices [deploy:2]",
+        "frontend": "Dark colours [deploy all]",
+    }
+    assert "backend: A new font for invoices [deploy:2]" in deployed("releases", f"--host={server.name}").output
 
 
 def test_only_one_service_moves(deployed: Inv, server: Host) -> None:
@@ -212,11 +219,38 @@ def test_images_of_the_last_releases_stay_and_the_rest_goes(deployed: Inv, serve
     deployed("deploy", f"--host={server.name}", f"--sha={OLDEST}", "--yes").succeeded()
     deployed("deploy", f"--host={server.name}", f"--sha={BACKEND['first']}", "--yes").succeeded()
     deployed("deploy", f"--host={server.name}", f"--sha={HEAD}", "--yes").succeeded()
-    tags = server.run("docker image ls --format '{{.Tag}}' ghcr.io/krasterisk/aipbx_backend").stdout.split()
+    tags = server.run("docker image ls --format '{{.Tag}}' " + IMAGE).stdout.split()
     assert set(tags) == {HEAD, BACKEND["first"], OLDEST}
+    deployed("rollback", f"--host={server.name}", "--to=beef1234", "--yes").refused("no release to go back to")
+
+
+def test_a_rollback_to_a_release_whose_image_is_gone_pulls_it_or_is_refused(deployed: Inv, server: Host) -> None:
     before = state(server)
-    deployed("rollback", f"--host={server.name}", f"--to={OLDER}", "--yes").refused("no release to go back to")
+    with deployed.changed(server.name, backend_image="ghcr.io/krasterisk/nobody"):
+        run = deployed("rollback", f"--host={server.name}", f"--to={OLDER}", "--yes")
+    run.refused("no longer has the backend's image", "and cannot pull it", f"inv releases --host={server.name}")
+    assert run.code == 2
     assert state(server) == before
+    run = deployed("rollback", f"--host={server.name}", f"--to={OLDER}", "--yes").succeeded()
+    assert f"image is gone from {server.name}: {IMAGE}:{OLDER} is pulled from its registry" in run.output
+    assert run.output.index("is pulled from its registry") < run.output.index(f"backend: pull {IMAGE}:{OLDER}")
+    assert version(server) == OLDER
+
+
+def test_prune_takes_what_no_release_needs_and_nothing_else(deployed: Inv, server: Host) -> None:
+    images = "docker image ls --no-trunc --format '{{.Repository}}:{{.Tag}}' | sort"
+    before = server.run(images).stdout
+    stray = f"{IMAGE}:{BACKEND['broken/crash']}"
+    assert "nothing to prune" in deployed("prune", f"--host={server.name}", "--yes").succeeded().output
+    server.run(f"docker pull --quiet {stray} && docker create --name stranger {stray}")
+    told = deployed("prune", f"--host={server.name}", "--yes").succeeded().output
+    assert "stays: container stranger has it" in told
+    assert "stays: runs now" in told
+    assert f"{server.name}: nothing to prune" in told
+    server.run("docker rm stranger")
+    assert "1 of " in deployed("prune", f"--host={server.name}", "--dry").succeeded().output
+    assert "1 images deleted" in deployed("prune", f"--host={server.name}", "--yes").succeeded().output
+    assert server.run(images).stdout == before
 
 
 def test_built_on_the_host_from_the_same_commit(deployed: Inv, server: Host) -> None:

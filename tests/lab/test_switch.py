@@ -243,4 +243,14 @@ def test_calls_that_do_not_end_are_hung_up_at_the_deadline(deployed: Inv, server
         pbx.keep(0)
     assert "2 calls had not ended after 3 s and were hung up" in run.output
     assert "0 ended by themselves, 2 cut" in run.output
-    deployed("rollback", f"--host={server.name}", "--now", "--yes").succeeded()
+
+
+def test_no_deploy_begins_when_timers_would_run_twice_and_a_rollback_does(deployed: Inv, server: Host) -> None:
+    before = state(server)
+    with deployed.changed(server.name, no_overlap_utc=[f"*:{minute:02}" for minute in range(60)]):
+        run = deployed("deploy", f"--host={server.name}", "--service=backend", "--yes", "--wait")
+        run.refused("two backends could be up at", "No moment of a day is free", "takes the risk")
+        assert run.code == 2
+        assert state(server) == before
+        back = deployed("rollback", f"--host={server.name}", "--yes").succeeded()
+    assert "when the application's timers run. This goes on" in back.output

@@ -43,6 +43,7 @@ VERBS = {
     "list": Verb("aipbx_data.listing"),
     "migrate": Verb("aipbx_data.migrate", exclusive=True, watched=True),
     "migrations": Verb("aipbx_data.migrations"),
+    "overlap": Verb("aipbx_data.overlap"),
     "point": Verb("aipbx_data.moments"),
     "restore": Verb("aipbx_data.restore", exclusive=True, watched=True),
     "switch": Verb("aipbx_data.switch", watched=True),

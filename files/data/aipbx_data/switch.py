@@ -16,7 +16,19 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from aipbx_data import colours, deploy_lock, docker, drain, events, lock, public, readying, release_ledger, sets
+from aipbx_data import (
+    colours,
+    deploy_lock,
+    docker,
+    drain,
+    events,
+    lock,
+    overlap,
+    public,
+    readying,
+    release_ledger,
+    sets,
+)
 from aipbx_data.ari import Ari
 from aipbx_data.config import Config
 from aipbx_data.errors import DataError, Failed, Refused, Told
@@ -42,6 +54,7 @@ class Switch:
         drain_seconds: how long calls on the old backend may go on; without the PBX's help, how long it is waited for a
             moment without a call.
         begun: seconds since 1970.
+        accepts_overlap: whether it begins also when the application's timers would run in two backends.
     """
 
     entry: dict[str, Any]
@@ -49,6 +62,7 @@ class Switch:
     names: dict[str, tuple[str, str]]
     drain_seconds: float
     begun: float
+    accepts_overlap: bool = False
 
     @property
     def recreates(self) -> bool:
@@ -61,7 +75,7 @@ class Switch:
 
 
 def arguments(_: argparse.ArgumentParser) -> None:
-    """None: entry, settings, services, drain_seconds, owner come over standard input (fleet/deploy/switch.py)."""
+    """None: `main` reads them from standard input (fleet/deploy/switch.py)."""
 
 
 def main(config: Config, _: argparse.Namespace) -> None:
@@ -78,7 +92,8 @@ def main(config: Config, _: argparse.Namespace) -> None:
         for service in asked["services"]:
             serving = colours.serving(config, service)
             names[service] = (serving, colours.other(serving, service))
-        switch = Switch(asked["entry"], asked["settings"], names, float(asked["drain_seconds"]), time.time())
+        known = (asked["entry"], asked["settings"], names, float(asked["drain_seconds"]), time.time())
+        switch = Switch(*known, bool(asked["accepts_overlap"]))
         try:
             result = carry_out(switch.told(config), switch)
         finally:
@@ -92,7 +107,7 @@ def carry_out(config: Config, switch: Switch) -> dict[str, int]:
     Returns: `ended`: calls on the old backend that ended by themselves meanwhile; `cut`: those that did not.
 
     Raises:
-        Refused: no moment without a call came; nothing was touched.
+        Refused: no moment without a call came, or the timers would run twice; nothing was touched.
         Failed: it did not work.
     """
     ari = Ari.of(config) if "backend" in switch.names else None
@@ -100,6 +115,8 @@ def carry_out(config: Config, switch: Switch) -> dict[str, int]:
         _refuse_silent(ari)
     elif not switch.recreates:
         drain.wait_for_quiet(config, switch.names.get("backend", ("", ""))[0], switch.drain_seconds)
+    serving = switch.names.get("backend", ("", ""))[0]
+    overlap.refuse(config, serving, switch.drain_seconds, accepted=switch.accepts_overlap)
     shutil.copyfile(config.app / STAGED, config.app / WANTED)
     (config.app / WANTED).chmod(0o644)
     sets.write_json(journal(config), asdict(switch))

@@ -52,7 +52,8 @@ class World:
         self.does("file")
         path.write_bytes(content)
 
-    def switch(self, *_: Any) -> None:
+    def switch(self, *_: Any, accepts_overlap: bool) -> None:
+        assert accepts_overlap, "it is halfway"
         # Also one that fails may have had to start what ran before once more, with what the host's files say.
         self.runs = self.pushed
         self.does("backend")
@@ -114,7 +115,7 @@ def test_whatever_fails_the_old_one_counts_everywhere(world: World, broken: str)
 def test_a_way_back_that_fails_is_told_with_both_reasons(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     remote: Any = world
 
-    def never(*_: Any) -> None:
+    def never(*_: Any, **__: Any) -> None:
         world.runs = world.pushed
         raise OperatorError("It does not come up.", "Its log is empty.", "Look.")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aipbx_data import ari, colours, deploy_lock, docker, drain, public, readying, switch, traffic
+from aipbx_data import ari, colours, deploy_lock, docker, drain, overlap, public, readying, switch, traffic
 from aipbx_data.config import Config
 from aipbx_data.errors import Failed, Refused
 
@@ -223,6 +223,30 @@ def test_a_pbx_that_does_not_answer_is_found_out_first(config: Config, world: Wo
     with pytest.raises(Refused, match="does not answer"):
         switch.carry_out(config, planned(config))
     assert (world.actions, switch.pending(config)) == (0, None)
+
+
+@pytest.mark.parametrize("accepted", [True, False])
+def test_a_switch_that_would_run_timers_twice_is_refused_before_anything(
+    config: Config, world: World, accepted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moment = overlap.now()
+    monkeypatch.setattr(overlap, "now", lambda: moment)
+    config.raw["no_overlap_utc"] = [f"*:{moment:%M}"]
+    if accepted:
+        switch.carry_out(config, planned(config, accepts_overlap=True))
+        assert world.serves() == ("backend-green", "new")
+        return
+    with pytest.raises(Refused, match="when the application's timers run"):
+        switch.carry_out(config, planned(config))
+    assert (world.actions, switch.pending(config), ledger(config)) == (0, None, [])
+
+
+def test_a_journal_of_before_the_timers_is_read(config: Config) -> None:
+    known = {"entry": ENTRY, "settings": SETTINGS, "names": {"backend": ["", "backend-blue"]}}
+    switch.journal(config).write_text(json.dumps({**known, "drain_seconds": 60.0, "begun": 1.0}))
+    found = switch.pending(config)
+    assert found
+    assert not found.accepts_overlap
 
 
 def test_without_the_pbx_a_live_call_is_waited_for(

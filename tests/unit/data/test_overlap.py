@@ -1,0 +1,152 @@
+"""Two backends at once run timers twice: whether a switch that begins now would reach one, and when it would not."""
+
+from __future__ import annotations
+
+import io
+import json
+from argparse import Namespace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aipbx_data import colours, drain, overlap
+from aipbx_data.config import Config
+from aipbx_data.errors import Refused
+from hypothesis import given
+from hypothesis import strategies as st
+
+PBX = {"ARI_URL": "http://pbx/ari", "ARI_USER": "u", "ARI_PASSWORD": "p"}
+# A start takes 120 + 10 + 120 s at most (drain.REQUEST_SECONDS).
+SETTINGS = {"ready_seconds": 120, "settle_seconds": 10, "switch_mode": "colours", "no_overlap_utc": ["*:00"]}
+
+
+def at(clock: str) -> datetime:
+    return datetime.fromisoformat(f"2026-11-26T{clock}+00:00")
+
+
+@pytest.mark.parametrize(
+    ("begin", "seconds", "moments", "hit"),
+    [
+        ("11:30:00", 60, ["*:00"], None),
+        ("11:58:00", 119, ["*:00"], None),
+        ("11:58:00", 120, ["*:00"], "12:00:00"),
+        ("12:00:59", 1, ["*:00"], "12:00:00"),
+        ("12:01:00", 60, ["*:00"], None),
+        ("12:00:30", 7200, ["*:00"], "12:00:00"),
+        ("11:50:00", 3600, ["*:30", "*:05"], "12:05:00"),
+        ("11:50:00", 600, ["12:00", "*:59"], "11:59:00"),
+        ("11:50:00", 600, ["13:00"], None),
+        ("23:59:00", 120, ["00:00"], "2026-11-27"),
+        ("11:50:00", 14400, [], None),
+    ],
+)
+def test_the_first_minute_that_is_touched(begin: str, seconds: float, moments: list[str], hit: str | None) -> None:
+    found = overlap.touched(at(begin), seconds, moments)
+    wanted = hit and (datetime(2026, 11, 27, tzinfo=UTC) if hit == "2026-11-27" else at(hit))
+    assert found == wanted
+
+
+@given(
+    st.integers(0, 86399),
+    st.integers(0, 3000),
+    st.lists(st.sampled_from(["*:00", "*:30", "03:15", "00:00"]), max_size=3),
+)
+def test_what_is_free_is_free_and_no_earlier_moment_is(second: int, seconds: int, moments: list[str]) -> None:
+    begin = at("00:00:00") + timedelta(seconds=second)
+    free = overlap.first_free(begin, seconds, moments)
+    if free is None:
+        assert "*:30" in moments
+        return
+    assert overlap.touched(free, seconds, moments) is None
+    step = timedelta(seconds=max(1, (free - begin).total_seconds() // 20))
+    while begin < free:
+        assert overlap.touched(begin, seconds, moments)
+        begin += step
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
+    monkeypatch.setattr(overlap, "now", lambda: at("11:45:00"))
+    monkeypatch.setattr(drain, "live", lambda *_: 3)
+    monkeypatch.setattr(colours, "serving", lambda _, service: f"{service}-blue")
+    return Config({"host": "aipbx.ru", "app_dir": str(tmp_path), **SETTINGS}, {}, dict(PBX))
+
+
+def ahead(config: Config, serving: str = "backend-blue", drain_seconds: float = 1800) -> overlap.Overlap | None:
+    return overlap.ahead(config, serving, drain_seconds)
+
+
+def test_live_calls_that_may_go_on_so_long_are_told_with_the_ways_out(config: Config) -> None:
+    found = ahead(config)
+    assert found
+    assert found.what == "aipbx.ru: two backends could be up at 12:00 UTC, when the application's timers run."
+    assert found.why.startswith("It is 11:45:00; a start takes 250 s at most, and 3 live calls may go on for 1800 s.")
+    assert found.do == (
+        "Run it again from 12:01 UTC on (--wait waits until then); or --drain-timeout=650 ends before it, "
+        "or --now cuts live calls, and takes the risk."
+    )
+    assert (found.seconds, found.free) == (16 * 60, "12:01")
+    assert ahead(config, drain_seconds=649) is None
+
+
+def test_without_a_call_only_the_minutes_of_a_start_count(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drain, "live", lambda *_: 0)
+    assert ahead(config) is None
+    monkeypatch.setattr(overlap, "now", lambda: at("11:56:00"))
+    found = ahead(config)
+    assert found
+    assert found.do == "Run it again from 12:01 UTC on (--wait waits until then); or --now takes the risk."
+
+
+def test_without_the_pbx_calls_are_waited_for_before_the_overlap(config: Config) -> None:
+    config.secrets.clear()
+    assert ahead(config) is None
+
+
+@pytest.mark.parametrize("change", [{"switch_mode": "recreate"}, {"no_overlap_utc": []}])
+def test_where_nothing_overlaps_nothing_is_wrong(config: Config, change: dict[str, Any]) -> None:
+    config.raw.update(change)
+    assert ahead(config) is None
+
+
+def test_an_operators_older_program_names_no_moments(config: Config) -> None:
+    del config.raw["no_overlap_utc"]
+    assert ahead(config) is None
+
+
+def test_a_first_release_and_one_of_the_frontend_overlap_with_nothing(config: Config) -> None:
+    assert ahead(config, serving="") is None
+
+
+def test_where_no_moment_is_free_waiting_is_not_offered(config: Config) -> None:
+    found = ahead(config, drain_seconds=4000)
+    assert found
+    assert (found.seconds, found.free) == (None, "")
+    assert found.do.startswith("No moment of a day is free; or --drain-timeout=650 ends before it")
+
+
+def test_a_deploy_is_refused_and_what_cannot_wait_goes_on(config: Config, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(Refused, match="two backends could be up at 12:00 UTC") as refused:
+        overlap.refuse(config, "backend-blue", 1800, accepted=False)
+    assert refused.value.do.endswith("Nothing was changed.")
+    overlap.refuse(config, "backend-blue", 1800, accepted=True)
+    assert "This goes on: look whether something was done twice." in capsys.readouterr().out
+    overlap.refuse(config, "backend-blue", 10, accepted=True)
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(("services", "free"), [(["backend"], "12:01"), (["frontend"], None)])
+def test_the_verb_tells_and_goes_by_the_operators_settings(
+    config: Config,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    services: list[str],
+    free: str | None,
+) -> None:
+    asked = {"settings": SETTINGS, "services": services, "drain_seconds": 1800}
+    config.raw["no_overlap_utc"] = []
+    monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(asked)))
+    overlap.main(config, Namespace())
+    told = json.loads(capsys.readouterr().out)["overlap"]
+    assert (told and told["free"]) == free
