@@ -8,7 +8,6 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from rich.table import Table
-from rich.text import Text
 
 from fleet import releases, survey, tables
 from fleet.cli import agreed
@@ -37,14 +36,17 @@ def show(hosts: list[Remote], *, as_json: bool) -> None:
         print(json.dumps({name: [asdict(entry) for entry in one.entries] for name, one in found.items()}, indent=2))
         return
     for name, one in found.items():
-        columns = ("", "since (UTC)", *releases.SERVICES, "action", "result", "s", "operator", "images", "commits")
+        columns = ("", "since (UTC)", *releases.SERVICES, "action", "result", "s", "operator", "images")
         table = Table(*columns, title=name)
         for entry in reversed(one.entries):
             mark = "→" if entry is one.current else ""
             there = set(entry.images.values()) <= on_host[name]
-            table.add_row(mark, *_row(entry), "there" if there else "pruned", _commits(entry))
+            table.add_row(mark, *_row(entry), "there" if there else "pruned")
         if one.entries:
             tables.show(table)
+            # Beside the table they would leave no room for it; and not as markup: `[deploy:1]` is part of one.
+            for line in _commits(one.entries):
+                print(line)
         else:
             print(f"{name}: no release yet.")
 
@@ -54,9 +56,14 @@ def _taken(host: Remote) -> Survey:
     return replace(found, entries=releases.with_subjects(found.entries))
 
 
-def _commits(entry: Entry) -> Text:
-    # Not markup: a subject like `[deploy:1] Login` is shown as it is.
-    return Text("\n".join(f"{name}: {text}" for name, text in entry.subjects.items()))
+def _commits(entries: list[Entry]) -> list[str]:
+    """What the commits of these releases say of themselves, the newest first, each once."""
+    told: dict[str, None] = {}
+    for service in releases.SERVICES:
+        for entry in reversed(entries):
+            if service in entry.subjects:
+                told[f"  {service:<9}{entry.after.sha(service)[:8]}  {entry.subjects[service]}"] = None
+    return list(told)
 
 
 def _row(entry: Entry) -> list[str]:

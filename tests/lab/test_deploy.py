@@ -109,7 +109,7 @@ def test_an_older_commit_then_back_and_what_was_written_stays(deployed: Inv, ser
         "backend": "A new font for invoices [deploy:2]",
         "frontend": "Dark colours [deploy all]",
     }
-    assert "backend: A new font for invoices [deploy:2]" in deployed("releases", f"--host={server.name}").output
+    assert f"{HEAD[:8]}  A new font for invoices [deploy:2]" in deployed("releases", f"--host={server.name}").output
 
 
 def test_only_one_service_moves(deployed: Inv, server: Host) -> None:
