@@ -123,13 +123,15 @@ def refuse(host: str, found: Survey, settings: Settings, *, first_allowed: bool)
         )
 
 
-def earlier(host: str, found: Survey, to: str) -> Release:
+def earlier(host: str, found: Survey, keep: int, to: str) -> Release:
     """The release that a rollback goes to.
 
     Args:
         host: its name.
         found: how it is.
-        to: a SHA of either service, whole or abbreviated; empty: the release before the present one.
+        keep: how many releases keep their images: one of these is meant sooner than an older one.
+        to: a SHA of either service, whole or abbreviated, or of both with a comma; empty: the release before the
+            present one.
 
     Raises:
         OperatorError: there is no such release.
@@ -144,19 +146,25 @@ def earlier(host: str, found: Survey, to: str) -> Release:
                 f"inv releases --host={host} shows them; inv deploy --host={host} --sha=… brings any commit.",
             )
         return before[0]
-    wanted = to.strip().lower()
-    matching = [r for r in others if len(wanted) >= 4 and any(r.sha(s).startswith(wanted) for s in SERVICES)]
+    shas = [word.strip().lower() for word in to.split(",")]
+    recent = {entry.after for entry in releases.kept(found.entries, keep)}
+    all_matching = [release for release in others if _has(release, shas)]
+    matching = [release for release in all_matching if release in recent] or all_matching
     if not matching:
-        same = found.running and any(found.running.sha(service).startswith(wanted) for service in SERVICES)
+        same = found.running and _has(found.running, shas)
         raise OperatorError(
             f"{host}: no release to go back to has the SHA {to!r}.",
             "It is what runs now." if same else f"Its ledger knows {len(others)} other releases that went well.",
-            f"inv releases --host={host} shows them; inv deploy --host={host} --sha={to} brings any commit.",
+            f"inv releases --host={host} shows them; inv deploy --host={host} --sha={shas[0]} brings any commit.",
         )
     if len(matching) > 1:
         raise OperatorError(
             f"{to} is ambiguous: {len(matching)} releases have it.",
             "; ".join(str(release) for release in matching),
-            "Give the SHA of the service in which they differ.",
+            f"Name both SHAs of the one that you mean: --to={matching[0].backend[:8]},{matching[0].frontend[:8]}",
         )
     return matching[0]
+
+
+def _has(release: Release, shas: list[str]) -> bool:
+    return all(len(sha) >= 4 and any(release.sha(each).startswith(sha) for each in SERVICES) for sha in shas)

@@ -150,7 +150,7 @@ def rollback(remote: Remote, to: str, drain_seconds: int, *, despite_migrations:
         found = survey.take(remote)
         plan.refuse(remote.name, found, remote.settings, first_allowed=False)
         configuration.refuse_invalid(remote)
-    wanted = plan.earlier(remote.name, found, to)
+    wanted = plan.earlier(remote.name, found, remote.settings.keep_releases, to)
     known, coming = recall.needed(remote, wanted, repositories(remote.settings))
     schema = migrations.allow_back(remote, found.running, wanted, despite=despite_migrations)
     back = plan.Plan(remote.name, "rollback", found.running, wanted, schema=schema)

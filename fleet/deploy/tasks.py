@@ -106,7 +106,7 @@ def _asked_for(host: str, service: str, shas: list[str]) -> str:
 @task(
     help={
         "host": "a host, several with commas, a group, or all: at once",
-        "to": "a SHA of any release that inv releases shows; default: the one before",
+        "to": "a SHA of any release that inv releases shows, or both with a comma; default: the one before",
         "drain-timeout": "seconds for which old calls may go on; default: drain_seconds",
         "now": "wait for no call: cut what is live",
         "despite-migrations": "it can live with the migrations that it does not know",

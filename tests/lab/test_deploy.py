@@ -226,12 +226,15 @@ def test_images_of_the_last_releases_stay_and_the_rest_goes(deployed: Inv, serve
 
 def test_a_rollback_to_a_release_whose_image_is_gone_pulls_it_or_is_refused(deployed: Inv, server: Host) -> None:
     before = state(server)
+    # It ran with two frontends.
+    older = f"--to={OLDER},{FRONTEND['third'][:8]}"
+    deployed("rollback", f"--host={server.name}", f"--to={OLDER}", "--yes").refused("is ambiguous", older[:13])
     with deployed.changed(server.name, backend_image="ghcr.io/krasterisk/nobody"):
-        run = deployed("rollback", f"--host={server.name}", f"--to={OLDER}", "--yes")
+        run = deployed("rollback", f"--host={server.name}", older, "--yes")
     run.refused("no longer has the backend's image", "and cannot pull it", f"inv releases --host={server.name}")
     assert run.code == 2
     assert state(server) == before
-    run = deployed("rollback", f"--host={server.name}", f"--to={OLDER}", "--yes").succeeded()
+    run = deployed("rollback", f"--host={server.name}", older, "--yes").succeeded()
     assert f"image is gone from {server.name}: {IMAGE}:{OLDER} is pulled from its registry" in run.output
     assert run.output.index("is pulled from its registry") < run.output.index(f"backend: pull {IMAGE}:{OLDER}")
     assert version(server) == OLDER

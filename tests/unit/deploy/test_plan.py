@@ -103,14 +103,28 @@ LEDGER = [entry(C), entry(B), entry(D), entry(C, "failed"), entry(A)]
 
 @pytest.mark.parametrize(
     ("to", "release"),
-    [("", D), ("3333", C), ("cccc", C), ("C" * 40, C), (" dddddddd ", D), ("bbbb", B)],
+    [
+        ("", D),
+        ("3333", C),
+        ("cccc", C),
+        ("C" * 40, C),
+        (" dddddddd ", D),
+        ("bbbb", B),
+        ("2222,dddd", D),
+        ("bbbbbbbb, 2222", B),
+    ],
 )
 def test_earlier(to: str, release: Release) -> None:
-    assert plan.earlier("aipbx.net", host(entries=LEDGER), to) == release
+    assert plan.earlier("aipbx.net", host(entries=LEDGER), 5, to) == release
+
+
+@pytest.mark.parametrize(("keep", "to", "release"), [(2, "2222", D), (2, "3333", C), (2, "2222,bbbb", B)])
+def test_the_last_releases_are_meant_sooner_than_older_ones(keep: int, to: str, release: Release) -> None:
+    assert plan.earlier("aipbx.net", host(entries=LEDGER), keep, to) == release
 
 
 def test_after_a_failed_deploy_one_goes_back_from_what_runs() -> None:
-    assert plan.earlier("aipbx.net", host(B, entries=[entry(A), entry(B), entry(C, "failed")]), "") == A
+    assert plan.earlier("aipbx.net", host(B, entries=[entry(A), entry(B), entry(C, "failed")]), 5, "") == A
 
 
 @pytest.mark.parametrize(
@@ -123,13 +137,16 @@ def test_after_a_failed_deploy_one_goes_back_from_what_runs() -> None:
         (LEDGER, "333", "aipbx.net: no release to go back to has the SHA '333'."),
         (LEDGER, "1111", "It is what runs now."),
         (LEDGER, "ffff", "Its ledger knows 3 other releases that went well."),
+        (LEDGER, "2222,cccc", "no release to go back to has the SHA '2222,cccc'."),
+        (LEDGER, "2222,", "no release to go back to has the SHA '2222,'."),
+        (LEDGER, "2222", "--to=22222222,dddddddd"),
         (LEDGER, "2222", "2222 is ambiguous: 2 releases have it."),
         (LEDGER, "2222", "backend 22222222, frontend dddddddd; backend 22222222, frontend bbbbbbbb"),
     ],
 )
 def test_no_earlier(ledger: list[Entry], to: str, said: str) -> None:
     with pytest.raises(OperatorError) as refused:
-        plan.earlier("aipbx.net", host(entries=ledger), to)
+        plan.earlier("aipbx.net", host(entries=ledger), 5, to)
     assert said in str(refused.value)
 
 
