@@ -178,7 +178,6 @@ def carry_out(prepared: Prepared) -> Entry:
         OperatorError: it was refused at the last moment, or it failed and what ran before runs on.
     """
     remote, what, found = prepared.remote, prepared.what, prepared.found
-    hooks.run("pre-deploy", hooks.environment(what, operator()))
     begun, started = time.monotonic(), datetime.now(UTC)
     entry = Entry(
         time=f"{started:%Y-%m-%dT%H:%M:%SZ}",
