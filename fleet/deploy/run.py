@@ -8,8 +8,9 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from fleet import drift, survey
@@ -44,6 +45,7 @@ class Prepared:
         known: the application's repositories, by service; none for a rollback.
         old: a stack made by hand that is to be taken over.
         drain_seconds: how long calls may go on; 0: they are cut.
+        stopped: set when the operator no longer wants it; the switch is not begun then.
     """
 
     remote: Remote
@@ -52,6 +54,7 @@ class Prepared:
     known: dict[str, Repository]
     old: HandMade | None
     drain_seconds: int
+    stopped: Event = field(default_factory=Event)
 
 
 def repositories(settings: Settings) -> dict[str, Repository]:
@@ -222,6 +225,12 @@ def _switched(prepared: Prepared, entry: Entry, started: datetime) -> dict[str, 
                 ledger.record(remote, failed)
                 notice.give(remote, what, failed)
                 raise FailedError(failure.what, failure.why, failure.do) from None
+            if prepared.stopped.is_set():
+                raise FailedError(
+                    f"{what.host}: stopped before the switch.",
+                    "You pressed Ctrl-C.",
+                    f"What ran runs on. inv deploy --host={what.host} goes on from there.",
+                )
             services = what.changed if what.before else list(SERVICES)
             return switch.carry_out(remote, services, entry, owner, prepared.drain_seconds)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -92,18 +92,20 @@ def carry_out(prepared: list[Prepared], *, canary: bool, atomic: bool, yes: bool
         run.carry_out(prepared[0])
         return
     results = {one.remote.name: Result(one) for one in prepared}
-    for number, wave in enumerate(waves):
-        with ThreadPoolExecutor(max_workers=len(wave)) as pool:
-            results |= {result.prepared.remote.name: result for result in pool.map(_one, wave)}
-        if not all(results[one.remote.name].entry for one in wave):
-            break
-        if number + 1 < len(waves):
-            results |= {one.remote.name: _watched(results[one.remote.name]) for one in wave}
-            if any(results[one.remote.name].problem for one in wave):
+    try:
+        for number, wave in enumerate(waves):
+            _at_once(wave, results)
+            if not all(results[one.remote.name].entry for one in wave):
                 break
-    if atomic and any(result.problem for result in results.values()):
-        results |= {name: _put_back(result) for name, result in results.items() if result.entry}
-    _summary(list(results.values()))
+            if number + 1 < len(waves):
+                results |= {one.remote.name: _watched(results[one.remote.name]) for one in wave}
+                if any(results[one.remote.name].problem for one in wave):
+                    break
+        if atomic and any(result.problem for result in results.values()):
+            results |= {name: _put_back(result) for name, result in results.items() if result.entry}
+    finally:
+        # Also after Ctrl-C: which host has what is what its operator needs then.
+        _summary(list(results.values()))
     if bad := [result for result in results.values() if result.said != "ok"]:
         raise _not_everywhere(bad, len(results))
 
@@ -115,6 +117,24 @@ def _question(action: str, waves: list[list[Prepared]], *, atomic: bool) -> str:
     watched = waves[0][0].remote.settings.canary_soak_seconds
     back = "; if one fails, all go back" if atomic else ""
     return f"{action} on {parts[0]}, watched for {watched} s, then on {parts[1]}{back}"
+
+
+def _at_once(wave: list[Prepared], results: dict[str, Result]) -> None:
+    """Do it on these hosts, and note how it went.
+
+    Ctrl-C stops each of them before its switch; one whose host is at the switch already goes on there.
+    """
+    with ThreadPoolExecutor(max_workers=len(wave)) as pool:
+        begun = {one.remote.name: pool.submit(_one, one) for one in wave}
+        try:
+            wait(begun.values())
+        except KeyboardInterrupt:
+            say("Interrupted: what has not begun its switch does not begin it. Waiting for the rest.", "yellow")
+            for one in wave:
+                one.stopped.set()
+            raise
+        finally:
+            results |= {name: future.result() for name, future in begun.items()}
 
 
 def _one(prepared: Prepared) -> Result:

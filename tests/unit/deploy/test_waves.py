@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from types import SimpleNamespace
 from typing import Any
 
@@ -126,6 +128,29 @@ def test_a_hook_that_says_no_to_the_last_keeps_it_from_all(fleet: Fleet, capsys:
     with pytest.raises(OperatorError, match="ru: hooks/pre-deploy said no"):
         waves.carry_out([prepared("ru")], canary=True, atomic=False, yes=True)
     assert fleet.done == []
+
+
+def test_ctrl_c_begins_nothing_more_and_tells_which_host_has_what(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    carried = fleet._carry_out
+
+    def slow(one: Prepared) -> Entry:
+        if one.remote.name == "ru":
+            os.kill(os.getpid(), signal.SIGINT)
+            assert one.stopped.wait(20)
+            raise FailedError("ru: stopped before the switch.", "", "")
+        return carried(one)
+
+    monkeypatch.setattr(run, "carry_out", slow)
+    with pytest.raises(KeyboardInterrupt):
+        waves.carry_out(three(), canary=True, atomic=True, yes=True)
+    assert [done for done in fleet.done if done.startswith("rollback")] == []
+    said = capsys.readouterr()
+    rows = {line.split()[0]: line for line in said.out.splitlines() if line.strip()}
+    assert [rows[name].count("aaaaaaaa → cccccccc") for name in ("net", "org", "ru")] == [1, 1, 0]
+    assert "stopped before the switch" in rows["ru"]
+    assert "Interrupted: what has not begun" in said.err
 
 
 def test_one_that_does_not_go_back_is_not_said_to_be_as_before(
