@@ -281,6 +281,7 @@ def test_only_a_lock_that_is_ours_or_older_than_the_host_is_given_back(config: C
     lock = config.app / "lock"
     lock.mkdir()
     (lock / "owner").write_text("anna@desk, deploy, since then\n")
+    (lock / "connection").touch()
     deploy_lock.give_back(config, before=lock.stat().st_mtime - 60)
     assert lock.exists()
     deploy_lock.give_back(config, before=lock.stat().st_mtime + 60)
