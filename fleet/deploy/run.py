@@ -232,7 +232,8 @@ def _switched(prepared: Prepared, entry: Entry, started: datetime) -> dict[str, 
                     f"What ran runs on. inv deploy --host={what.host} goes on from there.",
                 )
             services = what.changed if what.before else list(SERVICES)
-            return switch.carry_out(remote, services, entry, owner, prepared.drain_seconds)
+            so_far = replace(entry, seconds=round(time.monotonic() - begun))
+            return switch.carry_out(remote, services, so_far, owner, prepared.drain_seconds)
 
 
 def _prepare(remote: Remote, what: Plan, entry: Entry) -> None:
