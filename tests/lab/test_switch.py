@@ -196,7 +196,9 @@ def test_a_host_that_goes_down_in_the_middle_comes_back_with_one_release(
     assert "it goes on there" in told
     server.wait_ready()
     as_before_a_switch(server)
-    assert Web(server)("/api/version").json["sha"] == serves
+    web, address = Web(server), f"https://{server.name}/api/version"
+    wait.until(lambda: web.refusal(address, "--fail") == 0, 60, "it serves again, by itself", "docker ps there")
+    assert web("/api/version").json["sha"] == serves
     row = deployed.json("status", f"--host={server.name}", "--json")[server.name]
     assert (row["backend"], row["lock"], row["drift"]) == (serves, None, [])
     assert set(row["services"].values()) == {"healthy"}
