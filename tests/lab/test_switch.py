@@ -198,6 +198,8 @@ def test_a_host_that_goes_down_in_the_middle_comes_back_with_one_release(
     as_before_a_switch(server)
     web, address = Web(server), f"https://{server.name}/api/version"
     wait.until(lambda: web.refusal(address, "--fail") == 0, 60, "it serves again, by itself", "docker ps there")
+    settled = '[ -z "$(docker ps --quiet --filter health=starting)" ]'
+    wait.until(lambda: server.run(settled, check=False).returncode == 0, 60, "health is known", "docker ps there")
     assert web("/api/version").json["sha"] == serves
     row = deployed.json("status", f"--host={server.name}", "--json")[server.name]
     assert (row["backend"], row["lock"], row["drift"]) == (serves, None, [])
