@@ -53,13 +53,17 @@ def _changing(host: str, plan: list[dict[str, Any]]) -> list[str]:
     ]
 
 
-def of(host: str) -> list[str]:
+def of(host: str, asked: dict[str, list[str]] | None = None) -> list[str]:
     """The operations that would change a host, by name.
+
+    Args:
+        host: its name.
+        asked: what `of_all` said, where several are meant; without it, or when it could not ask all, this one is asked.
 
     Raises:
         OperatorError: pyinfra could not tell.
     """
-    changes = of_all([host])
+    changes = asked or of_all([host])
     if host not in changes:
         raise OperatorError(
             f"{host}: pyinfra cannot tell whether it is as declared.",

@@ -87,8 +87,13 @@ class Remote:
         Raises:
             OperatorError: the host cannot be reached, sudo is refused, or the deadline passed.
         """
+        from paramiko import SSHException
+
         transport = self._connection.transport
-        channel = transport.open_session(timeout=seconds)
+        try:
+            channel = transport.open_session(timeout=seconds)
+        except (SSHException, OSError, EOFError) as error:
+            raise self._lost(error) from None
         try:
             if hangs_up:
                 channel.get_pty(term="dumb", width=500)
@@ -108,8 +113,12 @@ class Remote:
             code = channel.recv_exit_status()
         except TimeoutError:
             raise self._too_slow(seconds) from None
+        except (SSHException, OSError, EOFError) as error:
+            raise self._lost(error) from None
         finally:
             channel.close()
+        if code == -1 and not transport.is_active():
+            raise self._lost(None)
         done = Output(
             code, out.decode(errors="replace").replace("\r\n", "\n"), b"".join(errors).decode(errors="replace")
         )
@@ -156,6 +165,13 @@ class Remote:
         """Close the connection if it is open."""
         if "_connection" in self.__dict__:
             self._connection.close()
+
+    def _lost(self, error: Exception | None) -> OperatorError:
+        return OperatorError(
+            f"{self.name}: the connection was lost.",
+            str(error or "") or "The host went down, or the line to it did.",
+            f"Is it up? inv status --host={self.name}; then run this again.",
+        )
 
     def _too_slow(self, seconds: float) -> OperatorError:
         return OperatorError(

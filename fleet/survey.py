@@ -46,6 +46,9 @@ class Survey:
         containers: by service; those that do not exist are left out.
         colours: what Compose calls the colour that serves, by service; the service itself where there is none.
         lock: who has the deploy lock; empty when nobody.
+        lock_seconds: for how long.
+        lock_standing: what is known of the run that it was taken for: open, ended, runs, stopped
+            (fleet/commands/lock.py); empty: nothing.
         maintenance: whether the maintenance page is on.
         disk_free_mib, disk_percent: of the file system that holds the application.
         memory_mib, memory_free_mib, load, processors: of the host.
@@ -64,6 +67,8 @@ class Survey:
     containers: dict[str, Container]
     colours: dict[str, str]
     lock: str
+    lock_seconds: int
+    lock_standing: str
     maintenance: bool
     disk_free_mib: int
     disk_percent: int
@@ -121,6 +126,7 @@ def parse(output: str) -> Survey:
             containers[service] = parse_container(line)
     # /proc/meminfo has MemTotal first.
     memory, load, disk = numbers("memory"), numbers("load"), numbers("disk")
+    known = " ".join(said["lock_known"]).split()
     return Survey(
         files=frozenset(said["file"]),
         images={name.removesuffix("_IMAGE").lower(): value for name, value in images.items()},
@@ -128,6 +134,8 @@ def parse(output: str) -> Survey:
         containers=containers,
         colours={name.partition("-")[0]: name for name in said["colour"]},
         lock=" ".join(said["lock"]),
+        lock_seconds=int((known or ["0"])[0]),
+        lock_standing="".join(known[1:]),
         maintenance=bool(said["maintenance"]),
         disk_free_mib=int(disk[0]),
         disk_percent=int(disk[1]),

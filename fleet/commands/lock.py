@@ -7,13 +7,46 @@ import shlex
 HELD = 75  # EX_TEMPFAIL: somebody else has it
 
 
-def acquire(app_dir: str) -> str:
+# What stands behind an owner whose run the host itself carries out (aipbx_data/deploy_lock.py), and its unit there.
+FOR_HIM = "; the host carries it out"
+UNIT = "aipbx-data-switch"
+# The SSH connection that a shell came over: sshd's process for it, and the moment that began, in ticks of the kernel's.
+# Both, because a number comes again.
+_CONNECTION = (
+    'p=$$; while [ "${p:-0}" -gt 1 ]; do case $(cat /proc/$p/comm) in '
+    "sshd*) echo $p $(awk '{print $22}' /proc/$p/stat); break;; esac; "
+    "p=$(awk '/^PPid/ {print $2}' /proc/$p/status); done"
+)
+
+
+def acquire(app_dir: str, *, tied: bool = False) -> str:
     """The command that takes the lock, with who and why from standard input.
 
     It exits with HELD, and prints who has it, when somebody has.
+
+    Args:
+        app_dir: where the stack's files are.
+        tied: whether the connection that it comes over is noted: with that connection its owner's run is over.
     """
     lock = shlex.quote(f"{app_dir}/lock")
-    return f"mkdir {lock} 2>/dev/null || {{ cat {lock}/owner 2>/dev/null; exit {HELD}; }}; cat >{lock}/owner"
+    note = f"{{ {_CONNECTION}; }} >{lock}/connection 2>/dev/null; " if tied else ""
+    return f"mkdir {lock} 2>/dev/null || {{ cat {lock}/owner 2>/dev/null; exit {HELD}; }}; {note}cat >{lock}/owner"
+
+
+def standing(app_dir: str) -> str:
+    """The command that prints what is known of the run that a lock was taken for; nothing when nothing is.
+
+    `open` or `ended`: the connection that it came over; `runs` or `stopped`: the host's unit that carries it out.
+    """
+    lock = shlex.quote(f"{app_dir}/lock")
+    return (
+        f"if read -r owner 2>/dev/null <{lock}/owner; then case $owner in *{shlex.quote(FOR_HIM)}) "
+        f"case $(systemctl show --property=ActiveState --value {UNIT} 2>/dev/null) in "
+        "inactive|failed) echo stopped;; ?*) echo runs;; esac;; "
+        f"*) if read -r process began 2>/dev/null <{lock}/connection; then "
+        "now=$(awk '{print $22}' /proc/$process/stat 2>/dev/null); "
+        'if [ "$now" = "$began" ]; then echo open; else echo ended; fi; fi;; esac; fi'
+    )
 
 
 def release(app_dir: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from fleet.commands import colours, docker
+from fleet.commands import colours, docker, lock
 
 SERVICES = ("postgres", "backend", "frontend", "nginx")
 
@@ -26,6 +26,7 @@ def survey(app_dir: str, project: str, rtp_ports: list[int]) -> str:
         """[ ! -f images.env ] || awk '{print "images\\t" $0}' images.env""",
         """[ ! -f releases.jsonl ] || awk '{print "release\\t" $0}' releases.jsonl""",
         '[ ! -d lock ] || say lock "$(grep . lock/owner 2>/dev/null || echo unknown)"',
+        f'[ ! -d lock ] || say lock_known "$(($(date +%s) - $(stat -c %Y lock))) $({lock.standing(app_dir)})"',
         "[ ! -e maintenance/on ] || say maintenance on",
         "say disk \"$(df -Pm . | awk 'NR==2 {print $4, $5}')\"",
         'say memory "$(awk \'/^MemTotal|^MemAvailable/ {print int($2/1024)}\' /proc/meminfo | paste -sd" ")"',

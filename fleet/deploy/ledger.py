@@ -13,6 +13,7 @@ from fleet import releases, survey, tables
 from fleet.cli import agreed
 from fleet.commands import docker, lock
 from fleet.commands import rollout as commands
+from fleet.deploy import locked
 from fleet.errors import OperatorError
 from fleet.progress import say
 
@@ -90,6 +91,9 @@ def unlock(host: Remote, *, yes: bool) -> None:
     held = host.run(lock.owner(host.settings.app_dir))
     if held.code != 0:
         raise OperatorError(f"{host.name} is not locked.", "There is no lock to break.", "Go on with what you wanted.")
+    standing = host.run(lock.standing(host.settings.app_dir)).out.strip()
+    if known := locked.KNOWN.get(standing):
+        say(f"{host.name}: {known}", "" if standing in locked.GONE else "yellow")
     if not agreed(f"{host.name}: break the lock of {held.out.strip()}", yes=yes):
         raise OperatorError(f"{host.name}: still locked.", "You did not say yes.", "Ask whoever has it.")
     host.sudo_output(lock.release(host.settings.app_dir))

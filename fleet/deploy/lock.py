@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from fleet import survey
 from fleet.commands import lock
+from fleet.deploy import locked
 from fleet.errors import OperatorError
 from fleet.progress import say
 
@@ -66,11 +67,15 @@ def take(remote: Remote, reason: str) -> None:
 def wait(remote: Remote) -> None:
     """Wait until nobody has a host's lock, WAIT_SECONDS at most: who still has it then is told by the refusal.
 
+    One whose run is gone is not waited for: nobody would give it back.
+
     Args:
         remote: the host.
     """
-    end, told = time.monotonic() + WAIT_SECONDS, ""
-    while (found := remote.run(lock.owner(remote.settings.app_dir))).code == 0 and time.monotonic() < end:
+    end, told, app_dir = time.monotonic() + WAIT_SECONDS, "", remote.settings.app_dir
+    while (found := remote.run(lock.owner(app_dir))).code == 0 and time.monotonic() < end:
+        if remote.run(lock.standing(app_dir)).out.strip() in locked.GONE:
+            return
         if found.out != told:
             say(f"{remote.name}: waiting for {found.out.strip()}", "yellow")
         told = found.out
@@ -94,7 +99,7 @@ def held(remote: Remote, what: Doing, found: Survey, since: datetime) -> Iterato
     """
     app_dir = remote.settings.app_dir
     owner = f"{operator()}, {what.action}, since {since:%Y-%m-%d %H:%M:%S} UTC"
-    done = remote.run(lock.acquire(app_dir), stdin=f"{owner}\n".encode())
+    done = remote.run(lock.acquire(app_dir, tied=True), stdin=f"{owner}\n".encode())
     if done.code == lock.HELD:
         raise OperatorError(
             f"{remote.name} is locked: {done.out.strip() or 'by whom is not written down'}.",

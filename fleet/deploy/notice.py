@@ -48,13 +48,22 @@ def text(what: Plan, entry: Entry, cost: str = "") -> str:
 
 def give(remote: Remote, what: Plan, entry: Entry, cost: str = "") -> None:
     """Have the host tell the team; that it could not is said here, and changes nothing."""
+    _tell(remote, text(what, entry, cost))
+
+
+def take_back(remote: Remote, what: Plan, problem: OperatorError) -> None:
+    """Have the host take back that all was well: it has the release, and did not stay well while it was watched."""
+    _tell(remote, f"{what.host}: not well after the {what.action}\n{problem.what}\n{problem.why}\n{problem.do}\n")
+
+
+def _tell(remote: Remote, words: str) -> None:
     try:
-        done = remote.run(agent.command(["tell"]), stdin=text(what, entry, cost).encode(), seconds=_SECONDS)
+        done = remote.run(agent.command(["tell"]), stdin=words.encode(), seconds=_SECONDS)
     except OperatorError as error:
-        say(f"  {what.host}: the team was not told: {error.what}", "yellow")
+        say(f"  {remote.name}: the team was not told: {error.what}", "yellow")
         return
     told = [agent.event(line) for line in done.out.splitlines()]
     for note in (line["note"] for line in told if "was not told" in str(line.get("note", ""))):
-        say(f"  {what.host}: {note}", "yellow")
+        say(f"  {remote.name}: {note}", "yellow")
     if done.code != 0:
-        say(f"  {what.host}: the team was not told: {done.last_words}", "yellow")
+        say(f"  {remote.name}: the team was not told: {done.last_words}", "yellow")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from fleet import releases
+from fleet.deploy import locked
 from fleet.errors import OperatorError
 from fleet.releases import SERVICES, Release
 
@@ -99,11 +100,7 @@ def refuse(host: str, found: Survey, settings: Settings, *, first_allowed: bool)
             f"inv env.init --host={host}, fill in the file, then inv env.push --host={host}",
         )
     if found.lock:
-        raise OperatorError(
-            f"{host} is locked: {found.lock}.",
-            "Two deploys at once would leave a mixture of both.",
-            f"Wait for it; if that operator's run is certainly over, inv unlock --host={host}",
-        )
+        raise locked.refusal(host, found.lock, found.lock_seconds, found.lock_standing)
     if found.disk_free_mib < settings.min_free_disk_mib:
         raise OperatorError(
             f"{host} has {found.disk_free_mib} MiB of disk left.",

@@ -8,8 +8,9 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from fleet import drift, survey
@@ -45,6 +46,7 @@ class Prepared:
         drain_seconds: how long calls may go on; 0: they are cut.
         waits: whether it waits for a moment at which none of the application's timers runs.
         accepts_overlap: whether it does not care.
+        stopped: set when the operator no longer wants it; the switch is not begun then.
     """
 
     remote: Remote
@@ -55,6 +57,7 @@ class Prepared:
     drain_seconds: int
     waits: bool = False
     accepts_overlap: bool = False
+    stopped: Event = field(default_factory=Event)
 
 
 def repositories(settings: Settings) -> dict[str, Repository]:
@@ -63,12 +66,21 @@ def repositories(settings: Settings) -> dict[str, Repository]:
     return {service: Repository(service, url, settings.branch) for service, url in urls.items()}
 
 
+def asked_for_drift(hosts: list[Remote]) -> dict[str, list[str]]:
+    """How several hosts differ from what is declared: one run of pyinfra's takes little longer than for one of them."""
+    if len(hosts) < 2:
+        return {}
+    with step("drift of all hosts"):
+        return drift.of_all([remote.name for remote in hosts])
+
+
 def deploy(
     remote: Remote,
     shas: list[str],
     service: str,
     drain_seconds: int,
     *,
+    drifted: dict[str, list[str]] | None = None,
     allow_destructive: Sequence[str] = (),
     despite_migrations: bool = False,
     waits: bool = False,
@@ -81,6 +93,7 @@ def deploy(
         shas: commits as typed; none: the head of the branch, of every service that is meant.
         service: backend or frontend: only that one moves; empty: both.
         drain_seconds: how long calls may go on; 0: they are cut.
+        drifted: what `asked_for_drift` said.
         allow_destructive: migrations that may take away rows.
         despite_migrations: whether an older commit can live with what the database has become.
         waits: whether it waits for a moment at which none of the application's timers runs.
@@ -91,14 +104,14 @@ def deploy(
     """
     known = repositories(remote.settings)
     with step("repositories, host, drift"), ThreadPoolExecutor() as pool:
-        drifted = pool.submit(drift.of, remote.name)
+        asked = pool.submit(drift.of, remote.name, drifted)
         looked = pool.submit(survey.take, remote)
         list(pool.map(Repository.refresh, known.values()))
         found = looked.result()
         old = gate.waiting(remote, found)
         plan.refuse(remote.name, found, remote.settings, first_allowed=True)
         configuration.refuse_invalid(remote)
-        changes = drifted.result()
+        changes = asked.result()
     meant = [known[service]] if service else list(known.values())
     named = chosen(meant, shas)
     now = None if old else found.running
@@ -186,7 +199,6 @@ def carry_out(prepared: Prepared) -> Entry:
         OperatorError: it was refused at the last moment, or it failed and what ran before runs on.
     """
     remote, what, found = prepared.remote, prepared.what, prepared.found
-    hooks.run("pre-deploy", hooks.environment(what, operator()))
     begun, started = time.monotonic(), datetime.now(UTC)
     entry = Entry(
         time=f"{started:%Y-%m-%dT%H:%M:%SZ}",
@@ -242,8 +254,15 @@ def _switched(prepared: Prepared, entry: Entry, started: datetime) -> dict[str, 
                 ledger.record(remote, failed)
                 notice.give(remote, what, failed)
                 raise FailedError(failure.what, failure.why, failure.do) from None
+            if prepared.stopped.is_set():
+                raise FailedError(
+                    f"{what.host}: stopped before the switch.",
+                    "You pressed Ctrl-C.",
+                    f"What ran runs on. inv deploy --host={what.host} goes on from there.",
+                )
             services = what.changed if what.before else list(SERVICES)
-            return switch.carry_out(remote, services, entry, owner, prepared.drain_seconds, accepts_overlap=accepts)
+            so_far = replace(entry, seconds=round(time.monotonic() - begun))
+            return switch.carry_out(remote, services, so_far, owner, prepared.drain_seconds, accepts_overlap=accepts)
 
 
 def _prepare(remote: Remote, what: Plan, entry: Entry) -> None:

@@ -31,7 +31,7 @@ def carry_out(
     Args:
         remote: the host.
         services: whose release changes.
-        entry: the ledger's line; the host says how it ended.
+        entry: the ledger's line, with the seconds until now; the host adds its own, and how it ended.
         owner: what stands in the deploy lock.
         drain_seconds: how long calls may go on; 0: they are cut.
         accepts_overlap: whether it begins also when the application's timers would run in two backends.

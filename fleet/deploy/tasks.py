@@ -60,18 +60,21 @@ def deploy(
         )
     if from_commit_message:
         host = _asked_for(host, service, sha or [])
+    hosts = _free(remotes(hosts_to_change(host)), wait=wait)
+    drifted = run.asked_for_drift(hosts)
     prepared = [
         run.deploy(
             remote,
             sha or [],
             service,
             _drain_seconds(remote, drain_timeout, now=now),
+            drifted=drifted,
             allow_destructive=allow_destructive or [],
             despite_migrations=despite_migrations,
             waits=wait,
             accepts_overlap=now,
         )
-        for remote in _free(remotes(hosts_to_change(host)), wait=wait)
+        for remote in hosts
     ]
     waves.carry_out(prepared, canary=True, atomic=atomic, yes=yes)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -11,11 +11,13 @@ from rich.table import Table
 
 from fleet import survey, tables
 from fleet.cli import agreed
-from fleet.deploy import run
+from fleet.deploy import hooks, notice, run
+from fleet.deploy.lock import operator
 from fleet.deploy.plan import Plan
 from fleet.errors import FailedError, OperatorError
 from fleet.migrations import run as migrations
 from fleet.progress import say, speaking_for, step
+from fleet.releases import SERVICES
 
 if TYPE_CHECKING:
     from fleet.deploy.run import Prepared
@@ -26,7 +28,14 @@ _PAUSE_SECONDS = 5
 
 @dataclass(frozen=True)
 class Result:
-    """How it went on one host: the ledger's entry, or why there is none; neither: it was not begun."""
+    """How it went on one host.
+
+    Args:
+        prepared: the host, and what was to come.
+        entry: the ledger's line; None: it did not get the release.
+        problem: why not; with an entry: it has the release all the same, and did not stay well or does not go back.
+        put_back: whether it had the release and went back.
+    """
 
     prepared: Prepared
     entry: Entry | None = None
@@ -34,12 +43,17 @@ class Result:
     put_back: bool = False
 
     @property
+    def has_it(self) -> bool:
+        """Whether the release runs there now."""
+        return self.entry is not None and not self.put_back
+
+    @property
     def said(self) -> str:
         """In one word or two, for the summary."""
         if self.put_back:
             return "put back"
         if self.problem:
-            return "failed" if isinstance(self.problem, FailedError) else "refused"
+            return "failed" if self.has_it or isinstance(self.problem, FailedError) else "refused"
         return "ok" if self.entry else "not begun"
 
 
@@ -66,28 +80,32 @@ def carry_out(prepared: list[Prepared], *, canary: bool, atomic: bool, yes: bool
         yes: whether the operator has agreed in advance.
 
     Raises:
-        OperatorError: he did not agree, or it did not go well everywhere; the summary says where.
+        OperatorError: he did not agree, a hook said no, or it did not go well everywhere; the summary says where.
     """
     waves = order(prepared, canary=canary)
     names = ", ".join(one.remote.name for one in prepared)
     if not agreed(_question(prepared[0].what.action, waves, atomic=atomic), yes=yes):
         raise OperatorError(f"{names}: nothing was done.", "You did not say yes.", "Run it again when you want it.")
+    for one in prepared:
+        hooks.run("pre-deploy", hooks.environment(one.what, operator()))
     if len(prepared) == 1:
         run.carry_out(prepared[0])
         return
     results = {one.remote.name: Result(one) for one in prepared}
-    for number, wave in enumerate(waves):
-        with ThreadPoolExecutor(max_workers=len(wave)) as pool:
-            results |= {result.prepared.remote.name: result for result in pool.map(_one, wave)}
-        if not all(results[one.remote.name].entry for one in wave):
-            break
-        if number + 1 < len(waves):
-            results |= {one.remote.name: _watched(results[one.remote.name]) for one in wave}
-            if any(results[one.remote.name].problem for one in wave):
+    try:
+        for number, wave in enumerate(waves):
+            _at_once(wave, results)
+            if not all(results[one.remote.name].entry for one in wave):
                 break
-    if atomic and any(result.problem for result in results.values()):
-        results |= {name: _put_back(result) for name, result in results.items() if result.entry}
-    _summary(list(results.values()))
+            if number + 1 < len(waves):
+                results |= {one.remote.name: _watched(results[one.remote.name]) for one in wave}
+                if any(results[one.remote.name].problem for one in wave):
+                    break
+        if atomic and any(result.problem for result in results.values()):
+            results |= {name: _put_back(result) for name, result in results.items() if result.entry}
+    finally:
+        # Also after Ctrl-C: which host has what is what its operator needs then.
+        _summary(list(results.values()))
     if bad := [result for result in results.values() if result.said != "ok"]:
         raise _not_everywhere(bad, len(results))
 
@@ -101,6 +119,24 @@ def _question(action: str, waves: list[list[Prepared]], *, atomic: bool) -> str:
     return f"{action} on {parts[0]}, watched for {watched} s, then on {parts[1]}{back}"
 
 
+def _at_once(wave: list[Prepared], results: dict[str, Result]) -> None:
+    """Do it on these hosts, and note how it went.
+
+    Ctrl-C stops each of them before its switch; one whose host is at the switch already goes on there.
+    """
+    with ThreadPoolExecutor(max_workers=len(wave)) as pool:
+        begun = {one.remote.name: pool.submit(_one, one) for one in wave}
+        try:
+            wait(begun.values())
+        except KeyboardInterrupt:
+            say("Interrupted: what has not begun its switch does not begin it. Waiting for the rest.", "yellow")
+            for one in wave:
+                one.stopped.set()
+            raise
+        finally:
+            results |= {name: future.result() for name, future in begun.items()}
+
+
 def _one(prepared: Prepared) -> Result:
     with speaking_for(prepared.remote.name):
         try:
@@ -112,7 +148,7 @@ def _one(prepared: Prepared) -> Result:
 
 def _watched(result: Result) -> Result:
     """The same, once the host has been looked at for as long as its data say; a failure when it did not stay well."""
-    remote, wanted = result.prepared.remote, result.prepared.what.after
+    remote, what = result.prepared.remote, result.prepared.what
     seconds = remote.settings.canary_soak_seconds
     try:
         with step(f"{remote.name} well for {seconds} s"):
@@ -120,7 +156,7 @@ def _watched(result: Result) -> Result:
             while True:
                 found = survey.take(remote)
                 ill = [f"{name} is {one}" for name, one in found.containers.items() if not one.good or one.restarts]
-                if ill or found.running != wanted:
+                if ill or found.running != what.after:
                     raise FailedError(
                         f"{remote.name}: the release did not stay well.",
                         "; ".join(ill) or f"It runs {found.running} now.",
@@ -131,6 +167,8 @@ def _watched(result: Result) -> Result:
                 time.sleep(_PAUSE_SECONDS)
     except OperatorError as problem:
         say(str(problem), "red")
+        notice.take_back(remote, what, problem)
+        hooks.run("on-failure", hooks.environment(what, operator(), problem.what))
         return replace(result, problem=problem)
 
 
@@ -147,21 +185,25 @@ def _put_back(result: Result) -> Result:
         run.carry_out(replace(result.prepared, what=back, found=found, known={}, old=None))
     except OperatorError as problem:
         say(str(problem), "red")
-        return replace(result, entry=None, problem=problem)
+        return replace(result, problem=problem)
     return replace(result, put_back=True)
 
 
 def _summary(results: list[Result]) -> None:
     table = Table("host", "result", "backend", "frontend", "s", "why")
     for result in results:
-        what = result.prepared.what
-        moved = [
-            f"{what.before.backend[:8] if what.before else 'nothing'} → {what.after.backend[:8]}",
-            f"{what.before.frontend[:8] if what.before else 'nothing'} → {what.after.frontend[:8]}",
-        ]
         seconds = str(result.entry.seconds) if result.entry else ""
-        table.add_row(what.host, result.said, *moved, seconds, result.problem.what if result.problem else "")
+        moved = [_moved(result, service) for service in SERVICES]
+        why = result.problem.what if result.problem else ""
+        table.add_row(result.prepared.remote.name, result.said, *moved, seconds, why)
     tables.show(table)
+
+
+def _moved(result: Result, service: str) -> str:
+    """What became of a service: where it did not move, what was there is what is there."""
+    what = result.prepared.what
+    before, after = what.before.sha(service)[:8] if what.before else "nothing", what.after.sha(service)[:8]
+    return f"{before} → {after}" if result.has_it and before != after else f"{before} stays"
 
 
 def _not_everywhere(bad: list[Result], number: int) -> OperatorError:

@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from fleet import drift, survey, tables
+from fleet.deploy import locked
 from fleet.errors import OperatorError
 from fleet.progress import step
 
@@ -86,6 +87,7 @@ def _facts(found: Survey | OperatorError, changes: list[str] | None) -> dict[str
         "log": found.log or None,
         "kept": found.kept or None,
         "lock": found.lock or None,
+        "lock_standing": found.lock_standing or None,
         "drift": changes,
     }
 
@@ -121,6 +123,11 @@ def _services(row: dict[str, Any]) -> str:
 def _serving(row: dict[str, Any]) -> str:
     """The colours that serve; nothing of a service that has none yet."""
     return ", ".join(name.replace("-", " ") for name in row["serving"].values() if "-" in name) or "-"
+
+
+def _lock(row: dict[str, Any]) -> str:
+    left = "; its run is over: inv unlock" if row["lock_standing"] in locked.GONE else ""
+    return _red(escape(f"{row['lock'] or '-'}{left}"), bool(left))
 
 
 def _certificate(row: dict[str, Any]) -> str:
@@ -176,6 +183,6 @@ _CELLS = (
     ("off-site", lambda row: _age(row["offsite_hours"], BACKUP_HOURS)),
     ("any moment", _log),
     ("kept from before", lambda row: f"[yellow]{escape(row['kept'])}[/yellow]" if row["kept"] else "-"),
-    ("lock", lambda row: escape(row["lock"] or "-")),
+    ("lock", _lock),
     ("drift", _drift),
 )

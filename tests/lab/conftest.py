@@ -33,6 +33,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     last = (
         "test_deploy.py",
         "test_switch.py",
+        "test_fleet.py",
         "test_migrate.py",
         "test_eyes.py",
         "test_browser.py",

@@ -201,10 +201,14 @@ def test_a_killed_deploy_leaves_its_lock_and_its_name(deployed: Inv, server: Hos
     assert run.stdout
     for line in run.stdout:
         if "nginx healthy" in line:
-            os.killpg(run.pid, signal.SIGKILL)
+            os.killpg(run.pid, signal.SIGSTOP)
             break
+    deployed("unlock", f"--host={server.name}").refused("the SSH connection that took the lock is open", "no terminal")
+    os.killpg(run.pid, signal.SIGKILL)
     run.wait(timeout=30)
-    deployed("deploy", f"--host={server.name}", "--yes").refused("is locked", "deploy, since", "inv unlock")
+    refused = deployed("deploy", f"--host={server.name}", "--wait", "--yes")
+    refused.refused("is locked", "deploy, since", "Its run is over, before the host's part began", "inv unlock")
+    assert refused.code == 2
     assert "locked by" not in deployed("unlock", f"--host={server.name}", "--yes").succeeded().output
     deployed("unlock", f"--host={server.name}", "--yes").refused("is not locked")
     deployed("lock", f"--host={server.name}").refused("A lock needs a reason")

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shlex
 import signal
-import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from fleet.env import dotenv_file
-from lab import wait
+from lab import load, wait
 from lab.host import Host
+from lab.load import Met, Pbx
 from lab.running import Running
-from lab.world import pbx_stand_in, visitors
 from tests.lab import colours
 from tests.lab.application import BACKEND
 from tests.lab.inv_run import Inv
@@ -26,95 +20,41 @@ from tests.lab.pyinfra_run import Run
 from tests.lab.web import Web
 
 HEAD, OLDER = BACKEND["fourth"], BACKEND["third"]
-PORT, USER, PASSWORD = 8088, "fleet", "s3cret-of-the-story"
 
 # As much as a busy machine bears without losing packets by itself.
 CALLS, CALL_SECONDS, VISITS_A_SECOND, SOCKETS = 2, 6, 20, 5
 KEPT = "cd /app/aipbx && cat images.env && ls nginx/active && docker ps --format '{{.Names}}' | sort"
 
 
-@dataclass(frozen=True)
-class Pbx:
-    """The stand-in for Asterisk, on the machine outside."""
-
-    lab: Running
-
-    def ask(self, path: str, method: str = "GET") -> Any:
-        """What it answers."""
-        words = ["curl", "-sS", "-u", f"{USER}:{PASSWORD}", "-X", method, f"http://127.0.0.1:{PORT}{path}"]
-        told = self.lab.client.run(shlex.join(words)).stdout
-        return json.loads(told) if told else None
-
-    def calls(self) -> list[dict[str, Any]]:
-        """All calls so far."""
-        found: list[dict[str, Any]] = self.ask("/stand-in/calls")
-        return found
-
-    def keep(self, calls: int, seconds: float = CALL_SECONDS) -> None:
-        """So many at a time, new ones as old ones end."""
-        self.ask(f"/stand-in/keep?calls={calls}&seconds={seconds}", "POST")
-        if calls:
-            wait.until(lambda: len(self.ask("/ari/channels")) == calls, 20, "they call", "look at the stand-in")
-
-
 @pytest.fixture(scope="module")
 def pbx(deployed: Inv, server: Host, lab: Running) -> Iterator[Pbx]:
     """The PBX, known to the server and to its backend."""
-    client = lab.client
-    client.run("cat >/root/pbx.py", stdin=Path(pbx_stand_in.__file__).read_bytes())
-    client.run("[ ! -e /root/pbx.pid ] || kill $(cat /root/pbx.pid)", check=False)  # a run that was cut off left it
-    client.run(f"setsid python3 /root/pbx.py {PORT} {USER} {PASSWORD} >/root/pbx.log 2>&1 & echo $! >/root/pbx.pid")
-    at = f"{client.address4}:{PORT}/ari"
-    given = {
-        "ARI_URL": f"http://{at}",
-        "ARI_USER": USER,
-        "ARI_PASSWORD": PASSWORD,
-        "AIPBX_BOTNAME": "aipbx",
-        "LAB_PBX_URL": f"http://{USER}:{PASSWORD}@{at}",
-    }
+    made = Pbx(lab)
+    made.start()
     path = deployed.ssh_config.parent / "env" / f"{server.name}.env"
     before = path.read_text()
-    path.write_text(before + "".join(f"{dotenv_file.assignment(name, value)}\n" for name, value in given.items()))
+    given = "".join(f"{dotenv_file.assignment(name, value)}\n" for name, value in made.variables.items())
+    path.write_text(before + given)
     try:
         deployed("env.push", f"--host={server.name}", "--yes").succeeded()
         run = deployed("deploy", f"--host={server.name}", "--yes").succeeded()
         assert "new calls go to it" in run.output
-        yield Pbx(lab)
+        yield made
     finally:
         path.write_text(before)
         deployed("env.push", f"--host={server.name}", "--yes").succeeded()
         deployed("deploy", f"--host={server.name}", "--yes", "--now").succeeded()
-        client.run("kill $(cat /root/pbx.pid)")
-
-
-@dataclass
-class Met:
-    """What visitors and callers met."""
-
-    requests: int
-    failed: list[str]
-    calls: list[dict[str, Any]]
+        made.stop()
 
 
 @pytest.fixture
-def under_load(pbx: Pbx, server: Host, lab: Running) -> Callable[..., Met]:
+def under_load(pbx: Pbx, server: Host) -> Callable[..., Met]:
     """Runs `inv` while people call and browse, and tells what they met."""
 
     def run(act: Callable[[], object]) -> Met:
-        lab.client.run("cat >/root/visitors.py", stdin=Path(visitors.__file__).read_bytes())
-        words = ["docker", "-H", lab.docker.address, "exec", "-i", lab.client.container, "python3", "/root/visitors.py"]
-        words += [server.name, server.address4, str(VISITS_A_SECOND), str(SOCKETS)]
-        here = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        begun = len(pbx.calls())
-        pbx.keep(CALLS)
-        try:
+        with load.on(server, pbx, visits=VISITS_A_SECOND, sockets=SOCKETS, calls=CALLS, seconds=CALL_SECONDS) as met:
             act()
-        finally:
-            pbx.keep(0)
-            told, _ = here.communicate(timeout=60)
-        wait.until(lambda: not pbx.ask("/ari/channels"), 30, "all calls have ended", "look at the stand-in")
-        found = json.loads(told)
-        return Met(found["requests"], found["failed"], pbx.calls()[begun:])
+        return met
 
     return run
 
@@ -123,9 +63,7 @@ def cost_nothing(met: Met) -> None:
     """Nobody noticed."""
     assert met.failed == []
     assert met.requests > VISITS_A_SECOND
-    assert [
-        call for call in met.calls if call["ended"] != "by the caller" or call["lost"] or call["backends"] != 1
-    ] == []
+    assert met.broken_calls == []
     assert len(met.calls) > CALLS, "new calls came meanwhile"
 
 
@@ -235,12 +173,47 @@ def test_a_laptop_that_dies_stops_nothing(deployed: Inv, server: Host, pbx: Pbx)
     assert back.wait(timeout=180) == 0, back.stdout.read()
 
 
+@pytest.mark.parametrize(
+    ("after", "seconds_to_stop", "serves"),
+    [pytest.param(" started", 0, HEAD, id="power cut"), pytest.param(" answers", 30, OLDER, id="reboot")],
+)
+def test_a_host_that_goes_down_in_the_middle_comes_back_with_one_release(
+    deployed: Inv, server: Host, pbx: Pbx, after: str, seconds_to_stop: float, serves: str
+) -> None:
+    pbx.keep(1, 300)  # so that the switch is at its drain when the host is told to stop
+    try:
+        run = deployed.started("deploy", f"--host={server.name}", f"--sha={OLDER}", "--service=backend", "--yes")
+        assert run.stdout
+        for line in run.stdout:
+            if f"{after} (" in line and "nginx" not in line:
+                break
+        server.reboot(seconds_to_stop)
+        told = run.communicate(timeout=120)[0]
+    finally:
+        pbx.keep(0, 0)
+    assert (run.returncode, "Traceback" in told) == (1, False), told
+    assert f"{server.name}: the connection was lost during switch." in told
+    assert "it goes on there" in told
+    server.wait_ready()
+    as_before_a_switch(server)
+    web, address = Web(server), f"https://{server.name}/api/version"
+    wait.until(lambda: web.refusal(address, "--fail") == 0, 60, "it serves again, by itself", "docker ps there")
+    settled = '[ -z "$(docker ps --quiet --filter health=starting)" ]'
+    wait.until(lambda: server.run(settled, check=False).returncode == 0, 60, "health is known", "docker ps there")
+    assert web("/api/version").json["sha"] == serves
+    row = deployed.json("status", f"--host={server.name}", "--json")[server.name]
+    assert (row["backend"], row["lock"], row["drift"]) == (serves, None, [])
+    assert set(row["services"].values()) == {"healthy"}
+    # The call outlives the host, as callers do who hear nothing for a while.
+    deployed("deploy", f"--host={server.name}", f"--sha={HEAD}", "--service=backend", "--now", "--yes").succeeded()
+
+
 def test_calls_that_do_not_end_are_hung_up_at_the_deadline(deployed: Inv, server: Host, pbx: Pbx) -> None:
-    pbx.keep(2, seconds=300)
+    pbx.keep(2, 300)
     try:
         run = deployed("deploy", f"--host={server.name}", f"--sha={OLDER}", "--drain-timeout=3", "--yes").succeeded()
     finally:
-        pbx.keep(0)
+        pbx.keep(0, 0)
     assert "2 calls had not ended after 3 s and were hung up" in run.output
     assert "0 ended by themselves, 2 cut" in run.output
 

@@ -44,6 +44,13 @@ def test_each_host_has_its_own(pyinfra: Path) -> None:
     assert drift.of("aipbx.ru") == ["deploy"]
 
 
+def test_what_was_asked_of_all_is_not_asked_again(pyinfra: Path) -> None:
+    stub(pyinfra, "pyinfra", "exit 1")
+    assert drift.of("aipbx.net", {"aipbx.net": ["Reload"]}) == ["Reload"]
+    with pytest.raises(OperatorError, match="cannot tell"):
+        drift.of("aipbx.net", {})
+
+
 def test_as_declared(pyinfra: Path) -> None:
     stub(pyinfra, "pyinfra", """echo '{"plan": []}'""")
     assert drift.of("aipbx.net") == []

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 from pathlib import Path
+from threading import Event
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from paramiko import SSHException
 
-from fleet.remote import Output, as_root, put_file
+from fleet.errors import OperatorError
+from fleet.remote import Output, Remote, as_root, put_file
 from tests.unit.shell import sh, stub
 
 SELF = f"{os.getuid()}:{os.getgid()}"
@@ -87,3 +93,56 @@ def test_a_command_of_roots_is_one_word_and_has_a_deadline(tmp_path: Path) -> No
 )
 def test_last_words(output: Output, words: str) -> None:
     assert output.last_words == words
+
+
+class Line:
+    """A connection to a host that goes down: before a command is sent, while it is, or while it runs."""
+
+    def __init__(self, breaks: str) -> None:
+        self.breaks, self.status_event = breaks, Event()
+        self.status_event.set()
+
+    def open_session(self, timeout: float) -> Line:
+        assert timeout
+        if self.breaks == "before":
+            raise SSHException("SSH session not active")
+        return self
+
+    def exec_command(self, _: str) -> None:
+        if self.breaks == "sending":
+            raise EOFError
+
+    def makefile(self, _: str) -> io.BytesIO:
+        return io.BytesIO()
+
+    makefile_stderr = makefile
+
+    def recv_exit_status(self) -> int:
+        return -1
+
+    def is_active(self) -> bool:
+        return self.breaks == "never"
+
+    def nothing(self, *_: object) -> None:
+        """What a channel does beside."""
+
+    settimeout = sendall = shutdown_write = close = nothing
+
+
+def over(line: Line) -> Remote:
+    settings: Any = SimpleNamespace(deploy_user="deploy")
+    remote = Remote("aipbx.org", settings)
+    remote.__dict__["_connection"] = SimpleNamespace(transport=line)
+    return remote
+
+
+@pytest.mark.parametrize("breaks", ["before", "sending", "running"])
+def test_a_line_that_breaks_is_told_in_three_lines(breaks: str) -> None:
+    with pytest.raises(OperatorError, match="the connection was lost") as lost:
+        over(Line(breaks)).run("true")
+    assert lost.value.why
+    assert "inv status --host=aipbx.org" in lost.value.do
+
+
+def test_a_command_that_a_signal_ended_is_none_of_these() -> None:
+    assert over(Line("never")).run("kill -9 $$").code == -1

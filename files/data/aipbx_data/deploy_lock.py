@@ -101,12 +101,13 @@ def give_back(config: Config, *, before: float = 0) -> None:
 
     Args:
         config: the host's.
-        before: also anybody's that was taken before this moment, seconds since 1970: when the host started, say.
+        before: also that of a run which began before this moment, seconds since 1970: when the host started, say. A
+            lock that is tied to no run (fleet/commands/lock.py; `inv lock`) outlives it.
     """
     lock = config.app / "lock"
     try:
         ours = (lock / "owner").read_text("utf-8").strip().endswith(_FOR_HIM)
-        old = lock.lstat().st_mtime < before
+        old = lock.lstat().st_mtime < before and (lock / "connection").exists()
     except OSError:
         return
     if (ours or old) and not lock.is_symlink():

@@ -47,7 +47,7 @@ class Switch:
     """What changes.
 
     Args:
-        entry: the ledger's line, without how it ended.
+        entry: the ledger's line, without how it ended; its seconds are those that came before.
         settings: of the operator's inventory, for this one run: ready_seconds, settle_seconds, public_checks,
             switch_mode, ari_variable.
         names: by service, the colour that serves (empty: none) and the one that takes its place.
@@ -311,7 +311,7 @@ def _reclaim(config: Config, switch: Switch) -> None:
 
 
 def _record(config: Config, switch: Switch, note: str) -> None:
-    seconds = round(time.time() - switch.begun)
+    seconds = switch.entry["seconds"] + round(time.time() - switch.begun)
     result = "failed" if note else "ok"
     release_ledger.record(config, {**switch.entry, "result": result, "seconds": seconds, "note": note})
 

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import signal
+import subprocess
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+from aipbx_data import deploy_lock, detached
+
 from fleet.commands import lock
-from tests.unit.shell import sh
+from tests.unit.shell import sh, stub
 
 OWNER = b"anna@desk, deploy, since 2026-11-23 10:00:00 UTC\n"
 
@@ -20,6 +28,63 @@ def test_exact() -> None:
     assert lock.owner("/app/aipbx") == (
         "[ -d /app/aipbx/lock ] && { grep . /app/aipbx/lock/owner 2>/dev/null || echo unknown; }"
     )
+
+
+def connection(app: Path, process: int, began: str) -> None:
+    """A lock that this process took, if it still is the one that began then."""
+    (app / "lock" / "connection").write_text(f"{process} {began}\n")
+
+
+def test_a_lock_knows_whether_the_connection_is_there_that_took_it(tmp_path: Path) -> None:
+    assert sh(lock.acquire(str(tmp_path), tied=True), stdin=OWNER).returncode == 0
+    # No sshd stands above a test.
+    assert (tmp_path / "lock" / "connection").read_text() == ""
+    assert sh(lock.standing(str(tmp_path))).stdout == ""
+    began = Path("/proc/self/stat").read_text().split(") ")[1].split()[19]
+    connection(tmp_path, os.getpid(), began)
+    assert sh(lock.standing(str(tmp_path))).stdout == "open\n"
+    connection(tmp_path, os.getpid(), f"{int(began) - 1}")
+    assert sh(lock.standing(str(tmp_path))).stdout == "ended\n", "another process has that number now"
+    connection(tmp_path, 2**22, began)
+    assert sh(lock.standing(str(tmp_path))).stdout == "ended\n"
+    assert sh(lock.release(str(tmp_path))).returncode == 0
+    assert sh(lock.standing(str(tmp_path))).stdout == ""
+
+
+def test_the_connection_is_that_of_sshd_above_the_shell(tmp_path: Path) -> None:
+    # A shell by the name of sshd's: what the kernel calls a process is the name of its file.
+    program = tmp_path / "sshd-session"
+    program.symlink_to(os.path.realpath("/bin/sh"))
+    script = f"{lock.acquire(str(tmp_path), tied=True)}; sleep 60 & wait"
+    inner = f"sh -c {shlex.quote(script)}; exit"
+    above = subprocess.Popen([program, "-c", inner], stdin=subprocess.PIPE, start_new_session=True)
+    assert above.stdin
+    above.stdin.write(OWNER)
+    above.stdin.close()
+    end = time.monotonic() + 20
+    while sh(lock.standing(str(tmp_path))).stdout != "open\n":
+        assert time.monotonic() < end
+    assert (tmp_path / "lock" / "connection").read_text().split()[0] == str(above.pid)
+    os.killpg(above.pid, signal.SIGKILL)
+    above.wait()
+    assert sh(lock.standing(str(tmp_path))).stdout == "ended\n"
+
+
+@pytest.mark.parametrize(
+    ("state", "told"), [("active", "runs"), ("deactivating", "runs"), ("failed", "stopped"), ("inactive", "stopped")]
+)
+def test_what_the_host_carries_out_is_asked_of_its_unit(tmp_path: Path, state: str, told: str) -> None:
+    sh(lock.acquire(str(tmp_path), tied=True), stdin=OWNER)
+    connection(tmp_path, 2**22, "1")
+    owner = tmp_path / "lock" / "owner"
+    owner.write_text(f"{owner.read_text().strip()}{lock.FOR_HIM}\n")
+    stubs = stub(tmp_path / "bin", "systemctl", f'[ "$4" = {lock.UNIT} ] && echo {state}')
+    assert sh(lock.standing(str(tmp_path)), stubs).stdout == f"{told}\n"
+
+
+def test_the_host_writes_what_is_looked_for() -> None:
+    assert deploy_lock._FOR_HIM == lock.FOR_HIM
+    assert f"{detached.NAME}switch" == lock.UNIT
 
 
 def test_the_second_is_told_who_was_first(tmp_path: Path) -> None:

@@ -81,6 +81,9 @@ def test_a_host_in_use(tmp_path: Path) -> None:
     assert found.entries == [ENTRY]
     assert found.current == ENTRY
     assert found.lock == "anna@desk, deploy, since 2026-11-23 10:00:00 UTC"
+    assert (found.lock_seconds >= 0, found.lock_standing) == (True, "")
+    (app / "lock" / "connection").write_text(f"{2**22} 17\n")
+    assert taken(app, tmp_path / "bin").lock_standing == "ended"
     assert found.maintenance
     assert (found.disk_free_mib, found.disk_percent) == (9000, 77)
     assert found.memory_mib >= found.memory_free_mib > 0

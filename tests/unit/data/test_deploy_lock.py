@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -44,3 +45,15 @@ def test_inv_unlock_breaks_ours_and_leaves_nothing_else_behind(config: Config) -
     with deploy_lock.held(config, "again"):
         assert "again" in (config.app / "lock" / "owner").read_text()
     deploy_lock.release(config)  # twice does no harm
+
+
+def test_after_a_boot_no_lock_of_a_run_is_left_and_every_other(config: Config) -> None:
+    app, later = str(config.app), time.time() + 60
+    sh(lock.acquire(app, tied=True), stdin=b"anna@desk, deploy, since 2026-11-26 10:00:00 UTC")
+    deploy_lock.give_back(config, before=0)
+    assert (config.app / "lock").exists()
+    deploy_lock.give_back(config, before=later)
+    assert not (config.app / "lock").exists()
+    sh(lock.acquire(app), stdin=b"anna@desk, the PBX moves, since 2026-11-26 10:00:00 UTC")
+    deploy_lock.give_back(config, before=later)
+    assert "the PBX moves" in (config.app / "lock" / "owner").read_text()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +153,12 @@ def test_the_new_colour_takes_the_place_of_the_old_one(config: Config, world: Wo
     assert ledger(config) == ["ok"]
     assert not world.interrupted
     assert not switch.pending(config)
+
+
+def test_the_ledger_counts_what_came_before_the_switch(config: Config, world: World) -> None:
+    switch.carry_out(config, planned(config, begun=time.time() - 5, entry=ENTRY | {"seconds": 100}))
+    assert world.serves() == ("backend-green", "new")
+    assert 105 <= json.loads((config.app / "releases.jsonl").read_text())["seconds"] < 200
 
 
 def test_calls_that_end_are_waited_for_and_the_rest_is_hung_up(config: Config, world: World) -> None:
@@ -305,6 +312,7 @@ def test_only_a_lock_that_is_ours_or_older_than_the_host_is_given_back(config: C
     lock = config.app / "lock"
     lock.mkdir()
     (lock / "owner").write_text("anna@desk, deploy, since then\n")
+    (lock / "connection").touch()
     deploy_lock.give_back(config, before=lock.stat().st_mtime - 60)
     assert lock.exists()
     deploy_lock.give_back(config, before=lock.stat().st_mtime + 60)

@@ -65,9 +65,9 @@ def container(status: str, health: str) -> dict[str, Container]:
             "inv env.init --host=aipbx.net, fill in the file, then inv env.push --host=aipbx.net",
         ),
         (
-            host(lock="boris@desk, rollback"),
-            "aipbx.net is locked: boris@desk, rollback.",
-            "Wait for it; if that operator's run is certainly over, inv unlock --host=aipbx.net",
+            host(lock="boris@desk, rollback", lock_seconds=119),
+            "aipbx.net is locked: boris@desk, rollback (for 119 s).",
+            "Wait for it (--wait); if that operator's run is certainly over, inv unlock --host=aipbx.net",
         ),
         (
             host(disk_free_mib=DATA.min_free_disk_mib - 1),

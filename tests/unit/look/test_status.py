@@ -114,6 +114,7 @@ def test_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
             "offsite_hours": None,
             "kept": None,
             "lock": None,
+            "lock_standing": None,
             "drift": ["sshd"],
         },
         "aipbx.ru": {"error": str(UNREACHABLE)},

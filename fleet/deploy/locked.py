@@ -1,0 +1,42 @@
+"""What an operator is told of a lock that he meets: whose, for how long, and whether its run is still there."""
+
+from __future__ import annotations
+
+from fleet.commands.lock import UNIT
+from fleet.errors import OperatorError
+
+# By what the host knows of that run (fleet/commands/lock.py); a word that is not here: it knows nothing.
+KNOWN = {
+    "open": "Its run is at it: the SSH connection that took the lock is open.",
+    "ended": "Its run is over, before the host's part began: the SSH connection that took the lock has ended.",
+    "runs": f"The host carries it out ({UNIT}), whatever became of that operator's machine.",
+    "stopped": f"The host carried it out, and {UNIT} has ended without giving the lock back.",
+}
+GONE = {"ended", "stopped"}
+
+
+def age(seconds: int) -> str:
+    """For how long, in one unit."""
+    if seconds < 120:
+        return f"{seconds} s"
+    return f"{seconds // 60} min" if seconds < 7200 else f"{seconds // 3600} h"
+
+
+def refusal(host: str, owner: str, seconds: int, standing: str) -> OperatorError:
+    """Why nothing comes to a host now.
+
+    Args:
+        host: its name.
+        owner: who has the lock, and why, as he wrote it.
+        seconds: for how long it has been there.
+        standing: what the host knows of his run.
+    """
+    gone = standing in GONE
+    looks = f"journalctl -u {UNIT} there says why; then " if standing == "stopped" else ""
+    return OperatorError(
+        f"{host} is locked: {owner} (for {age(seconds)}).",
+        KNOWN.get(standing, "Two deploys at once would leave a mixture of both."),
+        f"{looks}inv unlock --host={host}, then run this again."
+        if gone
+        else f"Wait for it (--wait); if that operator's run is certainly over, inv unlock --host={host}",
+    )

@@ -1,0 +1,260 @@
+"""Story: one release for the whole fleet: a canary first, the rest at once; nothing more after a failure; all told."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fleet.deploy.lock import operator
+from fleet.env import dotenv_file
+from lab import lifecycle, wait
+from lab.app import history
+from lab.host import Host
+from lab.progress import Steps
+from lab.running import Running
+from tests.lab import colours
+from tests.lab.application import BACKEND, FRONTEND
+from tests.lab.inv_run import Inv
+from tests.lab.pyinfra_run import Run
+from tests.lab.web import Web
+
+CANARY, OTHERS = "aipbx.ru", ("aipbx.net", "aipbx.org")
+FLEET = (*OTHERS, CANARY)
+HEAD, OLDER = BACKEND["fourth"], BACKEND["third"]
+QUICK = {"settle_seconds": 1, "ready_seconds": 60, "canary_soak_seconds": 2}
+TOLD = {
+    "ALERT_SLACK_WEBHOOK": "https://hooks.slack.com/services/T0/B0/fleet",
+    "ALERT_TELEGRAM_BOT_TOKEN": "77:AAfleet-fleet-fleet-fleet-fleet-fleet",
+    "ALERT_TELEGRAM_CHAT": "7",
+}
+# A hook as a team writes one: what it was told becomes a file of its own.
+HOOK = '#!/bin/sh\nenv | grep ^AIPBX_ | sort >"hooks/$AIPBX_HOST.$(basename "$0")"\n'
+MOMENTS = ("pre-deploy", "post-deploy", "on-failure")
+
+
+@pytest.fixture(scope="module")
+def fleet(deployed: Inv, lab: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inv]:
+    """An operator whose inventory has all three: one has a release, the others wait for their first."""
+    with Steps().shown() as steps:
+        for name in OTHERS:
+            if lab.host(name).run("docker volume inspect aipbx_postgres_data", check=False).returncode == 0:
+                lifecycle.reset(lab.lab, name, steps)  # a run before this one
+    tree = tmp_path_factory.mktemp("fleet") / "tree"
+    made = Inv(lab.lab.directory / "ssh_config", tree, {name: dict(QUICK) for name in FLEET})
+    made.set(CANARY, canary=True)
+    made.bootstrap("-y", *(word for name in OTHERS for word in ("--limit", name))).succeeded()
+    for name in OTHERS:
+        made.configured(name)
+    known = f"env/{CANARY}.env"
+    shutil.copy(deployed.ssh_config.parent / known, made.ssh_config.parent / known)
+    for name in FLEET:
+        with (made.ssh_config.parent / "env" / f"{name}.env").open("a") as file:
+            file.writelines(f"{dotenv_file.assignment(key, value)}\n" for key, value in TOLD.items())
+        made("env.push", f"--host={name}", "--yes").succeeded()
+    (tree / "hooks").mkdir()
+    for moment in MOMENTS:
+        hook(made, moment, HOOK)
+    yield made
+    deployed("env.push", f"--host={CANARY}", "--yes").succeeded()
+    for name in OTHERS:
+        lab.host(name).run("docker compose --project-name aipbx down --timeout 1", timeout=120)
+
+
+def hook(fleet: Inv, moment: str, script: str) -> None:
+    """Have a program of the team's run at a moment."""
+    program = fleet.tree / "hooks" / moment
+    program.write_text(script)
+    program.chmod(0o755)
+
+
+def heard(fleet: Inv, host: str, moment: str) -> dict[str, str]:
+    """What a hook was told since the last time it was asked here; nothing: it did not run."""
+    path = fleet.tree / "hooks" / f"{host}.{moment}"
+    if not path.exists():
+        return {}
+    lines = path.read_text().splitlines()
+    path.unlink()
+    return {name.removeprefix("AIPBX_"): value for name, _, value in (line.partition("=") for line in lines)}
+
+
+def forget(fleet: Inv) -> None:
+    """What hooks were told so far is read no more."""
+    for host in FLEET:
+        for moment in MOMENTS:
+            heard(fleet, host, moment)
+
+
+def ledgers(fleet: Inv) -> dict[str, list[dict[str, Any]]]:
+    """What each host's ledger says."""
+    found: dict[str, list[dict[str, Any]]] = fleet.json("releases", "--host=all", "--json")
+    return found
+
+
+def table(run: Run) -> dict[str, list[str]]:
+    """The summary: by host, its cells."""
+    rows = [re.split(r" {2,}", line.strip()) for line in run.output.splitlines()]
+    return {row[0]: row[1:] for row in rows if row[0] in FLEET and len(row) > 3}
+
+
+def serves(lab: Running) -> dict[str, str]:
+    """What a browser finds of each host's backend."""
+    return {name: str(Web(lab.host(name))("/api/version").json["sha"]) for name in FLEET}
+
+
+@contextmanager
+def port_taken(host: Host, port: int) -> Iterator[None]:
+    """Something else on a host listens where the next colour of the backend wants to."""
+    program = f"import socket, time; s = socket.socket(2, 2); s.bind(('0.0.0.0', {port})); time.sleep(600)"
+    host.run(f"setsid python3 -c {shlex.quote(program)} >/dev/null 2>&1 & echo $! >/run/taken.pid")
+    bound = f"ss -Huln 'sport = :{port}' | grep -q ."
+    wait.until(lambda: host.run(bound, check=False).returncode == 0, 20, f"{port} is taken", bound)
+    try:
+        yield
+    finally:
+        host.run("kill $(cat /run/taken.pid)")
+
+
+def test_one_host_first_then_the_rest_and_everybody_hears_of_it(fleet: Inv, lab: Running) -> None:
+    canary, before = lab.host(CANARY), len(lab.world.notifications())
+    port = 3034 if colours.serving(canary, "backend").endswith("green") else 3032
+    talks = f"exec 3>/dev/udp/{canary.address4}/{port}; while echo hello >&3; do sleep 1; done"
+    lab.client.run(f"setsid bash -c '{talks}' >/dev/null 2>&1 & echo $! >/root/caller.pid")
+    try:
+        run = fleet("deploy", "--host=all", f"--sha={OLDER}", "--now", "--yes").succeeded()
+    finally:
+        lab.client.run("kill $(cat /root/caller.pid)")
+    lines = run.output.splitlines()
+    watched = next(number for number, line in enumerate(lines) if f"{CANARY} well for 2 s" in line)
+    begun = [number for number, line in enumerate(lines) if line.startswith(tuple(f"{name}   ✓" for name in OTHERS))]
+    assert begun, run.output
+    assert min(begun) > watched, run.output
+    done = max(number for number, line in enumerate(lines[:watched]) if f"{CANARY}   ✓" in line)
+    assert done < watched, run.output
+
+    assert {name: row[0] for name, row in table(run).items()} == dict.fromkeys(FLEET, "ok"), run.output
+    assert table(run)[CANARY][1:3] == [f"{HEAD[:8]} → {OLDER[:8]}", f"{FRONTEND['third'][:8]} stays"]
+    assert table(run)[OTHERS[0]][1] == f"nothing → {OLDER[:8]}"
+    assert serves(lab) == dict.fromkeys(FLEET, OLDER)
+
+    for name in FLEET:
+        told = heard(fleet, name, "pre-deploy")
+        assert (told["ACTION"], told["BACKEND"], told["SECONDS"]) == ("deploy", OLDER, "")
+        assert told["BACKEND_BEFORE"] == (HEAD if name == CANARY else "")
+        assert int(heard(fleet, name, "post-deploy")["SECONDS"]) >= ledgers(fleet)[name][-1]["seconds"] > 0
+        assert heard(fleet, name, "on-failure") == {}
+
+    came = [one for one in lab.world.notifications()[before:] if "fleet" in one.path]
+    texts = [json.loads(one.body)["text"] for one in came]
+    assert sorted(one.receiver for one in came) == ["api.telegram.org"] * 3 + ["hooks.slack.com"] * 3
+    assert {one.status for one in came} == {200}
+    for text in texts[:2]:
+        assert re.search(rf"{CANARY}: deployed by {operator()}, \d+ s", text)
+        assert f"backend: {HEAD[:8]} → {OLDER[:8]}" in text
+        assert "calls: 0 ended by themselves, 1 cut" in text
+    for text in texts[2:]:
+        assert f"backend: nothing → {OLDER[:8]}" in text
+
+
+def test_a_hook_that_says_no_keeps_everything_from_every_host(fleet: Inv, lab: Running) -> None:
+    before, serving = ledgers(fleet), serves(lab)
+    forget(fleet)
+    # The canary and the first host are fine with it: nothing must come to them either.
+    hook(fleet, "pre-deploy", '#!/bin/sh\n[ "$AIPBX_HOST" != aipbx.org ] || { echo no deploys on fridays; exit 3; }\n')
+    try:
+        run = fleet("deploy", "--host=all", f"--sha={HEAD}", "--yes")
+    finally:
+        hook(fleet, "pre-deploy", HOOK)
+    run.refused("aipbx.org: hooks/pre-deploy said no; nothing was touched.", "exit code 3", "| no deploys on fridays")
+    assert run.code == 2
+    assert (ledgers(fleet), serves(lab)) == (before, serving)
+    assert all(heard(fleet, name, moment) == {} for name in FLEET for moment in ("post-deploy", "on-failure"))
+
+
+def test_nothing_follows_a_canary_that_breaks(fleet: Inv, lab: Running) -> None:
+    before, serving, notices = ledgers(fleet), serves(lab), len(lab.world.notifications())
+    forget(fleet)
+    with ExitStack() as stack:
+        for name in FLEET:
+            stack.enter_context(fleet.changed(name, branch="broken/crash"))
+        run = fleet("deploy", "--host=all", "--service=backend", "--yes")
+    run.refused(f"Not on all hosts: aipbx.net not begun, aipbx.org not begun, {CANARY} failed", "is not ready")
+    assert run.code == 1
+    assert {name: row[:2] for name, row in table(run).items()} == {
+        name: ["failed" if name == CANARY else "not begun", f"{OLDER[:8]} stays"] for name in FLEET
+    }
+    after = ledgers(fleet)
+    assert {name: after[name] for name in OTHERS} == {name: before[name] for name in OTHERS}
+    assert after[CANARY][-1]["result"] == "failed"
+    assert serves(lab) == serving
+    failure = heard(fleet, CANARY, "on-failure")
+    assert "the backend is not ready" in failure["PROBLEM"]
+    assert failure["BACKEND"] == BACKEND["broken/crash"]
+    assert all(heard(fleet, name, "post-deploy") == {} for name in FLEET)
+    told = [json.loads(one.body)["text"] for one in lab.world.notifications()[notices:]]
+    assert len(told) == 2
+    assert all("is not ready" in text for text in told)
+
+
+def test_all_or_none_when_a_later_host_cannot(fleet: Inv, lab: Running) -> None:
+    serving, broken = serves(lab), lab.host("aipbx.org")
+    forget(fleet)
+    port = 3032 if colours.serving(broken, "backend").endswith("green") else 3034
+    with port_taken(broken, port):
+        run = fleet("deploy", "--host=all", f"--sha={HEAD}", "--service=backend", "--atomic", "--yes")
+    run.refused("Not on all hosts: aipbx.net put back, aipbx.org failed, aipbx.ru put back", "address already in use")
+    assert run.code == 1
+    assert {row[1] for row in table(run).values()} == {f"{OLDER[:8]} stays"}
+    assert serves(lab) == serving
+    last = {name: [(entry["action"], entry["result"]) for entry in rows] for name, rows in ledgers(fleet).items()}
+    assert last["aipbx.org"][-1] == ("deploy", "failed")
+    assert all(last[name][-2:] == [("deploy", "ok"), ("rollback", "ok")] for name in (CANARY, "aipbx.net"))
+    assert "aipbx.org" in heard(fleet, "aipbx.org", "on-failure")["PROBLEM"]
+    assert heard(fleet, CANARY, "on-failure") == {}
+    assert heard(fleet, CANARY, "post-deploy")["ACTION"] == "rollback"
+    # The same once more, without what stood in the way: nothing of the failure is left on any of them.
+    fleet("deploy", "--host=all", f"--sha={HEAD}", "--service=backend", "--yes").succeeded()
+    assert serves(lab) == dict.fromkeys(FLEET, HEAD)
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """The backend's repository, to which a story may push."""
+    return history.make(tmp_path)["krasterisk/aiPBX_backend"]
+
+
+def pushed(repository: Path, message: str) -> None:
+    """Another commit on master, with this message."""
+    person = {f"GIT_{who}_{what}": "lab@aipbx.test" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    git = ["git", "-C", str(repository)]
+    words = [*git, "commit-tree", "-p", "master", "-m", message, "master^{tree}"]
+    made = subprocess.run(words, env={**os.environ, **person}, capture_output=True, text=True, check=True)
+    subprocess.run([*git, "update-ref", "refs/heads/master", made.stdout.strip()], check=True)
+
+
+def test_a_commit_s_message_says_where_it_goes(fleet: Inv, lab: Running, repository: Path) -> None:
+    before = ledgers(fleet)
+    words = ("deploy", "--from-commit-message", "--service=backend")
+    with ExitStack() as stack:
+        for name in FLEET:
+            stack.enter_context(fleet.changed(name, backend_repository=str(repository)))
+        # The newest commit's message ends with [deploy:2].
+        run = fleet(*words)
+        run.refused("The commit's message asks for aipbx.org.", "There is no terminal", "deploy on aipbx.org?")
+        assert run.code == 2
+        pushed(repository, "Nobody is to have it yet")
+        assert "asks for no host" in fleet(*words).succeeded().output
+        pushed(repository, "Pay in dollars [deploy:4]")
+        run = fleet(*words, "--yes")
+        run.refused("the tag [deploy:4]", "1 is aipbx.net, 2 is aipbx.org, 3 is aipbx.ru", "[deploy all]")
+        assert run.code == 2
+    assert ledgers(fleet) == before
