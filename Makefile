@@ -4,7 +4,7 @@ IN := .venv/bin
 
 environment: ; @tools/environment
 demo: environment ; @$(IN)/inv lab.demo
-test: environment ; @$(IN)/pytest -n 2 --dist loadgroup
+test: environment ; @$(IN)/pytest -n 2
 lint: environment ; @tools/lint
 bench: environment ; @$(IN)/python -m bench
 # `make test` has a second lab.

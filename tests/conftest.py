@@ -6,10 +6,13 @@ import os
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from lab import engine, removal, running
 from lab.progress import Steps
 from lab.topology import Lab
+from tests.lab import order
 
 # `make test` gives the same answer for the same tree, however busy its machine is. To look for new examples:
 # `pytest --hypothesis-profile=default`.
@@ -30,6 +33,18 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[ENGINE] = engine.find() is None
     elif worker["workerid"] != "gw0":
         os.environ["AIPBX_LAB"] = worker["workerid"]
+
+
+class TwoParts(LoadScopeScheduling):  # type: ignore[misc] # it has no types
+    """The application's stories run beside all others: they wait most of their time."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return order.part(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """Which worker gets which tests."""
+    return TwoParts(config, log)
 
 
 @pytest.hookimpl(trylast=True)

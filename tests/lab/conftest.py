@@ -17,42 +17,20 @@ from lab.progress import Steps
 from lab.running import Running
 from lab.topology import HOSTS, Lab
 from tests.lab.inv_run import Inv
+from tests.lab.order import FIRST, LAST
 from tests.lab.pyinfra_run import Bootstrap
 
 NAMES = [spec.name for spec in HOSTS]
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """First the lab itself, then how a fresh host becomes a converged one; the stories of the application come last.
-
-    These wait most of their time, so under pytest-xdist a second worker runs them meanwhile, in a lab of its own.
-    """
-    first = ("test_lab.py", "test_fresh_to_converged.py")
-    # They share one deployed server, which no other story may make anew meanwhile; the last leaves a host by hand.
-    last = (
-        "test_deploy.py",
-        "test_switch.py",
-        "test_fleet.py",
-        "test_migrate.py",
-        "test_eyes.py",
-        "test_browser.py",
-        "test_rotation.py",
-        "test_import.py",
-        "test_backup.py",
-        "test_restore.py",
-        "test_pitr.py",
-        "test_mysql_sets.py",
-        "test_adoption.py",
-    )
+    """First the lab itself, then how a fresh host becomes a converged one; the stories of the application come last."""
 
     def rank(item: pytest.Item) -> int:
         name = item.path.name
-        return first.index(name) if name in first else 10 + last.index(name) if name in last else 5
+        return FIRST.index(name) if name in FIRST else 10 + LAST.index(name) if name in LAST else 5
 
     items.sort(key=rank)
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("application" if item.path.name in last else "hosts"))
 
 
 @contextmanager

@@ -1,0 +1,28 @@
+"""Which stories come first and last, and which of them share a lab."""
+
+FIRST = ("test_lab.py", "test_fresh_to_converged.py")
+# They share one deployed server, which no other story may make anew meanwhile; the last leaves a host by hand.
+LAST = (
+    "test_deploy.py",
+    "test_switch.py",
+    "test_fleet.py",
+    "test_migrate.py",
+    "test_eyes.py",
+    "test_browser.py",
+    "test_rotation.py",
+    "test_import.py",
+    "test_backup.py",
+    "test_restore.py",
+    "test_pitr.py",
+    "test_mysql_sets.py",
+    "test_adoption.py",
+)
+
+
+def part(node: str) -> str:
+    """Which of the two parts of the suite a test belongs to.
+
+    Args:
+        node: pytest's name for it.
+    """
+    return "application" if node.partition("::")[0].rpartition("/")[2] in LAST else "hosts"
