@@ -16,8 +16,8 @@ from lab.host import Host
 from lab.progress import Steps
 from lab.running import Running
 from lab.topology import HOSTS, Lab
+from tests.lab import order
 from tests.lab.inv_run import Inv
-from tests.lab.order import FIRST, LAST
 from tests.lab.pyinfra_run import Bootstrap
 
 NAMES = [spec.name for spec in HOSTS]
@@ -25,12 +25,7 @@ NAMES = [spec.name for spec in HOSTS]
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """First the lab itself, then how a fresh host becomes a converged one; the stories of the application come last."""
-
-    def rank(item: pytest.Item) -> int:
-        name = item.path.name
-        return FIRST.index(name) if name in FIRST else 10 + LAST.index(name) if name in LAST else 5
-
-    items.sort(key=rank)
+    items.sort(key=lambda item: order.rank(item.nodeid))
 
 
 @contextmanager

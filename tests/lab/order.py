@@ -25,4 +25,19 @@ def part(node: str) -> str:
     Args:
         node: pytest's name for it.
     """
-    return "application" if node.partition("::")[0].rpartition("/")[2] in LAST else "hosts"
+    return "application" if _story(node) in LAST else "hosts"
+
+
+def rank(node: str) -> int:
+    """When a test comes, counted from the first.
+
+    Args:
+        node: pytest's name for it.
+    """
+    story = _story(node)
+    return FIRST.index(story) if story in FIRST else 10 + LAST.index(story) if story in LAST else 5
+
+
+def _story(node: str) -> str:
+    folder, _, name = node.partition("::")[0].rpartition("/")
+    return name if folder == "tests/lab" else ""
