@@ -62,7 +62,9 @@ reload() {
 	container=$(running)
 	[ -n "$container" ] || return 0
 	docker exec "$container" nginx -t -q -c "$main"
-	docker kill --signal=HUP "$container" >/dev/null
+	# Not by `docker kill`: whatever its signal, Docker counts the container as stopped by hand, and after the next boot
+	# of the host nginx would stay off (unless-stopped).
+	docker exec "$container" sh -c 'kill -HUP 1'
 	waited=0
 	until [ "$(in_force "$container")" = "$(in_place)" ]; do
 		if [ "$waited" -ge $((deadline_seconds * 5)) ]; then
