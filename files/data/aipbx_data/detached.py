@@ -23,21 +23,23 @@ LIMITS = ("Nice=10", "IOSchedulingClass=idle", "CPUWeight=20", "TimeoutStopSec=2
 SWITCH_LIMITS = ("TimeoutStopSec=5h", "RuntimeMaxSec=12h")
 
 
-def unit(words: list[str], verb: str, log: str, stdin: str = "/dev/null") -> list[str]:
+def unit(words: list[str], verb: str, log: str, stdin: str = "") -> list[str]:
     """The command that runs `aipbx-data WORDS` in a unit and waits for its end.
 
     Args:
         words: of the command line.
         verb: what it does.
         log: the file that gets its output.
-        stdin: the file that is its standard input.
+        stdin: the file that is its standard input; empty: it has none.
     """
-    properties = [*(SWITCH_LIMITS if verb == "switch" else LIMITS), f"StandardInput=file:{stdin}"]
+    properties = [*(SWITCH_LIMITS if verb == "switch" else LIMITS)]
     properties += [f"StandardOutput=append:{log}", f"StandardError=append:{log}"]
     properties.append(f"ExecStopPost={PROGRAM} tidy --after {verb}")
     options = [f"--property={one}" for one in properties]
     name = f"--unit={NAME}{verb}"
-    return ["systemd-run", "--quiet", "--collect", "--wait", name, *options, PROGRAM, *words]
+    # Not by StandardInput=: what follows its end would want that file too, which goes with whoever called.
+    program = ["/bin/sh", "-c", 'exec "$@" <"$0"', stdin, PROGRAM] if stdin else [PROGRAM]
+    return ["systemd-run", "--quiet", "--collect", "--wait", name, *options, *program, *words]
 
 
 def run(words: list[str], verb: str) -> int:
@@ -58,7 +60,7 @@ def run(words: list[str], verb: str) -> int:
             shutil.copyfileobj(sys.stdin.buffer, stdin)
             stdin.flush()
         given = [word for word in words if word != "--stdin"]
-        waiting = subprocess.Popen(unit(given, verb, log.name, stdin.name))
+        waiting = subprocess.Popen(unit(given, verb, log.name, stdin.name if "--stdin" in words else ""))
         with Path(log.name).open("rb") as reading:
             while waiting.poll() is None:
                 _repeat(reading.read())
