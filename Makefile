@@ -8,4 +8,4 @@ test: environment ; @$(IN)/pytest -n 2
 lint: environment ; @tools/lint
 bench: environment ; @$(IN)/python -m bench
 # `make test` has a second lab.
-clean: ; @if [ -x $(IN)/inv ]; then for lab in "" $$(ls -d .lab-* 2>/dev/null | cut -c6-); do AIPBX_LAB=$$lab $(IN)/inv lab.clean; done; fi; rm -rf .lab-* .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis pyinfra-debug.log
+clean: ; @if [ -x $(IN)/inv ]; then for lab in "" $(patsubst .lab-%,%,$(wildcard .lab-*)); do AIPBX_LAB=$$lab $(IN)/inv lab.clean; done; fi; rm -rf .lab-* .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis pyinfra-debug.log

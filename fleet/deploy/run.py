@@ -170,8 +170,7 @@ def rollback(remote: Remote, to: str, drain_seconds: int, *, despite_migrations:
     _announce(remote, back, found, [], drain_seconds)
     for line in coming:
         say(line, "yellow")
-    # It may be an emergency.
-    return Prepared(remote, back, found, known, None, drain_seconds, accepts_overlap=True)
+    return Prepared(remote, back, found, known, None, drain_seconds)
 
 
 def _announce(remote: Remote, what: Plan, found: Survey, changes: list[str], drain_seconds: int) -> None:
@@ -242,6 +241,7 @@ def _switched(prepared: Prepared, entry: Entry, started: datetime) -> dict[str, 
     remote, what, begun = prepared.remote, prepared.what, time.monotonic()
     with held(remote, what, prepared.found, started) as owner:
         images.ensure(remote, what.after, prepared.known)
+        # A rollback may be an emergency.
         accepts = prepared.accepts_overlap or what.action == "rollback"
         if not accepts:
             overlap.wait(remote, what, prepared.drain_seconds, waits=prepared.waits)

@@ -32,9 +32,9 @@ def unit(words: list[str], verb: str, log: str, stdin: str = "") -> list[str]:
         log: the file that gets its output.
         stdin: the file that is its standard input; empty: it has none.
     """
-    properties = [*(SWITCH_LIMITS if verb == "switch" else LIMITS)]
-    properties += [f"StandardOutput=append:{log}", f"StandardError=append:{log}"]
-    properties.append(f"ExecStopPost={PROGRAM} tidy --after {verb}")
+    limits = SWITCH_LIMITS if verb == "switch" else LIMITS
+    ends = f"ExecStopPost={PROGRAM} tidy --after {verb}"
+    properties = (*limits, f"StandardOutput=append:{log}", f"StandardError=append:{log}", ends)
     options = [f"--property={one}" for one in properties]
     name = f"--unit={NAME}{verb}"
     # Not by StandardInput=: what follows its end would want that file too, which goes with whoever called.

@@ -1,8 +1,7 @@
 """Two backends at once run the application's timers twice: no switch begins across the minutes that data names.
 
 Invoices, charges and digests are made by timers inside the backend, at moments that only the application knows
-(shared/facts/app.md); `no_overlap_utc` names them. In `recreate` there is no
-overlap, and without a backend that serves.
+(shared/facts/app.md); `no_overlap_utc` names them. In `recreate`, and where no backend serves yet, there is no overlap.
 """
 
 from __future__ import annotations
