@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from fleet.releases import Entry
 
 _PAUSE_SECONDS = 5
+# A signal that comes while the main thread goes to sleep on a lock is seen only when it wakes: so it wakes.
+_NOTICED_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,8 @@ def _at_once(wave: list[Prepared], results: dict[str, Result]) -> None:
     with ThreadPoolExecutor(max_workers=len(wave)) as pool:
         begun = {one.remote.name: pool.submit(_one, one) for one in wave}
         try:
-            wait(begun.values())
+            while wait(begun.values(), timeout=_NOTICED_SECONDS).not_done:
+                pass
         except KeyboardInterrupt:
             say("Interrupted: what has not begun its switch does not begin it. Waiting for the rest.", "yellow")
             for one in wave:
