@@ -203,6 +203,7 @@ def test_nothing_follows_a_canary_that_breaks(fleet: Inv, lab: Running) -> None:
     told = [json.loads(one.body)["text"] for one in lab.world.notifications()[notices:]]
     assert len(told) == 2
     assert all("is not ready" in text for text in told)
+    assert all(f"backend: {OLDER[:8]} → {BACKEND['broken/crash'][:8]}" in text for text in told)
 
 
 def test_all_or_none_when_a_later_host_cannot(fleet: Inv, lab: Running) -> None:

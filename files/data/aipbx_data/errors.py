@@ -10,9 +10,13 @@ class Told(BaseException):
         what: one line: what is wrong, with its object.
         why: one line: how we know.
         do: one line: what to do next.
+
+    Attributes:
+        about: what it was all about, for a team that sees no more than the notice; in lines.
     """
 
     code = 1
+    about = ""
 
     def __init__(self, what: str, why: str, do: str) -> None:
         super().__init__(what)

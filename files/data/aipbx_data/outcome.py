@@ -135,7 +135,7 @@ def figures(config: Config) -> list[str]:
 def _failed(config: Config, verb: str, problem: BaseException, seconds: float = 0) -> None:
     _write(config, verb, running=False, ok=False, error=str(problem), seconds=round(seconds, 1))
     measure(config)
-    notify.send(config, f"{config.host}: {verb} failed", str(problem))
+    notify.send(config, f"{config.host}: {verb} failed", f"{getattr(problem, 'about', '')}{problem}")
 
 
 def _write(config: Config, verb: str, **values: Any) -> None:

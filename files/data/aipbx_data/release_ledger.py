@@ -43,6 +43,20 @@ def record(config: Config, entry: dict[str, Any]) -> None:
         new.replace(config.app / "release")
 
 
+def about(entry: dict[str, Any]) -> str:
+    """Who wanted what, for the team.
+
+    Args:
+        entry: a whole line of the ledger.
+    """
+    lines = [f"{entry['action']} by {entry['operator']}, begun {entry['time']}"]
+    for service, after in entry["after"].items():
+        before = (entry["before"] or {}).get(service, "")
+        if before != after:
+            lines.append(f"{service}: {before[:8] or 'nothing'} → {after[:8]}")
+    return "\n".join(lines) + "\n"
+
+
 def _same(line: bytes, entry: dict[str, Any]) -> bool:
     try:
         known = json.loads(line)

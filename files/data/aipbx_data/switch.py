@@ -96,6 +96,9 @@ def main(config: Config, _: argparse.Namespace) -> None:
         switch = Switch(*known, bool(asked["accepts_overlap"]))
         try:
             result = carry_out(switch.told(config), switch)
+        except Told as problem:
+            problem.about = release_ledger.about(switch.entry)
+            raise
         finally:
             (config.app / STAGED).unlink(missing_ok=True)
         events.result(**result)

@@ -102,6 +102,14 @@ def test_a_failure_is_loud(host: Host, problem: Exception, attended: bool) -> No
     assert host.told[0].startswith("aipbx.org: backup failed: ")
 
 
+def test_what_it_was_about_comes_first(host: Host) -> None:
+    problem = Failed("a", "b", "c")
+    problem.about = "deploy by anna\n"
+    host.run(problem)
+    assert host.told == [f"aipbx.org: backup failed: deploy by anna\n{problem}"]
+    assert "anna" not in host.state["error"]
+
+
 def test_a_refusal_is_news_only_when_nobody_sees_it(host: Host) -> None:
     host.run()
     host.run(Refused("Another run is at it.", "b", "c"), attended=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import io
 import json
 import os
 import time
@@ -9,7 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aipbx_data import ari, colours, deploy_lock, docker, drain, overlap, public, readying, switch, traffic
+from aipbx_data import (
+    ari,
+    colours,
+    deploy_lock,
+    docker,
+    drain,
+    overlap,
+    public,
+    readying,
+    release_ledger,
+    switch,
+    traffic,
+)
 from aipbx_data.config import Config
 from aipbx_data.errors import Failed, Refused
 
@@ -306,6 +320,27 @@ def test_the_lock_of_the_operator_is_held_on_and_given_back(config: Config) -> N
     with deploy_lock.taken_over(config, "anna@desk, deploy, since then"):
         assert (lock / "owner").read_text() == "anna@desk, deploy, since then; the host carries it out\n"
     assert not lock.exists()
+
+
+def test_the_team_hears_who_wanted_what_when_it_fails(
+    config: Config, world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (config.app / "lock").mkdir()
+    (config.app / "lock" / "owner").write_text("anna@desk, deploy\n")
+    asked = {
+        "entry": ENTRY, "settings": SETTINGS, "services": ["backend"], "owner": "anna@desk, deploy",
+        "drain_seconds": 0, "accepts_overlap": True,
+    }  # fmt: skip
+    monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(asked)))
+    monkeypatch.setattr(switch, "LOCK", tmp_path / "switch-lock")
+    world.fault = "started"
+    with pytest.raises(Failed) as failed:
+        switch.main(config, argparse.Namespace())
+    assert failed.value.about == ("deploy by anna@desk, begun 2026-11-26T10:00:00Z\nbackend: 11111111 → 33333333\n")
+    assert release_ledger.about({**ENTRY, "before": None}).splitlines()[1:] == [
+        "backend: nothing → 33333333",
+        "frontend: nothing → 22222222",
+    ]
 
 
 def test_only_a_lock_that_is_ours_or_older_than_the_host_is_given_back(config: Config) -> None:
