@@ -35,8 +35,8 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["AIPBX_LAB"] = worker["workerid"]
 
 
-class TwoParts(LoadScopeScheduling):  # type: ignore[misc] # it has no types
-    """The application's stories run beside all others: they wait most of their time."""
+class Parts(LoadScopeScheduling):  # type: ignore[misc] # it has no types
+    """The application's stories run beside all others; who has done his part takes the next story."""
 
     def _split_scope(self, nodeid: str) -> str:
         return order.part(nodeid)
@@ -44,7 +44,7 @@ class TwoParts(LoadScopeScheduling):  # type: ignore[misc] # it has no types
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
     """Which worker gets which tests."""
-    return TwoParts(config, log)
+    return Parts(config, log)
 
 
 @pytest.hookimpl(trylast=True)

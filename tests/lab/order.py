@@ -1,7 +1,7 @@
-"""Which stories come first and last, and which of them share a lab."""
+"""Which stories come first and last, and which of them must follow each other in one lab."""
 
 FIRST = ("test_lab.py", "test_fresh_to_converged.py")
-# They share one deployed server, which no other story may make anew meanwhile.
+# In this order each finds a deployed server, whoever ran before it; the first of them makes it.
 DEPLOYED = (
     "test_deploy.py",
     "test_switch.py",
@@ -16,17 +16,18 @@ DEPLOYED = (
     "test_pitr.py",
     "test_mysql_sets.py",
 )
-# It makes its server by hand, from the beginning.
+# It makes its server by hand, from the beginning: nothing comes after it.
 LAST = (*DEPLOYED, "test_adoption.py")
 
 
 def part(node: str) -> str:
-    """Which of the two parts of the suite a test belongs to.
+    """What a worker takes as a whole: a story from LAST, or all the others.
 
     Args:
-        node: pytest's name for it.
+        node: pytest's name for a test.
     """
-    return "application" if _story(node) in DEPLOYED else "hosts"
+    story = _story(node)
+    return story if story in LAST else "hosts"
 
 
 def rank(node: str) -> int:
