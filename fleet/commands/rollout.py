@@ -4,6 +4,21 @@ from __future__ import annotations
 
 import shlex
 
+# Every file below $1 gets to its place below $2 by a rename, and only where it differs: the one that is there is being
+# sent to somebody, who would get the rest of a file that `cp` has just emptied.
+_PLACE = """set -e
+place() {
+  cd "$1"
+  find . -type d | while IFS= read -r one; do mkdir -p "$2/$one"; done
+  find . ! -type d | while IFS= read -r one; do
+    if [ -L "$one" ] || ! cmp -s "$one" "$2/$one"; then
+      cp -P "$one" "$2/${one%/*}/.shipped"
+      mv -fT "$2/${one%/*}/.shipped" "$2/$one"
+    fi
+  done
+}
+"""
+
 
 def _with_volumes(image: str, volumes: dict[str, str], script: str) -> str:
     words = ["docker", "run", "--rm", "--network", "none", "--user", "0:0", "--entrypoint", "sh"]
@@ -13,7 +28,7 @@ def _with_volumes(image: str, volumes: dict[str, str], script: str) -> str:
 
 
 def fill_static(image: str, static: str, voices: str) -> str:
-    """The command that copies the static files that an image ships over those of the release before.
+    """The command that puts the static files that an image ships in the place of those of the release before.
 
     What the app has written stays. A host that lived before has files of root's there: the app's user gets them.
 
@@ -22,7 +37,7 @@ def fill_static(image: str, static: str, voices: str) -> str:
         static, voices: names of the volumes.
     """
     script = (
-        "set -e; [ ! -d /app/static.shipped ] || cp -R /app/static.shipped/. /app/static/; "
+        f"{_PLACE}[ ! -d /app/static.shipped/ ] || place /app/static.shipped/ /app/static/\n"
         "! id -u node >/dev/null 2>&1 || find /app/static /app/tts_voices ! -user node -exec chown -h node:node {} +"
     )
     return _with_volumes(image, {"/app/static": static, "/app/tts_voices": voices}, script)
@@ -35,7 +50,9 @@ def fill_assets(image: str, assets: str) -> str:
         image: the frontend's.
         assets: the volume's name.
     """
-    return _with_volumes(image, {"/srv/assets": assets}, "cp -R /srv/www/. /srv/assets/")
+    # How old a file is says which release had it last.
+    seen = 'find . -type f | while IFS= read -r one; do touch -c /srv/assets/"$one"; done'
+    return _with_volumes(image, {"/srv/assets": assets}, f"{_PLACE}place /srv/www/ /srv/assets/\n{seen}")
 
 
 def prune_assets(image: str, assets: str, minutes: int) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -27,8 +29,8 @@ def test_exact() -> None:
     assert rollout.fill_static("b:1", "static", "voices").startswith(
         f"{RUN} --volume static:/app/static --volume voices:/app/tts_voices b:1 -c "
     )
-    assert rollout.fill_assets("f:1", "assets") == (
-        f"{RUN} --volume assets:/srv/assets f:1 -c 'cp -R /srv/www/. /srv/assets/'"
+    assert rollout.fill_assets("f:1", "assets").startswith(
+        f"{RUN} --volume assets:/srv/assets f:1 -c 'set -e\nplace() {{"
     )
     assert rollout.prune_assets("f:1", "assets", 90) == (
         f"{RUN} --volume assets:/srv/assets f:1 -c 'find /srv/assets -type f -mmin +90 -delete'"
@@ -50,7 +52,7 @@ def test_the_assets_are_where_the_image_has_them() -> None:
     configuration = (ROOT / "files/images/frontend/nginx.conf").read_text()
     assert "COPY --from=build /app/build /srv/www\n" in dockerfile
     assert "root /srv/assets;" in configuration
-    assert "cp -R /srv/www/. /srv/assets/" in rollout.fill_assets("f:1", "assets")
+    assert "place /srv/www/ /srv/assets/\n" in rollout.fill_assets("f:1", "assets")
 
 
 @pytest.fixture
@@ -75,7 +77,8 @@ def filled(app: Path, stubs: Path) -> int:
 def owned(bin_: Path, log: Path) -> Path:
     """A container with the account `node`, to whom nothing belongs yet."""
     stub(bin_, "id", "true")
-    stub(bin_, "find", 'for word; do echo "$word"; done >' + str(log))
+    find = shutil.which("find")
+    stub(bin_, "find", f'case "$*" in *chown*) for word; do echo "$word"; done >{log};; *) exec {find} "$@";; esac')
     return bin_
 
 
@@ -87,6 +90,29 @@ def test_shipped_files_replace_the_old_ones_and_the_others_stay(app: Path, tmp_p
         *[f"{app}/static", f"{app}/tts_voices", "!", "-user", "node"],
         *["-exec", "chown", "-h", "node:node", "{}", "+"],
     ]
+
+
+def test_whoever_is_being_sent_a_file_gets_all_of_it(app: Path, tmp_path: Path) -> None:
+    same = app / "static" / "fonts" / "a.ttf"
+    same.parent.mkdir()
+    same.write_text("new")
+    before = same.stat()
+    with (app / "static" / "logo.svg").open() as sent:
+        assert filled(app, owned(tmp_path / "bin", tmp_path / "asked")) == 0
+        assert sent.read() == "old"
+    assert (app / "static" / "logo.svg").read_text() == "new"
+    after = same.stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert not list(app.rglob(".shipped"))
+
+
+def test_links_and_folders_come_too(app: Path, tmp_path: Path) -> None:
+    (app / "static.shipped" / "empty").mkdir()
+    (app / "static.shipped" / "fonts" / "b c.ttf").symlink_to("a.ttf")
+    for _ in range(2):
+        assert filled(app, owned(tmp_path / "bin", tmp_path / "asked")) == 0
+    assert (app / "static" / "empty").is_dir()
+    assert (app / "static" / "fonts" / "b c.ttf").readlink() == Path("a.ttf")
 
 
 def test_an_image_that_ships_none_and_has_no_such_account_is_fine(app: Path, tmp_path: Path) -> None:
@@ -106,6 +132,17 @@ def test_assets_of_earlier_releases_stay(tmp_path: Path) -> None:
         (tmp_path / name).write_text(text)
     assert sh(script(rollout.fill_assets("f", "a"), srv=tmp_path)).returncode == 0
     assert {path.name for path in (tmp_path / "assets").iterdir()} == {"main.1.js", "main.2.js", "index.html"}
+
+
+def test_an_asset_that_this_release_has_too_is_as_young_as_it(tmp_path: Path) -> None:
+    for name in ("www/main.js", "assets/main.js", "assets/gone.js"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    for name in ("main.js", "gone.js"):
+        os.utime(tmp_path / "assets" / name, (1, 1))
+    assert sh(script(rollout.fill_assets("f", "a"), srv=tmp_path)).returncode == 0
+    assert (tmp_path / "assets" / "main.js").stat().st_mtime > 1
+    assert (tmp_path / "assets" / "gone.js").stat().st_mtime == 1
 
 
 LINE = '{"a": 1}\n'
