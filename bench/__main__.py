@@ -12,14 +12,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import backup, data, results, startup, throughput
+from bench import backup, data, releases, results, startup, throughput
 from bench.measure import Bench
 from bench.results import Sample, Tool
 from bench.startup import Startup
 from fleet import hosts
 from fleet.access import operator_keys
 from fleet.errors import OperatorError
-from lab import guard, lifecycle
+from lab import demo, guard, lifecycle, running
 from lab.errors import LabError
 from lab.progress import Steps
 from lab.topology import Lab
@@ -100,6 +100,24 @@ def back_up() -> None:
     print(f"\n{throughput.table(throughput.rows(samples))}\n{written}")
 
 
+def release() -> None:
+    """Make the lab's hosts anew, let people use them while a release comes, and print the table.
+
+    Raises:
+        LabError: the lab has a problem.
+        OperatorError: a command failed.
+    """
+    lab = Lab.here()
+    with Steps().shown() as steps:
+        lifecycle.up(lab, steps)
+        lifecycle.reset(lab, "all", steps)
+    demo.show(lab, Steps())
+    with Steps().shown() as steps:
+        samples = releases.measure(running.required(lab), steps)
+    written = keep(lab, {"releases": [asdict(sample) for sample in samples]})
+    print(f"\n{releases.table(samples)}\n{written}")
+
+
 def keep(lab: Lab, part: dict[str, Any]) -> Path:
     """Write a part of the report to .lab/bench.json, and leave the other parts as they were measured last."""
     path = lab.directory / "bench.json"
@@ -114,16 +132,19 @@ def main() -> int:
     only = parser.add_mutually_exclusive_group()
     only.add_argument("--startup", action="store_true", help="only `inv --list`; needs no lab")
     only.add_argument("--backup", action="store_true", help="only backups and restores, beside the plan's commands")
+    only.add_argument("--releases", action="store_true", help="only what a release costs, beside the plan's command")
     parser.add_argument("--repeats", type=int, default=5, help="runs of each no-op, of which the median counts (5)")
     chosen = parser.parse_args()
     try:
-        if not chosen.backup:
+        if not chosen.backup and not chosen.releases:
             started = startup.measure(Lab.here().root)
             print(started, flush=True)
             if not chosen.startup:
                 run(max(1, chosen.repeats), started)
-        if not chosen.startup:
+        if not chosen.startup and not chosen.releases:
             back_up()
+        if not chosen.startup and not chosen.backup:
+            release()
     except (LabError, OperatorError) as error:
         print(error, file=sys.stderr)
         return 1
