@@ -220,6 +220,20 @@ def test_calls_that_do_not_end_are_hung_up_at_the_deadline(deployed: Inv, server
     assert "0 ended by themselves, 2 cut" in run.output
 
 
+def test_a_restore_tries_the_release_out_where_no_pbx_is_and_calls_come_again(
+    deployed: Inv, server: Host, pbx: Pbx
+) -> None:
+    name = pbx.ask("/ari/asterisk/variable?variable=AIBOT")["value"]
+    deployed("backup", f"--host={server.name}").succeeded()
+    newest = server.run("ls /app/aipbx/backups/sets | tail -n 1").stdout.strip()
+    run = deployed("restore", newest, f"--host={server.name}", "--yes").succeeded()
+    assert "the application works with a copy of" in run.output
+    wait.until(
+        lambda: "name" in pbx.ask(f"/ari/applications/{name}"), 30, f"{name} is registered again", "inv logs backend"
+    )
+    deployed("restore", "--discard", f"--host={server.name}", "--yes").succeeded()
+
+
 def test_no_deploy_begins_when_timers_would_run_twice_and_a_rollback_does(deployed: Inv, server: Host) -> None:
     before = state(server)
     with deployed.changed(server.name, no_overlap_utc=[f"*:{minute:02}" for minute in range(60)]):

@@ -37,7 +37,11 @@ export function connectPbx({ pbxUrl, botName, externalHost }: Settings): Promise
         if (event.type === "StasisStart" && event.channel) answer(event.channel.id).catch(console.error);
         else console.log(`PBX says ${event.type} ${event.channel?.id ?? ""}`);
       };
-      socket.onclose = () => {
+      // One that never opened ends with an error alone.
+      let over = false;
+      socket.onclose = socket.onerror = () => {
+        if (over) return;
+        over = true;
         resolve();
         setTimeout(connect, PAUSE_MILLISECONDS);
       };
