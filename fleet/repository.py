@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import re
 import shlex
 import subprocess
 import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +22,7 @@ from fleet.releases import subject
 
 SHA = re.compile(r"[0-9a-f]{4,40}")
 FETCH_SECONDS = 120
+_PAUSE_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -47,13 +52,31 @@ class Repository:
         Raises:
             OperatorError: the repository cannot be reached or read.
         """
-        if not self.folder.is_dir():
-            # Aside, then renamed: a clone that is cut off is no copy.
-            self.folder.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=self.folder.parent) as aside:
-                self._checked(git.clone(self.url, Path(aside) / "clone"))
-                (Path(aside) / "clone").rename(self.folder)
-        self._checked(git.fetch(self.folder))
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        with self._alone():
+            if not self.folder.is_dir():
+                # Aside, then renamed: a clone that is cut off is no copy.
+                with tempfile.TemporaryDirectory(dir=self.folder.parent) as aside:
+                    self._checked(git.clone(self.url, Path(aside) / "clone"))
+                    (Path(aside) / "clone").rename(self.folder)
+            self._checked(git.fetch(self.folder))
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Another run on this machine waits: git refuses to update a copy twice at once."""
+        with self.folder.with_suffix(".lock").open("w") as file:
+            end = time.monotonic() + FETCH_SECONDS
+            while True:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > end:
+                        raise self._unreachable(
+                            f"another run on this machine has been reading it for {FETCH_SECONDS} s"
+                        ) from None
+                    time.sleep(_PAUSE_SECONDS)
+            yield
 
     def head(self) -> str:
         """The newest commit of the branch.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,28 @@ def test_a_new_commit_is_there_after_a_refresh(backend: tuple[Path, Repository])
     assert known.head() == second
     assert [line.partition(" ")[2] for line in known.between(first, second)] == ["second"]
     assert known.between("f" * 40, second) == []
+
+
+def test_several_runs_of_one_machine_may_bring_it_up_to_date_at_once(backend: tuple[Path, Repository]) -> None:
+    folder, known = backend
+    for rewritten in range(2):
+        for number in range(20):
+            git(folder, "branch", "-f", f"branch-{number}", commit(folder, f"{rewritten} {number}"))
+        with ThreadPoolExecutor(8) as pool:
+            for refreshed in [pool.submit(known.refresh) for _ in range(8)]:
+                refreshed.result()
+        assert known.head() == git(folder, "rev-parse", "HEAD")
+
+
+def test_a_run_that_holds_it_for_too_long_is_named(
+    backend: tuple[Path, Repository], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = backend[1]
+    known.refresh()
+    monkeypatch.setattr(repository, "FETCH_SECONDS", 0)
+    with known._alone(), pytest.raises(OperatorError, match="cannot be read") as refused:
+        known.refresh()
+    assert "another run on this machine" in refused.value.why
 
 
 def test_a_commit_is_meant_by_its_beginning(
