@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -141,7 +142,7 @@ def _measured(side: Side, hosts: Sequence[Host], pbxs: dict[str, Pbx], act: Call
         began = time.perf_counter()
         act()
         for host in hosts:
-            wait.until(lambda: _answers(host), BACK_SECONDS, f"{host.name} answers again", "inv status")  # noqa: B023
+            wait.until(partial(_answers, host), BACK_SECONDS, f"{host.name} answers again", "inv status")
         seconds = time.perf_counter() - began
         time.sleep(AROUND_SECONDS)
     return sample(side, seconds, before, met)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import re
 import shlex
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from fleet.access import ssh_config_path
 from fleet.commands import git
@@ -22,7 +22,6 @@ from fleet.releases import subject
 
 SHA = re.compile(r"[0-9a-f]{4,40}")
 FETCH_SECONDS = 120
-_PAUSE_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -64,19 +63,15 @@ class Repository:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Another run on this machine waits: git refuses to update a copy twice at once."""
-        with self.folder.with_suffix(".lock").open("w") as file:
-            end = time.monotonic() + FETCH_SECONDS
-            while True:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if time.monotonic() > end:
-                        raise self._unreachable(
-                            f"another run on this machine has been reading it for {FETCH_SECONDS} s"
-                        ) from None
-                    time.sleep(_PAUSE_SECONDS)
-            yield
+        try:
+            with FileLock(self.folder.with_suffix(".lock"), timeout=FETCH_SECONDS):
+                yield
+        except Timeout:
+            raise OperatorError(
+                f"The copy of the {self.service}'s repository on this machine is in use.",
+                f"Another run has been bringing it up to date for {FETCH_SECONDS} s: {self.url}",
+                "Let it end, or end it (`ps -ef | grep inv`); then once more.",
+            ) from None
 
     def head(self) -> str:
         """The newest commit of the branch.

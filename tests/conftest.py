@@ -44,7 +44,6 @@ class Parts(LoadScopeScheduling):  # type: ignore[misc] # it has no types
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
     """Which worker gets which tests."""
-    config.option.loadscopereorder = False  # the order is that of tests/lab/order.py, and not by size
     return Parts(config, log)
 
 

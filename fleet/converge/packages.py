@@ -25,8 +25,8 @@ def repaired() -> Generator[str, None, None]:
     if not host.get_fact(InterruptedPackages):
         host.noop("no installation was cut off")
         return
-    # Only apt waits for another apt's lock (90aipbx), and that may be the one that an ended run started. What it says
-    # of the packages is no news.
+    # Only apt waits for another apt's lock (90aipbx), and that may be the one that an ended run started. It fails for
+    # what is mended below, too; a lock that is still held then is named by dpkg itself.
     yield "apt-get check || true"
     # What cut it off may be a service that systemd refuses to start once more within a minute.
     yield "systemctl reset-failed"

@@ -85,9 +85,9 @@ def test_a_run_that_holds_it_for_too_long_is_named(
     known = backend[1]
     known.refresh()
     monkeypatch.setattr(repository, "FETCH_SECONDS", 0)
-    with known._alone(), pytest.raises(OperatorError, match="cannot be read") as refused:
+    with known._alone(), pytest.raises(OperatorError, match="is in use") as refused:
         known.refresh()
-    assert "another run on this machine" in refused.value.why
+    assert "Another run has been" in refused.value.why
 
 
 def test_a_commit_is_meant_by_its_beginning(

@@ -29,8 +29,9 @@ def test_exact() -> None:
     assert rollout.fill_static("b:1", "static", "voices").startswith(
         f"{RUN} --volume static:/app/static --volume voices:/app/tts_voices b:1 -c "
     )
-    assert rollout.fill_assets("f:1", "assets").startswith(
-        f"{RUN} --volume assets:/srv/assets f:1 -c 'set -e\nplace() {{"
+    each = 'find . -type f | while IFS= read -r one; do touch -c /srv/assets/"$one"; done'
+    assert rollout.fill_assets("f:1", "assets") == (
+        f"{RUN} --volume assets:/srv/assets f:1 -c '{rollout._PLACE}place /srv/www/ /srv/assets/\n{each}'"
     )
     assert rollout.prune_assets("f:1", "assets", 90) == (
         f"{RUN} --volume assets:/srv/assets f:1 -c 'find /srv/assets -type f -mmin +90 -delete'"
