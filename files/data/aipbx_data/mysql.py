@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from aipbx_data import mysql_places, mysql_rights
+from aipbx_data import mysql_places, mysql_rights, sets
 from aipbx_data.errors import Failed, Refused
 from aipbx_data.mysql_rows import named, quoted
 from aipbx_data.process import last_words, pipe, run, stream
@@ -25,7 +25,6 @@ QUICK = 60
 LONG = 6 * 3600
 # Seconds for which the lock is waited for: a long statement holds it up, and behind it everybody else.
 BEGIN_SECONDS = 60
-ZSTD = b"\x28\xb5\x2f\xfd"
 # The account that may see all, over the socket. `$1` is the program, the rest its words.
 AS_ROOT = """set -eu
 value() { eval "text=\\${$1:-} file=\\${$1_FILE:-}"; if [ -n "$file" ]; then cat "$file"; else printf %s "$text"; fi; }
@@ -287,8 +286,7 @@ class MySQL:
 
 
 def _unpacking(path: Path) -> list[str]:
-    with path.open("rb") as file:
-        return ["zstd", "--quiet", "--decompress", "--stdout"] if file.read(4) == ZSTD else ["cat"]
+    return ["zstd", "--quiet", "--decompress", "--stdout"] if sets.is_packed(path) else ["cat"]
 
 
 def _lines(path: Path) -> Iterator[bytes]:

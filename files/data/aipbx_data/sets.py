@@ -32,6 +32,7 @@ ASIDE = ".aside-"
 # What an operator's machine sends (fleet/data/transfer.py): in nobody's way, so it goes only when nobody writes to it.
 UPLOAD = ".upload-"
 UPLOAD_SECONDS = 3600
+ZSTD = b"\x28\xb5\x2f\xfd"
 _CHUNK = 1 << 20
 
 
@@ -272,6 +273,12 @@ def remove(path: Path) -> None:
     doomed = path.with_name(f".{path.name}.removed")
     path.rename(doomed)
     shutil.rmtree(doomed)
+
+
+def is_packed(path: Path) -> bool:
+    """Whether a file is packed by zstd, by its first bytes."""
+    with path.open("rb") as file:
+        return file.read(len(ZSTD)) == ZSTD
 
 
 def sync(path: Path) -> None:

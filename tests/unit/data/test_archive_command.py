@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -23,11 +24,13 @@ def data(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-def archived(data: Path, *, most: int = 64, spare: int = 1, spool: str = "spool") -> tuple[int, str]:
+def archived(
+    data: Path, *, most: int = 64, spare: int = 1, spool: str = "spool", programs: str = ""
+) -> tuple[int, str]:
     done = subprocess.run(
-        ["sh", SCRIPT, f"pg_wal/{NAME}", NAME, str(most), str(spare)],
+        ["/bin/sh", SCRIPT, f"pg_wal/{NAME}", NAME, str(most), str(spare)],
         cwd=data,
-        env={**os.environ, "AIPBX_SPOOL": str(data.parent / spool)},
+        env={**os.environ, "PATH": programs or os.environ["PATH"], "AIPBX_SPOOL": str(data.parent / spool)},
         capture_output=True,
         text=True,
         check=False,
@@ -41,12 +44,41 @@ def waits(data: Path, segments: int) -> None:
         (data / "pg_wal" / "archive_status" / f"{number}.ready").touch()
 
 
-def test_a_segment_is_kept_and_the_same_again_is_well(data: Path) -> None:
+@pytest.fixture
+def no_zstd(tmp_path: Path) -> str:
+    """A PATH with all that an image has but zstd."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name in ("awk", "cmp", "cp", "df", "find", "grep", "mv", "sh", "sync"):
+        found = shutil.which(name)
+        assert found
+        (programs / name).symlink_to(found)
+    return str(programs)
+
+
+def test_a_segment_is_packed_and_the_same_again_is_well(data: Path) -> None:
     for _ in range(2):
         assert archived(data) == (0, "")
-    assert {path.name: path.read_bytes() for path in (data.parent / "spool").iterdir()} == {NAME: b"log"}
-    source, kept = data / "pg_wal" / NAME, data.parent / "spool" / NAME
-    assert kept.stat().st_mtime_ns == source.stat().st_mtime_ns
+    (kept,) = (data.parent / "spool").iterdir()
+    assert kept.name == NAME
+    unpacked = subprocess.run(["zstd", "-dc", kept], capture_output=True, check=True, timeout=20).stdout
+    assert unpacked == b"log"
+    assert kept.stat().st_mtime_ns == (data / "pg_wal" / NAME).stat().st_mtime_ns
+
+
+def test_an_image_without_zstd_copies_it(data: Path, no_zstd: str) -> None:
+    for _ in range(2):
+        assert archived(data, programs=no_zstd) == (0, "")
+    kept = data.parent / "spool" / NAME
+    assert kept.read_bytes() == b"log"
+    assert kept.stat().st_mtime_ns == (data / "pg_wal" / NAME).stat().st_mtime_ns
+    assert archived(data) == (0, ""), "and one that has it since sees that it is the same"
+
+
+def test_a_packed_one_is_another_to_an_image_without_zstd(data: Path, no_zstd: str) -> None:
+    assert archived(data) == (0, "")
+    code, said = archived(data, programs=no_zstd)
+    assert (code, "has another" in said) == (1, True)
 
 
 def test_another_one_of_that_name_is_never_overwritten(data: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import subprocess
 import tarfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -59,9 +60,18 @@ def handed_over(config: Config, content: bytes = b"", name: str = NAME) -> Path:
     return path
 
 
-def test_a_segment_is_taken_over_packed_and_the_same_again_is_only_deleted(config: Config) -> None:
-    for _ in range(2):
-        handed_over(config)
+def packed(path: Path) -> Path:
+    """The same as an image with zstd puts it there (files/postgres/archive.sh)."""
+    subprocess.run(["zstd", "-q", "--rm", "-o", f"{path}.packed", path], check=True, timeout=20)
+    return path.with_name(f"{path.name}.packed").rename(path)
+
+
+@pytest.mark.parametrize("comes", [("packed", "packed"), ("raw", "packed"), ("packed", "raw"), ("raw", "raw")])
+def test_a_segment_is_taken_over_and_the_same_again_is_only_deleted(config: Config, comes: tuple[str, str]) -> None:
+    for how in comes:
+        path = handed_over(config)
+        if how == "packed":
+            packed(path)
         wal_take.take(config)
         assert list(archive.kept_segments(archive.wal(config))) == [closed(7)]
         assert list(archive.spool(config).iterdir()) == []
@@ -82,12 +92,23 @@ def test_another_segment_of_that_name_is_kept_where_it_is_and_told(config: Confi
 
 
 @pytest.mark.parametrize("cut", [10, BYTES - 1])
-def test_what_is_no_whole_segment_is_not_kept(config: Config, cut: int) -> None:
-    path = handed_over(config)
-    path.write_bytes(path.read_bytes()[:cut])
+@pytest.mark.parametrize("how", ["raw", "packed", "packed, then cut", "packed, a bit flipped"])
+def test_what_is_no_whole_segment_is_not_kept(config: Config, cut: int, how: str) -> None:
+    path = handed_over(config, os.urandom(BYTES // 4))
+    if how == "raw":
+        path.write_bytes(path.read_bytes()[:cut])
+    elif how == "packed":
+        path.write_bytes(path.read_bytes()[:cut])
+        packed(path)
+    else:
+        whole = packed(path).read_bytes()
+        middle = len(whole) // 2
+        flipped = whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :]
+        path.write_bytes(whole[: min(cut, len(whole) - 1)] if "cut" in how else flipped)
     with pytest.raises(Failed, match="cannot be kept"):
         wal_take.take(config)
-    assert archive.kept_segments(archive.wal(config)) == {}
+    assert list(archive.wal(config).iterdir()) == []
+    assert path.exists()
 
 
 def test_a_base_backup_counts_only_with_its_description_and_its_length(config: Config) -> None:
