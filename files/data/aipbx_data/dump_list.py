@@ -12,6 +12,7 @@ _ROWS = re.compile(r"^\d+; \d+ \d+ TABLE DATA (.*)$")
 _NEEDS_ALL_ROWS = re.compile(
     r"^\d+; \d+ \d+ (?:TABLE DATA|FK CONSTRAINT|MATERIALIZED VIEW DATA|BLOBS?|BLOB METADATA|\S+ - LARGE OBJECTS?) "
 )
+_ATTACH = re.compile(r"^\d+; \d+ \d+ INDEX ATTACH ")
 _SHOWN = 40
 
 
@@ -42,3 +43,23 @@ def only(entries: list[str], tables: tuple[str, ...], dump: str) -> list[str]:
         return match[1].startswith(chosen) if match else not _NEEDS_ALL_ROWS.match(line)
 
     return [line for line in entries if stays(line)]
+
+
+def stages(entries: list[str]) -> list[list[str]]:
+    """A list in parts that are restored one after the other: the second by one process, the others by several.
+
+    The indexes of partitions find their places in the whole table's index in the second. pg_restore lets several
+    processes do that, and where partitions have partitions, two of them do not see what the other does: the index of
+    the whole stays invalid for good, so that no ON CONFLICT finds it, or a reference to it is refused. Of 60 restores
+    by PostgreSQL 16.14 with three processes, that befell 5 and 4; one after the other, none of 120.
+
+    Args:
+        entries: the list, in pg_restore's order, which is right for a single process.
+
+    Returns: one part where there is no such index.
+    """
+    places = [number for number, line in enumerate(entries) if _ATTACH.match(line)]
+    if not places:
+        return [entries]
+    first, end = places[0], places[-1] + 1
+    return [part for part in (entries[:first], entries[first:end], entries[end:]) if part]

@@ -290,22 +290,28 @@ class Postgres:
             Failed: at the first error.
         """
         words = ["--dbname", database, "--exit-on-error", *(["--no-owner", "--no-privileges"] if foreign else [])]
-        if tables:
-            words.append(f"--use-list={self._listed_for(path, tables)}")
+        chosen = dump_list.only(self.entries(path), tables, path.name) if tables else []
         with docker.every_core(self.container, self.cpus) if self.cpus else nullcontext():
-            if self.sees_backups:
-                words += [f"--jobs={self.jobs}", str(self.inside(path))]
-                run(self.client("pg_restore", *words, root=True, options=self.loading), seconds=LONG)
-            else:
-                run(self.client("pg_restore", *words, options=self.loading), seconds=LONG, source=path)
+            if not self.sees_backups:
+                listed = [self._listed(chosen)] if chosen else []
+                run(self.client("pg_restore", *words, *listed, options=self.loading), seconds=LONG, source=path)
+                return
+            stages = dump_list.stages(chosen or self.entries(path))
+            for number, stage in enumerate(stages):
+                listed = [self._listed(stage)] if chosen or len(stages) > 1 else []
+                jobs = f"--jobs={1 if number == 1 else self.jobs}"
+                one = self.client(
+                    "pg_restore", *words, *listed, jobs, str(self.inside(path)), root=True, options=self.loading
+                )
+                run(one, seconds=LONG)
 
-    def _listed_for(self, path: Path, tables: tuple[str, ...]) -> str:
-        """A list for pg_restore, in the container, with the rows of these tables only."""
-        lines = "\n".join(dump_list.only(self.entries(path), tables, path.name)) + "\n"
+    def _listed(self, entries: list[str]) -> str:
+        """A list for pg_restore, in the container, as an option."""
         place = "/tmp/aipbx-data.list"  # noqa: S108 - in the container, where nobody else is
         words = ["docker", "exec", "--interactive", "--user", "0", self.container]
+        lines = "\n".join(entries) + "\n"
         run([*words, "sh", "-c", f"cat >{place} && chmod 644 {place}"], seconds=QUICK, stdin=lines.encode())
-        return place
+        return f"--use-list={place}"
 
     def copy(self, database: str, of: str) -> None:
         """Make a database that is a copy of another, to which nobody is connected."""

@@ -25,9 +25,11 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return ran
 
 
-def recorder(ran: list[str], failing: str = "nothing", lz4: bool = False) -> Callable[..., bytes]:
-    def run(argv: list[str], **_: object) -> bytes:
-        ran.append(" ".join(argv))
+def recorder(ran: list[str], failing: str = "nothing", lz4: bool = False, listed: str = "") -> Callable[..., bytes]:
+    def run(argv: list[str], stdin: bytes = b"", **_: object) -> bytes:
+        ran.append(" ".join(argv) + (f" <<{stdin.decode()}" if "cat >" in argv[-1] else ""))
+        if argv[-1] == "--list":
+            return listed.encode()
         if failing in ran[-1]:
             raise Failed("a", f"{failing} is broken", "c")
         if argv[1] == "inspect":
@@ -39,7 +41,7 @@ def recorder(ran: list[str], failing: str = "nothing", lz4: bool = False) -> Cal
 
 def without_questions(ran: list[str]) -> list[str]:
     """The commands that do something."""
-    return [command for command in ran if "psql" not in command and "inspect" not in command]
+    return [one for one in ran if not any(word in one for word in ("psql", "inspect", "--list"))]
 
 
 def test_a_load_may_use_every_core_and_no_longer_than_it_lasts(commands: list[str]) -> None:
@@ -97,3 +99,40 @@ def test_long_texts_are_packed_by_lz4_where_the_server_has_it(
     load = commands[-1]
     assert ("-c default_toast_compression=lz4" in load) is lz4
     assert "-c synchronous_commit=off" in load
+
+
+PARTITIONED = """; a dump
+1; 1259 1 TABLE public calls u
+2; 0 1 TABLE DATA public calls_2026 u
+3; 2606 1 CONSTRAINT public calls calls_pkey u
+4; 0 0 INDEX ATTACH public calls_2026_pkey u
+5; 1259 1 INDEX public later u
+6; 0 0 INDEX ATTACH public calls_2026_a_pkey u
+7; 2606 1 FK CONSTRAINT public refs refs_fkey u
+8; 0 0 COMMENT public CONSTRAINT refs_fkey ON refs u"""
+
+
+def test_indexes_of_partitions_find_their_places_one_by_one(
+    commands: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "run", recorder(commands, listed=PARTITIONED))
+    Postgres("abc", "u", BACKUPS, 3).restore(DUMP, "new")
+    lines = PARTITIONED.splitlines()
+    write = (
+        "docker exec --interactive --user 0 abc sh -c cat >/tmp/aipbx-data.list && chmod 644 /tmp/aipbx-data.list <<"
+    )
+    done = without_questions(commands)
+    assert done[0::2] == [write + "\n".join(part) + "\n" for part in (lines[:4], lines[4:7], lines[7:])]
+    loads = [one.partition(" pg_restore ")[2] for one in done[1::2]]
+    words = "--username u --dbname new --exit-on-error --use-list=/tmp/aipbx-data.list"
+    path = "/var/lib/aipbx/backups/sets/x/database.dump"
+    assert loads == [f"{words} --jobs={jobs} {path}" for jobs in (3, 1, 3)]
+
+
+def test_without_partitions_it_is_one_load_of_everything(commands: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = "\n".join(line for line in PARTITIONED.splitlines() if "ATTACH" not in line)
+    monkeypatch.setattr(postgres, "run", recorder(commands, listed=plain))
+    Postgres("abc", "u", BACKUPS, 3).restore(DUMP, "new")
+    (load,) = without_questions(commands)
+    assert "--use-list" not in load
+    assert "--jobs=3" in load
