@@ -196,7 +196,7 @@ def _copy(config: Config, kept: Store, one: Base, keys: list[str]) -> None:
 def _refuse_full(config: Config, server: Postgres) -> None:
     folder = archive.base(config)
     earlier = archive.kept_bases(folder)
-    whole = sum(server.size(name) for name in server.databases())
+    whole = server.whole_size()
     need = min(whole, GROWS * earlier[-1].bytes * 2 if earlier else whole)
     spare = int(config.raw["min_free_disk_mib"]) << 20
     free = shutil.disk_usage(folder).free

@@ -177,6 +177,10 @@ class Postgres:
         """Bytes of a database on the server's disk."""
         return int(self.psql(f"SELECT pg_database_size({literal(database)})")[0])
 
+    def whole_size(self) -> int:
+        """Bytes of all databases on the server's disk; one that is dropped meanwhile (a look's) counts as none."""
+        return int(self.psql("SELECT coalesce(sum(pg_database_size(oid)), 0) FROM pg_database")[0])
+
     def databases(self) -> list[str]:
         """The names of all databases."""
         rows = self.psql("SELECT to_json(datname::text) FROM pg_database WHERE NOT datistemplate")

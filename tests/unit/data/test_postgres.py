@@ -56,3 +56,15 @@ def test_two_tables_never_share_a_name() -> None:
     assert qualified("public", "Звонки") == "public.Звонки"
     assert qualified("a.b", "c") == '"a.b".c'
     assert qualified("a", "b.c") == 'a."b.c"'
+
+
+def test_the_whole_size_is_one_question_so_no_database_can_go_in_between(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def psql(_: Postgres, sql: str) -> list[str]:
+        asked.append(sql)
+        return ["31415926"]
+
+    monkeypatch.setattr(Postgres, "psql", psql)
+    assert SERVER.whole_size() == 31415926
+    assert len(asked) == 1
