@@ -211,7 +211,7 @@ backup_volumes = ["backend_static", "backend_tts_voices"]
 backup_time_utc = "03:00"
 # How many sets stay on the host: of the last days, weeks and months, one each. The newest verified ones always stay.
 backup_keep = {"days": 7, "weeks": 4, "months": 6}
-# Processes that load a dump at a time: one more than the host has cores, as one of them always waits for its disk. Each
+# Processes that load a dump at a time: one more than the host has cores, as one of them often waits for its disk. Each
 # takes up to 128 MiB of PostgreSQL's memory limit.
 restore_jobs = 3
 # When the newest set is restored into a scratch server and compared, UTC; and what that server may take (MiB, CPUs).

@@ -5,8 +5,8 @@
 #   MOST_MIB   what may wait in the folder for this host's own program, and as much again in pg_wal
 #   SPARE_MIB  below this much free disk nothing waits anywhere
 # A segment is packed aside, on the disk, renamed; the same one twice is well, another one of the same name is an error.
-# Packed here and not by this host's program: a load writes its log at the speed of the disk, and a copy of 16 MiB for
-# each segment is half of what it writes. An image without zstd copies, and that program packs.
+# Packed here and not by this host's program: a load waits for its disk, which would get every segment as it is, synced,
+# before it gets it packed. An image without zstd copies, and that program packs.
 # PostgreSQL keeps what it could not archive, until its disk is full and it goes down. So there is an end to that: the
 # oldest is given up then, and said to be archived. This host's program (aipbx_data/wal.py) sees the gap, tells, and
 # makes a new base backup.
@@ -20,7 +20,8 @@ waiting() { find "$1" -maxdepth 1 -type f -name "$2" | grep -c .; }
 
 packs() { command -v zstd >/dev/null; }
 pack() { if packs; then zstd --quiet --force --fast=3 --single-thread -o "$2" "$1"; else cp -p "$1" "$2"; fi; }
-same() { cmp -s "$1" "$2" || { packs && zstd -dcq "$2" 2>/dev/null | cmp -s - "$1"; }; }
+# With --force, what is not packed comes out as it is.
+same() { if packs; then zstd -dcq --force "$2" | cmp -s - "$1"; else cmp -s "$1" "$2"; fi; }
 
 keep() {
 	if [ -e "$spool/$name" ]; then

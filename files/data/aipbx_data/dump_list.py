@@ -45,21 +45,23 @@ def only(entries: list[str], tables: tuple[str, ...], dump: str) -> list[str]:
     return [line for line in entries if stays(line)]
 
 
-def stages(entries: list[str]) -> list[list[str]]:
-    """A list in parts that are restored one after the other: the second by one process, the others by several.
+def stages(entries: list[str], jobs: int) -> list[tuple[list[str], int]]:
+    """A list in parts that are restored one after the other, each with how many processes may do so.
 
-    The indexes of partitions find their places in the whole table's index in the second. pg_restore lets several
+    The indexes of partitions find their places in the whole table's index by one process. pg_restore lets several
     processes do that, and where partitions have partitions, two of them do not see what the other does: the index of
     the whole stays invalid for good, so that no ON CONFLICT finds it, or a reference to it is refused. Of 60 restores
     by PostgreSQL 16.14 with three processes, that befell 5 and 4; one after the other, none of 120.
 
     Args:
         entries: the list, in pg_restore's order, which is right for a single process.
+        jobs: how many processes do all else.
 
     Returns: one part where there is no such index.
     """
     places = [number for number, line in enumerate(entries) if _ATTACH.match(line)]
     if not places:
-        return [entries]
+        return [(entries, jobs)]
     first, end = places[0], places[-1] + 1
-    return [part for part in (entries[:first], entries[first:end], entries[end:]) if part]
+    parts = [(entries[:first], jobs), (entries[first:end], 1), (entries[end:], jobs)]
+    return [part for part in parts if part[0]]

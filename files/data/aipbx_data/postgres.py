@@ -300,14 +300,11 @@ class Postgres:
                 listed = [self._listed(chosen)] if chosen else []
                 run(self.client("pg_restore", *words, *listed, options=self.loading), seconds=LONG, source=path)
                 return
-            stages = dump_list.stages(chosen or self.entries(path))
-            for number, stage in enumerate(stages):
-                listed = [self._listed(stage)] if chosen or len(stages) > 1 else []
-                jobs = f"--jobs={1 if number == 1 else self.jobs}"
-                one = self.client(
-                    "pg_restore", *words, *listed, jobs, str(self.inside(path)), root=True, options=self.loading
-                )
-                run(one, seconds=LONG)
+            stages = dump_list.stages(chosen or self.entries(path), self.jobs)
+            for entries, jobs in stages:
+                listed = [self._listed(entries)] if chosen or len(stages) > 1 else []
+                load = [*words, *listed, f"--jobs={jobs}", str(self.inside(path))]
+                run(self.client("pg_restore", *load, root=True, options=self.loading), seconds=LONG)
 
     def _listed(self, entries: list[str]) -> str:
         """A list for pg_restore, in the container, as an option."""

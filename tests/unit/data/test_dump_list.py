@@ -47,3 +47,9 @@ def test_which_server_a_dump_is_of() -> None:
     found = dump_list.DUMPED_FROM.search("\n".join(LIST))
     assert found
     assert found[1] == "16.14"
+
+
+def test_where_nothing_follows_the_indexes_of_partitions_nothing_is_restored_after_them() -> None:
+    attach = "3400; 0 0 INDEX ATTACH public calls_2026_pkey aipbx_user"
+    assert dump_list.stages([*LIST, attach], 3) == [(LIST, 3), ([attach], 1)]
+    assert dump_list.stages(LIST, 3) == [(LIST, 3)]
