@@ -163,7 +163,7 @@ def test_a_disk_too_small_is_refused_before_anything_is_written(operator: Inv, s
     assert figures(server)["last_run_ok"] == 1
 
 
-@pytest.mark.parametrize(("step", "kib"), [("dump", 100), ("packing", 3000)])
+@pytest.mark.parametrize(("step", "kib"), [("dump", 100), pytest.param("packing", 3000, marks=pytest.mark.test_all)])
 def test_a_disk_that_fills_up_meanwhile_leaves_nothing(operator: Inv, server: Host, step: str, kib: int) -> None:
     volume = server.run("docker volume inspect -f '{{.Mountpoint}}' aipbx_backend_static").stdout.strip()
     server.run(f"head -c 8M /dev/urandom >{volume}/large" if step == "packing" else "true")
@@ -180,7 +180,12 @@ def test_a_disk_that_fills_up_meanwhile_leaves_nothing(operator: Inv, server: Ho
 
 
 @pytest.mark.parametrize(
-    ("unit", "step"), [("aipbx-backup", "dump"), ("aipbx-backup", "packing"), ("aipbx-data-backup", "dump")]
+    ("unit", "step"),
+    [
+        pytest.param("aipbx-backup", "dump", marks=pytest.mark.test_all),
+        ("aipbx-backup", "packing"),
+        pytest.param("aipbx-data-backup", "dump", marks=pytest.mark.test_all),
+    ],
 )
 def test_a_killed_run_leaves_nothing_and_is_told(
     operator: Inv, server: Host, lab: Running, unit: str, step: str

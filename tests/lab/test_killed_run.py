@@ -65,7 +65,7 @@ def test_a_file_written_and_its_service_not_restarted(host: Host, bootstrap: Boo
     assert bootstrap.dry("--limit", host.name).changes == []
 
 
-@pytest.mark.parametrize("moment", ["System packages", "Docker: daemon.json"])
+@pytest.mark.parametrize("moment", ["System packages", pytest.param("Docker: daemon.json", marks=pytest.mark.test_all)])
 def test_a_pulled_cable_ends_the_run_and_the_next_repairs(host: Host, bootstrap: Bootstrap, moment: str) -> None:
     host.run("rm -f /etc/docker/daemon.json && DEBIAN_FRONTEND=noninteractive apt-get -y remove debsums")
     run = bootstrap.started("-y", "--limit", host.name)

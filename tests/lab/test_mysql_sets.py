@@ -82,6 +82,7 @@ def test_a_set_is_taken_while_somebody_writes_and_verified(told: Inv, server: Ho
     server.run(f"rm -r {BACKUPS}/sets/{name}")
 
 
+@pytest.mark.test_all
 def test_a_backup_that_is_killed_or_cannot_dump_holds_nobody_up(told: Inv, server: Host) -> None:
     before = sets(server)
     faults.at(server, " sh dump ", faults.kill("backup"))

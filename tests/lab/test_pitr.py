@@ -150,7 +150,14 @@ def test_what_cannot_be_is_refused_before_anything_is_touched(given: Given) -> N
     assert given.state() == before
 
 
-@pytest.mark.parametrize("when", ["pg_verifybackup", "pg_is_in_recovery", "pg_dump"])
+@pytest.mark.parametrize(
+    "when",
+    [
+        pytest.param("pg_verifybackup", marks=pytest.mark.test_all),
+        pytest.param("pg_is_in_recovery", marks=pytest.mark.test_all),
+        "pg_dump",
+    ],
+)
 def test_killed_at_any_step_it_leaves_all_as_it_was(given: Given, when: str) -> None:
     server, before = given.server, given.state()
     faults.at(server, when, faults.kill("restore"))

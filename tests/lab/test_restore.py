@@ -159,7 +159,12 @@ def test_what_cannot_or_should_not_be_restored_is_refused_before_anything_is_tou
 
 @pytest.mark.parametrize(
     ("moment", "after"),
-    [("pg_restore .*--jobs", False), ("json_build_array.*story_written", True), ("^run --rm", True), (" up ", True)],
+    [
+        pytest.param("pg_restore .*--jobs", False, marks=pytest.mark.test_all),
+        pytest.param("json_build_array.*story_written", True, marks=pytest.mark.test_all),
+        pytest.param("^run --rm", True, marks=pytest.mark.test_all),
+        (" up ", True),
+    ],
 )
 def test_a_restore_killed_at_any_step_leaves_all_as_it_was(given: Given, moment: str, after: bool) -> None:
     before = given.state()
@@ -236,11 +241,11 @@ def test_a_set_becomes_live_and_nobody_notices_but_for_seconds(given: Given, tmp
 @pytest.mark.parametrize(
     ("moment", "after"),
     [
-        ("^stop ", False),
+        pytest.param("^stop ", False, marks=pytest.mark.test_all),
         ("RENAME TO", False),
         ("RENAME TO", True),
-        ("^start [0-9a-f]{64}", False),
-        ("RestartCount", True),
+        pytest.param("^start [0-9a-f]{64}", False, marks=pytest.mark.test_all),
+        pytest.param("RestartCount", True, marks=pytest.mark.test_all),
     ],
 )
 def test_a_swap_killed_at_any_step_is_taken_back(given: Given, moment: str, after: bool) -> None:
@@ -265,6 +270,7 @@ def test_a_host_that_goes_down_in_a_swap_comes_up_as_it_was(given: Given) -> Non
     assert given.fingerprint() == given.whole
 
 
+@pytest.mark.test_all
 def test_a_server_that_stops_in_a_swap_is_started_and_all_is_as_it_was(given: Given) -> None:
     before, server = given.state(), given.server
     shown = f"curl -sk -o /dev/null -w '%{{http_code}}' --resolve {server.name}:443:127.0.0.1 https://{server.name}/"

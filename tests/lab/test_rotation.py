@@ -101,10 +101,13 @@ def killed(inv: Inv, server: Host, moment: str, do: str, *, after: bool) -> None
 @pytest.mark.parametrize(
     ("moment", "do", "after", "ahead"),
     [
-        ("pg_reload_conf", GONE, True, False),  # the server's rules have changed, and nothing else has
-        ("exec psql .*-f -", NOT_DONE, False, True),  # the file has it, the role does not
+        # The server's rules have changed, and nothing else has.
+        pytest.param("pg_reload_conf", GONE, True, False, marks=pytest.mark.test_all),
+        # The file has it, the role does not.
+        pytest.param("exec psql .*-f -", NOT_DONE, False, True, marks=pytest.mark.test_all),
         (" config --quiet", NOT_DONE, False, True),  # role and environment.json have it, what runs does not
-        (" up .*backend", GONE, False, True),  # what runs is started anew, and nobody waits for it
+        # What runs is started again, and no one waits for it.
+        pytest.param(" up .*backend", GONE, False, True, marks=pytest.mark.test_all),
     ],
     ids=["let in", "file", "host", "restart"],
 )
@@ -175,6 +178,7 @@ def test_what_cannot_be_is_refused(deployed: Inv, server: Host) -> None:
     assert agree(deployed, server) == old
 
 
+@pytest.mark.test_all
 def test_an_encrypted_file_gets_it_too(deployed: Inv, server: Host, tmp_path: Path) -> None:
     key = tmp_path / "id"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True, timeout=30)

@@ -115,6 +115,7 @@ def test_a_deploy_and_a_rollback_cost_no_request_and_no_call(
     as_before_a_switch(server)
 
 
+@pytest.mark.test_all
 def test_broken_releases_cost_nothing_either(deployed: Inv, server: Host, under_load: Callable[..., Met]) -> None:
     before = state(server)
 
@@ -131,7 +132,13 @@ def test_broken_releases_cost_nothing_either(deployed: Inv, server: Host, under_
 
 
 @pytest.mark.parametrize(
-    ("after", "serves"), [(" started", HEAD), (" ready", HEAD), ("requests go to it", HEAD), (" answers", OLDER)]
+    ("after", "serves"),
+    [
+        pytest.param(" started", HEAD, marks=pytest.mark.test_all),
+        pytest.param(" ready", HEAD, marks=pytest.mark.test_all),
+        ("requests go to it", HEAD),
+        pytest.param(" answers", OLDER, marks=pytest.mark.test_all),
+    ],
 )
 def test_a_switch_that_is_killed_leaves_a_release_serving(
     deployed: Inv, server: Host, pbx: Pbx, after: str, serves: str
@@ -175,7 +182,10 @@ def test_a_laptop_that_dies_stops_nothing(deployed: Inv, server: Host, pbx: Pbx)
 
 @pytest.mark.parametrize(
     ("after", "seconds_to_stop", "serves"),
-    [pytest.param(" started", 0, HEAD, id="power cut"), pytest.param(" answers", 30, OLDER, id="reboot")],
+    [
+        pytest.param(" started", 0, HEAD, id="power cut"),
+        pytest.param(" answers", 30, OLDER, id="reboot", marks=pytest.mark.test_all),
+    ],
 )
 def test_a_host_that_goes_down_in_the_middle_comes_back_with_one_release(
     deployed: Inv, server: Host, pbx: Pbx, after: str, seconds_to_stop: float, serves: str

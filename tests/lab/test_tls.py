@@ -144,6 +144,7 @@ def test_supplied_by_hand(machine: Host) -> None:
     assert Web(machine).certificate(root.pem.decode()).encode() == good.pem
 
 
+@pytest.mark.test_all
 def test_the_grade(machine: Host, converged: Running) -> None:
     operations.ensure(Console(machine))
     web.release(machine)

@@ -109,6 +109,7 @@ def test_postgresql_without_a_password_is_refused(docker_host: Host) -> None:
     assert "superuser password is not specified" in done.stderr
 
 
+@pytest.mark.test_all
 def test_mariadb_starts_as_the_real_image_does(docker_host: Host) -> None:
     put(docker_host, "/root/story/password", "it's \\ a $ecret")
     docker_host.run("chmod 600 /root/story/password")
@@ -279,6 +280,7 @@ def test_only_who_has_the_secret_key_gets_in(docker_host: Host) -> None:
     assert "NoSuchKey" in curl(docker_host, signed(url)).stdout
 
 
+@pytest.mark.test_all
 def test_a_cut_upload_leaves_no_object(docker_host: Host) -> None:
     docker_host.run(f"mkdir -p /root/story && head -c {LARGE} /dev/zero >/root/story/large")
     url = f"{ENDPOINT}/{bucket(docker_host.name)}/cut"
