@@ -69,7 +69,7 @@ compose_project = "aipbx"
 postgres_image = "pgvector/pgvector:pg16"
 # A scratch server for dumps of MySQL's (inv db.import-mysql): a MariaDB reads those of both.
 mysql_image = "mariadb:11"
-nginx_image = "nginx:1.27-alpine"
+nginx_image = "nginx:1.30-alpine"
 # IPv6 of the network between Docker and nginx: any /64 of a private block (RFC 4193) that the host does not use.
 public_network_ipv6 = "fd7a:1b70:5c1e:80::/64"
 certbot_image = "certbot/certbot:v5.1.0"

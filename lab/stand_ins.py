@@ -39,7 +39,7 @@ def stand_ins(architecture: str) -> list[StandIn]:
     found = [
         StandIn(f"{_HUB}/library/python:3.13-slim", Recipe("python", "python", "trixie")),
         StandIn(f"{_HUB}/library/node:22-slim", Recipe("node", "node", "trixie"), trusting=True),
-        StandIn(f"{_HUB}/library/nginx:1.27-alpine", Recipe("nginx", "nginx", "trixie")),
+        StandIn(f"{_HUB}/library/nginx:1.30-alpine", Recipe("nginx", "nginx", "trixie")),
         StandIn(f"{_HUB}/library/mariadb:11", Recipe("mariadb", "mariadb", "trixie")),
         StandIn(f"{_HUB}/certbot/certbot:v5.1.0", Recipe("certbot", "certbot", "trixie"), trusting=True),
     ]

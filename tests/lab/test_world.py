@@ -134,7 +134,7 @@ def test_mariadb_starts_as_the_real_image_does(docker_host: Host) -> None:
 
 
 def test_nginx_serves_and_checks_its_configuration(docker_host: Host) -> None:
-    server = started(docker_host, "nginx:1.27-alpine", "wget -q -O /dev/null http://127.0.0.1/")
+    server = started(docker_host, "nginx:1.30-alpine", "wget -q -O /dev/null http://127.0.0.1/")
     assert "test is successful" in docker_host.run(f"docker exec {server} nginx -t").stderr
     assert docker(docker_host, f"exec {server} id nginx").startswith("uid=101(nginx) gid=101(nginx)")
     assert '"GET / HTTP/1.1" 200' in docker(docker_host, f"logs {server}")
@@ -142,7 +142,7 @@ def test_nginx_serves_and_checks_its_configuration(docker_host: Host) -> None:
 
 def test_certbot_gets_a_certificate(docker_host: Host) -> None:
     mount = "--volume /root/story/webroot:"
-    docker(docker_host, f"run --detach --label story --publish 80:80 {mount}/usr/share/nginx/html nginx:1.27-alpine")
+    docker(docker_host, f"run --detach --label story --publish 80:80 {mount}/usr/share/nginx/html nginx:1.30-alpine")
     asked = "certonly --webroot --webroot-path /webroot --non-interactive --agree-tos --email a@aipbx.org -d aipbx.org"
     docker(
         docker_host,

@@ -91,7 +91,7 @@ CHECK = {"path": "/", "statuses": [200], "content_type": "text/html"}
         ({"backend_image": "ghcr.io/x/y:latest"}, "backend_image = 'ghcr.io/x/y:latest'"),
         ({"frontend_image": "$(reboot)"}, "frontend_image = "),
         ({"postgres_image": "Postgres:16"}, "postgres_image = 'Postgres:16'"),
-        ({"nginx_image": "nginx: 1.27"}, "nginx_image = "),
+        ({"nginx_image": "nginx: 1.30"}, "nginx_image = "),
         ({"public_network_ipv6": "10.0.0.0/8"}, "Input is not a valid IPv6 network"),
         ({"public_network_ipv6": "fd00::1/64"}, "has host bits set"),
         ({"build_memory_mib": 31}, "build_memory_mib = 31: Input should be greater than or equal to 32"),

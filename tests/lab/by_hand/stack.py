@@ -24,7 +24,7 @@ ufw allow ssh && ufw allow 80/tcp && ufw allow 443/tcp && ufw --force enable
 """
 BACKEND = "FROM ghcr.io/krasterisk/aipbx_backend:{sha}\n"
 FRONTEND = (
-    "FROM ghcr.io/krasterisk/aipbx:{sha} AS builder\nFROM nginx:1.27-alpine\n"
+    "FROM ghcr.io/krasterisk/aipbx:{sha} AS builder\nFROM nginx:1.30-alpine\n"
     "COPY --from=builder /srv/www /usr/share/nginx/html\n"
 )
 CERTIFICATE = (

@@ -66,7 +66,7 @@ def programs(folder: Path) -> Path:
         bin_,
         "docker",
         f'case "$*" in ps*=backend-green\\ *) echo 1;; ps*=nginx\\ *) echo 2;; *\\ 1) echo "{STATE}";; '
-        '*\\ 2) echo "nginx:1.27-alpine|exited|3||2026-11-23T09:00:00Z";; esac',
+        '*\\ 2) echo "nginx:1.30-alpine|exited|3||2026-11-23T09:00:00Z";; esac',
     )
 
 

@@ -72,7 +72,7 @@ def test_stand_ins_go_by_the_names_that_production_uses() -> None:
     assert {stand_in.reference for stand_in in found} == {
         "docker.io/library/python:3.13-slim",
         "docker.io/library/node:22-slim",
-        "docker.io/library/nginx:1.27-alpine",
+        "docker.io/library/nginx:1.30-alpine",
         "docker.io/library/mariadb:11",
         "docker.io/library/postgres:16-alpine",
         "docker.io/pgvector/pgvector:pg16",
