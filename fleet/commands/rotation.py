@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 import shlex
 
-from fleet.commands import compose
+from fleet.commands import compose, postgres
 
 MARK = "# aipbx: until the password is changed everywhere"
 # Seconds within which the server has read its rules anew; it takes milliseconds.
 RELOAD_SECONDS = 30
-_PSQL = 'psql -U "$POSTGRES_USER" -d "$POSTGRES_DB" --no-psqlrc -qAt -v ON_ERROR_STOP=1'
+_PSQL = (
+    f'env PGOPTIONS="{postgres.OURS}" psql -U "$POSTGRES_USER" -d "$POSTGRES_DB" --no-psqlrc -qAt -v ON_ERROR_STOP=1'
+)
 _FILE = f"file=$({_PSQL} -c 'SHOW hba_file')"
 # A connection made after `pg_conf_load_time` has moved is judged by the new rules.
 _RELOAD = (

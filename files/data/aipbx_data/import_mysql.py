@@ -29,6 +29,7 @@ from aipbx_data import (
     names,
     readiness,
     restore,
+    sessions,
     sets,
     source,
     space,
@@ -151,7 +152,9 @@ def _copied(server: Postgres, reader: Reader, plan: Plan, new: str, script: Path
     words = ["--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1", "--dbname", new, "--file", "-"]
     try:
         with docker.every_core(server.container, server.cpus):
-            pipe([reader.words, server.client("psql", *words, options=server.loading)], seconds=LONG, source=script)
+            # What the application's own checks call may name things without a schema.
+            client = server.client("psql", *words, settings=server.loading, leave=sessions.OF_THE_DATABASE)
+            pipe([reader.words, client], seconds=LONG, source=script)
     except Failed as problem:
         raise Failed(
             f"{reader.title} cannot be carried over; nothing live was touched.",
@@ -163,7 +166,7 @@ def _copied(server: Postgres, reader: Reader, plan: Plan, new: str, script: Path
 def _completed(server: Postgres, reader: Reader, new: str, dump: Path) -> None:
     words = ["--dbname", new, "--section=post-data", "--exit-on-error"]
     try:
-        run(server.client("pg_restore", *words, options=server.loading), seconds=LONG, source=dump)
+        run(server.client("pg_restore", *words, settings=server.loading), seconds=LONG, source=dump)
     except Failed as problem:
         raise Failed(
             f"The rows of {reader.title} are not what the application's schema takes; nothing live was touched.",

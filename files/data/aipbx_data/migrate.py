@@ -11,7 +11,7 @@ import re
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 
-from aipbx_data import backup, deploy_lock, events, ledger, migrations, postgres, sets, sql, tidy
+from aipbx_data import backup, deploy_lock, events, ledger, migrations, postgres, sessions, sets, sql, tidy
 from aipbx_data.config import Config
 from aipbx_data.errors import Failed, Interrupted, Refused
 from aipbx_data.ledger import BASELINE, RUN, Row
@@ -206,9 +206,8 @@ def _run(config: Config, server: Postgres, given: Given, one: Pending, point: st
     """
     source = (given.files or {})[one.name]
     text = ledger.script(source, _row(given, one, RUN, point), given.lock_seconds, given.statement_seconds)
-    words = ["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set", "ON_ERROR_STOP=1"]
-    inside = ["psql", "--username", server.user, *words, "--dbname", config.database, "--file", "-"]
-    argv = ["docker", "exec", "--interactive", "--env", f"PGAPPNAME={postgres.APPLICATION}", server.container]
+    inside = ["psql", "--username", server.user, *postgres.PSQL, "--dbname", config.database, "--file", "-"]
+    argv = server.beside(leave=sessions.OF_THE_DATABASE)
     # What failed is told on both outputs, in their order.
     argv += ["sh", "-c", 'exec "$@" 2>&1', "sh", *inside]
     with events.step(one.name):

@@ -14,7 +14,7 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from aipbx_data import docker, effects, engine, events, ledger, sets, sql
+from aipbx_data import docker, effects, engine, events, ledger, sessions, sets, sql
 from aipbx_data.config import Config
 from aipbx_data.effects import Effects
 from aipbx_data.errors import Refused
@@ -274,9 +274,9 @@ def losses(server: Postgres, database: str, one: Effects, *, renames: bool) -> l
 def counted(server: Postgres, database: str, table: str) -> int | None:
     """The rows of a table as SQL names it; None: there is none."""
     there = f"SELECT to_regclass({literal(table)}) IS NOT NULL"
-    if server.psql(there, database) != ["t"]:
+    if server.psql(there, database, leave=sessions.OF_THE_DATABASE) != ["t"]:
         return None
-    return int(server.psql(f"SELECT count(*) FROM {table}", database, LONG)[0])
+    return int(server.psql(f"SELECT count(*) FROM {table}", database, LONG, leave=sessions.OF_THE_DATABASE)[0])
 
 
 def refuse_losses(found: Found, given: Given) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 # Where the source's figures come to stand in the new database, until they have been compared.
-FIGURES = "aipbx_import_figures"
+FIGURES = "public.aipbx_import_figures"
 # The source as one moment sees it, read and never written. The rest makes texts what the expressions below rely on,
 # and keeps a source that waits for the target from hanging up.
 BEGIN = """SET NAMES utf8mb4;

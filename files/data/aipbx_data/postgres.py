@@ -6,13 +6,13 @@ import json
 import re
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from aipbx_data import docker, dump_list
+from aipbx_data import docker, dump_list, sessions
 from aipbx_data.errors import Failed, Refused
 from aipbx_data.process import last_words, run
 from aipbx_data.sets import Contents
@@ -32,12 +32,13 @@ COMPRESSION = "zstd:1"
 LOCK_WAIT = "--lock-wait-timeout=10min"
 # Settings of a load's sessions. Indexes are built in memory where it fits, by one process each instead of several for
 # one. What is lost in a crash is a database that nobody uses yet.
-LOADING = "-c synchronous_commit=off -c maintenance_work_mem=128MB -c max_parallel_maintenance_workers=0"
+LOADING = {"synchronous_commit": "off", "maintenance_work_mem": "128MB", "max_parallel_maintenance_workers": "0"}
 # Packing long texts is a third of a load with the server's own method and next to nothing with lz4, which reads as any
 # other; the database becomes a tenth larger. Servers are built with it or without.
-LZ4 = "default_toast_compression=lz4"
+LZ4 = {"default_toast_compression": "lz4"}
 HAS_LZ4 = "SELECT 'lz4' = ANY (enumvals) FROM pg_settings WHERE name = 'default_toast_compression'"
 
+PSQL = ["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set", "ON_ERROR_STOP=1"]
 PLAIN = re.compile(r"[^\W\d]\w*")
 # An extension's own tables come with it, and not from a dump, unless it says that users write to them (extconfig).
 # A materialized view is no table: what it holds is made of them, or not at all (WITH NO DATA, and counting it fails).
@@ -111,6 +112,15 @@ def at(moment: str, sql: str) -> str:
     return begin + (f"SET TRANSACTION SNAPSHOT {literal(moment)};\n" if moment else "") + f"{sql};\nCOMMIT;\n"
 
 
+@cache
+def newer(container: str, user: str) -> Mapping[str, str]:
+    """Those of sessions.NEWER that a server knows; a container's server never becomes another."""
+    words = ["docker", "exec", "--interactive", "--env", f"PGOPTIONS={sessions.options(sessions.SETTINGS)}"]
+    argv = [*words, container, "psql", "--username", user, *PSQL, "--dbname", "postgres", "--file", "-"]
+    known = run(argv, seconds=QUICK, stdin=sessions.ASK_NEWER.encode()).decode().split()
+    return {name: sessions.NEWER[name] for name in known}
+
+
 class Postgres:
     """A PostgreSQL server in a container.
 
@@ -138,35 +148,52 @@ class Postgres:
         return docker.mounted(self.container, str(INSIDE))
 
     @cached_property
-    def loading(self) -> str:
-        """The settings of a load's sessions, as PGOPTIONS has them."""
-        return f"{LOADING} -c {LZ4}" if self.psql(HAS_LZ4) == ["t"] else LOADING
+    def loading(self) -> dict[str, str]:
+        """The settings of a load's sessions."""
+        return {**LOADING, **(LZ4 if self.psql(HAS_LZ4) == ["t"] else {})}
 
     def inside(self, path: Path) -> Path:
         """A path below the backups as the container sees it."""
         return INSIDE / path.relative_to(self.backups)
 
-    def client(self, program: str, *arguments: str, root: bool = False, options: str = "") -> list[str]:
-        """The command that runs one of PostgreSQL's programs beside the server.
+    def client(
+        self,
+        program: str,
+        *arguments: str,
+        root: bool = False,
+        settings: Mapping[str, str] | None = None,
+        leave: Collection[str] = (),
+    ) -> list[str]:
+        """The command that runs one of PostgreSQL's programs beside the server, with sessions as sessions.py has them.
 
         Args:
             program: as `pg_dump`.
             arguments: what follows the user.
             root: whether as root of the container, who may look into the backups.
-            options: settings of its sessions, as PGOPTIONS has them.
+            settings: further ones of its sessions.
+            leave: settings that stay as the database has them.
         """
-        words = ["docker", "exec", "--interactive", *(["--user", "0"] if root else [])]
-        words += ["--env", f"PGAPPNAME={APPLICATION}", *(["--env", f"PGOPTIONS={options}"] if options else [])]
-        return [*words, self.container, program, "--username", self.user, *arguments]
+        words = self.beside(root=root, settings=settings, leave=leave)
+        return [*words, program, "--username", self.user, *arguments]
 
-    def psql(self, sql: str, database: str = "postgres", seconds: float = QUICK) -> list[str]:
+    def beside(
+        self, *, root: bool = False, settings: Mapping[str, str] | None = None, leave: Collection[str] = ()
+    ) -> list[str]:
+        """The words before a program that is run beside the server; see `client`."""
+        options = {**sessions.SETTINGS, **newer(self.container, self.user), **(settings or {})}
+        words = ["docker", "exec", "--interactive", *(["--user", "0"] if root else [])]
+        words += ["--env", f"PGAPPNAME={APPLICATION}", "--env", f"PGOPTIONS={sessions.options(options, leave)}"]
+        return [*words, self.container]
+
+    def psql(
+        self, sql: str, database: str = "postgres", seconds: float = QUICK, leave: Collection[str] = ()
+    ) -> list[str]:
         """Run SQL, stopping at the first error, and return its output's lines.
 
         Raises:
             Failed: with the server's words.
         """
-        words = ["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set", "ON_ERROR_STOP=1"]
-        argv = self.client("psql", *words, "--dbname", database, "--file", "-")
+        argv = self.client("psql", *PSQL, "--dbname", database, "--file", "-", leave=leave)
         return run(argv, seconds=seconds, stdin=sql.encode()).decode().splitlines()
 
     def version(self) -> str:
@@ -189,9 +216,8 @@ class Postgres:
     @contextmanager
     def moment(self, database: str) -> Iterator[str]:
         """Hold a moment still, in a session of its own."""
-        words = ["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set", "ON_ERROR_STOP=1"]
         with subprocess.Popen(
-            self.client("psql", *words, "--dbname", database),
+            self.client("psql", *PSQL, "--dbname", database),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -223,10 +249,16 @@ class Postgres:
             database,
             "--format=custom",
             f"--compress={COMPRESSION}",
+            f"--encoding={self._encoding(database)}",
             f"--snapshot={moment}",
             LOCK_WAIT,
         ]
         run(self.client("pg_dump", *words), seconds=LONG, into=path)
+
+    def _encoding(self, database: str) -> str:
+        """A database's own encoding: a text that was stored without a check may be none in UTF-8."""
+        sql = f"SELECT pg_encoding_to_char(encoding) FROM pg_database WHERE datname = {literal(database)}"
+        return self.psql(sql)[0]
 
     def listed(self, path: Path) -> set[str]:
         """The tables whose rows a dump holds, as pg_restore lists them.
@@ -298,13 +330,13 @@ class Postgres:
         with docker.every_core(self.container, self.cpus) if self.cpus else nullcontext():
             if not self.sees_backups:
                 listed = [self._listed(chosen)] if chosen else []
-                run(self.client("pg_restore", *words, *listed, options=self.loading), seconds=LONG, source=path)
+                run(self.client("pg_restore", *words, *listed, settings=self.loading), seconds=LONG, source=path)
                 return
             stages = dump_list.stages(chosen or self.entries(path), self.jobs)
             for entries, jobs in stages:
                 listed = [self._listed(entries)] if chosen or len(stages) > 1 else []
                 load = [*words, *listed, f"--jobs={jobs}", str(self.inside(path))]
-                run(self.client("pg_restore", *load, root=True, options=self.loading), seconds=LONG)
+                run(self.client("pg_restore", *load, root=True, settings=self.loading), seconds=LONG)
 
     def _listed(self, entries: list[str]) -> str:
         """A list for pg_restore, in the container, as an option."""
@@ -347,7 +379,7 @@ class Postgres:
         while True:
             try:
                 self.psql(
-                    "SET lc_messages = 'C';\nSELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                     f"WHERE datname IN ({leaving}) AND pid <> pg_backend_pid();\nBEGIN;\n{renames}COMMIT;\n"
                 )
             except Failed as problem:

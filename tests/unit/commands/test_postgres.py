@@ -8,6 +8,8 @@ from pathlib import Path
 from fleet.commands import postgres
 from tests.unit.shell import sh, stub
 
+UNATTENDED = "-c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0"
+
 
 def inside(command: str) -> str:
     """What the container's shell gets."""
@@ -15,15 +17,16 @@ def inside(command: str) -> str:
 
 
 def test_exact() -> None:
-    assert postgres.psql("aipbx", terminal=True, read_only=False).endswith(
-        """--project-name aipbx exec postgres sh -c 'exec psql -U "$POSTGRES_USER" -d "$POSTGRES_DB"'"""
+    typed = postgres.psql("aipbx", terminal=True, read_only=False)
+    assert shlex.split(typed)[-5:-1] == ["exec", "postgres", "sh", "-c"]
+    assert inside(typed) == (
+        """export PGOPTIONS='-c statement_timeout=0'; exec psql -U "$POSTGRES_USER" -d "$POSTGRES_DB\""""
     )
-    assert postgres.psql("aipbx", terminal=False, read_only=False).endswith(
-        """--project-name aipbx exec -T postgres sh -c 'exec psql -U "$POSTGRES_USER" -d "$POSTGRES_DB" """
-        "--no-psqlrc --set ON_ERROR_STOP=1 --file -'"
-    )
-    assert inside(postgres.psql("aipbx", terminal=True, read_only=True)) == (
-        """export PGOPTIONS='-c default_transaction_read_only=on'; exec psql -U "$POSTGRES_USER" -d "$POSTGRES_DB\""""
+    piped = postgres.psql("aipbx", terminal=False, read_only=False)
+    assert shlex.split(piped)[-6:-1] == ["exec", "-T", "postgres", "sh", "-c"]
+    assert inside(piped) == (
+        f"""export PGOPTIONS='{UNATTENDED}'; exec psql -U "$POSTGRES_USER" -d "$POSTGRES_DB" """
+        "--no-psqlrc --set ON_ERROR_STOP=1 --file -"
     )
 
 
@@ -32,7 +35,7 @@ def test_psql_is_told_that_it_may_only_read(tmp_path: Path) -> None:
     script = inside(postgres.psql("aipbx", terminal=False, read_only=True))
     given = shlex.join(["env", "POSTGRES_USER=a b", "POSTGRES_DB=d", "sh", "-c", script])
     assert sh(given, bin_, stdin=b"select 1;").stdout.splitlines() == [
-        "-c default_transaction_read_only=on",
+        f"{UNATTENDED} -c default_transaction_read_only=on",
         *["<-U>", "<a b>", "<-d>", "<d>", "<--no-psqlrc>", "<--set>", "<ON_ERROR_STOP=1>", "<--file>", "<->"],
         "select 1;",
     ]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from aipbx_data import docker, postgres
+from aipbx_data import docker, postgres, sessions
 from aipbx_data.errors import Failed
 from aipbx_data.postgres import Postgres
 
@@ -32,6 +32,8 @@ def recorder(ran: list[str], failing: str = "nothing", lz4: bool = False, listed
             return listed.encode()
         if failing in ran[-1]:
             raise Failed("a", f"{failing} is broken", "c")
+        if stdin == sessions.ASK_NEWER.encode():
+            return b"idle_session_timeout\n"
         if argv[1] == "inspect":
             return b"/var/lib/aipbx/backups\n"
         return b"t\n" if lz4 and "psql" in argv else b"f\n"

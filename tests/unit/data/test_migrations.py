@@ -30,7 +30,7 @@ class Server:
     ) -> None:
         self.tables, self.rows, self.releases = tables, rows, releases or {}
 
-    def psql(self, sql: str, _: str = "", __: float = 0) -> list[str]:
+    def psql(self, sql: str, _: str = "", __: float = 0, **_unused: object) -> list[str]:
         if sql == TABLES:
             return [json.dumps(["public", name]) for name in self.tables] + ['["aipbx_fleet", "migrations"]'] * bool(
                 self.rows

@@ -3,18 +3,32 @@
 from pathlib import Path
 
 import pytest
+from aipbx_data import postgres
 from aipbx_data.postgres import Postgres, at, counting, identifier, literal, qualified
 
 SERVER = Postgres("abc", "aipbx", Path("/app/aipbx/backups"), 2)
 
 
+@pytest.fixture(autouse=True)
+def known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server of PostgreSQL 16."""
+    monkeypatch.setattr(postgres, "newer", lambda *_: {"idle_session_timeout": "0"})
+
+
 def test_clients_run_beside_the_server_and_are_known_by_their_name() -> None:
-    assert " ".join(SERVER.client("pg_dump", "--dbname", "x")) == (
-        "docker exec --interactive --env PGAPPNAME=aipbx-data abc pg_dump --username aipbx --dbname x"
-    )
-    assert "--user 0 --env PGAPPNAME=aipbx-data --env PGOPTIONS=-c a=b abc" in " ".join(
-        SERVER.client("pg_restore", root=True, options="-c a=b")
-    )
+    *before, options, container, program, _, user, _, database = SERVER.client("pg_dump", "--dbname", "x")
+    assert before == ["docker", "exec", "--interactive", "--env", "PGAPPNAME=aipbx-data", "--env"]
+    assert (container, program, user, database) == ("abc", "pg_dump", "aipbx", "x")
+    assert options.startswith("PGOPTIONS=-c statement_timeout=0 -c lock_timeout=0 ")
+    assert options.endswith("-c bytea_output=hex -c idle_session_timeout=0")
+    assert "-c default_transaction_isolation=read\\ committed " in options
+
+
+def test_a_session_may_set_more_or_leave_something_as_the_database_has_it() -> None:
+    options = next(one for one in SERVER.beside(settings={"a": "b c"}, leave=["search_path"]) if "PGOPTIONS" in one)
+    assert options.endswith("-c a=b\\ c")
+    assert "search_path" not in options
+    assert "--user 0 --env PGAPPNAME=aipbx-data" in " ".join(SERVER.client("pg_restore", root=True))
 
 
 def test_a_path_of_the_host_is_another_one_inside() -> None:
