@@ -45,6 +45,7 @@ VERBS = {
     "migrations": Verb("aipbx_data.migrations"),
     "overlap": Verb("aipbx_data.overlap"),
     "point": Verb("aipbx_data.moments"),
+    "recover": Verb("aipbx_data.recover"),
     "restore": Verb("aipbx_data.restore", exclusive=True, watched=True),
     "switch": Verb("aipbx_data.switch", watched=True),
     "tell": Verb("aipbx_data.tell"),

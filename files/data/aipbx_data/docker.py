@@ -55,6 +55,12 @@ def state(container: str) -> dict[str, Any]:
     return told
 
 
+def image(container: str) -> str:
+    """The name of the image that a container was made of."""
+    words = ["docker", "inspect", "--format", "{{.Config.Image}}", container]
+    return run(words, seconds=SECONDS).decode().strip()
+
+
 def running(container: str) -> bool:
     """Whether it runs."""
     return bool(state(container)["Running"])

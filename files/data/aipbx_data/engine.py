@@ -65,7 +65,14 @@ class Engine(Protocol):
         """Delete a database, ending its sessions; nothing happens when there is none."""
 
     def rename(self, pairs: list[tuple[str, str]]) -> None:
-        """Give databases other names, in this order, all of them or none; their sessions end."""
+        """Give databases other names, in this order, all of them or none; their sessions end.
+
+        The last of the new names takes no connections until `open`, where the server can do that. What was done before
+        is not done again.
+        """
+
+    def open(self, database: str) -> None:
+        """Let sessions into a database."""
 
     def take_back(self, pairs: list[tuple[str, str]]) -> None:
         """Give databases the names that they had before `rename(pairs)`, however far that came.

@@ -276,6 +276,9 @@ class MySQL:
         """Let what databases hold change places, all of it or nothing; their sessions end."""
         mysql_places.rename(self, pairs)
 
+    def open(self, database: str) -> None:
+        """Nothing: MySQL closes no single database; the backend, which is held, is who writes."""
+
     def take_back(self, pairs: list[tuple[str, str]]) -> None:
         """Take a rename back, however far it came."""
         mysql_places.take_back(self, pairs)

@@ -121,6 +121,13 @@ def rename(server: MySQL, pairs: list[tuple[str, str]]) -> None:
     Raises:
         Failed: somebody does not let go of them, or there is something that MySQL cannot make anew.
     """
+    bodies = _under_way(server)
+    if [(body.old, body.new) for body in bodies] == pairs:
+        _settle(server, bodies, forward=True)
+        return
+    there = _there(server, [name for pair in pairs for name in pair])
+    if pairs[0][1] in there and pairs[-1][0] not in there:
+        return
     checkpoint(server)
     found = _there(server, [old for old, _ in pairs])
     unusable = _unusable(server, list(found))
@@ -148,8 +155,7 @@ def checkpoint(server: MySQL) -> None:
 def take_back(server: MySQL, pairs: list[tuple[str, str]]) -> None:
     """Let the databases have the names that they had before `rename(pairs)`, however far that came."""
     back = [(new, old) for old, new in reversed(pairs)]
-    raw: dict[str, Any] = sets.read_json(_file(server))
-    bodies = [Body(**body) for body in raw.get("bodies", [])]
+    bodies = _under_way(server)
     way = [(body.old, body.new) for body in bodies]
     if way == pairs:
         _settle(server, bodies, forward=False)
@@ -157,6 +163,11 @@ def take_back(server: MySQL, pairs: list[tuple[str, str]]) -> None:
         _settle(server, bodies, forward=True)
     else:
         rename(server, back)
+
+
+def _under_way(server: MySQL) -> list[Body]:
+    raw: dict[str, Any] = sets.read_json(_file(server))
+    return [Body(**body) for body in raw.get("bodies", [])]
 
 
 def forget(server: MySQL) -> None:

@@ -51,12 +51,12 @@ class Run:
                     f"Look: journalctl --since '{at}'",
                 ),
             )
-        _write(self.config, self.verb, running=True, ok=False, error="")
+        write(self.config, self.verb, running=True, ok=False, error="")
 
     def never_was(self) -> None:
         """Write down the earlier run again."""
         if self.earlier is not None:
-            _write(self.config, self.verb, **{**self.earlier, "running": False})
+            write(self.config, self.verb, **{**self.earlier, "running": False})
 
 
 @contextmanager
@@ -77,7 +77,7 @@ def told(config: Config, verb: str, *, attended: bool) -> Iterator[Run]:
         else:
             _failed(config, verb, problem, time.monotonic() - since)
         raise
-    _write(config, verb, running=False, ok=True, error="", seconds=round(time.monotonic() - since, 1))
+    write(config, verb, running=False, ok=True, error="", seconds=round(time.monotonic() - since, 1))
     measure(config)
 
 
@@ -133,12 +133,13 @@ def figures(config: Config) -> list[str]:
 
 
 def _failed(config: Config, verb: str, problem: BaseException, seconds: float = 0) -> None:
-    _write(config, verb, running=False, ok=False, error=str(problem), seconds=round(seconds, 1))
+    write(config, verb, running=False, ok=False, error=str(problem), seconds=round(seconds, 1))
     measure(config)
     notify.send(config, f"{config.host}: {verb} failed", f"{getattr(problem, 'about', '')}{problem}")
 
 
-def _write(config: Config, verb: str, **values: Any) -> None:
+def write(config: Config, verb: str, **values: Any) -> None:
+    """Write down how a run of a verb is: running, ok, error and whatever else."""
     now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     content = {"at": now, "invocation": _invocation(), **values}
     _quietly("How the run ended", lambda: sets.write_json(path(config, verb), content))

@@ -372,7 +372,13 @@ class Postgres:
         self.psql(f"DROP DATABASE IF EXISTS {identifier(database)} WITH (FORCE)", seconds=600)
 
     def rename(self, pairs: list[tuple[str, str]]) -> None:
-        """Give databases other names in one transaction, ending their sessions."""
+        """Give databases other names in one transaction, ending their sessions; the last takes none until `open`."""
+        there = self.databases()
+        if pairs[0][1] in there and pairs[-1][0] not in there:
+            return
+        self._renamed(pairs, f"ALTER DATABASE {identifier(pairs[-1][1])} ALLOW_CONNECTIONS false;\n")
+
+    def _renamed(self, pairs: list[tuple[str, str]], more: str) -> None:
         leaving = ", ".join(literal(old) for old, _ in pairs)
         renames = "".join(f"ALTER DATABASE {identifier(old)} RENAME TO {identifier(new)};\n" for old, new in pairs)
         end = time.monotonic() + LEAVING_SECONDS
@@ -380,7 +386,10 @@ class Postgres:
             try:
                 self.psql(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                    f"WHERE datname IN ({leaving}) AND pid <> pg_backend_pid();\nBEGIN;\n{renames}COMMIT;\n"
+                    f"WHERE datname IN ({leaving}) AND pid <> pg_backend_pid();
+BEGIN;
+{renames}{more}COMMIT;
+"
                 )
             except Failed as problem:
                 # Somebody was quicker to come back than the rename.
@@ -391,7 +400,12 @@ class Postgres:
 
     def take_back(self, pairs: list[tuple[str, str]]) -> None:
         """Take a rename back, which was one transaction."""
-        self.rename([(new, old) for old, new in reversed(pairs)])
+        opened = f"ALTER DATABASE {identifier(pairs[-1][0])} ALLOW_CONNECTIONS true;\n"
+        self._renamed([(new, old) for old, new in reversed(pairs)], opened)
+
+    def open(self, database: str) -> None:
+        """Let sessions into a database that `rename` closed."""
+        self.psql(f"ALTER DATABASE {identifier(database)} ALLOW_CONNECTIONS true")
 
     def clear(self) -> None:
         """End what a killed run left on the server, and on its container."""

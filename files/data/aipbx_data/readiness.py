@@ -1,7 +1,8 @@
 """Whether the application works with restored data: a throwaway backend says so, which reaches nothing else.
 
 It is the present release, with the same variables. Two backends must never work at once (shared/facts/app.md): so it
-has a copy of the restored database, no volume, and a network of its own with nobody on it but the database server.
+has a copy of the restored database, no volume, and a network of its own. The live server's container is never touched:
+attached to a network that is deleted later, it would not start again. A forwarder stands between, on both networks.
 """
 
 from __future__ import annotations
@@ -16,27 +17,77 @@ from aipbx_data.errors import DataError, Failed
 from aipbx_data.process import run
 
 SECONDS = 180
+PORT = 5432
 _COMPOSE = ["docker", "compose", "--ansi", "never", "--progress", "plain"]
 # What it keeps of the backend's declaration; everything else (volumes, ports, networks) ties it to the live stack.
 _SAME = ("image", "command", "entrypoint", "environment", "init", "user", "healthcheck", "mem_limit", "cpus", "tmpfs")
 
 
-def throwaway(declared: dict[str, Any], project: str, database: str) -> dict[str, Any]:
+# nginx of the stack's own image as a way through. Debian's has `stream` as a module, the official one has it built in.
+_FOLDER = "/tmp"  # noqa: S108 - the container's own
+_FORWARDING = """include /etc/nginx/modules-enabled/*.conf;
+pid /tmp/nginx.pid;
+error_log stderr warn;
+events {{}}
+stream {{
+    server {{
+        listen {port};
+        proxy_connect_timeout 5s;
+        proxy_pass {server}:{port};
+    }}
+}}
+"""
+
+
+def forwarder(image: str, server: str, alias: str) -> dict[str, Any]:
+    """The Compose service through which the trial reaches the database server.
+
+    Args:
+        image: nginx's.
+        server: how the live server is called on the stack's network.
+        alias: how the application calls it.
+    """
+    start = "printf %s \"$$0\" >/tmp/nginx.conf && exec nginx -e stderr -c /tmp/nginx.conf -g 'daemon off;'"
+    return {
+        "image": image,
+        "entrypoint": ["sh", "-c", start, _FORWARDING.format(port=PORT, server=server)],
+        "user": "101:101",
+        "read_only": True,
+        "tmpfs": [_FOLDER],
+        "cap_drop": ["ALL"],
+        "security_opt": ["no-new-privileges:true"],
+        "mem_limit": "64m",
+        "cpus": 1,
+        "pids_limit": 64,
+        "restart": "no",
+        "networks": {"default": {"aliases": [alias]}, "data": {}},
+        # nginx writes it once it listens.
+        "healthcheck": {"test": ["CMD", "test", "-s", f"{_FOLDER}/nginx.pid"], "interval": "1s", "retries": 30},
+    }
+
+
+def throwaway(config: Config, declared: dict[str, Any], way: dict[str, Any], database: str) -> dict[str, Any]:
     """The Compose file of a backend that works with a copy.
 
     Args:
+        config: the host's.
         declared: the backend's own declaration, as Compose understands it.
-        project: its own project and network.
+        way: the forwarder.
         database: the copy's name.
     """
     backend = {key: declared[key] for key in _SAME if key in declared}
     backend["environment"] = {**declared["environment"], "DB_NAME": database}
     # A call must not wait for it, and where memory is short, it is the one to go.
     backend |= {"restart": "no", "cpu_shares": 128, "oom_score_adj": 900, "security_opt": ["no-new-privileges:true"]}
+    backend["depends_on"] = {"forwarder": {"condition": "service_healthy"}}
+    project = _project(config)
     return {
         "name": project,
-        "services": {"backend": backend},
-        "networks": {"default": {"name": project, "external": True}},
+        "services": {"backend": backend, "forwarder": way},
+        "networks": {
+            "default": {"name": project, "internal": True},
+            "data": {"name": f"{config.project}_data", "external": True},
+        },
     }
 
 
@@ -57,10 +108,10 @@ def check(config: Config, server: Engine, database: str, label: str) -> None:
     with events.step(f"the application works with a copy of {database}"):
         server.copy(copy, database)
         try:
-            run(["docker", "network", "create", "--internal", project], seconds=docker.SECONDS)
-            alias = config.services["backend"]["DB_HOST"]
-            run(["docker", "network", "connect", "--alias", alias, project, server.container], seconds=docker.SECONDS)
-            text = json.dumps(throwaway(declared(config), project, copy))
+            # What runs is there, whatever is declared by now. A short id is one of a container's names.
+            image = docker.image(docker.container(config.project, "nginx", running=False))
+            way = forwarder(image, server.container[:12], config.services["backend"]["DB_HOST"])
+            text = json.dumps(throwaway(config, declared(config), way, copy))
             words = ["--project-name", project, "--file", "-", "up", "--detach", "--no-build", "--pull", "never"]
             run([*_COMPOSE, *words], seconds=SECONDS, stdin=text.encode())
             docker.wait_healthy(

@@ -1,8 +1,11 @@
 """Restored data take the place of the live ones: by renames, while the backend is held; and back when that fails.
 
 What is about to change places stands in a journal (backups/swap.json) before anything does. How far it came is read
-from the databases and folders themselves, which cannot be wrong about it: so whoever finds the journal, after a kill or
-at boot, puts everything back, unless it says `done`.
+from the databases and folders themselves, which cannot be wrong about it. Until the journal says `decided` no one can
+write to the restored data: the backend is held and the database takes no connections, so a run that finds the journal,
+after a kill or at boot, takes everything back and loses nothing. From then on the restored data are the live ones, and
+that run lets the backend work with them. If it does not become ready, the data from before are live again by a swap of
+their own, which retains what was live in between.
 """
 
 from __future__ import annotations
@@ -13,16 +16,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from aipbx_data import colours, docker, engine, events, kept, names, sets
+from aipbx_data import colours, docker, engine, events, kept, names, sets, stack
 from aipbx_data.config import Config
 from aipbx_data.engine import Engine
 from aipbx_data.errors import DataError, Failed, Told
+from aipbx_data.kept import Replaced
 
 # Seconds within which a server must answer again.
 SERVER_SECONDS = 120
-BEGUN, DONE = "begun", "done"
+BEGUN, DECIDED = "begun", "decided"
+UNDO = "undo of the "
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,7 @@ class Swap:
         at: when it began, ISO 8601.
         runs: whether the backend ran before.
         page: whether the maintenance page was on before.
+        returns: whether it brings back what another swap had replaced: a run that finds it cut off completes it.
     """
 
     what: str
@@ -50,6 +56,7 @@ class Swap:
     at: str
     runs: bool
     page: bool
+    returns: bool = False
 
     @property
     def renames(self) -> list[tuple[str, str]]:
@@ -92,7 +99,7 @@ def planned(config: Config, what: str, label: str, kind: str, new: str, folders:
         new: the database that becomes the live one.
         folders: of the volumes: the live one, and the one that becomes it.
     """
-    backend = docker.container(config.project, colours.active(config, "backend"), running=False)
+    runs, page = now(config)
     kept_folder = names.folder(kind, label)
     return Swap(
         what=what,
@@ -102,13 +109,46 @@ def planned(config: Config, what: str, label: str, kind: str, new: str, folders:
         kept=names.database(config.database, kind, label),
         folders=tuple((str(live), str(fresh), str(live.with_name(kept_folder))) for live, fresh in folders),
         at=sets.now(),
-        runs=docker.running(backend),
-        page=_page(config).exists(),
+        runs=runs,
+        page=page,
+    )
+
+
+def now(config: Config) -> tuple[bool, bool]:
+    """Whether the backend runs, and whether the maintenance page is on."""
+    backend = docker.container(config.project, colours.active(config, "backend"), running=False)
+    return docker.running(backend), _page(config).exists()
+
+
+def planned_back(config: Config, replaced: Replaced, *, runs: bool, page: bool, returns: bool = False) -> Swap:
+    """The swap that makes live again what another one replaced, and retains what is live now.
+
+    Args:
+        config: the host's.
+        replaced: what was live before.
+        runs: whether the backend runs.
+        page: whether the maintenance page is on.
+        returns: see Swap.
+    """
+    undoing = replaced.database == names.database(config.database, names.BEFORE, replaced.label)
+    kind = names.AFTER if undoing else names.BEFORE
+    retained = names.folder(kind, replaced.label)
+    return Swap(
+        what=f"{UNDO}{replaced.what}" if undoing else replaced.what.removeprefix(UNDO),
+        label=replaced.label,
+        database=config.database,
+        new=replaced.database,
+        kept=names.database(config.database, kind, replaced.label),
+        folders=tuple((live, old, str(Path(live).with_name(retained))) for live, old in replaced.folders),
+        at=sets.now(),
+        runs=runs,
+        page=page,
+        returns=returns,
     )
 
 
 def carry_out(config: Config, server: Engine, swap: Swap) -> float:
-    """Let the data change places; when anything fails, all of it is as before.
+    """Let the data change places; when anything fails, what was live before is live again.
 
     Args:
         config: the host's.
@@ -121,24 +161,21 @@ def carry_out(config: Config, server: Engine, swap: Swap) -> float:
         Failed: it did not work; `what` says how things stand.
     """
     _write(config, swap, BEGUN)
+    begun = time.monotonic()
     try:
-        seconds = _forward(config, server, swap)
-        _write(config, swap, DONE)
+        _exchange(config, server, swap)
+        _write(config, swap, DECIDED)
     except BaseException as problem:
         with undisturbed():
             _back_after(config, swap, problem)
         raise
     with undisturbed():
-        try:
-            _finish(config, swap)
-        except OSError as problem:
-            # The journal says `done`, so the next run of anything here ends it.
-            events.note(f"It is live; what is kept could not be written down yet: {problem}")
-    return seconds
+        _serve(config, server, swap)
+    return time.monotonic() - begun
 
 
 def recover(config: Config) -> bool:
-    """Bring a swap that was cut off to an end: everything as it was before it, or, if it was done, its last steps.
+    """Bring a swap that was cut off to an end: everything as it was before it, or, if it was decided, its last steps.
 
     Returns: whether there was one.
 
@@ -150,11 +187,16 @@ def recover(config: Config) -> bool:
         return False
     swap, phase = found
     with undisturbed():
-        if phase == DONE:
-            _finish(config, swap)
+        server = _answering(config)
+        if phase == BEGUN and not swap.returns:
+            with events.step(f"{swap.what} was cut off: everything back in its place"):
+                _back(config, server, swap)
             return True
-        with events.step(f"{swap.what} was cut off: everything back in its place"):
-            _back(config, _answering(config), swap)
+        events.note(f"{swap.what} was cut off, and comes to its end.")
+        if phase == BEGUN:
+            _exchange(config, server, swap)
+            _write(config, swap, DECIDED)
+        _serve(config, server, swap)
     return True
 
 
@@ -169,49 +211,94 @@ def undisturbed() -> Iterator[None]:
             signal.signal(one, handler)
 
 
-def _forward(config: Config, server: Engine, swap: Swap) -> float:
-    backend = docker.container(config.project, colours.active(config, "backend"), running=False)
+def _exchange(config: Config, server: Engine, swap: Swap) -> None:
+    """Hold the backend and let the data change places; what was done before is not done again."""
     _page(config).touch()
-    begun = time.monotonic()
     with events.step("backend held"):
-        docker.stop(backend)
+        docker.stop(docker.container(config.project, colours.active(config, "backend"), running=False))
     with events.step(f"{swap.new} is {swap.database}, which is {swap.kept}"):
         server.rename(swap.renames)
     if swap.folders:
         with events.step(f"{len(swap.folders)} volumes changed places"):
             for live, new, old in swap.folders:
-                Path(live).rename(old)
-                Path(new).rename(live)
+                if not Path(old).exists():
+                    Path(live).rename(old)
+                if Path(new).exists():
+                    Path(new).rename(live)
                 sets.sync(Path(live).parent)
-    with events.step("backend ready"):
-        docker.start(backend)
-        docker.wait_healthy(backend, "The backend", float(config.raw["ready_seconds"]))
-    return time.monotonic() - begun
+
+
+def _serve(config: Config, server: Engine, swap: Swap) -> None:
+    """Let the backend work with what is live now; if it does not become ready, with what was live before."""
+    server.open(swap.database)
+    try:
+        with events.step("backend started"):
+            backend = stack.started(config, colours.active(config, "backend"))
+    except DataError as problem:
+        raise Failed(
+            f"{config.host} IS NOT WELL: the {swap.what} is done, and {problem.what}",
+            problem.why,
+            f"Mend what it names, then: inv restore --undo --host={config.host}, which first completes this.",
+        ) from None
+    try:
+        with events.step("backend ready"):
+            docker.wait_healthy(backend, "The backend", float(config.raw["ready_seconds"]))
+    except Failed as problem:
+        if swap.returns:
+            raise _not_well(config, swap, problem, problem) from None
+        _return(config, server, swap, problem)
+    try:
+        _finish(config, swap)
+    except OSError as problem:
+        # The journal says `decided`, so the next run of anything here ends it.
+        events.note(f"It is live; what is retained could not be written down yet: {problem}")
+
+
+def _return(config: Config, server: Engine, swap: Swap, problem: Failed) -> NoReturn:
+    """Let what was live before be live again; what was live meanwhile is retained: somebody may have written to it.
+
+    Raises:
+        Failed: always; it tells why, and how things stand.
+    """
+    back = planned_back(config, _replaced(swap), runs=True, page=swap.page, returns=True)
+    _write(config, back, BEGUN)
+    _exchange(config, server, back)
+    _write(config, back, DECIDED)
+    _serve(config, server, back)
+    raise Failed(
+        f"{swap.what} failed; what was live is live again.",
+        f"{problem.what} {problem.why}",
+        f"{problem.do} {back.kept} holds what was live for that moment: "
+        f"inv restore --discard --host={config.host} deletes it.",
+    )
 
 
 def _back_after(config: Config, swap: Swap, problem: BaseException) -> None:
     """Put everything back, and tell so in place of the problem when that was none of ours."""
     try:
         with events.step("everything back in its place"):
-            backend = _back(config, _answering(config), swap)
-            if swap.runs:
-                docker.wait_healthy(backend, "The backend", float(config.raw["ready_seconds"]))
+            _back(config, _answering(config), swap)
     except DataError as second:
-        raise Failed(
-            f"{config.host} IS NOT WELL: {swap.what} failed, and so did the way back.",
-            f"{problem} And then: {second.what} {second.why}",
-            f"Mend what it names, then: inv restore --undo --host={config.host}",
-        ) from None
+        raise _not_well(config, swap, problem, second) from None
     if isinstance(problem, Told):
         raise Failed(f"{swap.what} failed; what was live is live again.", f"{problem.what} {problem.why}", problem.do)
 
 
-def _back(config: Config, server: Engine, swap: Swap) -> str:
-    backend = docker.container(config.project, colours.active(config, "backend"), running=False)
+def _not_well(config: Config, swap: Swap, problem: BaseException, second: DataError) -> Failed:
+    return Failed(
+        f"{config.host} IS NOT WELL: {swap.what} failed, and so did the way back.",
+        f"{problem} And then: {second.what} {second.why}",
+        f"Mend what it names, then: inv restore --undo --host={config.host}",
+    )
+
+
+def _back(config: Config, server: Engine, swap: Swap) -> None:
+    """Everything in the place that it had before; the maintenance page goes once the backend is ready again."""
+    name = colours.active(config, "backend")
     renamed = swap.kept in server.databases()
     moved = [one for one in reversed(swap.folders) if Path(one[2]).exists()]
     if renamed or moved:
-        docker.stop(backend)
+        docker.stop(docker.container(config.project, name, running=False))
     if renamed:
         server.take_back(swap.renames)
     for live, new, old in moved:
@@ -220,15 +307,19 @@ def _back(config: Config, server: Engine, swap: Swap) -> str:
         Path(old).rename(live)
         sets.sync(Path(live).parent)
     if swap.runs:
-        docker.start(backend)
+        backend = stack.started(config, name)
+        docker.wait_healthy(backend, "The backend", float(config.raw["ready_seconds"]))
     _end(config, swap)
-    return backend
 
 
 def _finish(config: Config, swap: Swap) -> None:
-    folders = [(live, old) for live, _, old in swap.folders]
-    kept.keep(config, kept.Replaced(swap.kept, tuple(folders), swap.label, swap.what, swap.at))
+    kept.keep(config, _replaced(swap))
     _end(config, swap)
+
+
+def _replaced(swap: Swap) -> Replaced:
+    folders = tuple((live, old) for live, _, old in swap.folders)
+    return Replaced(swap.kept, folders, swap.label, swap.what, swap.at)
 
 
 def _end(config: Config, swap: Swap) -> None:
@@ -240,8 +331,7 @@ def _end(config: Config, swap: Swap) -> None:
 
 def _answering(config: Config) -> Engine:
     """The live server, started when it was stopped meanwhile."""
-    service = "mysql" if config.dialect == "mysql" else config.services["backend"]["DB_HOST"]
-    docker.start(docker.container(config.project, service, running=False))
+    stack.started(config, stack.database(config))
     end = time.monotonic() + SERVER_SECONDS
     while True:
         try:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from aipbx_data import deploy_lock, engine, events, kept, names, swap, tidy
+from aipbx_data import deploy_lock, engine, events, kept, swap, tidy
 from aipbx_data.config import Config
 from aipbx_data.errors import Refused
-
-UNDO = "undo of the "
 
 
 def arguments(_: argparse.ArgumentParser) -> None:
@@ -29,15 +26,7 @@ def main(config: Config, _: argparse.Namespace) -> None:
             f"There is nothing to undo on {config.host}.", "No restore keeps what was live before it.", "inv backups"
         )
     with deploy_lock.held(config, f"undo of the {replaced.what}"):
-        undoing = replaced.database == names.database(config.database, names.BEFORE, replaced.label)
-        what = f"{UNDO}{replaced.what}" if undoing else replaced.what.removeprefix(UNDO)
-        change = swap.planned(
-            config,
-            what,
-            replaced.label,
-            names.AFTER if undoing else names.BEFORE,
-            replaced.database,
-            [(Path(live), Path(old)) for live, old in replaced.folders],
-        )
+        runs, page = swap.now(config)
+        change = swap.planned_back(config, replaced, runs=runs, page=page)
         held = swap.carry_out(config, engine.live(config), change)
-    events.result(what=what, kept=change.kept, held_seconds=round(held, 1), recovered=False)
+    events.result(what=change.what, kept=change.kept, held_seconds=round(held, 1), recovered=False)

@@ -7,12 +7,13 @@ import json
 from pathlib import Path
 
 import pytest
-from aipbx_data import discard, docker, engine, kept, names, sets, swap, tidy, undo
+from aipbx_data import discard, docker, engine, kept, names, sets, stack, swap, tidy, undo
 from aipbx_data.config import Config
 from aipbx_data.errors import Failed, Refused
 
 LABEL = "20261123T030000Z"
-LIVE, NEW, OLD = "aipbx", f"aipbx_restore_{LABEL}", f"aipbx_before_{LABEL}"
+LIVE, NEW = "aipbx", f"aipbx_restore_{LABEL}"
+OLD, AFTER = f"aipbx_before_{LABEL}", f"aipbx_after_{LABEL}"
 
 
 class Killed(BaseException):
@@ -22,8 +23,8 @@ class Killed(BaseException):
 class World:
     """A host: what its databases and folders hold, whether its backend runs. It may end at any of its actions."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, config: Config) -> None:
+        self.root, self.config = root, config
         self.names = {LIVE: "live", NEW: "restored"}
         self.runs, self.ends_at, self.fault, self.actions = True, -1, "", 0
         for volume in ("static", "voices"):
@@ -53,11 +54,16 @@ class World:
         return list(self.names)
 
     def rename(self, pairs: list[tuple[str, str]]) -> None:
+        if pairs[0][1] in self.names and pairs[-1][0] not in self.names:
+            return
         self.acts("rename")
         for old, new in pairs:
             assert new not in self.names
             self.names[new] = self.names.pop(old)
         self.acts("renamed")
+
+    def open(self, _: str) -> None:
+        assert json.loads(swap.journal(self.config).read_text())["phase"] == swap.DECIDED
 
     def take_back(self, pairs: list[tuple[str, str]]) -> None:
         self.rename([(new, old) for old, new in reversed(pairs)])
@@ -85,8 +91,8 @@ def config(tmp_path: Path) -> Config:
 
 
 @pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    made = World(tmp_path / "volumes")
+def world(tmp_path: Path, config: Config, monkeypatch: pytest.MonkeyPatch) -> World:
+    made = World(tmp_path / "volumes", config)
     rename = Path.rename
 
     def renamed(path: Path, target: str | Path) -> Path:
@@ -101,6 +107,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(docker, "start", made.start)
     monkeypatch.setattr(docker, "wait_healthy", made.wait)
     monkeypatch.setattr(engine, "live", lambda _: made)
+    monkeypatch.setattr(stack, "_REMEDIES", ())
     return made
 
 
@@ -119,6 +126,16 @@ SWAPPED = {
     LIVE: "restored", OLD: "live", "backend": "True",
     "static/_data/file": "restored", f"static/_data.before-{LABEL}/file": "live",
     "voices/_data/file": "restored", f"voices/_data.before-{LABEL}/file": "live",
+}  # fmt: skip
+
+
+# What a swap does until it is decided: stop, rename (twice counted), four moves of folders.
+MOVES = 7
+# And when the backend does not become ready afterwards: what was live meanwhile is retained.
+RETURNED = {
+    LIVE: "live", AFTER: "restored", "backend": "True",
+    "static/_data/file": "live", f"static/_data.after-{LABEL}/file": "restored",
+    "voices/_data/file": "live", f"voices/_data.after-{LABEL}/file": "restored",
 }  # fmt: skip
 
 
@@ -152,10 +169,12 @@ def test_whoever_comes_after_a_kill_puts_everything_back(
         except Killed:
             continue
         break
-    assert world.held() == before
+    # Once all has changed places and that is written down, the data are the live ones.
+    decided = ends_at > MOVES
+    assert world.held() == (SWAPPED if decided else before)
     assert not swap.recover(config)
     assert not (config.app / "maintenance" / "on").exists()
-    assert kept.read(config) == kept.Kept()
+    assert bool(kept.read(config).replaced) == decided
 
 
 def test_a_kill_when_all_was_done_is_ended_not_taken_back(
@@ -173,7 +192,7 @@ def test_a_kill_when_all_was_done_is_ended_not_taken_back(
     assert kept.read(config).replaced
 
 
-@pytest.mark.parametrize("fault", ["stop", "rename", "move", "wait"])
+@pytest.mark.parametrize("fault", ["stop", "rename", "move"])
 def test_a_fault_is_taken_back_at_once_and_told(config: Config, world: World, fault: str) -> None:
     before, world.fault = world.held(), fault
     mended = world.acts
@@ -194,9 +213,61 @@ def test_a_fault_is_taken_back_at_once_and_told(config: Config, world: World, fa
     assert not swap.pending(config)
 
 
+def not_ready_once(world: World) -> None:
+    usual, left = world.acts, ["wait"]
+
+    def acts(what: str) -> None:
+        usual(what)
+        if what in left:
+            left.remove(what)
+            raise Failed("The backend is not ready.", "Its log.", "Look.")
+
+    world.acts = acts  # type: ignore[method-assign]
+
+
+def test_what_was_live_until_the_backend_was_found_not_ready_is_retained(config: Config, world: World) -> None:
+    not_ready_once(world)
+    with pytest.raises(Failed) as failed:
+        done(config, world)
+    assert failed.value.what == "restore of x failed; what was live is live again."
+    assert AFTER in failed.value.do
+    assert world.held() == RETURNED
+    replaced = kept.read(config).replaced
+    assert replaced
+    assert (replaced.database, replaced.what) == (AFTER, "undo of the restore of x")
+    assert not swap.pending(config)
+    assert not (config.app / "maintenance" / "on").exists()
+
+
+@pytest.mark.parametrize("ends_at", range(MOVES + 3, 2 * MOVES + 5))
+def test_a_return_that_is_killed_is_completed(config: Config, world: World, ends_at: int) -> None:
+    not_ready_once(world)
+    world.ends_at = ends_at
+    with pytest.raises(Killed):
+        done(config, world)
+    assert swap.recover(config)
+    assert world.held() == RETURNED
+    assert kept.read(config).replaced
+
+
+def test_a_page_stays_until_the_backend_is_ready_on_the_way_back(
+    config: Config, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as dead:
+        dead.setattr(swap, "_back_after", lambda *_: None)
+        world.ends_at = MOVES
+        with pytest.raises(Killed):
+            done(config, world)
+    page = config.app / "maintenance" / "on"
+    seen: list[bool] = []
+    monkeypatch.setattr(docker, "wait_healthy", lambda *_: seen.append(page.exists()))
+    assert swap.recover(config)
+    assert (seen, page.exists()) == ([True], False)
+
+
 def test_when_there_is_no_way_back_the_journal_stays(config: Config, world: World) -> None:
     world.fault = "start"
-    with pytest.raises(Failed, match="h IS NOT WELL: restore of x failed, and so did the way back"):
+    with pytest.raises(Failed, match="h IS NOT WELL: the restore of x is done, and backend does not start"):
         done(config, world)
     assert swap.pending(config)
 

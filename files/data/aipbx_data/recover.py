@@ -1,0 +1,53 @@
+"""`aipbx-data recover`: what this host went down in, or what was cut off, comes to its end; stopped services run again.
+
+At boot (aipbx-recover.service, which tries again when it fails), and before a deploy that finds something unfinished.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from aipbx_data import events, notify, outcome, stack, swap, switch, tidy
+from aipbx_data.config import Config
+from aipbx_data.errors import DataError
+
+VERB = "recover"
+
+
+def arguments(_: argparse.ArgumentParser) -> None:
+    """It takes none."""
+
+
+def main(config: Config, _: argparse.Namespace) -> None:
+    """Recover, and notify the team: of the first failure, of another one, and of the end.
+
+    Raises:
+        Failed: something is still not as it should be.
+    """
+    earlier = outcome.state(config, VERB)
+    done: list[str] = []
+    try:
+        _recovered(config, done)
+    except DataError as problem:
+        outcome.write(config, VERB, running=False, ok=False, error=str(problem))
+        if str(problem) != earlier.get("error"):
+            notify.send(config, f"{config.host}: recovery failed", f"{problem}\nIt is tried again, with pauses.")
+        raise
+    outcome.write(config, VERB, running=False, ok=True, error="")
+    if done or earlier.get("ok") is False:
+        notify.send(config, f"{config.host}: recovered", "\n".join(done) or "Everything is in its place again.")
+    events.result(done=done)
+
+
+def _recovered(config: Config, done: list[str]) -> None:
+    for service in stack.stopped(config):
+        with events.step(f"{service} was down: started"):
+            stack.started(config, service)
+        done.append(f"{service} was down, and runs again.")
+    cut_off = swap.pending(config)
+    release = switch.pending(config)
+    tidy.main(config, argparse.Namespace(after=""))
+    if cut_off and not swap.pending(config):
+        done.append(f"The {cut_off[0].what} had been cut off, and is at its end.")
+    if release and not switch.pending(config):
+        done.append(f"A {release.entry['action']} had been cut off, and is at its end.")

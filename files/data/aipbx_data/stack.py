@@ -1,0 +1,100 @@
+"""Containers of the stack that should run and do not: started; where that fails, recreated from their declaration.
+
+Their data are in volumes, so a container can always be recreated. Docker itself is restarted last: after a power cut it
+may hold a port for a container that is gone. With live-restore no running container notices.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from aipbx_data import colours, docker, events
+from aipbx_data.config import Config
+from aipbx_data.errors import DataError, Failed
+from aipbx_data.process import run
+
+IMAGES = "images.env"
+DAEMON_SECONDS = 120
+
+
+def database(config: Config) -> str:
+    """The Compose service of the live database server; one that is elsewhere is none of the stack's."""
+    return "mysql" if config.dialect == "mysql" else config.services["backend"]["DB_HOST"]
+
+
+def started(config: Config, service: str) -> str:
+    """Have a service run, and return its container's id.
+
+    Args:
+        config: the host's.
+        service: what Compose calls it; there is a container of it.
+
+    Raises:
+        Failed: it does not start, whatever was tried.
+    """
+    container = docker.container(config.project, service, running=False)
+    problem = _problem(container)
+    for remedy, heal in _REMEDIES:
+        if not problem:
+            break
+        events.note(f"{service} does not start ({problem.why}). Next: {remedy}.")
+        try:
+            heal(config, service)
+            container = docker.container(config.project, service, running=False)
+            problem = _problem(container)
+        except DataError as failed:
+            problem = failed
+    if problem:
+        raise Failed(f"{service} does not start on {config.host}.", problem.why, "Look at what it says.")
+    return container
+
+
+def stopped(config: Config) -> list[str]:
+    """The services that should run and do not: the database, and what Docker tried to start and could not."""
+    found = []
+    for service in dict.fromkeys(
+        (database(config), "nginx", *(colours.active(config, one) for one in colours.SERVICES))
+    ):
+        container = colours.present(config, service)
+        if container and _is_down(container, whatever_the_cause=service == database(config)):
+            found.append(service)
+    return found
+
+
+def _is_down(container: str, *, whatever_the_cause: bool) -> bool:
+    state = docker.state(container)
+    # Docker notes why it could not start one; it notes nothing where somebody stopped it on purpose.
+    return not state["Running"] and (whatever_the_cause or bool(state["Error"]))
+
+
+def _problem(container: str) -> DataError | None:
+    try:
+        docker.start(container)
+    except DataError as problem:
+        return problem
+    return None
+
+
+def _recreate(config: Config, service: str) -> None:
+    colours.start(config, service, config.app / IMAGES)
+
+
+def _restart_docker(_: Config, __: str) -> None:
+    run(["systemctl", "restart", "docker.service"], seconds=DAEMON_SECONDS)
+    end = time.monotonic() + DAEMON_SECONDS
+    while True:
+        try:
+            run(["docker", "version"], seconds=docker.SECONDS)
+        except DataError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(docker.PAUSE)
+        else:
+            return
+
+
+_REMEDIES: tuple[tuple[str, Callable[[Config, str], None]], ...] = (
+    ("recreate it", _recreate),
+    ("restart Docker", _restart_docker),
+)
