@@ -57,6 +57,7 @@ class Survey:
             elsewhere.
         log: of PostgreSQL: at (when it was looked at), ok, error, until (what is kept), sent (what is elsewhere).
         backup_failed: whether the last run of the backup failed.
+        unfinished: the restore, undo or import that is under way, or was when it was cut off; empty: none.
         kept: the restore that keeps what was live before it; empty: none does.
         calls: live RTP flows; None when they cannot be counted.
     """
@@ -82,6 +83,7 @@ class Survey:
     offsite: datetime | None
     log: dict[str, Any]
     backup_failed: bool
+    unfinished: str
     kept: str
     calls: int | None
 
@@ -149,6 +151,7 @@ def parse(output: str) -> Survey:
         offsite=_taken(said["offsite"]),
         log=_json(said["log"]),
         backup_failed=bool(said["backup_failed"]),
+        unfinished=" ".join(said["unfinished"]),
         kept=" ".join(said["kept"]),
         calls=int(said["calls"][0]) if said["calls"] else None,
     )

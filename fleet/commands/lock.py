@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shlex
 
+# What shall run: the host's switch gives it the place of images.env (files/data/aipbx_data/switch.py).
+STAGED = "images.env.staged"
 HELD = 75  # EX_TEMPFAIL: somebody else has it
 
 
@@ -50,8 +52,8 @@ def standing(app_dir: str) -> str:
 
 
 def release(app_dir: str) -> str:
-    """The command that breaks the lock."""
-    return f"rm -rf {shlex.quote(f'{app_dir}/lock')}"
+    """The command that breaks the lock, and deletes what its run had written down for a switch that never came."""
+    return f"rm -rf {shlex.quote(f'{app_dir}/lock')} {shlex.quote(f'{app_dir}/{STAGED}')}"
 
 
 def give_back(app_dir: str) -> str:

@@ -42,6 +42,7 @@ def survey(app_dir: str, project: str, rtp_ports: list[int]) -> str:
         '[ ! -s backups/wal-state.json ] || say log "$(tr -d "\\n" <backups/wal-state.json)"',
         'kept=$(sed -n "s/^  .what.: .\\(.*\\).$/\\1/p" backups/kept.json 2>/dev/null); '
         '[ -z "$kept" ] || say kept "$kept"',
+        '[ ! -e backups/swap.json ] || say unfinished "$(sed -n "s/^ .what.: .\\(.*\\).$/\\1/p" backups/swap.json)"',
     ]
     parts.append(f"if {colours.ready_for()}; then say file colours; fi")
     parts += [f"say colour {colours.serving(app_dir, service)}" for service in colours.SERVICES]

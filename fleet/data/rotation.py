@@ -16,7 +16,7 @@ from fleet import survey
 from fleet.cli import agreed
 from fleet.commands import rotation as commands
 from fleet.data.scram import verifier
-from fleet.deploy import configuration, plan, rollout, switch
+from fleet.deploy import configuration, plan, recovery, rollout, switch
 from fleet.deploy.lock import held, operator
 from fleet.env import comparison, declaration, files, rendering
 from fleet.env.remote import current, path_on_host
@@ -77,7 +77,7 @@ def rotate(remote: Remote, *, yes: bool) -> None:
         FailedError: it failed; `what` says which password counts.
     """
     with step("host, env file, database"):
-        found = survey.take(remote)
+        found = recovery.settled(remote, survey.take(remote))
         plan.refuse(remote.name, found, remote.settings, first_allowed=False)
         configuration.refuse_invalid(remote)
         ready = _planned(remote, found)

@@ -10,12 +10,8 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from fleet import releases, survey, tables
-from fleet.cli import agreed
-from fleet.commands import docker, lock
+from fleet.commands import docker
 from fleet.commands import rollout as commands
-from fleet.deploy import locked
-from fleet.errors import OperatorError
-from fleet.progress import say
 
 if TYPE_CHECKING:
     from fleet.releases import Entry
@@ -80,24 +76,6 @@ def _images(host: Remote) -> set[str]:
         for repository in (data.backend_image, data.frontend_image)
         for tag in host.sudo_output(docker.tags(repository)).split()
     }
-
-
-def unlock(host: Remote, *, yes: bool) -> None:
-    """Break the deploy lock of a host.
-
-    Raises:
-        OperatorError: there is none, or the operator did not agree.
-    """
-    held = host.run(lock.owner(host.settings.app_dir))
-    if held.code != 0:
-        raise OperatorError(f"{host.name} is not locked.", "There is no lock to break.", "Go on with what you wanted.")
-    standing = host.run(lock.standing(host.settings.app_dir)).out.strip()
-    if known := locked.KNOWN.get(standing):
-        say(f"{host.name}: {known}", "" if standing in locked.GONE else "yellow")
-    if not agreed(f"{host.name}: break the lock of {held.out.strip()}", yes=yes):
-        raise OperatorError(f"{host.name}: still locked.", "You did not say yes.", "Ask whoever has it.")
-    host.sudo_output(lock.release(host.settings.app_dir))
-    say(f"{host.name}: unlocked.", "green")
 
 
 def record(remote: Remote, entry: Entry) -> None:

@@ -7,12 +7,13 @@ from fleet.errors import OperatorError
 
 # By what the host knows of that run (fleet/commands/lock.py); a word that is not here: it knows nothing.
 KNOWN = {
-    "open": "Its run is at it: the SSH connection that took the lock is open.",
-    "ended": "Its run is over, before the host's part began: the SSH connection that took the lock has ended.",
+    "open": "Its run is at it: the SSH connection that took the lock is open, or the host's own process runs.",
+    "ended": "Its run is over: the SSH connection that took the lock, or the host's own process, has ended.",
     "runs": f"The host carries it out ({UNIT}), whatever became of that operator's machine.",
     "stopped": f"The host carried it out, and {UNIT} has ended without giving the lock back.",
 }
 GONE = {"ended", "stopped"}
+ALIVE = {"open", "runs"}
 
 
 def age(seconds: int) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from fleet.commands import compose, docker
 from fleet.commands import rollout as commands
+from fleet.commands.lock import STAGED
 from fleet.errors import OperatorError
 from fleet.progress import step
 from fleet.settings import volumes_of
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 DATABASE_SECONDS = 120
 COMPOSE_SECONDS = 180
 LOG_LINES = 15
-# What shall run: the host's switch gives it the place of images.env (files/data/aipbx_data/switch.py).
-STAGED = "images.env.staged"
 
 
 def base(remote: Remote) -> None:

@@ -15,7 +15,20 @@ from typing import TYPE_CHECKING, Any
 
 from fleet import drift, survey
 from fleet.adoption import gate, takeover
-from fleet.deploy import configuration, hooks, images, ledger, notice, overlap, plan, prune, recall, rollout, switch
+from fleet.deploy import (
+    configuration,
+    hooks,
+    images,
+    ledger,
+    notice,
+    overlap,
+    plan,
+    prune,
+    recall,
+    recovery,
+    rollout,
+    switch,
+)
 from fleet.deploy.lock import held, operator
 from fleet.errors import FailedError, OperatorError
 from fleet.migrations import run as migrations
@@ -107,7 +120,7 @@ def deploy(
         asked = pool.submit(drift.of, remote.name, drifted)
         looked = pool.submit(survey.take, remote)
         list(pool.map(Repository.refresh, known.values()))
-        found = looked.result()
+        found = recovery.settled(remote, looked.result())
         old = gate.waiting(remote, found)
         plan.refuse(remote.name, found, remote.settings, first_allowed=True)
         configuration.refuse_invalid(remote)
@@ -160,7 +173,7 @@ def rollback(remote: Remote, to: str, drain_seconds: int, *, despite_migrations:
         OperatorError: it cannot be; nothing was touched.
     """
     with step("host"):
-        found = survey.take(remote)
+        found = recovery.settled(remote, survey.take(remote))
         plan.refuse(remote.name, found, remote.settings, first_allowed=False)
         configuration.refuse_invalid(remote)
     wanted = plan.earlier(remote.name, found, remote.settings.keep_releases, to)

@@ -196,13 +196,13 @@ def lock_(_: Context, host: str = "", reason: str = "") -> None:
         lock.take(remote, reason)
 
 
-@task(help={"host": "a host", "yes": "do not ask"})
+@task(help={"host": "a host", "force": "also a lock whose run continues", "yes": "do not ask"})
 @told
-def unlock(_: Context, host: str = "", yes: bool = False) -> None:
-    """Break a deploy lock whose owner is certainly gone; says whose it is first."""
-    from fleet.deploy import ledger
+def unlock(_: Context, host: str = "", force: bool = False, yes: bool = False) -> None:
+    """Break a deploy lock whose owner is certainly gone; says whose it is first, and ends what that run left."""
+    from fleet.deploy import unlocking
 
-    ledger.unlock(one(hosts_to_change(host)), yes=yes)
+    unlocking.unlock(one(hosts_to_change(host)), force=force, yes=yes)
 
 
 @task(

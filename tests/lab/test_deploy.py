@@ -203,11 +203,12 @@ def test_a_killed_deploy_leaves_its_lock_and_its_name(deployed: Inv, server: Hos
         if "nginx healthy" in line:
             os.killpg(run.pid, signal.SIGSTOP)
             break
-    deployed("unlock", f"--host={server.name}").refused("the SSH connection that took the lock is open", "no terminal")
+    alive = deployed("unlock", f"--host={server.name}", "--yes")
+    alive.refused("the SSH connection that took the lock is open", "inv unlock --force")
     os.killpg(run.pid, signal.SIGKILL)
     run.wait(timeout=30)
     refused = deployed("deploy", f"--host={server.name}", "--wait", "--yes")
-    refused.refused("is locked", "deploy, since", "Its run is over, before the host's part began", "inv unlock")
+    refused.refused("is locked", "deploy, since", "Its run is over", "inv unlock")
     assert refused.code == 2
     assert "locked by" not in deployed("unlock", f"--host={server.name}", "--yes").succeeded().output
     deployed("unlock", f"--host={server.name}", "--yes").refused("is not locked")

@@ -6,6 +6,7 @@ known whose it is whenever this is killed.
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,6 +36,9 @@ def held(config: Config, what: str) -> Iterator[None]:
     ours.mkdir(mode=0o700, exist_ok=True)
     now = datetime.now(timezone.utc)
     (ours / "owner").write_text(f"{config.host} itself, {what}, since {now:%Y-%m-%d %H:%M:%S} UTC\n", "utf-8")
+    # As `acquire` of fleet/commands/lock.py notes a connection: by this it is known whether the run still exists.
+    began = Path("/proc/self/stat").read_text("utf-8").rpartition(")")[2].split()[19]
+    (ours / "connection").write_text(f"{os.getpid()} {began}\n", "utf-8")
     lock = config.app / "lock"
     try:
         lock.symlink_to(ours)

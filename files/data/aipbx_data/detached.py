@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -76,7 +77,15 @@ def run(words: list[str], verb: str) -> int:
 
 
 def _file() -> IO[bytes]:
-    return tempfile.NamedTemporaryFile(prefix=NAME, dir=FOLDER)
+    return tempfile.NamedTemporaryFile(prefix=f"{NAME}{os.getpid()}-", dir=FOLDER)
+
+
+def clear(folder: str = FOLDER) -> None:
+    """Delete the files of callers that were killed; the name says whose each is."""
+    for path in Path(folder).glob(f"{NAME}*-*"):
+        caller = path.name.removeprefix(NAME).partition("-")[0]
+        if not Path("/proc", caller).exists():
+            path.unlink(missing_ok=True)
 
 
 def _repeat(output: bytes) -> None:

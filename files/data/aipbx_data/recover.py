@@ -42,7 +42,7 @@ def main(config: Config, _: argparse.Namespace) -> None:
 def _recovered(config: Config, done: list[str]) -> None:
     for service in stack.stopped(config):
         with events.step(f"{service} was down: started"):
-            stack.started(config, service)
+            stack.brought_back(config, service)
         done.append(f"{service} was down, and runs again.")
     cut_off = swap.pending(config)
     release = switch.pending(config)

@@ -62,6 +62,23 @@ def stopped(config: Config) -> list[str]:
     return found
 
 
+def brought_back(config: Config, service: str) -> None:
+    """Start a service that was down, and the backend again where it met no database when it came up.
+
+    Raises:
+        Failed: it does not start, or is not healthy in time.
+    """
+    ended = docker.state(docker.container(config.project, service, running=False))["FinishedAt"]
+    container = started(config, service)
+    docker.wait_healthy(container, service, DAEMON_SECONDS)
+    backend = colours.present(config, colours.active(config, "backend"))
+    if service != database(config) or not backend or not docker.running(backend):
+        return
+    # The application makes its roles when it starts, and continues without them.
+    if docker.state(backend)["StartedAt"] > ended:
+        run(["docker", "restart", backend], seconds=DAEMON_SECONDS)
+
+
 def _is_down(container: str, *, whatever_the_cause: bool) -> bool:
     state = docker.state(container)
     # Docker notes why it could not start one; it notes nothing where somebody stopped it on purpose.

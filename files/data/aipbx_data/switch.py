@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import sys
 import time
@@ -28,6 +29,7 @@ from aipbx_data import (
     readying,
     release_ledger,
     sets,
+    swap,
 )
 from aipbx_data.ari import Ari
 from aipbx_data.config import Config
@@ -87,6 +89,9 @@ def main(config: Config, _: argparse.Namespace) -> None:
     """
     asked = json.load(sys.stdin)
     with lock.held("switch", LOCK), deploy_lock.taken_over(config, asked["owner"]):
+        if swap.pending(config):
+            with lock.held("switch"):  # refused while its run is at it
+                swap.recover(config)
         recover(config)
         names = {}
         for service in asked["services"]:
@@ -162,6 +167,9 @@ def tidy(config: Config) -> None:
         with lock.held("tidy", LOCK):
             recover(config)
             deploy_lock.give_back(config, before=started)
+            if not os.path.lexists(config.app / "lock"):
+                # It is written under the lock: so nobody is about to switch to it.
+                (config.app / STAGED).unlink(missing_ok=True)
     except Refused:
         return
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from aipbx_data import (
     deploy_lock,
+    detached,
     docker,
     engine,
     lock,
@@ -38,6 +39,7 @@ def main(config: Config, options: argparse.Namespace) -> None:
     """Take away what is left, unless somebody is at it: then it is not left."""
     if options.after:
         outcome.after(config, options.after)
+    detached.clear()
     switch.tidy(config)
     try:
         with lock.held("tidy"):

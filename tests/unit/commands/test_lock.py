@@ -24,7 +24,7 @@ def test_exact() -> None:
         "mkdir /app/aipbx/lock 2>/dev/null || { cat /app/aipbx/lock/owner 2>/dev/null; exit 75; }; "
         "cat >/app/aipbx/lock/owner"
     )
-    assert lock.release("/app/aipbx") == "rm -rf /app/aipbx/lock"
+    assert lock.release("/app/aipbx") == "rm -rf /app/aipbx/lock /app/aipbx/images.env.staged"
     assert lock.owner("/app/aipbx") == (
         "[ -d /app/aipbx/lock ] && { grep . /app/aipbx/lock/owner 2>/dev/null || echo unknown; }"
     )

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from aipbx_data import sets
 
 from fleet import releases, survey
 from fleet.commands import survey as commands
@@ -94,6 +95,9 @@ def test_a_host_in_use(tmp_path: Path) -> None:
     assert found.offsite == datetime(2026, 9, 20, 3, tzinfo=UTC)
     assert found.backup_failed
     assert found.kept == "restore of a b.tar"
+    assert found.unfinished == ""
+    sets.write_json(app / "backups" / "swap.json", {"what": "restore of a b.tar", "phase": "begun"})
+    assert taken(app, tmp_path / "bin").unfinished == "restore of a b.tar"
     assert found.calls == 3
     assert set(found.containers) == {"backend", "nginx"}
     assert found.colours == {"backend": "backend-green", "frontend": "frontend"}

@@ -1,0 +1,42 @@
+"""What was cut off on a host comes to its end before anything changes its release or its data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fleet import survey
+from fleet.data import agent
+from fleet.deploy import locked
+from fleet.progress import say
+
+if TYPE_CHECKING:
+    from fleet.remote import Remote
+    from fleet.survey import Survey
+
+# Data back in their places, a database that replays its log, a backend that becomes ready.
+SECONDS = 1800
+_DOWN = {"created", "exited", "dead"}
+
+
+def settled(remote: Remote, found: Survey) -> Survey:
+    """Have a host complete an unfinished restore and start a database that is down; one that is locked is left alone.
+
+    Args:
+        remote: the host.
+        found: how it is.
+
+    Returns: how it is afterwards.
+
+    Raises:
+        OperatorError: the host cannot be brought to that.
+    """
+    if found.lock and found.lock_standing not in locked.GONE:
+        return found
+    postgres = found.containers.get("postgres")
+    wrong = [f"an unfinished {found.unfinished}"] if found.unfinished else []
+    wrong += ["a database that is down"] if postgres and postgres.status in _DOWN else []
+    if not wrong:
+        return found
+    say(f"{remote.name} has {' and '.join(wrong)}: that comes first.", "yellow")
+    agent.call(remote, ["recover"], seconds=SECONDS)
+    return survey.take(remote)

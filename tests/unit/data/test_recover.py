@@ -1,0 +1,138 @@
+"""What is down after a boot is started, recreated where that fails, and the team hears of it once."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aipbx_data import colours, detached, docker, notify, outcome, recover, stack, swap, switch, tidy
+from aipbx_data.config import Config
+from aipbx_data.errors import Failed
+
+UP = {"Running": True, "Error": "", "StartedAt": "2026-11-28T17:00:00Z", "FinishedAt": "0001-01-01T00:00:00Z"}
+DOWN = {**UP, "Running": False, "FinishedAt": "2026-11-28T17:10:00Z"}
+
+
+class Stack:
+    """Containers by service; a service in `broken` starts only once the remedy that it names was tried."""
+
+    def __init__(self) -> None:
+        self.states: dict[str, dict[str, Any]] = {name: dict(UP) for name in ("postgres", "nginx", "backend")}
+        self.broken: dict[str, str] = {}
+        self.did: list[str] = []
+
+    def start(self, service: str) -> None:
+        self.did.append(f"start {service}")
+        if service in self.broken:
+            raise Failed("docker failed.", "network x not found", "Look.")
+        self.states[service]["Running"] = True
+
+    def heals(self, remedy: str) -> Any:
+        def heal(_: Config, service: str) -> None:
+            self.did.append(f"{remedy} {service}")
+            if self.broken.get(service) == remedy:
+                del self.broken[service]
+
+        return heal
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    (tmp_path / "backups").mkdir()
+    return Config(
+        {"host": "h", "app_dir": str(tmp_path), "compose_project": "p"}, {"backend": {"DB_HOST": "postgres"}}, {}
+    )
+
+
+@pytest.fixture
+def there(monkeypatch: pytest.MonkeyPatch) -> Stack:
+    made = Stack()
+    monkeypatch.setattr(docker, "container", lambda _, service, **__: service)
+    monkeypatch.setattr(colours, "present", lambda _, service: service if service in made.states else "")
+    monkeypatch.setattr(docker, "state", lambda service: made.states[service])
+    monkeypatch.setattr(docker, "running", lambda service: made.states[service]["Running"])
+    monkeypatch.setattr(docker, "start", made.start)
+    monkeypatch.setattr(docker, "wait_healthy", lambda *_: None)
+    monkeypatch.setattr(stack, "run", lambda argv, **_: made.did.append(" ".join(argv[1:])))
+    monkeypatch.setattr(
+        stack, "_REMEDIES", (("recreate it", made.heals("recreate")), ("restart", made.heals("daemon")))
+    )
+    return made
+
+
+def test_the_database_is_started_and_others_only_where_docker_could_not(config: Config, there: Stack) -> None:
+    assert stack.stopped(config) == []
+    there.states = {name: dict(DOWN) for name in there.states}
+    assert stack.stopped(config) == ["postgres"], "somebody stopped the others on purpose"
+    there.states["nginx"]["Error"] = "port is already allocated"
+    assert stack.stopped(config) == ["postgres", "nginx"]
+    del there.states["postgres"]
+    assert stack.stopped(config) == ["nginx"], "a server elsewhere is none of ours"
+
+
+@pytest.mark.parametrize(
+    ("remedy", "did"),
+    [
+        ("", []),
+        ("recreate", ["recreate postgres", "start postgres"]),
+        ("daemon", ["recreate postgres", "start postgres", "daemon postgres", "start postgres"]),
+    ],
+)
+def test_what_does_not_start_is_recreated_and_then_docker_is_restarted(
+    config: Config, there: Stack, remedy: str, did: list[str]
+) -> None:
+    there.broken = {"postgres": remedy} if remedy else {}
+    assert stack.started(config, "postgres") == "postgres"
+    assert there.did == ["start postgres", *did]
+
+
+def test_what_starts_by_no_remedy_is_an_error(config: Config, there: Stack) -> None:
+    there.broken = {"postgres": "never"}
+    with pytest.raises(Failed, match="postgres does not start on h"):
+        stack.started(config, "postgres")
+
+
+@pytest.mark.parametrize(("began", "again"), [("2026-11-28T17:10:05Z", True), ("2026-11-28T17:09:00Z", False)])
+def test_a_backend_that_met_no_database_is_started_again(config: Config, there: Stack, began: str, again: bool) -> None:
+    there.states["postgres"] = dict(DOWN)
+    there.states["backend"]["StartedAt"] = began
+    stack.brought_back(config, "postgres")
+    assert ("restart backend" in there.did) == again
+
+
+def test_the_team_hears_of_a_failure_once_and_of_its_end(
+    config: Config, there: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[str] = []
+    monkeypatch.setattr(notify, "send", lambda _, title, text: sent.append(f"{title}: {text}"))
+    monkeypatch.setattr(tidy, "main", lambda *_: None)
+    monkeypatch.setattr(swap, "pending", lambda _: None)
+    monkeypatch.setattr(switch, "pending", lambda _: None)
+    options = argparse.Namespace()
+    recover.main(config, options)
+    assert sent == []
+    there.states["postgres"] = dict(DOWN)
+    there.broken = {"postgres": "never"}
+    for _ in range(3):
+        with pytest.raises(Failed):
+            recover.main(config, options)
+    assert [text.partition(":")[0] for text in sent] == ["h"]
+    assert "recovery failed" in sent[0]
+    there.broken = {}
+    recover.main(config, options)
+    assert "recovered: postgres was down, and runs again." in sent[1]
+    assert outcome.state(config, "recover")["ok"]
+    recover.main(config, options)
+    assert len(sent) == 2
+
+
+def test_files_of_a_caller_that_was_killed_are_deleted_and_others_stay(tmp_path: Path) -> None:
+    dead, alive = tmp_path / f"aipbx-data-{2**22}-abc", tmp_path / "aipbx-data-1-abc"
+    other = tmp_path / "aipbx-data-x"
+    for path in (dead, alive, other):
+        path.write_text(json.dumps({"secret": 1}))
+    detached.clear(str(tmp_path))
+    assert sorted(tmp_path.iterdir()) == [alive, other]
