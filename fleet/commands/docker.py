@@ -47,6 +47,13 @@ def why_unhealthy(project: str, service: str) -> str:
     return _asked(project, service, f"docker inspect --format {shlex.quote(_WHY)}")
 
 
+def stray_networks(project: str, service: str) -> str:
+    """The command that prints the networks of a service's container that are gone: it would not start again."""
+    form = shlex.quote("{{range .NetworkSettings.Networks}}{{println .NetworkID}}{{end}}")
+    gone = '[ -z "$one" ] || docker network inspect "$one" >/dev/null 2>&1 || echo "$one"'
+    return f"{_asked(project, service, f'docker inspect --format {form}')} | while read -r one; do {gone}; done"
+
+
 def last_lines(project: str, service: str, lines: int) -> str:
     """The command that prints the end of a service's log."""
     return f"{_asked(project, service, f'docker logs --tail {lines}')} 2>&1"

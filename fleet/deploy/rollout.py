@@ -36,7 +36,8 @@ def base(remote: Remote) -> None:
     data = remote.settings
     remote.sudo_output(docker.volumes([*data.volumes.values(), *volumes_of(data.extra_running, set(data.volumes))]))
     with step("database healthy"):
-        remote.sudo_output(compose.up(data.app_dir, "postgres", images=STAGED), COMPOSE_SECONDS)
+        stray = cannot_start_again(remote)
+        remote.sudo_output(compose.up(data.app_dir, "postgres", images=STAGED, recreate=stray), COMPOSE_SECONDS)
         wait_healthy(remote, "postgres", DATABASE_SECONDS)
     if data.extra_running:
         with step(f"{', '.join(data.extra_running)} started"):
@@ -44,6 +45,11 @@ def base(remote: Remote) -> None:
     with step("nginx healthy"):
         remote.sudo_output(compose.up(data.app_dir, "nginx", images=STAGED), COMPOSE_SECONDS)
         wait_healthy(remote, "nginx", 60)
+
+
+def cannot_start_again(remote: Remote) -> bool:
+    """Whether PostgreSQL's container is connected to a network that is gone: once stopped, it does not start."""
+    return bool(remote.sudo_output(docker.stray_networks(remote.settings.compose_project, "postgres")).strip())
 
 
 def outdated(remote: Remote) -> list[str]:

@@ -146,6 +146,10 @@ def deploy(
         say(f"  {line}", "yellow")
     if now and (restarting := rollout.outdated(remote)):
         say(f"  Also starts anew, because its declaration changed: {', '.join(restarting)}.", "yellow")
+    if now and rollout.cannot_start_again(remote):
+        say(
+            "  PostgreSQL is recreated: it is connected to a network that is gone, and would not start again.", "yellow"
+        )
     if edited := configuration.waiting(remote):
         say(f"  Edited here and not pushed: {', '.join(edited)}. inv env.push --host={remote.name}", "yellow")
     if not accepts_overlap:

@@ -386,10 +386,7 @@ class Postgres:
             try:
                 self.psql(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                    f"WHERE datname IN ({leaving}) AND pid <> pg_backend_pid();
-BEGIN;
-{renames}{more}COMMIT;
-"
+                    f"WHERE datname IN ({leaving}) AND pid <> pg_backend_pid();\nBEGIN;\n{renames}{more}COMMIT;\n"
                 )
             except Failed as problem:
                 # Somebody was quicker to come back than the rename.
