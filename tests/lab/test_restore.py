@@ -18,7 +18,7 @@ import pytest
 from lab import wait
 from lab.host import Host
 from lab.running import Running
-from tests.lab import content, faults
+from tests.lab import content, faults, rows
 from tests.lab.inv_run import FILLED, Inv
 from tests.lab.web import Web
 
@@ -37,13 +37,6 @@ HEALTHY = (
     "until docker ps --filter name=aipbx-backend- --filter health=healthy --format '{{.Names}}' | grep -q .; "
     "do sleep 0.2; done"
 )
-# On the host, so that what was acknowledged outlives every container.
-ACKNOWLEDGED = "/var/tmp/acknowledged"  # noqa: S108  of a story's host
-WRITES = (
-    "while sleep 0.1; do /usr/bin/docker exec aipbx-postgres-1 psql -qAt -U aipbx_user -d aipbx_production -c "
-    "'INSERT INTO story_written VALUES (gen_random_uuid()) RETURNING id' 2>&-; done"
-)
-WRITER = "story-writer"
 
 
 # Its mounts and networks, its database, and whether it reaches the database, the world, nginx, the live backend.
@@ -83,15 +76,7 @@ class Given:
 
     def lost(self, *databases: str) -> set[str]:
         """What the server had acknowledged and none of these databases holds."""
-        written = self.server.run(f"cat {ACKNOWLEDGED}").stdout.split()
-        assert written, "nobody wrote"
-        there = [content.psql(self.server, "SELECT id FROM story_written", database=one) for one in databases]
-        return set(written) - set("\n".join(there).split())
-
-
-def write(server: Host) -> None:
-    """Let somebody write from now on; a host that went down has nobody."""
-    server.run(f"systemd-run --quiet --unit={WRITER} sh -c {shlex.quote(f'{WRITES} >>{ACKNOWLEDGED}')}")
+        return rows.lost(self.server, *databases)
 
 
 def healthy(server: Host) -> None:
@@ -102,17 +87,15 @@ def healthy(server: Host) -> None:
 def given(deployed: Inv, server: Host) -> Iterator[Given]:
     if not content.psql(server, "SELECT to_regclass('odd_values')").strip():
         content.load(server)
-    content.psql(server, f"CREATE TABLE story_written (id uuid); ALTER DATABASE {LIVE} SET work_mem = '5MB'")
+    content.psql(server, f"ALTER DATABASE {LIVE} SET work_mem = '5MB'")
     server.run(f"mkdir -p {STATIC}/_data/story && printf paid >{STATIC}/_data/story/'счёт 7.pdf'")
-    deployed("backup", f"--host={server.name}").succeeded()
-    name = server.run(f"ls {BACKUPS}/sets").stdout.split()[-1]
-    server.run(f"rm -f {ACKNOWLEDGED}")
-    write(server)
-    made = Given(deployed, server, name, "")
-    with faults.possible(server):
-        yield Given(deployed, server, name, made.fingerprint())
-    server.run(f"systemctl stop {WRITER}")
-    content.psql(server, f"DROP TABLE story_written; ALTER DATABASE {LIVE} RESET work_mem")
+    with rows.written(server):
+        deployed("backup", f"--host={server.name}").succeeded()
+        name = server.run(f"ls {BACKUPS}/sets").stdout.split()[-1]
+        made = Given(deployed, server, name, "")
+        with faults.possible(server):
+            yield Given(deployed, server, name, made.fingerprint())
+    content.psql(server, f"ALTER DATABASE {LIVE} RESET work_mem")
     server.run(f"rm -r {BACKUPS}/sets/{name} {STATIC}/_data/story")
 
 
@@ -317,7 +300,7 @@ def test_a_power_cut_at_any_step_of_a_swap_loses_no_row(given: Given, moment: st
     wait.until(lambda: server.run(recovered, check=False).returncode == 0, 120, "it has recovered", "its journal")
     healthy(server)
     assert server.run("ls /app/aipbx/maintenance/on /app/aipbx/lock", check=False).stdout == ""
-    write(server)
+    rows.write(server)
     swapped_or_not(given, before, decided=decided)
 
 

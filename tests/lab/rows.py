@@ -1,0 +1,51 @@
+"""Somebody writes rows to the live database all the while, and notes each that the server acknowledged.
+
+On the host, so that what was acknowledged outlives every container; by Docker's own program, so that no fault meets it.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from lab.host import Host
+from tests.lab import content
+
+ACKNOWLEDGED = "/var/tmp/acknowledged"  # noqa: S108  of a story's host
+WRITER = "story-writer"
+WRITES = (
+    "while sleep 0.1; do /usr/bin/docker exec aipbx-postgres-1 psql -qAt -U aipbx_user -d aipbx_production -c "
+    "'INSERT INTO story_written VALUES (gen_random_uuid()) RETURNING id' 2>&-; done"
+)
+
+
+def write(server: Host) -> None:
+    """Let somebody write from now on; a host that went down has nobody."""
+    server.run(f"systemd-run --quiet --unit={WRITER} sh -c {shlex.quote(f'{WRITES} >>{ACKNOWLEDGED}')}")
+
+
+@contextmanager
+def written(server: Host) -> Iterator[None]:
+    """Somebody writes within this block."""
+    content.psql(server, "CREATE TABLE story_written (id uuid)")
+    server.run(f"rm -f {ACKNOWLEDGED}")
+    write(server)
+    try:
+        yield
+    finally:
+        server.run(f"systemctl stop {WRITER}", check=False)
+        content.psql(server, "DROP TABLE story_written")
+
+
+def lost(server: Host, *databases: str) -> set[str]:
+    """What the server had acknowledged and none of these databases holds."""
+    acknowledged = server.run(f"cat {ACKNOWLEDGED}").stdout.split()
+    assert acknowledged, "nobody wrote"
+    there = [content.psql(server, "SELECT id FROM story_written", database=one) for one in databases]
+    return set(acknowledged) - set("\n".join(there).split())
+
+
+def forget(server: Host) -> None:
+    """Count from here on: some of what was acknowledged went with a database that was deleted on purpose."""
+    server.run(f": >{ACKNOWLEDGED}")
