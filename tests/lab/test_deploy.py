@@ -11,12 +11,14 @@ from pathlib import Path
 import pytest
 
 from lab.host import Host
+from tests.lab import colours
 from tests.lab.application import BACKEND, FRONTEND
 from tests.lab.inv_run import FILLED, Inv
 from tests.lab.web import Web
 
 IMAGE = "ghcr.io/krasterisk/aipbx_backend"
 HEAD, OLDER, OLDEST = BACKEND["fourth"], BACKEND["third"], BACKEND["second"]
+PRICES = "/api/prices/public"
 STATE = "cat {images.env,releases.jsonl,release,environment.json} 2>&1; ls -A . nginx/active; docker ps -q"
 
 
@@ -118,6 +120,25 @@ def test_only_one_service_moves(deployed: Inv, server: Host) -> None:
     assert server.run("docker ps -q --filter name=aipbx-frontend-").stdout == frontend
     deployed("rollback", f"--host={server.name}", f"--to={HEAD[:7]}", "--yes").succeeded()
     assert version(server) == HEAD
+
+
+@pytest.mark.test_all
+def test_visitors_who_flood_the_checked_path_take_no_release_back(deployed: Inv, server: Host) -> None:
+    # As the application sees them: all visitors have the address of nginx, and share 100 requests a minute and route.
+    named = f"docker exec aipbx-nginx-1 getent hosts {colours.serving(server, 'backend')} | cut -d ' ' -f 1"
+    backend = f"http://{server.run(named).stdout.strip()}:5005"
+    inside = "nsenter --net --target $(docker inspect --format '{{.State.Pid}}' aipbx-nginx-1)"
+    run = deployed.started("deploy", f"--host={server.name}", f"--sha={FRONTEND['second']}", "--yes")
+    assert run.stdout
+    for line in run.stdout:
+        if "frontend" in line and " ready (" in line:
+            server.run(f"{inside} curl -so /dev/null '{backend}{PRICES}?[1-120]'")
+            break
+    told = run.communicate(timeout=120)[0]
+    assert run.returncode == 0, told
+    throttled = Web(server)(PRICES)
+    assert (throttled.status, throttled.header("x-answered-by")) == (429, "")
+    deployed("rollback", f"--host={server.name}", "--yes").succeeded()
 
 
 @pytest.mark.parametrize(

@@ -105,13 +105,34 @@ def test_the_public_name_is_asked_as_a_visitor_asks_it(
     config: Config, programs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(public, "SECONDS", 0)
-    stub(programs, "curl", f"{SAYS}; printf '200 text/html; charset=utf-8'")
+    stub(programs, "curl", f"{SAYS}; printf 'HTTP/2 200\\r\\n\\r\\n200 text/html; charset=utf-8'")
     public.check(config)
     assert (programs / "asked").read_text().endswith("--write-out %{http_code} %{content_type} https://h/\n")
     stub(programs, "curl", "printf '503 text/html'")
     with pytest.raises(Failed, match="does not answer as it should") as told:
         public.check(config)
     assert told.value.why == "/: 503 text/html"
+
+
+@pytest.mark.parametrize(
+    ("headers", "content_type", "why"),
+    [
+        ("Retry-After: 60", "application/json; charset=utf-8", ""),
+        ("X-Answered-By: proxy", "application/json", "/: 429 application/json (the limit of nginx)"),
+        ("Server: cloudflare", "text/html", "/: 429 text/html"),
+    ],
+)
+def test_the_throttle_of_the_application_is_an_answer_and_no_other_limit_is(
+    config: Config, programs: Path, monkeypatch: pytest.MonkeyPatch, headers: str, content_type: str, why: str
+) -> None:
+    monkeypatch.setattr(public, "SECONDS", 0)
+    stub(programs, "curl", f"printf 'HTTP/2 429\\r\\n{headers}\\r\\n\\r\\n429 {content_type}'")
+    if not why:
+        public.check(config)
+        return
+    with pytest.raises(Failed) as failed:
+        public.check(config)
+    assert failed.value.why == why
 
 
 def test_the_ledger_has_each_release_once_after_a_line_that_was_cut_off(config: Config) -> None:
