@@ -131,6 +131,10 @@ class Repository:
         """The whole message of a commit."""
         return self._run(git.message(self.folder, sha)).stdout
 
+    def file(self, sha: str, path: str) -> str:
+        """A file of a commit; empty when it has none of that name."""
+        return self._run(git.file(self.folder, sha, path)).stdout
+
     def leads(self, older: str, newer: str) -> bool:
         """Whether a commit is part of the history of another, or is the same; False when one is unknown here."""
         return self._run(git.ancestor(self.folder, older, newer)).returncode == 0

@@ -70,6 +70,11 @@ def listed(folder: Path, sha: str, path: str) -> list[str]:
     return [*_git(folder), "ls-tree", "-z", sha, "--", f"{path}/"]
 
 
+def file(folder: Path, sha: str, path: str) -> list[str]:
+    """The command that prints a file of a commit."""
+    return [*_git(folder), "cat-file", "blob", f"{sha}:{path}"]
+
+
 def content(folder: Path, blob: str) -> list[str]:
     """The command that prints a file's content by its own SHA."""
     return [*_git(folder), "cat-file", "blob", blob]

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from fleet.access import state_directory
 from fleet.commands import docker, git
+from fleet.deploy import build_arguments
 from fleet.deploy.plan import reference
-from fleet.env import files, rendering
 from fleet.errors import OperatorError
 from fleet.progress import step
 from fleet.ssh import command as ssh_command
@@ -73,7 +73,7 @@ def _build(remote: Remote, repository: Repository, sha: str, image: str) -> None
     folder = f"{data.app_dir}/build/{service}-{sha}"
     own = f"{data.app_dir}/images/{service}"
     dockerfile = f"{folder if data.dockerfiles == 'repository' else own}/Dockerfile"
-    arguments = {"RELEASE": sha} | _public(remote.name, service) | data.build_arguments.get(service, {})
+    arguments = build_arguments.given(remote, service, sha)
     log = state_directory() / f"build-{remote.name}-{service}-{sha[:12]}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.log"
     try:
         _send_source(remote, repository, sha, folder)
@@ -87,17 +87,6 @@ def _build(remote: Remote, repository: Repository, sha: str, image: str) -> None
     log.write_text(done.out, encoding="utf-8")
     if done.code != 0:
         _raise_failed(remote.name, service, sha, done.out, log)
-
-
-def _public(host: str, service: str) -> dict[str, str]:
-    """What the frontend's build gets from the operator's env file: FRONTEND_SITE_URL becomes SITE_URL, and so on."""
-    if service != "frontend":
-        return {}
-    given = {"SITE_URL": f"https://{host}"}
-    if any(path.exists() for path in files.paths(host)):
-        values = rendering.frontend_build(files.load(host).values())
-        given |= {name.removeprefix("FRONTEND_"): value for name, value in values.items()}
-    return {{"STRIPE_KEY": "STRIPE_PUBLISHABLE_KEY"}.get(name, name): value for name, value in given.items()}
 
 
 def _raise_failed(host: str, service: str, sha: str, output: str, log: Path) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from fleet import drift, survey
 from fleet.adoption import gate, takeover
 from fleet.deploy import (
+    build_arguments,
     configuration,
     hooks,
     images,
@@ -130,6 +131,7 @@ def deploy(
     now = None if old else found.running
     heads = {name: known[name].head() for name in SERVICES if now is None or (not shas and known[name] in meant)}
     wanted = now.with_shas(heads | named) if now else Release(**(heads | named))
+    build_arguments.refuse_lost(remote, wanted, known)
     commits = {name: _commits(known[name], now.sha(name), wanted.sha(name)) for name in SERVICES} if now else {}
     schema = migrations.planned(
         remote,
