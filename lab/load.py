@@ -53,7 +53,6 @@ class Pbx:
             "ARI_URL": f"http://{at}",
             "ARI_USER": USER,
             "ARI_PASSWORD": PASSWORD,
-            "AIPBX_BOTNAME": "aipbx",
             "LAB_PBX_URL": f"http://{USER}:{PASSWORD}@{at}",
         }
 

@@ -20,6 +20,8 @@ PLACEHOLDER = re.compile(
 )
 # What the application takes when a secret is not set, and what everybody tries first.
 WELL_KNOWN = {"secret", "helpdesk-dev-key", "password", "postgres", "admin", "qwerty", "12345678", "test"}
+# What a program wrote where it had no value. The application takes each for a name, a key, a number.
+NO_VALUES = {"undefined", "null", "nan", "[object object]"}
 PUBLIC_ADDRESSES = ("API_URL", "CLIENT_URL", "FRONTEND_URL")
 
 
@@ -71,7 +73,13 @@ def check(file: EnvFile, host: str) -> list[Finding]:
         for variable in VARIABLES.values()
         if variable.required and variable.name not in file.values and variable.name not in spoilt
     ]
-    return found + [Finding(True, variable.name, 0, "is missing", variable.help) for variable in missing]
+    return found + [Finding(True, each.name, 0, "is missing", _instead(each, file.values)) for each in missing]
+
+
+def _instead(variable: Variable, values: Mapping[str, str]) -> str:
+    if variable.name == "HELPDESK_ENCRYPTION_KEY" and values.get("JWT_SECRET"):
+        return "give it the value of JWT_SECRET, which encrypted the PBX keys so far: then they can still be read"
+    return variable.help
 
 
 Problem = tuple[bool, str, str]
@@ -90,13 +98,19 @@ def _of(name: str, value: str) -> Iterator[Problem]:
         if value or (variable.required and not variable.empty_allowed):
             yield True, "is empty" if not value else "holds nothing but spaces", variable.help
         return
-    if placeholder(variable, value):
+    yield from _of_value(variable, value)
+
+
+def _of_value(variable: Variable, value: str) -> Iterator[Problem]:
+    if value.strip().lower() in NO_VALUES:
+        yield True, f"is the word {value.strip()}", f"a program wrote it for a missing value; {variable.help}"
+    elif placeholder(variable, value):
         yield True, "still is a placeholder", f"put the real value there; {variable.help}"
     elif variable.secret and value.lower() in WELL_KNOWN:
         yield not variable.locked, "is a word that everybody knows", "make a new one: openssl rand -hex 32"
     elif not variable.format.accepts(value):
         yield True, "is malformed", f"it must be {variable.format.name}"
-    elif variable.secret and name in VARIABLES:
+    elif variable.secret and variable.name in VARIABLES:
         yield from _weak(variable, value)
     yield from _odd(value)
 

@@ -60,10 +60,18 @@ class Variable:
 
 @dataclass(frozen=True, kw_only=True)
 class Family:
-    """Variables of which only the beginning of the name is known; all are treated as secret."""
+    """Variables of which only the beginning of the name is known.
+
+    Args:
+        prefix: that beginning.
+        help: one line for operators.
+        secret: whether a member may be a secret; where none is, a value is shown, and none is too weak.
+        read_by: the services that get them.
+    """
 
     prefix: str
     help: str
+    secret: bool = True
     read_by: tuple[Service, ...] = ("backend",)
 
 

@@ -15,6 +15,7 @@ from fleet.env.formats import (
     STRIPE_PUBLIC,
     TEXT,
     URL,
+    WHOLE,
     WORD,
     choice,
 )
@@ -68,14 +69,20 @@ ACCOUNTING = Section(
         Variable(name="SBIS_CLOSING_UPD_STATUS", help="`off`: closing documents carry no status.", format=WORD),
         Variable(name="SBIS_CLOSING_UPD_UNIT_NAME", help="Unit on closing documents.", format=TEXT),
         Variable(name="SBIS_CLOSING_PRODUCT_CODE", help="Product's code on closing documents."),
+        Variable(name="SBIS_EDO_AUTO_SEND", help="Sign and send documents by itself.", format=BOOLEAN, default="true"),
         Variable(
-            name="CLOSING_AUTO_SEND_EDO", help="Send closing documents by themselves.", format=BOOLEAN, default="true"
+            name="BILLING_CREATE_ADVANCE_INVOICE",
+            help="Make an advance invoice for a payment (with VAT only).",
+            format=choice("true", "false"),
+            default="false",
         ),
+        Variable(name="DOCUMENT_SERIES", help="Series in the numbers of documents.", format=TEXT, default="AI"),
+        Variable(name="EGRUL_CACHE_TTL_DAYS", help="Days that a company's entry is kept.", format=WHOLE, default="30"),
     ),
     (
         Family(prefix="SBIS_", help="SBIS."),
-        Family(prefix="INVOICE_", help="Invoices."),
-        Family(prefix="PERSONAL_ACCOUNT_", help="Customers' personal accounts."),
+        Family(prefix="INVOICE_", help="Invoices.", secret=False),
+        Family(prefix="PERSONAL_ACCOUNT_", help="Customers' personal accounts.", secret=False),
     ),
 )
 
@@ -83,7 +90,6 @@ MAIL_AND_LOGIN = Section(
     "Mail and logins",
     (
         Variable(name="MAIL_HOST", help="SMTP server; mails (activation, invoices) go out by port 587.", format=HOST),
-        Variable(name="MAIL_PORT", help="Port of the SMTP server, where the application reads it.", format=PORT),
         Variable(name="MAIL_USER", help="Account there, and sender of the mails.", format=MAIL),
         Variable(name="MAIL_PASS", help="Its password.", secret=True, least=8),
         Variable(
@@ -107,7 +113,9 @@ SPEECH = Section(
         Variable(name="YANDEX_API_KEY", help="Key of Yandex Cloud.", secret=True, least=16),
         Variable(name="YANDEX_API_URL", help="Yandex's realtime API.", format=SOCKET_URL),
         Variable(name="YANDEX_MODEL", help="Model at Yandex."),
+        Variable(name="YC_FOLDER_ID", help="Folder at Yandex Cloud, where no YANDEX_FOLDER_ID is set.", format=WORD),
         Variable(name="WHISPER_API_URL", help="Speech recognition on a GPU.", format=URL),
+        Variable(name="WHISPER_VAD_FILTER", help="Leave silence out.", format=choice("true", "false"), default="false"),
         Variable(name="STT_API_URL", help="External speech recognition.", format=URL),
         Variable(name="STT_TOKEN", help="Its token.", secret=True, least=8),
         Variable(name="STT_API_TOKEN", help="Its token, newer name.", secret=True, least=8),
@@ -133,12 +141,18 @@ OTHERS = Section(
         Variable(name="SENTRY_DSN", help="Where errors are reported.", secret=True, format=URL),
         Variable(name="SENTRY_ENVIRONMENT", help="Name of this host there.", format=WORD),
         Variable(name="HELPDESK_PBX_URL_ALLOWLIST", help="PBX addresses the helpdesk may call.", format=TEXT),
+        Variable(
+            name="AMI_HOST", help="Asterisk's manager interface; the module that reads it is not loaded.", format=HOST
+        ),
+        Variable(name="AMI_PORT", help="Its port.", format=PORT),
+        Variable(name="AMI_USER", help="Account there.", format=WORD),
+        Variable(name="AMI_PASS", help="Its password.", secret=True, least=8),
     ),
     (Family(prefix="SENTRY_", help="Sentry."),),
 )
 
 FRONTEND = Section(
-    "Compiled into the web interface: public",
+    "Compiled into the web interface where the host builds it (images_from = build): public",
     (
         Variable(name="FRONTEND_API_URL", help="Address of the API.", default="/api", read_by=("frontend-build",)),
         Variable(
@@ -159,9 +173,6 @@ FRONTEND = Section(
             format=URL,
             read_by=("frontend-build",),
         ),
-        Variable(
-            name="FRONTEND_PORT", help="Port of the development server.", format=PORT, read_by=("frontend-build",)
-        ),
         Variable(name="FRONTEND_TG_BOT_ID", help="Telegram's login button.", format=CHAT, read_by=("frontend-build",)),
         Variable(
             name="FRONTEND_STRIPE_KEY",
@@ -169,13 +180,28 @@ FRONTEND = Section(
             format=STRIPE_PUBLIC,
             read_by=("frontend-build",),
         ),
+        *(
+            Variable(name=f"FRONTEND_{name}", help=text, format=format_, read_by=("frontend-build",))
+            for name, text, format_ in (
+                ("SENTRY_DSN", "Where the browser reports errors.", URL),
+                ("SENTRY_ENVIRONMENT", "Name of this host there.", WORD),
+                ("YANDEX_METRIKA_ID", "Counter of Yandex Metrika.", WORD),
+                ("GA4_MEASUREMENT_ID", "Google Analytics.", WORD),
+                ("GOOGLE_ADS_ID", "Google Ads.", WORD),
+                ("ADS_SIGNUP_LABEL", "Conversion of a sign-up in Google Ads.", WORD),
+            )
+        ),
     ),
-    (Family(prefix="FRONTEND_", help="The web interface's build.", read_by=("frontend-build",)),),
+    (Family(prefix="FRONTEND_", help="The web interface's build.", secret=False, read_by=("frontend-build",)),),
 )
 
 UNREAD = Section(
-    "In the plan, and read by nobody",
+    "Read by nobody",
     (
+        Variable(name="CLOSING_AUTO_SEND_EDO", help="SBIS_EDO_AUTO_SEND is what the application reads.", read_by=()),
+        Variable(name="MAIL_PORT", help="Mail always goes out by port 587.", read_by=()),
+        Variable(name="OPERATOR_ANOMALY_ENABLED", help="Each project says itself what it looks for.", read_by=()),
+        Variable(name="FRONTEND_PORT", help="The development server's, which no image has.", read_by=()),
         Variable(name="DEEPSEEK_API_KEY", help="No code reads it.", secret=True, read_by=()),
         Variable(name="VITE_STRIPE_PUBLISHABLE_KEY", help="FRONTEND_STRIPE_KEY is what the build reads.", read_by=()),
     ),

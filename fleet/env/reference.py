@@ -25,7 +25,7 @@ def _section(section: Section) -> Iterator[str]:
         yield _row(variable)
     for family in section.families:
         text = f"{family.help} Any other name of this kind."
-        yield f"| `{family.prefix}*` | secret | {text} | | {_readers(family.read_by)} |"
+        yield f"| `{family.prefix}*` | {'secret' * family.secret} | {text} | | {_readers(family.read_by)} |"
 
 
 def _row(variable: Variable) -> str:

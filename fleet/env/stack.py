@@ -75,6 +75,13 @@ SECRETS = Section(
             on_change="PBX keys that were stored with the old one must be entered again",
         ),
         Variable(
+            name="JWT_SECRET",
+            help="Takes the place of HELPDESK_ENCRYPTION_KEY or ENCRYPTION_KEY where one is not set; here both are.",
+            secret=True,
+            least=32,
+            on_change="what was encrypted with it while a key was not set can no longer be read",
+        ),
+        Variable(
             name="DB_PASS",
             help="Password of the database's role.",
             required=True,
@@ -154,8 +161,11 @@ HOST = Section(
         ),
         Variable(
             name="AIPBX_BOTNAME",
-            help="Name under which the backend registers with Asterisk; with ARI_*, `-blue` or `-green` follows it.",
+            help="Name under which the backend registers with every PBX: the dialplan's Stasis(aiPBXBot,…). Unset, it "
+            "is the word undefined. With ARI_*, `-blue` or `-green` follows it.",
+            required=True,
             format=WORD,
+            default="aiPBXBot",
         ),
     ),
 )

@@ -17,8 +17,8 @@ LIMITS = Section(
         Variable(name="ANALYTICS_LLM_MODEL", help="Model for analyses."),
     ),
     (
-        Family(prefix="DEFAULT_", help="Defaults of the application."),
-        Family(prefix="ANALYTICS_", help="Analyses."),
+        Family(prefix="DEFAULT_", help="Defaults of the application.", secret=False),
+        Family(prefix="ANALYTICS_", help="Analyses.", secret=False),
     ),
 )
 
@@ -38,7 +38,7 @@ BALANCE = Section(
             default="2",
         ),
     ),
-    (Family(prefix="BALANCE_RUNWAY_", help="Warnings of a low balance."),),
+    (Family(prefix="BALANCE_RUNWAY_", help="Warnings of a low balance.", secret=False),),
 )
 
 
@@ -70,7 +70,6 @@ OPERATORS = Section(
         _operator("RETENTION_BATCH", "Most records of one clean-up.", "whole", "500"),
         _operator("REGEN_REPLACE_COST", "A repeated analysis replaces the cost of the first.", "yes/no", "false"),
         _operator("KEYWORD_SPOTTING", "Phrases to look for, with commas.", "text", None),
-        _operator("ANOMALY_ENABLED", "Daily look for anomalies.", "yes/no", "false"),
         _operator("ANOMALY_WINDOW_DAYS", "Days of the windows that it compares.", "whole", "7"),
         _operator("ANOMALY_CSAT_DROP_PCT", "Drop of satisfaction that is an anomaly, in %.", "number", "20"),
         _operator("ANOMALY_NEGATIVE_SPIKE_PCT", "Rise of negative calls that is one, in points.", "number", "15"),
@@ -81,5 +80,5 @@ OPERATORS = Section(
         _operator("STUCK_MINUTES", "Minutes after which an analysis counts as failed; 0: never.", "whole", "0"),
         _operator("DEDUP_BY_HASH", "Do not analyse the same recording twice.", "yes/no", "false"),
     ),
-    (Family(prefix="OPERATOR_", help="Analyses of operators' calls."),),
+    (Family(prefix="OPERATOR_", help="Analyses of operators' calls.", secret=False),),
 )

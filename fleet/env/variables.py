@@ -40,7 +40,7 @@ def declared(name: str) -> Variable:
         return VARIABLES[name]
     family = family_of(name)
     if family:
-        return Variable(name=name, help=family.help, secret=True, read_by=family.read_by)
+        return Variable(name=name, help=family.help, secret=family.secret, read_by=family.read_by)
     return Variable(name=name, help="Not declared.", secret=True)
 
 

@@ -153,7 +153,7 @@ def test_a_switch_that_is_killed_leaves_a_release_serving(
     as_before_a_switch(server)
     assert Web(server)("/api/version").json["sha"] == serves
     serving = colours.serving(server, "backend")
-    assert pbx.ask("/ari/asterisk/variable?variable=AIBOT")["value"] == serving.replace("backend", "aipbx")
+    assert pbx.ask("/ari/asterisk/variable?variable=AIBOT")["value"] == serving.replace("backend", "aiPBXBot")
     deployed("deploy", f"--host={server.name}", f"--sha={HEAD}", "--service=backend", "--yes").succeeded()
 
 

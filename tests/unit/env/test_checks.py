@@ -5,7 +5,7 @@ import pytest
 from fleet.env import template
 from fleet.env.checks import Finding, check
 from fleet.env.dotenv_file import read, written
-from fleet.env.variables import SECTIONS, VARIABLES
+from fleet.env.variables import SECTIONS, VARIABLES, declared
 
 GOOD = {
     "DB_USER": "aipbx_user",
@@ -17,6 +17,7 @@ GOOD = {
     "FRONTEND_URL": "https://app.aipbx.org",
     "ADMIN_EMAIL": "admin@aipbx.org",
     "TIMEZONE": "Asia/Krasnoyarsk",
+    "AIPBX_BOTNAME": "aiPBXBot",
     "PRIVATE_KEY": "0123456789abcdef" * 4,
     "ENCRYPTION_KEY": "fedcba9876543210" * 4,
     "HELPDESK_ENCRYPTION_KEY": "02468ace13579bdf" * 4,
@@ -74,6 +75,10 @@ def test_each_required_variable_is_missed(name: str) -> None:
         ("PRIVATE_KEY", GOOD["ENCRYPTION_KEY"], "is the same as PRIVATE_KEY"),
         ("ALERT_TELEGRAM_CHAT", "-100123", "is of no use without ALERT_TELEGRAM_BOT_TOKEN"),
         ("ALERT_TELEGRAM_BOT_TOKEN", "word" * 10, "is malformed"),
+        ("AIPBX_BOTNAME", "undefined", "is the word undefined"),
+        ("AIPBX_BOTNAME", "", "is empty"),
+        ("SBIS_ACC", "null", "is the word null"),
+        ("DEFAULT_TTS_PROVIDER", "NaN", "is the word NaN"),
         ("OFFSITE_S3_ACCESS_KEY_ID", "YCA1", "is of no use without OFFSITE_S3_SECRET_ACCESS_KEY"),
     ],
 )
@@ -91,6 +96,7 @@ def test_errors(name: str, value: str, said: str) -> None:
         ("EXTERNAL_HOST", "rtp.aipbx.org:3032", "is a name"),
         ("EXTERNAL_HOST", "10.0.0.5:3032", "is a private address"),
         ("DEEPSEEK_API_KEY", "sk-0123456789", "is read by nobody"),
+        ("CLOSING_AUTO_SEND_EDO", "true", "is read by nobody"),
         ("STRIPE_SECRET_KY", "sk_live_abcdefghijklmnop", "is not declared"),
         ("OPENAI_KEY", "sk-proj-abcdefghijklmnop", "is not declared"),
         ("SOMETHING_ELSE", "1", "is not declared"),
@@ -110,6 +116,24 @@ def test_a_wrong_name_is_met_with_the_right_one() -> None:
 
 def test_a_member_of_a_family_is_known() -> None:
     assert found({"ROBOKASSA_SOMETHING_NEW": "1"}) == []
+
+
+@pytest.mark.parametrize("name", ["FRONTEND_YANDEX_METRIKA_ID", "FRONTEND_SOMETHING_NEW", "INVOICE_NUMBER_PREFIX"])
+def test_what_is_public_is_no_weak_secret(name: str) -> None:
+    assert found({name: "12345678"}) == []
+    assert declared(name).secret is False
+
+
+@pytest.mark.parametrize("name", ["SENTRY_SOMETHING_NEW", "JWT_SECRET", "AMI_PASS"])
+def test_what_may_be_a_secret_is_one(name: str) -> None:
+    assert [finding.why for finding in found({name: "password"})] == ["is a word that everybody knows"]
+
+
+def test_a_host_whose_pbx_keys_were_encrypted_with_another_key_keeps_it() -> None:
+    missing = found({"HELPDESK_ENCRYPTION_KEY": None, "JWT_SECRET": "0123456789abcdef" * 4})
+    assert [(finding.name, finding.do[:32]) for finding in missing] == [
+        ("HELPDESK_ENCRYPTION_KEY", "give it the value of JWT_SECRET,")
+    ]
 
 
 def test_openai_may_be_set_to_nothing() -> None:
