@@ -1,6 +1,6 @@
 """The ground: packages, time, journal, kernel settings, swap, directories, banner."""
 
-from fleet.converge import configuration, kernel, packages, services
+from fleet.converge import configuration, hostname, kernel, packages, services
 from fleet.converge.context import render, settings, system
 
 packages.installed(
@@ -10,18 +10,18 @@ packages.installed(
         "conntrack",
         "cron",
         "debsums",
-        "fail2ban",
         "libpam-pwquality",
         "libpam-tmpdir",
         "logrotate",
         "needrestart",
-        "python3-systemd",  # fail2ban reads the journal with it
         "sudo",
         "systemd-timesyncd",
         "ufw",
         "unattended-upgrades",
     ],
 )
+
+hostname.resolves(name="The host's own name resolves")
 
 # --- The way back for changes that could lock us out (fleet/converge/guard.py) ---
 configuration.folders(

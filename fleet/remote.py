@@ -7,10 +7,8 @@ import threading
 import time
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fleet.access import ssh_config_path
 from fleet.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -18,7 +16,9 @@ if TYPE_CHECKING:
 
     from fleet.settings import Settings
 
-KNOWN_HOSTS = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2", "/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
+# What root's shell says first, on both streams: whatever comes before are words of sudo's, or of a start-up file.
+BEGUN = "\x1eaipbx\x1e"
+SAYS_BEGUN = r"printf '\036aipbx\036'; printf '\036aipbx\036' >&2"
 # Seconds that a command gets to end after its deadline, before it is killed.
 GRACE_SECONDS = 10
 
@@ -97,7 +97,7 @@ class Remote:
         try:
             if hangs_up:
                 channel.get_pty(term="dumb", width=500)
-            channel.exec_command(as_root(command, seconds))
+            channel.exec_command(as_root(f"{SAYS_BEGUN}; {command}", seconds))
             errors: list[bytes] = []
             reader = threading.Thread(target=lambda: errors.append(channel.makefile_stderr("rb").read()), daemon=True)
             reader.start()
@@ -119,15 +119,18 @@ class Remote:
             channel.close()
         if code == -1 and not transport.is_active():
             raise self._lost(None)
-        done = Output(
-            code, out.decode(errors="replace").replace("\r\n", "\n"), b"".join(errors).decode(errors="replace")
-        )
+        return self._finished(code, out, b"".join(errors), seconds)
+
+    def _finished(self, code: int, out: bytes, err: bytes, seconds: float) -> Output:
+        words, begun, text = out.decode(errors="replace").replace("\r\n", "\n").partition(BEGUN)
+        warning, _, errors = err.decode(errors="replace").rpartition(BEGUN)
+        done = Output(code, text.replace(BEGUN, ""), errors)
         if code in {124, 137} and not done.out and not done.err:
             raise self._too_slow(seconds)
-        if code == 1 and done.err.startswith("sudo: "):
+        if not begun and code >= 0:
             raise OperatorError(
                 f"{self.name}: sudo does not let {self.settings.deploy_user} in.",
-                done.last_words,
+                Output(code, words, errors or warning).last_words,
                 f"Converge it: pyinfra inventory.py deploys/bootstrap.py --limit {self.name}",
             )
         return done
@@ -190,26 +193,25 @@ def _send(channel: Any, data: bytes) -> None:
 
 
 def _open(name: str, account: str) -> Connection:
+    """A connection of the deploy account. A host that does not know it is not asked: that would count as a guess."""
     from fabric import Config, Connection
-    from paramiko import AuthenticationException, RejectPolicy, SSHException
 
-    from fleet import ssh
+    from fleet import login, ssh
 
-    path = ssh_config_path()
-    config = Config(runtime_ssh_path=str(path)) if path.is_file() else Config()
-    connection = Connection(name, user=account, config=config, connect_timeout=ssh.CONNECT_SECONDS)
-    looked_up = config.base_ssh_config.lookup(name)
-    connection.client.set_missing_host_key_policy(RejectPolicy())
-    for file in looked_up.get("userknownhostsfile", "").split() or KNOWN_HOSTS:
-        known = Path(file.strip('"')).expanduser()
-        if known.is_file():
-            connection.client.load_host_keys(str(known))
+    door = login.knock(name, account)
     try:
-        connection.open()
-    except AuthenticationException:
-        raise ssh.refused_key(name, [account]) from None
-    except (SSHException, OSError, EOFError) as error:
-        raise ssh.unreachable(name, error) from error
-    ssh.make_responsive(connection.transport.sock)
-    connection.transport.set_keepalive(ssh.KEEPALIVE_SECONDS)
+        if not door.converged:
+            raise ssh.not_converged(name)
+        door.enter(account)
+    except login.RefusedError as error:
+        door.client.close()
+        raise ssh.refused(door.route, [error], converged=True) from None
+    except OperatorError:
+        door.client.close()
+        raise
+    door.keep()
+    login.remember(door)
+    # It is open already: Fabric must not read ssh_config in a way of its own.
+    connection = Connection(name, user=account, config=Config(overrides={"load_ssh_configs": False}))
+    connection.client, connection.transport = door.client, door.transport
     return connection

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import socket
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from paramiko import BadHostKeyException
+from paramiko import BadHostKeyException, SSHException
 
+from fleet import identities, ssh_config
 from fleet.access import ssh_config_path
 from fleet.errors import OperatorError
+from fleet.ssh_config import Route
+
+if TYPE_CHECKING:
+    from fleet.login import RefusedError
 
 CONNECT_SECONDS = 10
 # A pulled cable is noticed after this long: the kernel gives up on data that nobody acknowledged.
@@ -20,57 +25,116 @@ KEEPALIVE_SECONDS = 10
 def make_responsive(sock: Any) -> None:
     """Send small packets at once (49 ms → 5 ms a command, shared/facts) and notice a dead line.
 
-    A proxied connection (ProxyJump) has no socket of its own, so there is nothing to set.
+    A proxied connection (ProxyJump) is a pipe to another ssh: there is nothing to set.
     """
-    if isinstance(sock, socket.socket):
+    if isinstance(sock, socket.socket) and sock.family != socket.AF_UNIX:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if hasattr(socket, "TCP_USER_TIMEOUT"):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_AFTER_MILLISECONDS)
 
 
-def refused_key(host: str, accounts: list[str]) -> OperatorError:
-    """The refusal of an operator whose key opens none of these accounts."""
+class NoGreetingError(SSHException):
+    """A port that answers, and does not begin to speak SSH; its words, if any, are the message."""
+
+
+def refused(route: Route, attempts: list[RefusedError], *, converged: bool) -> OperatorError:
+    """The refusal of an operator whose keys open none of these accounts.
+
+    Args:
+        route: the way to the host.
+        attempts: the accounts that were tried, and what with.
+        converged: whether the host is known to be a converged one.
+    """
+    host = route.name
+    accounts = " and ".join(attempt.account for attempt in attempts)
+    keys = list(dict.fromkeys(str(key) for attempt in attempts for key in attempt.keys))
+    more = " ".join(dict.fromkeys(attempt.why for attempt in attempts if attempt.why))
+    why = (
+        f"It answers, and its host key is the known one. Offered: {', '.join(keys) or 'no key at all'}. {more}".strip()
+    )
+    name_it = f"Name the right key by IdentityFile in {ssh_config_path()}; `ssh-add -l` shows the agent's."
+    if converged:
+        do = f"{name_it} A converged host accepts the keys that were in operators/ at its last run: a colleague whose "
+        do += "key it accepts can add yours, and converge."
+    else:
+        do = f"{name_it} Another first account: `--data ssh_user=debian`, as the provider names it; a run that a "
+        do += "colleague has begun: `--data ssh_user=deploy`."
+    return OperatorError(f"{host} refused the key for {accounts}.", why, do)
+
+
+def not_converged(host: str) -> OperatorError:
+    """The refusal of a verb that needs a converged host; nobody tried to log in, so nothing counts as a guess."""
     return OperatorError(
-        f"{host} refused the key for every account tried ({', '.join(accounts)}).",
-        "It answers, and its host key is the known one, but none of your keys opens an account.",
-        f"Check IdentityFile in {ssh_config_path()} and `ssh-add -l` (with more than five keys in the agent, name "
-        "one there); a converged host accepts the keys that stood in operators/ at its last run.",
+        f"{host} is not converged yet.",
+        "Its sshd is not as this project declares it, and the deploy account has not opened it from here before.",
+        f"pyinfra inventory.py deploys/bootstrap.py --limit {host}",
     )
 
 
-def unreachable(host: str, error: Exception) -> OperatorError:
-    """Why a connection to `host` failed, and what to do, told from paramiko's or the system's error."""
-    config = ssh_config_path()
+def unreachable(route: Route, error: Exception) -> OperatorError:
+    """Why a connection by `route` failed, and what to do, from paramiko's or the system's error."""
+    config, host = ssh_config_path(), route.name
+    port = "" if route.port == 22 else f"-p {route.port} "
     if isinstance(error, BadHostKeyException):
         return OperatorError(
             f"{host} shows another host key than the known one.",
             "Either the server was reinstalled, or somebody stands between you and it. Nothing was sent.",
             f"Compare with the provider's console (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub); only then "
-            f"`ssh-keygen -R {error.hostname}` and add the new key to known_hosts.",
+            f"`ssh-keygen -R '{error.hostname}'` and add the new key to known_hosts.",
         )
     if isinstance(error, socket.gaierror):
         return OperatorError(
             f"{host} cannot be found.",
-            f"Its name does not resolve ({error.strerror}).",
+            f"Its name does not resolve: {route.address} ({error.strerror}).",
             f"Check the name, DNS, and the HostName for {host} in {config}.",
         )
+    if isinstance(error, NoGreetingError):
+        return _no_greeting(route, str(error))
     if "found in known_hosts" in str(error):
         return OperatorError(
             f"{host}'s host key is not known here.",
             "An unknown key is never accepted: the first connection is when a man in the middle would strike.",
-            f"ssh-keyscan {host}, compare with the provider's console, then add the line to known_hosts.",
+            f"ssh-keyscan {port}{route.address}, compare with the provider's console, add the line to known_hosts.",
         )
     if isinstance(error, (TimeoutError, ConnectionError, OSError)):
         return OperatorError(
             f"{host} does not answer on its SSH port.",
-            f"{error.strerror or error or 'timed out'} within {CONNECT_SECONDS} s.",
-            f"Is it up (provider's console)? Is the HostName in {config} right? Does a firewall drop 22, or has "
-            "fail2ban banned this address (on the console: fail2ban-client unban --all)?",
+            f"{route.address}, port {route.port}: {error.strerror or error or 'timed out'} within {CONNECT_SECONDS} s.",
+            f"Is it up (provider's console)? Are HostName and Port in {config} right? Does a firewall drop this port, "
+            "or has fail2ban banned this address (on the console: fail2ban-client unban --all)?",
         )
     return OperatorError(
         f"{host}: the SSH connection failed.",
         str(error) or type(error).__name__,
         f"Try `ssh -v -F {config} {host}` and read where it stops.",
+    )
+
+
+def _no_greeting(route: Route, words: str) -> OperatorError:
+    """sshd's own words when it drops a connection at once, and what other programs say on that port."""
+    host = route.name
+    if "Not allowed at this time" in words:
+        return OperatorError(
+            f"{host} refuses SSH from this address for a while.",
+            f"Its sshd says {words!r}: OpenSSH's own penalty (PerSourcePenalties) for failed logins from this address.",
+            "It passes by itself, within seconds to ten minutes. Then run the same command again, with the right key.",
+        )
+    if "MaxStartups" in words:
+        return OperatorError(
+            f"{host} has too many SSH logins going on.",
+            f"Its sshd says {words!r}: guessers keep it busy.",
+            "Run the same command again.",
+        )
+    if route.proxy:
+        return OperatorError(
+            f"{host} cannot be reached by its jump host.",
+            f"`{route.proxy}` ended; its own words are above.",
+            f"Try `ssh -v -F {ssh_config_path()} {host}` and read where it stops.",
+        )
+    return OperatorError(
+        f"{host}: what answers on port {route.port} does not speak SSH.",
+        f"It says {words[:200]!r}." if words else "It closes the connection at once.",
+        f"Check HostName and Port for {host} in {ssh_config_path()}; on the host: `journalctl -u ssh -n 20`.",
     )
 
 
@@ -85,6 +149,12 @@ def command(host: str, account: str, remote: str, *options: str) -> list[str]:
     """
     words = ["ssh", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", f"ConnectTimeout={CONNECT_SECONDS}"]
     words += ["-o", f"ServerAliveInterval={KEEPALIVE_SECONDS}", "-o", "ServerAliveCountMax=3"]
-    if os.environ.get("AIPBX_SSH_CONFIG"):
-        words += ["-F", str(ssh_config_path())]
-    return [*words, "-l", account, *options, host, *([remote] if remote else [])]
+    # A master would go on after our own end, with our tunnels; and few keys are offered, the right one first.
+    words += ["-o", "ControlMaster=no", "-o", "ControlPath=none", "-o", "IdentitiesOnly=yes"]
+    words += [word for file in _keys(host, account) for word in ("-o", f'IdentityFile="{file}"')]
+    return [*words, *ssh_config.options(), "-l", account, *options, host, *([remote] if remote else [])]
+
+
+def _keys(host: str, account: str) -> list[Path]:
+    keys = identities.offered(ssh_config.route(host, account))
+    return [key.file() for key in keys[: identities.MOST_AT_CONVERGED]]

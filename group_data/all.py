@@ -6,8 +6,9 @@ fleet/settings.py checks each of these before anything is touched; a malformed v
 # --- Who logs in ---------------------------------------------------------------------------------------------------
 # The one account that operators and pyinfra use once a host is converged. Whose keys open it: operators/*.pub.
 deploy_user = "deploy"
-# Accounts that a fresh host may offer instead, tried in this order after deploy_user (clouds: root, debian, ubuntu).
-first_login_users = ["root", "debian", "ubuntu"]
+# Accounts of a fresh host, tried in this order. A cloud's image whose root names another account (debian, ubuntu) needs
+# no more. Each one here that a host does not have counts as a guess to a fail2ban that the provider has installed.
+first_login_users = ["root"]
 
 # --- Firewall ------------------------------------------------------------------------------------------------------
 # Open to the internet beside SSH, for the host and for what containers publish: nginx.

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable
 from typing import Any
 
-from paramiko import AuthenticationException, SSHException
+from paramiko import SSHClient
 from pyinfra.api.exceptions import ConnectError
 from pyinfra.connectors.ssh import SSHConnector
-from pyinfra.connectors.sshuserclient import SSHClient
 from pyinfra.connectors.util import CommandOutput
 
-from fleet import settings, stores
-from fleet.access import ssh_config_path
+from fleet import login, settings, stores
 from fleet.converge import explain, system
 from fleet.errors import OperatorError
-from fleet.ssh import CONNECT_SECONDS, KEEPALIVE_SECONDS, make_responsive, refused_key, unreachable
-
-# How paramiko tells that the server hung up after too many keys (paramiko#1390): that account is refused, no more.
-GAVE_UP = re.compile(r"No existing session|[Tt]oo many authentication failures|Authentication failed")
 
 
 class FleetConnector(SSHConnector):
     """pyinfra's SSH connector, for hosts that change their way in while they converge.
 
-    A fresh host knows only its cloud's account (root), a converged one only the deploy user. So the accounts are
-    tried in that order, and the same command converges both.
+    A fresh host knows only its cloud's account (root), a converged one only the deploy user. The host shows which it
+    is before anybody logs in (fleet/login.py), so the same command converges both, and guesses at neither.
     """
 
     # Whether this run deploys files; config.py knows. A look around (`exec`, `fact`) is for broken hosts too.
@@ -60,66 +54,45 @@ class FleetConnector(SSHConnector):
             self.host.connector_data["failed_output"] = output.output
         return succeeded, output
 
-    def _accounts(self, checked: settings.Settings) -> list[str]:
-        if forced := self.data["ssh_user"]:
-            return [str(forced)]
-        return list(dict.fromkeys([checked.deploy_user, *checked.first_login_users]))
-
     def _log_in(self, checked: settings.Settings) -> None:
-        accounts = self._accounts(checked)
-        for account in accounts:
-            try:
-                self.client = open_client(self.host.name, account, **self.login_arguments())
-            except AuthenticationException:
-                continue
-            transport = self.client.get_transport()
-            assert transport is not None  # noqa: S101  a client that just logged in has one
-            make_responsive(transport.sock)
-            transport.set_keepalive(KEEPALIVE_SECONDS)
-            return
-        raise refused_key(self.host.name, accounts)
+        self.deploy_user = checked.deploy_user
+        self._enter(self._accounts(checked))
 
-    def login_arguments(self) -> dict[str, Any]:
-        """What every login of this run shares beside the account: key, port, agent."""
-        arguments = self.make_paramiko_kwargs()
-        return {name: arguments[name] for name in ("pkey", "port", "allow_agent", "look_for_keys") if name in arguments}
+    def _accounts(self, checked: settings.Settings) -> Callable[[bool], list[str]]:
+        """On a host that knows the deploy account no other is tried, and on a fresh one none that may not exist: each
+        such attempt is a guess to the host's fail2ban."""
+        if forced := self.data["ssh_user"]:
+            return lambda _: [str(forced)]
+        return lambda converged: [checked.deploy_user] if converged else checked.first_login_users
+
+    def _enter(self, accounts: Callable[[bool], list[str]]) -> None:
+        door, account, identity = login.enter(self.host.name, accounts)
+        self.opened_by = {account: identity}
+        self.client, self.account = door.client, account  # type: ignore[assignment]  # what pyinfra's adds is reading ssh_config
+        if account == self.deploy_user:
+            login.remember(door)
 
     def _ask(self) -> system.System:
+        """What the host says of itself. A cloud's image lets root in only to say who should log in instead."""
+        try:
+            return system.read(self.host.name, self.account, *self._probe())
+        except system.RedirectedError as error:
+            assert self.client is not None  # noqa: S101  _log_in has set it or raised
+            self.client.close()
+            named = error.account
+            self._enter(lambda _: [named])
+            return system.read(self.host.name, self.account, *self._probe())
+
+    def _probe(self) -> tuple[str, str]:
         assert self.client is not None  # noqa: S101  _log_in has set it or raised
-        _, stdout, _ = self.client.exec_command(system.PROBE, timeout=60)
-        return system.parse(stdout.read().decode(errors="replace").splitlines())
+        _, stdout, stderr = self.client.exec_command(system.PROBE, timeout=60)
+        return stdout.read().decode(errors="replace"), stderr.read().decode(errors="replace")
 
+    def open_again(self, account: str) -> SSHClient:
+        """A new SSH connection of one account, by the key that has opened it in this run if one has.
 
-def open_client(host: str, account: str, **arguments: Any) -> SSHClient:
-    """A new SSH connection, by the operator's ssh_config, to a host whose key is already known.
-
-    Args:
-        host: its name in ssh_config.
-        account: the user to log in as.
-        arguments: more for paramiko's `connect`.
-
-    Raises:
-        AuthenticationException: the host answers and refuses the account.
-        OperatorError: anything else that keeps us out.
-    """
-    client = SSHClient()
-    try:
-        client.connect(
-            host,
-            _pyinfra_ssh_config_file=str(ssh_config_path()),
-            _pyinfra_ssh_strict_host_key_checking="yes",
-            username=account,
-            timeout=CONNECT_SECONDS,
-            banner_timeout=CONNECT_SECONDS,
-            auth_timeout=CONNECT_SECONDS,
-            **{"allow_agent": True, "look_for_keys": True, **arguments},
-        )
-    except AuthenticationException:
-        client.close()
-        raise
-    except (SSHException, OSError, EOFError) as error:
-        client.close()
-        if GAVE_UP.search(str(error)):
-            raise AuthenticationException(str(error)) from error
-        raise unreachable(host, error) from error
-    return client
+        Raises:
+            OperatorError: whatever keeps us out.
+        """
+        door, _, self.opened_by[account] = login.enter(self.host.name, lambda _: [account], self.opened_by.get(account))
+        return door.client

@@ -6,14 +6,13 @@ import time
 from collections.abc import Generator, Iterable
 from typing import Literal
 
-from paramiko import AuthenticationException
 from pyinfra import logger
 from pyinfra.api import FunctionCommand, StringCommand
 from pyinfra.api.command import PyinfraCommand
 from pyinfra.api.host import Host
 from pyinfra.api.state import State
 
-from fleet.converge.connection import FleetConnector, open_client
+from fleet.converge.connection import FleetConnector
 from fleet.errors import OperatorError
 
 GUARD = "/bin/sh /usr/local/lib/aipbx/guard.sh"
@@ -67,9 +66,7 @@ def confirm(state: State, host: Host, subject: Subject, account: str) -> bool:
 
 
 def _fresh_login(host: Host, account: str, command: str, failed: str) -> bool:
-    connector = host.connector
-    assert isinstance(connector, FleetConnector)  # noqa: S101  config.py made it so
-    why = _login_failure(host, connector, account, command)
+    why = _login_failure(host, account, command)
     if why is None:
         return True
     for line in (
@@ -81,13 +78,11 @@ def _fresh_login(host: Host, account: str, command: str, failed: str) -> bool:
     return False
 
 
-def _login_failure(host: Host, connector: FleetConnector, account: str, command: str) -> str | None:
+def _login_failure(host: Host, account: str, command: str) -> str | None:
     deadline = time.monotonic() + LOGIN_DEADLINE_SECONDS
     while True:
         try:
-            _run_as_root(host, connector, account, command)
-        except AuthenticationException:
-            return f"its sshd refuses {account} with the key that this run came with."
+            _run_as_root(host, account, command)
         except OperatorError as error:
             # While sshd takes its new configuration it may refuse or drop a connection: only the deadline is final.
             if error.__cause__ is None or time.monotonic() > deadline:
@@ -97,8 +92,10 @@ def _login_failure(host: Host, connector: FleetConnector, account: str, command:
             return None
 
 
-def _run_as_root(host: Host, connector: FleetConnector, account: str, command: str) -> None:
-    client = open_client(host.name, account, **connector.login_arguments())
+def _run_as_root(host: Host, account: str, command: str) -> None:
+    connector = host.connector
+    assert isinstance(connector, FleetConnector)  # noqa: S101  config.py made it so
+    client = connector.open_again(account)
     try:
         _, stdout, stderr = client.exec_command(f"sudo -n {command}", timeout=60)
         if stdout.channel.recv_exit_status() != 0:

@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
+from fleet.access import ssh_config_path
 from fleet.errors import OperatorError
 
 # Systems by os-release's ID and VERSION_ID. Ubuntu could not be run in the lab; README says which were.
 SUPPORTED = {("debian", "12"), ("debian", "13"), ("ubuntu", "22.04"), ("ubuntu", "24.04")}
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
+# What the probe prints stands between these: a shell's start-up files may print something of their own.
+BEGIN, END = "aipbx-probe-begins", "aipbx-probe-ends"
+
 # One line `name=value` each. It runs as whoever logs in, so it says itself whether root is within reach.
-PROBE = r"""
+PROBE = (
+    rf"""
+echo {BEGIN}
+"""
+    + r"""
 . /etc/os-release
 echo "id=$ID"; echo "version=${VERSION_ID:-}"; echo "codename=${VERSION_CODENAME:-}"; echo "pretty=$PRETTY_NAME"
 echo "machine=$(uname -m)"; echo "init=$(cat /proc/1/comm)"; echo "user=$(id -un)"; echo "uid=$(id -u)"
-if [ "$(id -u)" -ne 0 ]; then echo "sudo=$(sudo -n true 2>&1 && echo granted | head -n 1)"; fi
+if [ "$(id -u)" -ne 0 ]; then
+  if said=$(sudo -n true 2>&1); then echo "sudo=granted"; else echo "sudo=$(echo "$said" | tail -n 1)"; fi
+fi
 df -Pm / /var | awk 'NR > 1 { print "free:" $6 "=" $4 }'
 awk '/^MemTotal:/ { print "memory=" int($2 / 1024) }' /proc/meminfo
 echo "virtualization=$(systemd-detect-virt --container 2>/dev/null)"
 echo "kex=$(ssh -Q kex 2>/dev/null | tr '\n' ' ')"
 """
+    + f"echo {END}\n"
+)
 
 
 @dataclass(frozen=True)
@@ -61,6 +74,61 @@ class System:
     def architecture(self) -> str:
         """Debian's name of the machine, as apt writes it."""
         return ARCHITECTURES[self.machine]
+
+
+class RedirectedError(Exception):
+    """A cloud's image: the account that a key opened says who should log in instead.
+
+    Args:
+        account: whom it names.
+    """
+
+    def __init__(self, account: str) -> None:
+        super().__init__(account)
+        self.account = account
+
+
+def read(host: str, account: str, out: str, err: str) -> System:
+    """Read the output of `PROBE`.
+
+    Args:
+        host: its name, for messages.
+        account: who logged in.
+        out: the probe's standard output.
+        err: and its standard error.
+
+    Raises:
+        OperatorError: the account's sessions cannot be worked in.
+        RedirectedError: another account is meant for it.
+    """
+    before, begun, rest = out.partition(f"{BEGIN}\n")
+    answers, ended, after = rest.partition(f"{END}\n")
+    words = " / ".join(line.strip() for line in f"{before}{after}{err}".splitlines() if line.strip())
+    if not (begun and ended):
+        if other := re.search(r'Please login as the user "([a-z_][a-z0-9_-]*)"', words):
+            raise RedirectedError(other[1])
+        raise _no_session(host, account, words)
+    if before or after:
+        raise OperatorError(
+            f"{host}: {account}'s login prints {(before or after).strip()[:200]!r} in a session without a terminal.",
+            "It would be taken for the answer to each question that a run asks, and breaks file transfers.",
+            f"Take it out of ~/.bashrc of {account} (or /etc/bash.bashrc), or print it only where `$-` has an i.",
+        )
+    return parse(answers.splitlines())
+
+
+def _no_session(host: str, account: str, words: str) -> OperatorError:
+    if re.search(r"[Pp]assword (has expired|change required)|required to change your password", words):
+        return OperatorError(
+            f"{host}: the password of {account} has expired.",
+            f"The host says: {words[:300].rstrip('.')}. It lets nobody work before the password is changed.",
+            f"Change it: `ssh -t -F {ssh_config_path()} {account}@{host}` asks for it; so does the provider's console.",
+        )
+    return OperatorError(
+        f"{host}: {account} logs in, but no command can be run.",
+        f"The host says: {words[:300] or 'nothing'}.",
+        "Look at the account's shell and start-up files on the provider's console.",
+    )
 
 
 def parse(lines: list[str]) -> System:

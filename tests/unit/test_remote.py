@@ -14,7 +14,7 @@ import pytest
 from paramiko import SSHException
 
 from fleet.errors import OperatorError
-from fleet.remote import Output, Remote, as_root, put_file
+from fleet.remote import BEGUN, SAYS_BEGUN, Output, Remote, as_root, put_file
 from tests.unit.shell import sh, stub
 
 SELF = f"{os.getuid()}:{os.getgid()}"
@@ -93,6 +93,43 @@ def test_a_command_of_roots_is_one_word_and_has_a_deadline(tmp_path: Path) -> No
 )
 def test_last_words(output: Output, words: str) -> None:
     assert output.last_words == words
+
+
+WARNING = b"sudo: unable to resolve host vps-4711: Name or service not known\n"
+SAID = BEGUN.encode()
+
+
+def finished(code: int, out: bytes, err: bytes) -> Output:
+    return over(Line("never"))._finished(code, out, err, 60)
+
+
+def test_a_warning_of_sudos_is_not_its_refusal() -> None:
+    assert finished(1, SAID, WARNING + SAID + b"psql: no\n") == Output(1, "", "psql: no\n")
+    assert finished(1, SAID, WARNING + SAID) == Output(1, "", "")
+    assert finished(0, SAID + b"yes\n", WARNING + SAID) == Output(0, "yes\n", "")
+
+
+def test_what_a_start_up_file_prints_is_not_the_commands_output() -> None:
+    assert finished(0, b"Welcome!\n" + SAID + b"{}", SAID).out == "{}"
+
+
+def test_at_a_terminal_both_streams_are_one() -> None:
+    assert finished(0, WARNING + SAID + SAID + b"a\r\nb", b"") == Output(0, "a\nb", "")
+
+
+@pytest.mark.parametrize(
+    "words", [b"sudo: a password is required\n", b"Password change required but no TTY available.\n"]
+)
+def test_without_roots_shell_it_is_a_refusal_in_the_hosts_own_words(words: bytes) -> None:
+    with pytest.raises(OperatorError, match="sudo does not let deploy in") as refused:
+        finished(1, b"", words)
+    assert refused.value.why == words.decode().strip()
+
+
+def test_roots_shell_says_that_it_has_begun(tmp_path: Path) -> None:
+    bin_ = stub(tmp_path / "bin", "sudo", '[ "$1" = -n ] && shift && exec "$@"')
+    done = sh(as_root(f"{SAYS_BEGUN}; echo out; echo err >&2; exit 7", 60), bin_)
+    assert (done.returncode, done.stdout, done.stderr) == (7, f"{BEGUN}out\n", f"{BEGUN}err\n")
 
 
 class Line:

@@ -1,12 +1,14 @@
 """What a host says of itself, and what is refused."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fleet.converge import system
 from fleet.errors import OperatorError
+from tests.unit.shell import sh, stub
 
 OUTPUT = """id=debian
 version=13
@@ -33,6 +35,63 @@ def test_reads_the_probe() -> None:
     assert GOOD.memory_mib == 3915
     assert GOOD.architecture == "amd64"
     assert "mlkem768x25519-sha256" in GOOD.kex
+
+
+def probe(stubs: Path) -> str:
+    """What the probe prints here, as a user who is not root."""
+    stub(stubs, "id", 'case "$1" in -u) echo 1000;; *) echo deploy;; esac')
+    return sh(system.PROBE, stubs).stdout
+
+
+WARNING = 'echo "sudo: unable to resolve host vps-4711: Name or service not known" >&2'
+
+
+def test_a_warning_of_sudos_is_not_its_refusal(tmp_path: Path) -> None:
+    out = probe(stub(tmp_path, "sudo", WARNING))
+    assert system.read("aipbx.org", "deploy", out, "").sudo == "granted"
+
+
+def test_sudos_refusal_is_its_last_line(tmp_path: Path) -> None:
+    out = probe(stub(tmp_path, "sudo", f"{WARNING}; echo 'sudo: a password is required' >&2; exit 1"))
+    assert system.read("aipbx.org", "deploy", out, "").sudo == "sudo: a password is required"
+
+
+def answered(before: str = "", after: str = "") -> str:
+    return f"{before}{system.BEGIN}\n{OUTPUT}{system.END}\n{after}"
+
+
+def test_what_is_between_the_marks_is_read() -> None:
+    assert system.read("aipbx.org", "root", answered(), "a warning on the other stream") == GOOD
+
+
+@pytest.mark.parametrize("where", ["before", "after"])
+def test_a_login_that_prints_a_greeting_is_refused(where: str) -> None:
+    with pytest.raises(OperatorError, match="root's login prints 'id=Welcome!' in a session without a terminal"):
+        system.read("aipbx.org", "root", answered(**{where: "id=Welcome!\n"}), "")
+
+
+@pytest.mark.parametrize(
+    ("out", "err", "what", "why"),
+    [
+        ("", "Password change required but no TTY available.\n", "the password of root has expired", "no TTY"),
+        ("", "WARNING: Your password has expired.\n", "the password of root has expired", "Your password"),
+        ("", "", "root logs in, but no command can be run", "nothing"),
+        ("This account is currently not available.\n", "", "no command can be run", "not available"),
+        (f"{system.BEGIN}\nid=debian\n", "", "no command can be run", "nothing"),
+    ],
+)
+def test_a_session_that_cannot_be_worked_in_is_named(out: str, err: str, what: str, why: str) -> None:
+    with pytest.raises(OperatorError) as refused:
+        system.read("aipbx.org", "root", out, err)
+    assert what in refused.value.what
+    assert why in refused.value.why
+
+
+def test_a_clouds_root_names_the_account() -> None:
+    words = 'Please login as the user "debian" rather than the user "root".\n\n'
+    with pytest.raises(system.RedirectedError) as redirected:
+        system.read("aipbx.org", "root", words, "")
+    assert redirected.value.account == "debian"
 
 
 def test_a_supported_host_passes() -> None:
