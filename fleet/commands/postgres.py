@@ -1,4 +1,4 @@
-"""PostgreSQL's own programs, inside its container. Which role, and which database the application's is, it knows."""
+"""PostgreSQL's own programs, inside its container, as its superuser. Which database the application's is, it knows."""
 
 from __future__ import annotations
 
@@ -6,12 +6,18 @@ import shlex
 
 from fleet.commands import compose
 
+# files/data/aipbx_data/roles.py makes it; until a deploy has, the superuser is the one that the server was born with.
+ADMIN = "aipbx_admin"
+_EXISTS = 'psql -U "$admin" -d postgres --no-psqlrc -qAtc "" </dev/null >/dev/null 2>&1'
+WHO = f"admin={ADMIN}; {_EXISTS} || admin=$POSTGRES_USER"
 # Limits that a database or a role sets for the application's sessions; an operator's query has its own deadline.
 UNLIMITED = "-c statement_timeout=0"
 # For SQL that comes from elsewhere, and for what we ask ourselves: nobody sits there and sees what ended it.
 UNATTENDED = f"{UNLIMITED} -c lock_timeout=0 -c idle_in_transaction_session_timeout=0"
 OURS = f"{UNATTENDED} -c default_transaction_read_only=off -c role=none -c search_path=pg_catalog -c lc_messages=C"
 _READ_ONLY = " -c default_transaction_read_only=on"
+# An operator sees who they are: aipbx_admin@aipbx_production=#
+_PROMPTS = " --set 'PROMPT1=%n@%/%R%x%# ' --set 'PROMPT2=%n@%/%R%x%# '"
 
 
 def psql(project: str, database: str = "", *, terminal: bool, read_only: bool) -> str:
@@ -23,8 +29,8 @@ def psql(project: str, database: str = "", *, terminal: bool, read_only: bool) -
         terminal: whether somebody types; else it reads SQL from standard input and stops at the first error.
         read_only: whether every transaction may only read.
     """
-    options = "" if terminal else " --no-psqlrc --set ON_ERROR_STOP=1 --file -"
+    options = _PROMPTS if terminal else " --no-psqlrc --set ON_ERROR_STOP=1 --file -"
     settings = (UNLIMITED if terminal else UNATTENDED) + (_READ_ONLY if read_only else "")
     name = shlex.quote(database) if database else '"$POSTGRES_DB"'
-    script = f'export PGOPTIONS={shlex.quote(settings)}; exec psql -U "$POSTGRES_USER" -d {name}{options}'
+    script = f'{WHO}; export PGOPTIONS={shlex.quote(settings)}; exec psql -U "$admin" -d {name}{options}'
     return compose.execute(project, "postgres", ["sh", "-c", script], terminal=terminal)

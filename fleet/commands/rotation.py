@@ -14,9 +14,7 @@ from fleet.commands import compose, postgres
 MARK = "# aipbx: until the password is changed everywhere"
 # Seconds within which the server has read its rules anew; it takes milliseconds.
 RELOAD_SECONDS = 30
-_PSQL = (
-    f'env PGOPTIONS="{postgres.OURS}" psql -U "$POSTGRES_USER" -d "$POSTGRES_DB" --no-psqlrc -qAt -v ON_ERROR_STOP=1'
-)
+_PSQL = f'env PGOPTIONS="{postgres.OURS}" psql -U "$admin" -d "$POSTGRES_DB" --no-psqlrc -qAt -v ON_ERROR_STOP=1'
 _FILE = f"file=$({_PSQL} -c 'SHOW hba_file')"
 # A connection made after `pg_conf_load_time` has moved is judged by the new rules.
 _RELOAD = (
@@ -32,7 +30,7 @@ _SOUND = f'[ "$({_PSQL} -c {shlex.quote(_FAULTS)})" = 0 ]'
 
 def _inside(project: str, script: str, *words: str) -> str:
     """In the server's container, as the server's own account: the files that it makes are the server's."""
-    command = ["postgres", "sh", "-c", f"set -eu; umask 077; {script}", "sh", *words]
+    command = ["postgres", "sh", "-c", f"set -eu; umask 077; {postgres.WHO}; {script}", "sh", *words]
     return compose.of_project(project, "exec", "-T", "--user", "postgres", *command)
 
 

@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from fleet.survey import Survey
 
 NAME = "DB_PASS"
-# What is taken from it differs with it.
-_OF_IT = {NAME, "POSTGRES_PASSWORD"}
 
 
 @dataclass(frozen=True)
@@ -104,7 +102,7 @@ def _planned(remote: Remote, found: Survey) -> Rotation:
     file = files.load(remote.name)
     there = current(remote, remote.settings.app_dir) or {}
     changes = comparison.changes(there, rendering.environments(values))
-    if others := sorted({change.name for change in changes} - _OF_IT):
+    if others := sorted({change.name for change in changes} - {NAME}):
         raise OperatorError(
             f"{remote.name}: {', '.join(others)} differ{'s' * (len(others) == 1)} from what the host has.",
             f"{files.shown(file.path)} was edited and not pushed, or the host's is newer; only the password may move.",

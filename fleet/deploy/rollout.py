@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from fleet.commands import compose, docker
 from fleet.commands import rollout as commands
 from fleet.commands.lock import STAGED
+from fleet.data import agent
 from fleet.errors import OperatorError
-from fleet.progress import step
+from fleet.progress import say, step
 from fleet.settings import volumes_of
 from fleet.survey import parse_container
 from fleet.tls import operations
@@ -39,6 +40,7 @@ def base(remote: Remote) -> None:
         stray = cannot_start_again(remote)
         remote.sudo_output(compose.up(data.app_dir, "postgres", images=STAGED, recreate=stray), COMPOSE_SECONDS)
         wait_healthy(remote, "postgres", DATABASE_SECONDS)
+    roles(remote)
     if data.extra_running:
         with step(f"{', '.join(data.extra_running)} started"):
             remote.sudo_output(compose.up(data.app_dir, *data.extra_running, images=STAGED), COMPOSE_SECONDS)
@@ -50,6 +52,18 @@ def base(remote: Remote) -> None:
 def cannot_start_again(remote: Remote) -> bool:
     """Whether PostgreSQL's container is connected to a network that is gone: once stopped, it does not start."""
     return bool(remote.sudo_output(docker.stray_networks(remote.settings.compose_project, "postgres")).strip())
+
+
+def roles(remote: Remote) -> None:
+    """Have the host part the application's role from the server's superuser, and see that they stay so.
+
+    Raises:
+        OperatorError: it cannot be; what runs goes on as it did.
+    """
+    with step("database roles"):
+        told = agent.ask(remote, ["roles"])
+    for note in told["notes"]:
+        say(f"    {note}", "yellow")
 
 
 def outdated(remote: Remote) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fleet.env.declaration import Section, Variable, hex64, password
 from fleet.env.formats import ANY, BOT, CHAT, HEX64, HOST_AND_PORT, IDENTIFIER, MAIL, STRIPE_SECRET, TIMEZONE, URL, WORD
 
-_FIRST_START_ONLY = "PostgreSQL reads it only when its volume is made: the backend would be locked out"
+_ALREADY_THERE = "The database has it already: the backend would be locked out"
 
 FIXED = Section(
     "Set by the fleet",
@@ -26,20 +26,26 @@ FIXED = Section(
         ),
         Variable(name="DB_HOST", help="Host of the database.", fixed="postgres", why="it is the name of the service"),
         Variable(name="DB_PORT", help="Port of the database.", fixed="5432", why="PostgreSQL listens there"),
-        *(
-            Variable(
-                name=name,
-                help=f"{taken_from} for the database's container.",
-                secret=name == "POSTGRES_PASSWORD",
-                taken_from=taken_from,
-                why=f"it always is {taken_from}",
-                read_by=("postgres",),
-            )
-            for name, taken_from in (
-                ("POSTGRES_USER", "DB_USER"),
-                ("POSTGRES_PASSWORD", "DB_PASS"),
-                ("POSTGRES_DB", "DB_NAME"),
-            )
+        Variable(
+            name="POSTGRES_USER",
+            help="The server's superuser. The application's role is DB_USER, which a deploy makes.",
+            fixed="aipbx_admin",
+            why="nothing but the server's own socket lets it in",
+            read_by=("postgres",),
+        ),
+        Variable(
+            name="POSTGRES_PASSWORD_FILE",
+            help="Read once, when the server is made: a password that no one ever sees; a deploy takes it away.",
+            fixed="/proc/sys/kernel/random/uuid",
+            why="the image does not make a server without one",
+            read_by=("postgres",),
+        ),
+        Variable(
+            name="POSTGRES_DB",
+            help="DB_NAME for the database's container.",
+            taken_from="DB_NAME",
+            why="it always is DB_NAME",
+            read_by=("postgres",),
         ),
     ),
 )
@@ -88,7 +94,7 @@ SECRETS = Section(
             secret=True,
             generate=password,
             least=12,
-            locked=f"{_FIRST_START_ONLY} (inv db.rotate-password changes it everywhere)",
+            locked=f"{_ALREADY_THERE} (inv db.rotate-password changes it everywhere)",
         ),
     ),
 )
@@ -98,11 +104,11 @@ HOST = Section(
     (
         Variable(
             name="DB_USER",
-            help="Role that owns the database.",
+            help="Role that owns the database, and is no superuser.",
             required=True,
             format=IDENTIFIER,
             default="aipbx_user",
-            locked=_FIRST_START_ONLY,
+            locked=_ALREADY_THERE,
         ),
         Variable(
             name="DB_NAME",
@@ -110,7 +116,7 @@ HOST = Section(
             required=True,
             format=IDENTIFIER,
             default="aipbx_production",
-            locked=_FIRST_START_ONLY,
+            locked=_ALREADY_THERE,
         ),
         Variable(
             name="EXTERNAL_HOST",

@@ -15,7 +15,7 @@ from tests.lab import content
 ACKNOWLEDGED = "/var/tmp/acknowledged"  # noqa: S108  of a story's host
 WRITER = "story-writer"
 WRITES = (
-    "while sleep 0.1; do /usr/bin/docker exec aipbx-postgres-1 psql -qAt -U aipbx_user -d aipbx_production -c "
+    "while sleep 0.1; do /usr/bin/docker exec aipbx-postgres-1 psql -qAt -U aipbx_admin -d aipbx_production -c "
     "'INSERT INTO story_written VALUES (gen_random_uuid()) RETURNING id' 2>&-; done"
 )
 

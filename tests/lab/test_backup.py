@@ -196,7 +196,7 @@ def test_a_killed_run_leaves_nothing_and_is_told(
     if step == "packing":
         server.run(f"head -c 150M /dev/urandom >{volume}/large")
     else:
-        psql = "docker exec aipbx-postgres-1 psql -U aipbx_user -d aipbx_production -c"
+        psql = "docker exec aipbx-postgres-1 psql -U aipbx_admin -d aipbx_production -c"
         server.run(f"{psql} {shlex.quote(HOLDS_UP)} >/dev/null 2>&1 &")
     with told(lab) as came:
         run = operator.started("backup", f"--host={server.name}") if unit == "aipbx-data-backup" else None

@@ -179,7 +179,7 @@ def test_from_a_new_file_to_the_host(inv: Operator, host: Host) -> None:
     assert host.run("stat -c '%a %U' /app/aipbx/environment.json").stdout == "600 root\n"
     there = rendering.parse(host.run("cat /app/aipbx/environment.json").stdout.encode(), host.name)
     assert there["backend"]["OPENAI_API_KEY"] == awkward
-    assert set(there["postgres"]) == {"POSTGRES_DB", "POSTGRES_PASSWORD", "POSTGRES_USER"}
+    assert set(there["postgres"]) == {"POSTGRES_DB", "POSTGRES_PASSWORD_FILE", "POSTGRES_USER"}
 
     assert "has exactly this" in inv("env.diff", f"--host={host.name}")
     assert json.loads(inv("env.diff", f"--host={host.name}", "--json"))[0]["same"] is True

@@ -23,9 +23,9 @@ INCOMING = "/app/aipbx/backups/incoming"
 OLD = "app-mysql-1"
 PASSWORD = "p$w'\\d"  # noqa: S105  of a story's server
 STATE = (
-    "docker exec aipbx-postgres-1 psql -U aipbx_user -lqAt | grep ^aipbx; docker ps -a --format '{{.Names}}' | sort; "
+    "docker exec aipbx-postgres-1 psql -U aipbx_admin -lqAt | grep ^aipbx; docker ps -a --format '{{.Names}}' | sort; "
     f"ls -A {INCOMING} /app/aipbx/maintenance; ls -d /app/aipbx/lock; cat /app/aipbx/backups/kept.json; "
-    f"docker exec aipbx-postgres-1 psql -U aipbx_user -qAt {LIVE} -c 'TABLE users ORDER BY id'"
+    f"docker exec aipbx-postgres-1 psql -U aipbx_admin -qAt {LIVE} -c 'TABLE users ORDER BY id'"
 )
 # What import.postgres.sql made, wherever a story ended.
 UNLOAD = """DROP TABLE IF EXISTS "oddUsers", "Odd `Table` Name", "звонки", oddempty, "oddValues", "oddTexts", "oddOld",
@@ -76,7 +76,7 @@ def given(deployed: Inv, server: Host) -> Iterator[Given]:
 def test_what_has_no_place_or_is_not_whole_is_refused(given: Given) -> None:
     server, before = given.server, given.state()
     dump = f"docker exec {OLD} mariadb-dump -uroot -pr aipbx | gzip"
-    theirs = f"docker exec aipbx-postgres-1 pg_dump -U aipbx_user -Fc {LIVE}"
+    theirs = f"docker exec aipbx-postgres-1 pg_dump -U aipbx_admin -Fc {LIVE}"
     for made, words, why in (
         (f"{dump} | head -c 90000", "bad", "is not whole"),
         (f"{dump} | zcat | head -c 90000 | gzip", "bad", "is not a whole dump of MySQL's"),
@@ -115,7 +115,7 @@ def test_a_run_that_fails_or_is_killed_leaves_all_as_it_was(given: Given) -> Non
     assert given.state() == before
 
     # A value that changes on its way.
-    psql = "/usr/bin/docker exec aipbx-postgres-1 psql -U aipbx_user"
+    psql = "/usr/bin/docker exec aipbx-postgres-1 psql -U aipbx_admin"
     change = "UPDATE users SET name = '' WHERE id = 7"
     spoil = f"{psql} $({psql} -lqAt | cut -d'|' -f1 | grep {LIVE}_import) -c {shlex.quote(change)}"
     faults.at(server, "--section=post-data", spoil)

@@ -141,7 +141,7 @@ def test_who_is_in_the_way_is_named_and_not_waited_for(operator: Operator) -> No
     )
     operator.commit(**{DUE: text})
     before = operator.state()
-    reader = f'docker exec -d aipbx-postgres-1 psql -U aipbx_user -d aipbx_production -c "{READER}"'
+    reader = f'docker exec -d aipbx-postgres-1 psql -U aipbx_admin -d aipbx_production -c "{READER}"'
     operator.server.run(reader)
     held = "SELECT count(*) FROM pg_locks WHERE relation = 'invoices'::regclass AND pid <> pg_backend_pid()"
     wait.until(lambda: operator.sql(held).strip() == "1", 20, "somebody reads", "look at the database")

@@ -28,7 +28,7 @@ LIVE = "aipbx_production"
 STATIC, VOICES = (f"/var/lib/docker/volumes/aipbx_backend_{name}" for name in ("static", "tts_voices"))
 # All that a restore could have changed or left, but what kept.json says is kept.
 STATE = (
-    "docker exec aipbx-postgres-1 psql -U aipbx_user -lqAt | grep ^aipbx; docker ps -a --format '{{.Names}}' | sort; "
+    "docker exec aipbx-postgres-1 psql -U aipbx_admin -lqAt | grep ^aipbx; docker ps -a --format '{{.Names}}' | sort; "
     f"docker network ls --format '{{{{.Name}}}}' | sort; ls -A {STATIC} {VOICES} {INCOMING} /app/aipbx/maintenance; "
     f"find {BACKUPS}/sets | sort; ls -d /app/aipbx/lock {BACKUPS}/swap.json; cat {BACKUPS}/kept.json; "
     f"cat {STATIC}/_data/story/*"
@@ -108,7 +108,7 @@ def edited(name: str, change: str) -> str:
 
 def file(made: str) -> str:
     """The command that makes a file to restore, from what goes before."""
-    return f"cd {INCOMING}; docker exec aipbx-postgres-1 pg_dump -U aipbx_user -Fc {LIVE} | {made}"
+    return f"cd {INCOMING}; docker exec aipbx-postgres-1 pg_dump -U aipbx_admin -Fc {LIVE} | {made}"
 
 
 BAD = [
@@ -353,7 +353,7 @@ def brought(server: Host, command: str, path: Path) -> Path:
 
 def test_an_old_file_comes_into_a_database_to_look_into_though_the_line_breaks(given: Given, tmp_path: Path) -> None:
     server, inv = given.server, given.inv
-    dump = f"docker exec aipbx-postgres-1 pg_dump -U aipbx_user -d {LIVE} --format=custom | gzip"
+    dump = f"docker exec aipbx-postgres-1 pg_dump -U aipbx_admin -d {LIVE} --format=custom | gzip"
     old = brought(server, dump, tmp_path / "aipbx_20261123_030000.sql.gz")
     # The operator's machine goes away in the middle.
     faults.at(server, "pg_restore .*--jobs", "touch /run/faults/loading; sleep 2")

@@ -13,7 +13,7 @@ from subprocess import PIPE, Popen
 
 STOP = Path("/tmp/stop-writing")  # noqa: S108  of a story's host
 LIVES_SECONDS = 3
-PSQL = ("docker", "exec", "-i", "aipbx-postgres-1", "psql", "-qAt", "-U", "aipbx_user", "-d", "aipbx_production")
+PSQL = ("docker", "exec", "-i", "aipbx-postgres-1", "psql", "-qAt", "-U", "aipbx_admin", "-d", "aipbx_production")
 
 
 def write(folder: Path) -> int:

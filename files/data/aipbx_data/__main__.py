@@ -47,6 +47,7 @@ VERBS = {
     "point": Verb("aipbx_data.moments"),
     "recover": Verb("aipbx_data.recover"),
     "restore": Verb("aipbx_data.restore", exclusive=True, watched=True),
+    "roles": Verb("aipbx_data.roles"),
     "switch": Verb("aipbx_data.switch", watched=True),
     "tell": Verb("aipbx_data.tell"),
     "tidy": Verb("aipbx_data.tidy"),

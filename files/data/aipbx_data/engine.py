@@ -91,10 +91,11 @@ def live(config: Config) -> Engine:
         Refused: it does not run, or nothing here knows its kind.
     """
     if config.dialect == "postgres":
+        from aipbx_data import roles
         from aipbx_data.postgres import Postgres
 
         container = docker.container(config.project, "postgres")
-        user = config.services["postgres"]["POSTGRES_USER"]
+        user = roles.superuser(container, config.role)
         jobs, cpus = int(config.raw["restore_jobs"]), float(config.raw["postgres_cpus"])
         return Postgres(container, user, config.backups, jobs, cpus)
     if config.dialect == "mysql":

@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aipbx_data.postgres import TABLES, Postgres, literal
+from aipbx_data.postgres import TABLES, Postgres, identifier, literal
 
 SCHEMA = "aipbx_fleet"
 RUN, BASELINE = "run", "baseline"
@@ -119,21 +119,26 @@ def _values(row: Row, seconds: str) -> str:
     return ", ".join([*before, seconds, *(literal(text) for text in (row.release, row.breaks, row.restore_point))])
 
 
-def script(source: str, row: Row, lock_seconds: float, statement_seconds: float) -> str:
+def script(
+    source: str, row: Row, lock_seconds: float, statement_seconds: float, role: str, extensions: Sequence[str] = ()
+) -> str:
     """What psql reads to run a file: its content from line 2 on, and its row in the same transaction.
 
     Args:
         source: the file's content.
         row: its line in the ledger.
+        role: who runs it, and owns what it makes: the application's.
+        extensions: which the superuser makes beforehand.
         lock_seconds: for how long it may wait for a lock: others wait behind it.
         statement_seconds: for how long each of its statements may run.
     """
     settings = {"client_encoding": "UTF8", "lc_messages": "C"}
     settings |= {"lock_timeout": f"{lock_seconds:g}s", "statement_timeout": f"{statement_seconds:g}s"}
     begin = " ".join(f"SET {name} = {literal(value)};" for name, value in settings.items())
+    begin += " BEGIN;" + "".join(f" CREATE EXTENSION IF NOT EXISTS {name};" for name in extensions)
     seconds = "round(extract(epoch FROM pg_catalog.clock_timestamp() - pg_catalog.now())::numeric, 3)"
     return (
-        f"{begin} BEGIN;\n{source.removeprefix(chr(0xFEFF))}\n;\nRESET ROLE;\n"
+        f"{begin} SET ROLE {identifier(role)};\n{source.removeprefix(chr(0xFEFF))}\n;\nRESET ROLE;\n"
         f"INSERT INTO {SCHEMA}.migrations (name, sha256, how, seconds, release, breaks, restore_point) "
         f"VALUES ({_values(row, seconds)});\nCOMMIT;\n"
     )

@@ -23,6 +23,8 @@ _ERROR = re.compile(r"^psql:<stdin>:(?P<line>\d+): (?P<told>(ERROR|FATAL|PANIC):
 _MORE = re.compile(r"^(DETAIL|HINT|LINE \d+|CONTEXT): .*$", re.MULTILINE)
 _BUSY = "canceling statement due to lock timeout"
 _SLOW = "canceling statement due to statement timeout"
+# Only a superuser may make some of them.
+_EXTENSION = re.compile(r'CREATE EXTENSION IF NOT EXISTS ("[^"]+"|\w+)', re.IGNORECASE)
 # Exit codes of psql that its own words explain: a failing script, a lost server, no server.
 _TOLD = (0, 1, 2, 3)
 # Who may be in the way: open transactions, oldest first; not what they say, in which there may be secrets.
@@ -205,7 +207,9 @@ def _run(config: Config, server: Postgres, given: Given, one: Pending, point: st
         Failed: with the server's words; nothing of it stays.
     """
     source = (given.files or {})[one.name]
-    text = ledger.script(source, _row(given, one, RUN, point), given.lock_seconds, given.statement_seconds)
+    extensions = [match[1] for each in sql.statements(source, one.name) if (match := _EXTENSION.match(each.text))]
+    row = _row(given, one, RUN, point)
+    text = ledger.script(source, row, given.lock_seconds, given.statement_seconds, config.role, extensions)
     inside = ["psql", "--username", server.user, *postgres.PSQL, "--dbname", config.database, "--file", "-"]
     argv = server.beside(leave=sessions.OF_THE_DATABASE)
     # What failed is told on both outputs, in their order.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from aipbx_data import archive, docker, events, scratch
+from aipbx_data import archive, docker, events, roles, scratch
 from aipbx_data.config import Config
 from aipbx_data.errors import DataError, Failed
 from aipbx_data.postgres import LONG, Postgres
@@ -104,12 +104,12 @@ def server(config: Config, live: Postgres, what: Recovery) -> Iterator[Postgres]
         with events.step(f"log replayed up to {what.at:%Y-%m-%d %H:%M:%S} UTC"):
             _tell(data, settings(what, target=True))
             run(command(config, name, what.wal), seconds=docker.SECONDS)
-            stopped = _recovered(made)
+            stopped = _recovered(config, made)
             if not stopped:
                 # Nobody has written since: all that there is, is what there was.
                 _tell(data, settings(what, target=False))
                 docker.start(NAME)
-                _recovered(made)
+                _recovered(config, made)
             _check(made, what, stopped=stopped)
         yield made
     finally:
@@ -144,8 +144,8 @@ def _tell(data: Path, text: str) -> None:
         path.chmod(0o600)
 
 
-def _recovered(made: Postgres) -> bool:
-    """Wait until the server has ended its recovery.
+def _recovered(config: Config, made: Postgres) -> bool:
+    """Wait until the server has ended its recovery; its superuser is the one of that moment.
 
     Returns: whether it stopped at its target; else the log ended before.
 
@@ -160,7 +160,9 @@ def _recovered(made: Postgres) -> bool:
                 return False
             raise Failed("The log cannot be replayed.", last_words(said.encode()), "Take another moment, or a set.")
         try:
+            made.user = roles.superuser(NAME, config.role)
             if made.psql("SELECT pg_is_in_recovery()") == ["f"]:
+                made.user = roles.superuser(NAME, config.role)
                 return True
         except DataError as problem:
             if time.monotonic() > end:

@@ -17,6 +17,8 @@ from aipbx_data.errors import Failed, Refused
 from aipbx_data.process import last_words, run
 from aipbx_data.sets import Contents
 
+# The server's superuser (roles.py): what is done here is done as this role, over the server's own socket.
+ADMIN = "aipbx_admin"
 # How our sessions are known on the server, so that a killed run's are found again.
 APPLICATION = "aipbx-data"
 # Seconds for one question; the counts, dumps and loads of a large database.
@@ -350,7 +352,14 @@ class Postgres:
         """Make a database that is a copy of another, to which nobody is connected."""
         # Through the server's log, which is what it does by itself since 15, all of it would be written twice.
         how = " STRATEGY file_copy" if int(self.version().split(".")[0]) >= 15 else ""
-        self.psql(f"CREATE DATABASE {identifier(database)} TEMPLATE {identifier(of)}{how}", seconds=LONG)
+        owner = self.owner(of)
+        words = f"OWNER {identifier(owner)} TEMPLATE {identifier(of)}{how}"
+        self.psql(f"CREATE DATABASE {identifier(database)} {words}", seconds=LONG)
+
+    def owner(self, database: str) -> str:
+        """The role that a database belongs to."""
+        asked = f"SELECT to_json(pg_get_userbyid(datdba)::text) FROM pg_database WHERE datname = {literal(database)}"
+        return str(json.loads(self.psql(asked)[0]))
 
     def finish(self, database: str, like: str) -> None:
         """Give a loaded database what no dump brings: statistics; settings and grants that `like` itself has."""

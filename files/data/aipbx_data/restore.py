@@ -20,7 +20,9 @@ from aipbx_data import (
     mysql,
     mysql_places,
     names,
+    postgres,
     readiness,
+    roles,
     sets,
     source,
     space,
@@ -208,6 +210,8 @@ def _loaded(config: Config, server: Engine, given: Source, tables: tuple[str, ..
     with events.step(f"loaded into {new}, a new database"):
         server.create(new, config.database)
         server.restore(given.dump, new, tables, foreign=given.foreign)
+        if isinstance(server, postgres.Postgres):
+            roles.own(server, new)
     with events.step("every table counted, and compared"):
         found = server.contents(new)
         different = _differences(given, found, tables)

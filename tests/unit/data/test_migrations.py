@@ -191,13 +191,14 @@ def test_a_new_database_is_marked_before_its_first_file_runs(monkeypatch: pytest
 
 
 def test_what_psql_reads_is_one_transaction_with_its_row() -> None:
-    text = ledger.script("\ufeffSELECT 'x' -- y", row(A, breaks="it's"), 1.5, 300)
+    text = ledger.script("\ufeffSELECT 'x' -- y", row(A, breaks="it's"), 1.5, 300, "us er", ["vector"])
     first, *rest = text.splitlines()
     assert first == (
         "SET client_encoding = 'UTF8'; SET lc_messages = 'C'; SET lock_timeout = '1.5s'; "
-        "SET statement_timeout = '300s'; BEGIN;"
+        "SET statement_timeout = '300s'; BEGIN; CREATE EXTENSION IF NOT EXISTS vector; SET ROLE \"us er\";"
     )
     assert rest[:2] == ["SELECT 'x' -- y", ";"]
+    assert rest[2] == "RESET ROLE;", "the ledger is not the application's"
     assert rest[-1] == "COMMIT;"
     assert "'it''s'" in rest[-2]
 

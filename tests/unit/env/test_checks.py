@@ -71,7 +71,7 @@ def test_each_required_variable_is_missed(name: str) -> None:
         ("SENTRY_DSN", "x", "is malformed"),
         ("PORT", "3000", "must be 5005: nginx"),
         ("DB_HOST", "localhost", "must be postgres"),
-        ("POSTGRES_PASSWORD", "x", "is set by the fleet"),
+        ("POSTGRES_DB", "x", "is set by the fleet"),
         ("PRIVATE_KEY", GOOD["ENCRYPTION_KEY"], "is the same as PRIVATE_KEY"),
         ("ALERT_TELEGRAM_CHAT", "-100123", "is of no use without ALERT_TELEGRAM_BOT_TOKEN"),
         ("ALERT_TELEGRAM_BOT_TOKEN", "word" * 10, "is malformed"),

@@ -14,8 +14,15 @@ from fleet.errors import OperatorError
 VALUES = {"DB_USER": "u", "DB_PASS": "p$w", "DB_NAME": "n", "STRIPE_SECRET_KEY": "sk", "FRONTEND_API_URL": "/api"}
 
 
-def test_postgres_gets_its_three_values_and_nothing_else() -> None:
-    assert environments(VALUES)["postgres"] == {"POSTGRES_DB": "n", "POSTGRES_PASSWORD": "p$w", "POSTGRES_USER": "u"}
+POSTGRES = {
+    "POSTGRES_DB": "n",
+    "POSTGRES_PASSWORD_FILE": "/proc/sys/kernel/random/uuid",
+    "POSTGRES_USER": "aipbx_admin",
+}
+
+
+def test_postgres_gets_nothing_of_the_application_but_its_databases_name() -> None:
+    assert environments(VALUES)["postgres"] == POSTGRES
 
 
 def test_the_backend_gets_neither_the_frontends_nor_the_databases_values() -> None:
@@ -42,7 +49,8 @@ def test_the_file() -> None:
     content = render(VALUES)
     assert content == render(dict(reversed(VALUES.items())))
     postgres = json.loads(content)["services"]["postgres"]
-    assert postgres == {"environment": {"POSTGRES_DB": "n", "POSTGRES_PASSWORD": "p$$w", "POSTGRES_USER": "u"}}
+    assert postgres == {"environment": POSTGRES}
+    assert b'"DB_PASS": "p$$w"' in content
 
 
 @settings(deadline=None)

@@ -1,0 +1,99 @@
+"""What belongs to the superuser in a database and is the application's: everything but the ledger and extensions."""
+
+from __future__ import annotations
+
+from aipbx_data.postgres import Postgres, literal
+
+# The superuser that a server is born with keeps this number, whatever its name.
+BOOTSTRAP = 10
+# Objects below this number come with the server.
+FIRST_NUMBER = 16384
+_NAMED = "format('%I.%I', n.nspname, o.{prefix}name)"
+_BY_METHOD = f"{_NAMED} || format(' USING %I', (SELECT amname FROM pg_am WHERE oid = o.{{prefix}}method))"
+# Sequences of columns follow their tables.
+_FOLLOWS = (
+    "EXISTS (SELECT FROM pg_depend f WHERE f.classid = 'pg_class'::regclass AND f.objid = o.oid "
+    "AND f.refclassid = 'pg_class'::regclass AND f.deptype IN ('a', 'i'))"
+)
+# As ALTER says it; catalogue; how its columns begin; how one is named; which of them.
+_KINDS = (
+    ("TABLE", "pg_class", "rel", _NAMED, "o.relkind IN ('r', 'p', 'f', 'v', 'm') AND o.relpersistence <> 't'"),
+    ("SEQUENCE", "pg_class", "rel", _NAMED, f"o.relkind = 'S' AND o.relpersistence <> 't' AND NOT {_FOLLOWS}"),
+    ("TYPE", "pg_class", "rel", _NAMED, "o.relkind = 'c'"),
+    (
+        "TYPE",
+        "pg_type",
+        "typ",
+        _NAMED,
+        "o.typtype IN ('b', 'd', 'e', 'r') AND NOT EXISTS (SELECT FROM pg_type e WHERE e.typarray = o.oid)",
+    ),
+    ("ROUTINE", "pg_proc", "pro", "o.oid::regprocedure::text", "true"),
+    ("OPERATOR", "pg_operator", "opr", "o.oid::regoperator::text", "true"),
+    ("OPERATOR CLASS", "pg_opclass", "opc", _BY_METHOD, "true"),
+    ("OPERATOR FAMILY", "pg_opfamily", "opf", _BY_METHOD, "true"),
+    ("COLLATION", "pg_collation", "coll", _NAMED, "true"),
+    ("CONVERSION", "pg_conversion", "con", _NAMED, "true"),
+    ("STATISTICS", "pg_statistic_ext", "stx", _NAMED, "true"),
+    ("TEXT SEARCH DICTIONARY", "pg_ts_dict", "dict", _NAMED, "true"),
+    ("TEXT SEARCH CONFIGURATION", "pg_ts_config", "cfg", _NAMED, "true"),
+)
+# Our own schema: what was migrated is not the application's to say (ledger.py).
+LEDGER = "aipbx_fleet"
+# Only a superuser may own these.
+STAY = f"""
+SELECT 'publication ' || pubname FROM pg_publication WHERE pubowner = {BOOTSTRAP}
+UNION ALL SELECT 'event trigger ' || evtname FROM pg_event_trigger WHERE evtowner = {BOOTSTRAP}
+UNION ALL SELECT 'subscription ' || subname FROM pg_subscription WHERE subowner = {BOOTSTRAP}
+"""
+
+
+def changes(server: Postgres, database: str, role: str) -> list[str]:
+    """The commands that give a database's objects of the superuser to a role, and the ledger to the superuser.
+
+    Args:
+        server: with that database.
+        database: its name.
+        role: who shall own them.
+    """
+    return server.psql(f"{_schemas(role)}\nUNION ALL {_others(role)}", database)
+
+
+def large_objects(server: Postgres, database: str, role: str) -> None:
+    """The same for large objects: each by itself, because there may be more than a transaction can lock."""
+    server.psql(
+        f"SELECT format('ALTER LARGE OBJECT %s OWNER TO %I', oid, {literal(role)}) FROM pg_largeobject_metadata "
+        f"WHERE lomowner = {BOOTSTRAP} \\gexec",
+        database,
+        600,
+    )
+
+
+def _schemas(role: str) -> str:
+    ours = f"n.nspname <> '{LEDGER}' AND n.nspname !~ '^pg_' AND (n.oid >= {FIRST_NUMBER} OR n.nspname = 'public')"
+    return f"""
+SELECT format('ALTER SCHEMA %I OWNER TO %I', n.nspname, {literal(role)}) FROM pg_namespace n
+WHERE n.nspowner = {BOOTSTRAP} AND {ours} AND NOT {_of_extension("pg_namespace", "n")}
+UNION ALL SELECT format('ALTER SERVER %I OWNER TO %I', s.srvname, {literal(role)}) FROM pg_foreign_server s
+WHERE s.srvowner = {BOOTSTRAP} AND NOT {_of_extension("pg_foreign_server", "s")}
+UNION ALL SELECT format('ALTER SCHEMA {LEDGER} OWNER TO %I', pg_get_userbyid({BOOTSTRAP})) FROM pg_namespace n
+WHERE n.nspname = '{LEDGER}' AND n.nspowner <> {BOOTSTRAP}
+UNION ALL SELECT format('ALTER TABLE {LEDGER}.%I OWNER TO %I', c.relname, pg_get_userbyid({BOOTSTRAP}))
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = '{LEDGER}' AND c.relkind = 'r' AND c.relowner <> {BOOTSTRAP}"""
+
+
+def _others(role: str) -> str:
+    return "\nUNION ALL ".join(
+        f"""SELECT format('ALTER {kind} %s OWNER TO %I', {name.format(prefix=prefix)}, {literal(role)})
+FROM {catalogue} o JOIN pg_namespace n ON n.oid = o.{prefix}namespace
+WHERE o.{prefix}owner = {BOOTSTRAP} AND o.oid >= {FIRST_NUMBER} AND n.nspname <> '{LEDGER}' AND {which}
+  AND NOT {_of_extension(catalogue, "o")}"""
+        for kind, catalogue, prefix, name, which in _KINDS
+    )
+
+
+def _of_extension(catalogue: str, one: str) -> str:
+    return (
+        f"EXISTS (SELECT FROM pg_depend d WHERE d.classid = '{catalogue}'::regclass AND d.objid = {one}.oid "
+        "AND d.deptype = 'e')"
+    )
