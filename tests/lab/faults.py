@@ -19,6 +19,7 @@ DOCKER = "/usr/local/sbin/docker"
 SCRIPT = rf"""#!/bin/bash
 text="$*" sql=
 case $text in *"--file -" | *" --skip-reconnect "*) IFS= read -rd '' sql; text="$text $sql" ;; esac
+mkdir -p {FOLDER}
 printf '%s\n' "$text" >>{FOLDER}/calls
 real() {{ if [ -n "$sql" ]; then printf %s "$sql" | /usr/bin/docker "$@"; else /usr/bin/docker "$@"; fi; }}
 if [ -f {FOLDER}/when ] && [[ $text =~ $(cat {FOLDER}/when) ]] && mv {FOLDER}/when {FOLDER}/was 2>/dev/null; then

@@ -282,6 +282,26 @@ def test_a_swap_killed_at_any_step_is_taken_back_or_completed(
     swapped_or_not(given, before, decided=decided)
 
 
+def in_the_hold(given: Given, moment: str, *, after: bool) -> None:
+    """An undo has come to a step of its hold, and stays there."""
+    server = given.server
+    faults.at(server, moment, f"touch {faults.FOLDER}/now; sleep 60", after=after)
+    server.run("systemd-run --quiet --unit=story-undo aipbx-data --detached undo")
+    there = f"[ -e {faults.FOLDER}/now ]"
+    wait.until(lambda: server.run(there, check=False).returncode == 0, 60, moment, "journalctl -u story-undo")
+
+
+def recovered(given: Given) -> None:
+    """The host that went down is up again, has recovered by itself, and somebody writes again."""
+    server = given.server
+    server.wait_ready()
+    ask = "systemctl is-active aipbx-recover"
+    wait.until(lambda: server.run(ask, check=False).returncode == 0, 180, "it has recovered", "its journal")
+    healthy(server)
+    assert server.run("ls /app/aipbx/maintenance/on /app/aipbx/lock", check=False).stdout == ""
+    rows.write(server)
+
+
 @pytest.mark.parametrize(("moment", "after", "decided"), steps(3))
 def test_a_power_cut_at_any_step_of_a_swap_loses_no_row(given: Given, moment: str, after: bool, decided: bool) -> None:
     before, server = given.state(), given.server
@@ -289,19 +309,40 @@ def test_a_power_cut_at_any_step_of_a_swap_loses_no_row(given: Given, moment: st
     network = "aipbx-readiness"
     server.run(f"systemctl restart docker; docker network create --internal {network}")
     server.run(f"docker network connect {network} aipbx-postgres-1; docker network rm {network}", check=False)
-    faults.at(server, moment, f"touch {faults.FOLDER}/now; sleep 60", after=after)
-    server.run("systemd-run --quiet --unit=story-undo aipbx-data --detached undo")
-    there = f"[ -e {faults.FOLDER}/now ]"
-    wait.until(lambda: server.run(there, check=False).returncode == 0, 60, moment, "journalctl -u story-undo")
+    in_the_hold(given, moment, after=after)
     server.reboot(0)
-    server.wait_ready()
-    server.run(f"mkdir -p {faults.FOLDER}")
-    recovered = "systemctl is-active aipbx-recover"
-    wait.until(lambda: server.run(recovered, check=False).returncode == 0, 120, "it has recovered", "its journal")
-    healthy(server)
-    assert server.run("ls /app/aipbx/maintenance/on /app/aipbx/lock", check=False).stdout == ""
-    rows.write(server)
+    recovered(given)
     swapped_or_not(given, before, decided=decided)
+
+
+# Holds the backend's ports from the boot on, as a container that is gone has done.
+PORTS_TAKEN = """[Unit]
+Before=docker.service
+[Service]
+ExecStart=/usr/bin/python3 -c "import socket, time; \\
+    held = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2)]; \\
+    [one.bind(('', port)) for one, port in zip(held, (3032, 3034))]; time.sleep(3600)"
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+@pytest.mark.test_all
+def test_recovery_at_boot_tries_again_until_it_can(given: Given) -> None:
+    before, server = given.state(), given.server
+    unit = "/etc/systemd/system/story-ports.service"
+    server.run(f"cat >{unit} && systemctl enable --quiet story-ports", stdin=PORTS_TAKEN.encode())
+    try:
+        in_the_hold(given, "RENAME TO", after=True)
+        server.reboot(0)
+        failed = f"grep -qs '\"ok\": false' {BACKUPS}/recover-state.json"
+        wait.until(lambda: server.run(failed, check=False).returncode == 0, 180, "it has failed", "its journal")
+        assert server.run("ls /app/aipbx/maintenance/on", check=False).returncode == 0
+        assert "does not start" in server.run(f"cat {BACKUPS}/recover-state.json").stdout
+    finally:
+        server.run(f"systemctl disable --now --quiet story-ports; rm {unit}", check=False)
+    recovered(given)
+    swapped_or_not(given, before, decided=False)
 
 
 def test_an_unfinished_swap_is_ended_before_its_lock_is_broken(given: Given) -> None:
