@@ -164,12 +164,16 @@ def carry_out(config: Config, server: Engine, swap: Swap) -> float:
     begun = time.monotonic()
     try:
         _exchange(config, server, swap)
-        _write(config, swap, DECIDED)
     except BaseException as problem:
         with undisturbed():
             _back_after(config, swap, problem)
         raise
     with undisturbed():
+        try:
+            _write(config, swap, DECIDED)
+        except OSError as problem:
+            _back_after(config, swap, problem)
+            raise
         _serve(config, server, swap)
     return time.monotonic() - begun
 
@@ -261,9 +265,12 @@ def _return(config: Config, server: Engine, swap: Swap, problem: Failed) -> NoRe
         Failed: always; it tells why, and how things stand.
     """
     back = planned_back(config, _replaced(swap), runs=True, page=swap.page, returns=True)
-    _write(config, back, BEGUN)
-    _exchange(config, server, back)
-    _write(config, back, DECIDED)
+    try:
+        _write(config, back, BEGUN)
+        _exchange(config, server, back)
+        _write(config, back, DECIDED)
+    except DataError as second:
+        raise _not_well(config, swap, problem, second) from None
     _serve(config, server, back)
     raise Failed(
         f"{swap.what} failed; what was live is live again.",
