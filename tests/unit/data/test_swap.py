@@ -213,6 +213,23 @@ def test_a_fault_is_taken_back_at_once_and_told(config: Config, world: World, fa
     assert not swap.pending(config)
 
 
+def test_a_decision_that_cannot_be_written_down_is_none(
+    config: Config, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, write = world.held(), sets.write_json
+
+    def full(path: Path, content: dict[str, object]) -> None:
+        if content.get("phase") == swap.DECIDED:
+            raise OSError(28, "No space left on device")
+        write(path, content)
+
+    monkeypatch.setattr(sets, "write_json", full)
+    with pytest.raises(OSError, match="No space left"):
+        done(config, world)
+    assert world.held() == before
+    assert not swap.pending(config)
+
+
 def not_ready_once(world: World) -> None:
     usual, left = world.acts, ["wait"]
 
