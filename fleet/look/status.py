@@ -85,6 +85,7 @@ def _facts(found: Survey | OperatorError, changes: list[str] | None) -> dict[str
         "verified_hours": _hours(found.verified, now),
         "offsite_hours": _hours(found.offsite, now),
         "log": found.log or None,
+        "unfinished": found.unfinished or None,
         "kept": found.kept or None,
         "lock": found.lock or None,
         "lock_standing": found.lock_standing or None,
@@ -115,6 +116,8 @@ def _red(text: str, bad: bool) -> str:
 
 def _services(row: dict[str, Any]) -> str:
     told = [_red(f"{name} {how}", how != "healthy") for name, how in row["services"].items() if how != "healthy"]
+    if row["unfinished"] and row["lock_standing"] not in locked.ALIVE:
+        told.append(f"[red]unfinished {escape(row['unfinished'])}[/red]; inv deploy or inv unlock ends it")
     if row["maintenance"]:
         told.append("[yellow]maintenance page on[/yellow]")
     return "\n".join(told) or ("all healthy" if row["services"] else "none runs")

@@ -112,6 +112,7 @@ def test_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
             "verified_hours": 72.0,
             "log": None,
             "offsite_hours": None,
+            "unfinished": None,
             "kept": None,
             "lock": None,
             "lock_standing": None,
@@ -130,6 +131,15 @@ def test_a_host_without_anything_has_the_same_keys(
     assert found["x"].keys() == found["aipbx.net"].keys()
     unknown = ("backend", "since", "calls", "certificate_days", "memory_percent", "backup_hours", "drift")
     assert {found["x"][name] for name in unknown} == {None}
+
+
+@pytest.mark.parametrize(("standing", "is_shown"), [("", True), ("0 ended", True), ("0 open", False)])
+def test_an_unfinished_restore_is_shown_unless_its_run_continues(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], standing: str, is_shown: bool
+) -> None:
+    one = host(unfinished="restore of x", lock_known=standing)
+    _, out = shown(one, monkeypatch=monkeypatch, capsys=capsys, drifted={"aipbx.net": []})
+    assert ("unfinished restore of x" in out) == is_shown
 
 
 def test_table(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
