@@ -35,7 +35,7 @@ def inventory(root: Path, hosts: Sequence[Host], operator_keys: Sequence[str]) -
 def _of_host(host: Host, user_rules: str) -> dict[str, Any]:
     checked = settings.of_host(host.name, host.data)
     opened = {
-        family: ufw.openings(checked.web_ports, checked.rtp_ports, checked.pbx_addresses, version)
+        family: ufw.openings([checked.sshd_port, *checked.web_ports], checked.rtp_ports, checked.pbx_addresses, version)
         for family, version, _ in FAMILIES
     }
     # This template calls methods of its openings, which no inventory can carry: so Ansible gets its text.

@@ -8,9 +8,10 @@ from fleet.converge.context import render, settings
 NOISE_4 = [("udp", 137), ("udp", 138), ("tcp", 139), ("tcp", 445), ("udp", 67), ("udp", 68)]
 NOISE_6 = [("udp", 137), ("udp", 138), ("tcp", 139), ("tcp", 445), ("udp", 546), ("udp", 547)]
 
+tcp_ports = [settings().sshd_port, *settings().web_ports]
 opened: dict[Literal[4, 6], list[ufw.Opening]] = {
-    4: ufw.openings(settings().web_ports, settings().rtp_ports, settings().pbx_addresses, 4),
-    6: ufw.openings(settings().web_ports, settings().rtp_ports, settings().pbx_addresses, 6),
+    4: ufw.openings(tcp_ports, settings().rtp_ports, settings().pbx_addresses, 4),
+    6: ufw.openings(tcp_ports, settings().rtp_ports, settings().pbx_addresses, 6),
 }
 
 ufw.firewall(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
+import stat
 from pathlib import Path
 
 from dotenv import load_dotenv
@@ -56,6 +58,41 @@ def directory_in_use(name: str) -> Path:
         if beside.is_dir():
             return beside
     return ROOT / name
+
+
+def refuse_open_files() -> None:
+    """Refuse files that decide who may log in, or where to, and that anybody on this machine could write.
+
+    Raises:
+        OperatorError: which, or a file in operators/ that is no public key.
+    """
+    config, operators = ssh_config_path(), operators_directory()
+    folders = [operators, directory_in_use("env"), ROOT / "group_data"]
+    files = [path for folder in folders for path in sorted(folder.glob("*"))]
+    for path in [ROOT, ROOT / "inventory.py", ROOT / "config.py", config, config.parent, *folders, *files]:
+        if path.exists() and path.stat().st_mode & stat.S_IWOTH:
+            raise OperatorError(
+                f"{path} can be written by everybody on this machine.",
+                "It decides who may log in to the hosts, or where their names lead.",
+                f"Look at what it holds, then: chmod o-w {shlex.quote(str(path))}",
+            )
+    for path in sorted(operators.glob("[!.]*")):
+        if path.suffix != ".pub" and path.name != "README.md":
+            raise _not_a_key(path)
+
+
+def _not_a_key(path: Path) -> OperatorError:
+    if path.is_file() and b"PRIVATE KEY" in path.read_bytes()[:100]:
+        return OperatorError(
+            f"{path} is a private key.",
+            "operators/ is shared with every operator: who has read it can log in as its owner.",
+            "Take it out, make a new pair (ssh-keygen -t ed25519), and put only the new .pub there.",
+        )
+    return OperatorError(
+        f"{path} does not count as an operator's key.",
+        "Only files whose names end in .pub do.",
+        "Rename it, or take it out of the folder.",
+    )
 
 
 def operator_keys() -> list[str]:

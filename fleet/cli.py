@@ -95,11 +95,13 @@ def remotes(hosts: list[Host]) -> list[Remote]:
     """Hosts as they are reached over SSH, their data checked; nothing is connected yet.
 
     Raises:
-        OperatorError: a host's data is malformed.
+        OperatorError: a host's data is malformed, or anybody could write a file that says who may log in.
     """
     from fleet import settings
+    from fleet.access import refuse_open_files
     from fleet.remote import Remote
 
+    refuse_open_files()
     return [Remote(host.name, settings.of_host(host.name, host.data)) for host in hosts]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -24,10 +25,16 @@ def command(hosts: list[str]) -> list[str]:
 def of_all(hosts: list[str]) -> dict[str, list[str]]:
     """The operations that would change each host, by name; none when it is as declared.
 
-    pyinfra runs beside us: it brings gevent, which would replace the threads that Fabric needs.
-
     Returns: by host; nothing when pyinfra could not ask them all.
     """
+    try:
+        return _ask(hosts)
+    except OperatorError:
+        return {}
+
+
+def _ask(hosts: list[str]) -> dict[str, list[str]]:
+    """pyinfra runs beside us: it brings gevent, which would replace the threads that Fabric needs."""
     try:
         done = subprocess.run(
             command(hosts),
@@ -39,10 +46,25 @@ def of_all(hosts: list[str]) -> dict[str, list[str]]:
             stdin=subprocess.DEVNULL,
         )
     except subprocess.TimeoutExpired:
-        return {}
+        raise _unknown(hosts, f"Its dry run did not end within {SECONDS} s.") from None
     if done.returncode != 0:
-        return {}
+        raise _refusal(done.stderr) or _unknown(hosts, "Its dry run did not end well.")
     return {host: _changing(host, json.loads(done.stdout)["plan"]) for host in hosts}
+
+
+def _refusal(words: str) -> OperatorError | None:
+    """The three lines of a refusal, which pyinfra passes on."""
+    told = re.search(r"^(?:-->|\s*\[[^\]]+\]) (.+)\n\s+why: (.+)\n\s+do:  (.+)$", words, re.MULTILINE)
+    return OperatorError(told[1], told[2], told[3]) if told else None
+
+
+def _unknown(hosts: list[str], why: str) -> OperatorError:
+    limits = " ".join(f"--limit {host}" for host in hosts)
+    return OperatorError(
+        f"{', '.join(hosts)}: pyinfra cannot tell whether it is as declared.",
+        why,
+        f"See why: pyinfra inventory.py deploys/bootstrap.py --dry {limits}",
+    )
 
 
 def _changing(host: str, plan: list[dict[str, Any]]) -> list[str]:
@@ -61,13 +83,6 @@ def of(host: str, asked: dict[str, list[str]] | None = None) -> list[str]:
         asked: what `of_all` said, where several are meant; without it, or when it could not ask all, this one is asked.
 
     Raises:
-        OperatorError: pyinfra could not tell.
+        OperatorError: pyinfra could not tell, with the reason that it gives.
     """
-    changes = asked or of_all([host])
-    if host not in changes:
-        raise OperatorError(
-            f"{host}: pyinfra cannot tell whether it is as declared.",
-            "Its dry run did not end well.",
-            f"See why: pyinfra inventory.py deploys/bootstrap.py --dry --limit {host}",
-        )
-    return changes[host]
+    return asked[host] if asked and host in asked else _ask([host])[host]

@@ -205,11 +205,11 @@ def knock(host: str, account: str) -> Door:
 
 def _connected(route: Route) -> socket.socket:
     """A socket whose other end has begun to speak SSH."""
-    if route.proxy:
+    if command := ssh.jump(route) if route.jump else route.proxy:
         sock, theirs = socket.socketpair()
         with theirs:
             process = subprocess.Popen(  # its own words are for the operator: stderr stays ours
-                ["/bin/sh", "-c", f"exec {route.proxy}"], stdin=theirs.fileno(), stdout=theirs.fileno()
+                ["/bin/sh", "-c", f"exec {command}"], stdin=theirs.fileno(), stdout=theirs.fileno()
             )
         del process  # it ends with its socket
     else:

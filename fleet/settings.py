@@ -69,6 +69,7 @@ class Settings(BaseModel):
     role: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\r\n]*$")]
     deploy_user: Account
     first_login_users: list[Account]
+    sshd_port: Port
     web_ports: Annotated[list[Port], Field(min_length=1)]
     rtp_ports: Annotated[list[Port], Field(min_length=1)]
     pbx_addresses: list[Network]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
 import socket
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from paramiko import BadHostKeyException, SSHException
@@ -125,10 +125,11 @@ def _no_greeting(route: Route, words: str) -> OperatorError:
             f"Its sshd says {words!r}: guessers keep it busy.",
             "Run the same command again.",
         )
-    if route.proxy:
+    if route.jump or route.proxy:
+        way = f"its jump host, {route.jump.host}" if route.jump else f"its ProxyCommand, `{route.proxy}`"
         return OperatorError(
-            f"{host} cannot be reached by its jump host.",
-            f"`{route.proxy}` ended; its own words are above.",
+            f"{host} cannot be reached by {way}.",
+            "That ended before the host had answered; its own words are above.",
             f"Try `ssh -v -F {ssh_config_path()} {host}` and read where it stops.",
         )
     return OperatorError(
@@ -150,11 +151,20 @@ def command(host: str, account: str, remote: str, *options: str) -> list[str]:
     words = ["ssh", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", f"ConnectTimeout={CONNECT_SECONDS}"]
     words += ["-o", f"ServerAliveInterval={KEEPALIVE_SECONDS}", "-o", "ServerAliveCountMax=3"]
     # A master would go on after our own end, with our tunnels; and few keys are offered, the right one first.
-    words += ["-o", "ControlMaster=no", "-o", "ControlPath=none", "-o", "IdentitiesOnly=yes"]
-    words += [word for file in _keys(host, account) for word in ("-o", f'IdentityFile="{file}"')]
+    words += ["-o", "ControlMaster=no", "-o", "ControlPath=none", *_few_keys(host, account)]
     return [*words, *ssh_config.options(), "-l", account, *options, host, *([remote] if remote else [])]
 
 
-def _keys(host: str, account: str) -> list[Path]:
-    keys = identities.offered(ssh_config.route(host, account))
-    return [key.file() for key in keys[: identities.MOST_AT_CONVERGED]]
+def jump(route: Route) -> str:
+    """The command whose standard input and output are a connection by a jump host: what OpenSSH's ProxyJump runs."""
+    assert route.jump is not None  # noqa: S101  asked for only where there is one
+    host, account = route.jump.host, route.jump.account
+    words = ["ssh", *ssh_config.options(), "-o", "BatchMode=yes", *_few_keys(host, account)]
+    words += ["-l", account] if account else []
+    return shlex.join([*words, *route.jump.options, "-W", f"[{route.address}]:{route.port}", host])
+
+
+def _few_keys(host: str, account: str) -> list[str]:
+    """The options that make the system's ssh offer what we offer ourselves."""
+    keys = identities.offered(ssh_config.route(host, account))[: identities.MOST_AT_CONVERGED]
+    return ["-o", "IdentitiesOnly=yes", *(word for key in keys for word in ("-o", f'IdentityFile="{key.file()}"'))]

@@ -6,7 +6,6 @@ import functools
 import getpass
 import os
 import re
-import shlex
 import socket
 import subprocess
 from dataclasses import dataclass
@@ -21,6 +20,21 @@ UNSUPPORTED = {"pkcs11provider": "none", "proxyusefdpass": "no", "knownhostscomm
 
 
 @dataclass(frozen=True)
+class Jump:
+    """The last jump host before a host.
+
+    Attributes:
+        host: its name in ssh_config.
+        account: who logs in there; empty: as ssh_config says.
+        options: ssh's options for it: port, and the jump hosts before it.
+    """
+
+    host: str
+    account: str
+    options: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Route:
     """How OpenSSH would reach a host.
 
@@ -28,7 +42,8 @@ class Route:
         name: the host's name, as typed.
         address: its name or address in the network.
         port: its port.
-        proxy: the command whose standard input and output are the connection; empty: a direct one.
+        proxy: the command whose standard input and output are the connection; empty: a direct one, or by a jump host.
+        jump: the jump host through which it goes; None: a direct one.
         identity_files: keys to log in with, in this order; a file may hold the public half only.
         certificates: certificates for them.
         identities_only: whether the agent's other keys are left alone.
@@ -43,6 +58,7 @@ class Route:
     address: str
     port: int
     proxy: str
+    jump: Jump | None
     identity_files: tuple[Path, ...]
     certificates: tuple[Path, ...]
     identities_only: bool
@@ -71,7 +87,7 @@ def route(host: str, account: str) -> Route:
 def _route(host: str, account: str, config: tuple[str, ...]) -> Route:
     try:
         done = subprocess.run(
-            ["ssh", *config, "-G", "-T", "-l", account, host],
+            ["ssh", *config, "-G", "-T", *(["-l", account] if account else []), host],
             capture_output=True,
             text=True,
             timeout=READ_SECONDS,
@@ -89,17 +105,16 @@ def _route(host: str, account: str, config: tuple[str, ...]) -> Route:
             why or f"`ssh -G {host}` failed.",
             "Correct the line that it names.",
         )
-    return parse(host, account, done.stdout, list(config))
+    return parse(host, account, done.stdout)
 
 
-def parse(host: str, account: str, text: str, config: list[str]) -> Route:
+def parse(host: str, account: str, text: str) -> Route:
     """Read what `ssh -G` printed.
 
     Args:
         host: the name that was asked for.
-        account: who logs in.
+        account: who logs in; empty: whom ssh_config says.
         text: lines of a keyword in lower case and its value.
-        config: the options that name the ssh_config, for the jump hosts' ssh.
 
     Raises:
         OperatorError: a keyword there cannot be followed.
@@ -123,7 +138,8 @@ def parse(host: str, account: str, text: str, config: list[str]) -> Route:
         name=host,
         address=address,
         port=port,
-        proxy=_proxy(values, tokens, config),
+        proxy="" if (command := values.get("proxycommand", "none")) == "none" else _expand(command, tokens),
+        jump=_jump(values.get("proxyjump", "none")),
         identity_files=tuple(Path(_expand(path, tokens)) for path in found.get("identityfile", []) if path != "none"),
         certificates=tuple(Path(_expand(path, tokens)) for path in found.get("certificatefile", [])),
         identities_only=values.get("identitiesonly") == "yes",
@@ -165,22 +181,15 @@ def _expand(text: str, tokens: dict[str, str]) -> str:
     return str(Path(text).expanduser()) if text.startswith("~") else text
 
 
-def _proxy(values: dict[str, str], tokens: dict[str, str], config: list[str]) -> str:
-    """A jump host is reached by the system's ssh, exactly as OpenSSH does it by itself."""
-    command = values.get("proxycommand", "none")
-    if command != "none":
-        return _expand(command, tokens)
-    *earlier, last = values.get("proxyjump", "none").split(",")
+def _jump(text: str) -> Jump | None:
+    *earlier, last = text.split(",")
     if last == "none":
-        return ""
+        return None
     jump = re.fullmatch(r"(?:ssh://)?(?:(?P<user>.+)@)?(?P<host>\[[^\]]+\]|[^:]+)(?::(?P<port>\d+))?", last)
     assert jump is not None  # noqa: S101  ssh has accepted it
-    words = ["ssh", *config, "-o", "BatchMode=yes"]
-    words += ["-J", ",".join(earlier)] if earlier else []
-    words += ["-l", jump["user"]] if jump["user"] else []
-    words += ["-p", jump["port"]] if jump["port"] else []
-    to = f"[{tokens['h']}]:{tokens['p']}"
-    return shlex.join([*words, "-W", to, jump["host"].strip("[]")])
+    options = ["-J", ",".join(earlier)] if earlier else []
+    options += ["-p", jump["port"]] if jump["port"] else []
+    return Jump(jump["host"].strip("[]"), jump["user"] or "", tuple(options))
 
 
 def _agent(value: str, tokens: dict[str, str]) -> str:

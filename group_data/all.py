@@ -11,6 +11,8 @@ deploy_user = "deploy"
 first_login_users = ["root"]
 
 # --- Firewall ------------------------------------------------------------------------------------------------------
+# The port on which sshd answers. Moving sshd is yours; a run refuses to begin when this is not the port it came by.
+sshd_port = 22
 # Open to the internet beside SSH, for the host and for what containers publish: nginx.
 web_ports = [80, 443]
 # RTP from Asterisk, UDP: one port for each colour of the backend.

@@ -65,6 +65,19 @@ class Account(FactBase[AccountState]):
         )
 
 
+def changed_keys(before: list[str], after: list[str]) -> list[str]:
+    """Whose keys begin and cease to open the account, by key and not by comment: somebody is about to agree."""
+    old = {line.split()[1]: line for line in before if len(line.split()) > 1}
+    new = {line.split()[1]: line for line in after}
+    lines = [f"Will let in: {_owner(line)}" for key, line in new.items() if key not in old]
+    return lines + [f"Will no longer let in: {_owner(line)}" for key, line in old.items() if key not in new]
+
+
+def _owner(line: str) -> str:
+    kind, key, *comment = line.split(None, 2)
+    return f"{comment[0] if comment else 'a key without a name'} ({kind} …{key[-12:]})"
+
+
 @operation()
 def operators(user: str, keys: list[str]) -> Generator[PyinfraCommand | str, None, None]:
     """One account, opened by exactly these keys.
@@ -85,6 +98,8 @@ def operators(user: str, keys: list[str]) -> Generator[PyinfraCommand | str, Non
         yield f"gpasswd --delete {user} docker"
     text = "".join(f"{key}\n" for key in keys)
     if state.access != f"750 {user}:{user}\n700 {user}:{user}\n600 {user}:{user}\n" or state.keys != text:
+        for line in changed_keys(state.keys.splitlines(), keys):
+            host.log(line)
         configuration.show_difference(f"{home}/.ssh/authorized_keys", state.keys, text)
         yield f"install -d -m 750 -o {user} -g {user} {home} && install -d -m 700 -o {user} -g {user} {home}/.ssh"
         yield configuration.upload(text, f"{home}/.ssh/authorized_keys.new")

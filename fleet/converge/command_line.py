@@ -11,7 +11,7 @@ import click
 from pyinfra import logger
 
 from fleet import hosts
-from fleet.access import operator_keys
+from fleet.access import operator_keys, refuse_open_files
 from fleet.errors import OperatorError
 
 
@@ -42,6 +42,7 @@ def check(params: dict[str, Any], *, interactive: bool) -> None:
             "With it pyinfra reports success although an operation failed.",
             "Leave it out: hosts are converged side by side anyway.",
         )
+    refuse_open_files()
     if converges(params):
         operator_keys()
     asks = not (params.get("yes") or params.get("dry") or params.get("json_output"))

@@ -11,8 +11,12 @@ from pyinfra.connectors.ssh import SSHConnector
 from pyinfra.connectors.util import CommandOutput
 
 from fleet import login, settings, stores
+from fleet.access import ssh_config_path
 from fleet.converge import explain, system
 from fleet.errors import OperatorError
+
+# What pyinfra's own connector takes from data or options, and ssh_config says here.
+ELSEWHERE = ("ssh_hostname", "ssh_port", "ssh_key", "ssh_password", "ssh_config_file", "ssh_known_hosts_file")
 
 
 class FleetConnector(SSHConnector):
@@ -41,6 +45,7 @@ class FleetConnector(SSHConnector):
             answers = self._ask()
             system.refuse_without_root(self.host.name, answers)
             if self.converging:
+                system.refuse_another_port(self.host.name, answers, checked.sshd_port)
                 system.refuse_unsupported(self.host.name, answers, checked.min_free_disk_mib)
         except OperatorError as error:
             raise ConnectError(str(error)) from error
@@ -55,6 +60,13 @@ class FleetConnector(SSHConnector):
         return succeeded, output
 
     def _log_in(self, checked: settings.Settings) -> None:
+        for name in ELSEWHERE:
+            if self.host.data.get(name):
+                raise OperatorError(
+                    f"{self.host.name}: {name} is not supported.",
+                    "The way to a host is what ssh_config says, so that all of our programs take the same.",
+                    f"Say it in {ssh_config_path()}: HostName, Port, IdentityFile, UserKnownHostsFile.",
+                )
         self.deploy_user = checked.deploy_user
         self._enter(self._accounts(checked))
 

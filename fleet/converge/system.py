@@ -30,6 +30,7 @@ fi
 df -Pm / /var | awk 'NR > 1 { print "free:" $6 "=" $4 }'
 awk '/^MemTotal:/ { print "memory=" int($2 / 1024) }' /proc/meminfo
 echo "virtualization=$(systemd-detect-virt --container 2>/dev/null)"
+echo "port=${SSH_CONNECTION##* }"
 echo "kex=$(ssh -Q kex 2>/dev/null | tr '\n' ' ')"
 """
     + f"echo {END}\n"
@@ -53,6 +54,7 @@ class System:
         free_mib: free space in MiB by mount point of / and /var.
         memory_mib: the host's memory in MiB.
         container: the container technology that it runs in, or `none`.
+        ssh_port: the port of its own on which its sshd let us in; 0: it does not say.
         kex: key exchanges that its OpenSSH knows.
     """
 
@@ -68,6 +70,7 @@ class System:
     free_mib: dict[str, int]
     memory_mib: int
     container: str
+    ssh_port: int
     kex: frozenset[str]
 
     @property
@@ -147,6 +150,7 @@ def parse(lines: list[str]) -> System:
         free_mib={name.removeprefix("free:"): int(value) for name, value in values.items() if name.startswith("free:")},
         memory_mib=int(values.get("memory", "0")),
         container=values.get("virtualization", "none"),
+        ssh_port=int(values.get("port") or 0),
         kex=frozenset(values.get("kex", "").split()),
     )
 
@@ -158,6 +162,16 @@ def refuse_without_root(host: str, system: System) -> None:
             f"{host}: sudo is refused to {system.user}.",
             f"sudo says: {system.sudo or 'nothing'}. Converging a host needs root without a password prompt.",
             f"On the provider's console, as root: `visudo -c`, and give {system.user} `ALL=(root) NOPASSWD: ALL`.",
+        )
+
+
+def refuse_another_port(host: str, system: System, sshd_port: int) -> None:
+    """Raises OperatorError when sshd answers on a port that the firewall is about to close."""
+    if system.ssh_port not in (0, sshd_port):
+        raise OperatorError(
+            f"{host}: sshd answers on port {system.ssh_port}, and sshd_port is {sshd_port}.",
+            f"The firewall would open {sshd_port} and close the port by which we came.",
+            f'Say "sshd_port": {system.ssh_port} for {host} in inventory.py.',
         )
 
 

@@ -57,10 +57,10 @@ class Opening:
 
 
 def openings(
-    web_ports: list[int], rtp_ports: list[int], pbx_addresses: list[IPv4Network | IPv6Network], version: Literal[4, 6]
+    tcp_ports: list[int], rtp_ports: list[int], pbx_addresses: list[IPv4Network | IPv6Network], version: Literal[4, 6]
 ) -> list[Opening]:
     """What is open from outside over one IP version: SSH and web for all, RTP for all or for the PBXs only."""
-    tcp = [Opening("tcp", port) for port in (22, *web_ports)]
+    tcp = [Opening("tcp", port) for port in tcp_ports]
     if not pbx_addresses:
         return tcp + [Opening("udp", port) for port in rtp_ports]
     sources = [network for network in pbx_addresses if network.version == version]

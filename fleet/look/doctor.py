@@ -101,6 +101,11 @@ def _operators() -> str:
     return f"{len(operator_keys())} in {access.operators_directory()}"
 
 
+def _files() -> str:
+    access.refuse_open_files()
+    return "nobody else can write who may log in, and where"
+
+
 def _default_host() -> str:
     named = os.environ.get("AIPBX_HOST", "")
     if not named:
@@ -113,6 +118,7 @@ _LOCAL: tuple[tuple[str, Callable[[], str]], ...] = (
     ("programs", _programs),
     ("ssh_config", _ssh_config),
     ("operators' keys", _operators),
+    ("files of ours", _files),
     ("default host", _default_host),
 )
 

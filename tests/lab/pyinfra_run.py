@@ -78,9 +78,9 @@ class Bootstrap:
         """What is typed."""
         return [PYINFRA, "inventory.py", "deploys/bootstrap.py", *options]
 
-    def _finished(self, options: tuple[str, ...], errors: int) -> subprocess.CompletedProcess[str]:
+    def _finished(self, command: list[str], errors: int) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            self.command(*options),
+            command,
             cwd=self.tree,
             env=self._environment,
             stdin=subprocess.DEVNULL,
@@ -92,12 +92,17 @@ class Bootstrap:
         )
 
     def __call__(self, *options: str) -> Run:
-        done = self._finished(options, subprocess.STDOUT)
+        done = self._finished(self.command(*options), subprocess.STDOUT)
+        return Run(done.returncode, done.stdout)
+
+    def look(self, *options: str) -> Run:
+        """The least that a run can do: log in, and look around."""
+        done = self._finished([PYINFRA, "inventory.py", "exec", "-y", *options, "--", "true"], subprocess.STDOUT)
         return Run(done.returncode, done.stdout)
 
     def dry(self, *options: str) -> Run:
         """What a run would change."""
-        done = self._finished(("--dry", "--json", *options), subprocess.PIPE)
+        done = self._finished(self.command("--dry", "--json", *options), subprocess.PIPE)
         assert done.returncode == 0, done.stderr
         return Run(done.returncode, done.stderr, json.loads(done.stdout)["plan"])
 
@@ -131,3 +136,14 @@ def kill(run: subprocess.Popen[str]) -> None:
     run.wait(timeout=10)
     if run.stdout:
         run.stdout.close()
+
+
+def read_until(run: subprocess.Popen[str], said: str) -> None:
+    """Wait until the run prints something."""
+    assert run.stdout
+    heard = ""
+    for line in run.stdout:
+        heard += line
+        if said in line:
+            return
+    raise AssertionError(f"the run ended before it said {said!r}:\n{heard}")

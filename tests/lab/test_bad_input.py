@@ -140,6 +140,53 @@ def test_sudo_refused(bootstrap: Bootstrap, host: Host) -> None:
     others_went_on(refused.output)
 
 
+def test_a_host_name_that_does_not_resolve(bootstrap: Bootstrap, host: Host) -> None:
+    """sudo warns of it with every command, and refuses nothing."""
+    host.run("hostname vps-4711")
+    try:
+        assert bootstrap.dry("--limit", host.name).changes == ["The host's own name resolves"]
+    finally:
+        host.run(f"hostname {host.name}")
+
+
+def test_a_login_that_prints_a_greeting(bootstrap: Bootstrap, host: Host) -> None:
+    host.run("cp /home/deploy/.bashrc /root/bashrc && sed -i '1i echo Welcome to id=x' /home/deploy/.bashrc")
+    try:
+        bootstrap("-y", "--limit", host.name).refused("deploy's login prints 'Welcome to id=x'")
+    finally:
+        host.run("cat /root/bashrc >/home/deploy/.bashrc && rm /root/bashrc")
+
+
+@pytest.mark.test_all
+def test_a_password_that_has_expired(bootstrap: Bootstrap, host: Host) -> None:
+    host.run("chage -d 0 deploy")
+    try:
+        bootstrap("-y", "--limit", host.name).refused("aipbx.org: the password of deploy has expired.", "ssh -t -F")
+    finally:
+        host.run("chage -d $(date +%F) deploy")
+
+
+@pytest.mark.test_all
+def test_another_port_than_the_declared_one(bootstrap: Bootstrap, host: Host) -> None:
+    bootstrap("-y", "--limit", host.name, "--data", "sshd_port=2222").refused(
+        "sshd answers on port 22, and sshd_port is 2222."
+    )
+
+
+@pytest.mark.test_all
+def test_a_config_that_only_openssh_reads_aright(elsewhere: Bootstrap, converged: Running) -> None:
+    """Include, Match exec, ProxyJump none, and a jump host whose block has a Port."""
+    folder = elsewhere.ssh_config.parent
+    text = elsewhere.ssh_config.read_text()
+    text = text.replace("Host aipbx.org\n", "Host aipbx.org\n    ProxyJump deploy@aipbx.net:22\n")
+    text = text.replace("Host aipbx.ru\n", 'Match host aipbx.ru exec "true"\n')
+    (folder / "more").write_text(text + "\nHost *\n    ProxyJump none\n")
+    elsewhere.ssh_config.write_text(f"Include {folder}/more\n")
+    elsewhere.look().succeeded()
+    logins = converged.host("aipbx.org").run("journalctl -u ssh --since=-5min | grep Accepted | tail -n 1").stdout
+    assert f" from {converged.host('aipbx.net').address4} " in logins
+
+
 @pytest.mark.parametrize(
     ("release", "said"),
     [

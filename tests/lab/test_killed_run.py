@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-
 import pytest
 
 from lab.host import Host
-from tests.lab.pyinfra_run import Bootstrap, kill
+from tests.lab.pyinfra_run import Bootstrap, kill, read_until
 
 # The operation that a run of a fresh host has just begun when it is killed.
 MOMENTS = [
@@ -21,17 +19,6 @@ MOMENTS = [
     "Docker: daemon.json",
     "Docker: engine, Compose, buildx",
 ]
-
-
-def read_until(run: subprocess.Popen[str], said: str) -> None:
-    """Wait until the run prints something."""
-    assert run.stdout
-    heard = ""
-    for line in run.stdout:
-        heard += line
-        if said in line:
-            return
-    raise AssertionError(f"the run ended before it said {said!r}:\n{heard}")
 
 
 def test_a_run_killed_again_and_again_is_repaired_by_the_next(lab_fresh: Host, bootstrap: Bootstrap) -> None:

@@ -39,6 +39,50 @@ def test_anything_but_a_plain_public_key_is_refused(folder: Path, line: str) -> 
         access.operator_keys()
 
 
+@pytest.fixture
+def checkout(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    root = folder / "checkout"
+    for name in ("group_data/all.py", "inventory.py", "config.py"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text("")
+    (folder / "env").mkdir()
+    (folder / "operators" / "ada.pub").write_text(KEY)
+    for path in folder.rglob("*"):
+        path.chmod(0o755)
+    monkeypatch.setattr(access, "ROOT", root)
+    return root
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *["../ssh_config", "..", "../operators", "../operators/ada.pub", "../env", "inventory.py", "config.py", "."],
+        *["group_data", "group_data/all.py"],
+    ],
+)
+def test_what_everybody_can_write_is_refused(path: str, checkout: Path) -> None:
+    access.refuse_open_files()
+    (checkout / path).chmod(0o757)
+    with pytest.raises(OperatorError, match="can be written by everybody") as refused:
+        access.refuse_open_files()
+    assert "chmod o-w" in refused.value.do
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("ada", "-----BEGIN OPENSSH PRIVATE KEY-----\n", "is a private key"),
+        ("bob", KEY, "does not count as an operator's key"),
+    ],
+)
+def test_in_operators_only_public_keys_lie(name: str, content: str, said: str, checkout: Path) -> None:
+    (checkout.parent / "operators" / "README.md").write_text("x")
+    access.refuse_open_files()
+    (checkout.parent / "operators" / name).write_text(content)
+    with pytest.raises(OperatorError, match=said):
+        access.refuse_open_files()
+
+
 def test_no_key_at_all_is_refused(folder: Path) -> None:
     with pytest.raises(OperatorError, match="No operator's public key"):
         access.operator_keys()

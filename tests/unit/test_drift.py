@@ -51,6 +51,21 @@ def test_what_was_asked_of_all_is_not_asked_again(pyinfra: Path) -> None:
         drift.of("aipbx.net", {})
 
 
+def test_why_it_cannot_tell_is_said(pyinfra: Path) -> None:
+    """sshd's own penalty for an office's address, as pyinfra passes the refusal on."""
+    (pyinfra / "said").write_text(
+        "--> Connecting to hosts...\n    [aipbx.net] aipbx.net refuses SSH from this address for a while.\n"
+        "    why: Its sshd says so.\n    do:  It passes by itself.\n\n--> pyinfra error: No hosts remaining!\n"
+    )
+    stub(pyinfra, "pyinfra", f"cat {pyinfra}/said >&2; exit 1")
+    with pytest.raises(OperatorError) as refused:
+        drift.of("aipbx.net")
+    told = (refused.value.what, refused.value.why, refused.value.do)
+    assert told == (
+        *("aipbx.net refuses SSH from this address for a while.", "Its sshd says so.", "It passes by itself."),
+    )
+
+
 def test_as_declared(pyinfra: Path) -> None:
     stub(pyinfra, "pyinfra", """echo '{"plan": []}'""")
     assert drift.of("aipbx.net") == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import socket
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from paramiko import SSHException
 
 from fleet import identities, ssh, ssh_config
 from fleet.identities import Identity
-from fleet.ssh_config import Route
+from fleet.ssh_config import Jump, Route
 
 ALWAYS = [
     *["ssh", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=10"],
@@ -53,6 +54,7 @@ def route(**values: Any) -> Route:
         "address": "203.0.113.20",
         "port": 2222,
         "proxy": "",
+        "jump": None,
         "identity_files": (),
         "certificates": (),
         "identities_only": False,
@@ -87,6 +89,14 @@ def test_a_failure_has_its_own_name(error: Exception, what: str, more: str) -> N
 
 
 def test_a_jump_host_that_fails_is_named() -> None:
-    told = ssh.unreachable(route(proxy="ssh -W x jump"), ssh.NoGreetingError(""))
-    assert "jump host" in told.what
-    assert "ssh -W x jump" in told.why
+    told = ssh.unreachable(route(jump=Jump("gate", "", ())), ssh.NoGreetingError(""))
+    assert told.what == "aipbx.org cannot be reached by its jump host, gate."
+
+
+def test_a_jump_host_gets_few_keys_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AIPBX_SSH_CONFIG", raising=False)
+    words = shlex.split(ssh.jump(route(jump=Jump("two", "ada", ("-J", "one", "-p", "2200")))))
+    assert words == [
+        *["ssh", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes", *OFFERED, "-l", "ada"],
+        *["-J", "one", "-p", "2200", "-W", "[203.0.113.20]:2222", "two"],
+    ]

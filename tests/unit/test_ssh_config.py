@@ -11,7 +11,7 @@ import pytest
 
 from fleet import ssh_config
 from fleet.errors import OperatorError
-from fleet.ssh_config import Route
+from fleet.ssh_config import Jump, Route
 
 HOST = "aipbx.org"
 
@@ -51,12 +51,13 @@ def test_match_exec_and_match_user_count(config: Path) -> None:
 
 
 def test_proxy_jump_none_is_none(config: Path) -> None:
-    assert route(config, f"Host {HOST}\n    HostName 203.0.113.23\nHost *\n    ProxyJump none\n").proxy == ""
+    assert route(config, f"Host {HOST}\n    HostName 203.0.113.23\nHost *\n    ProxyJump none\n").jump is None
 
 
-def test_jump_hosts_are_reached_by_ssh_itself(config: Path) -> None:
+def test_a_jump_host_and_those_before_it(config: Path) -> None:
     found = route(config, f"Host {HOST}\n    HostName 10.0.0.4\n    ProxyJump one,ada@two:2200\n")
-    assert found.proxy == f"ssh -F {config} -o BatchMode=yes -J one -l ada -p 2200 -W '[10.0.0.4]:22' two"
+    assert found.jump == Jump("two", "ada", ("-J", "one", "-p", "2200"))
+    assert found.proxy == ""
 
 
 def test_a_proxy_command_gets_what_openssh_puts_into_it(config: Path) -> None:

@@ -23,6 +23,7 @@ free:/=9000
 free:/var=5000
 memory=3915
 virtualization=none
+port=22
 kex=curve25519-sha256 mlkem768x25519-sha256
 """
 GOOD = system.parse(OUTPUT.splitlines())
@@ -114,6 +115,17 @@ def test_is_refused(changes: dict[str, Any], said: str) -> None:
     with pytest.raises(OperatorError) as refused:
         system.refuse_unsupported("aipbx.org", replace(GOOD, **changes), 2048)
     assert said in refused.value.what
+
+
+@pytest.mark.parametrize(("came_by", "declared"), [(22, 22), (2222, 2222), (0, 22)])
+def test_the_port_that_is_declared(came_by: int, declared: int) -> None:
+    system.refuse_another_port("aipbx.org", replace(GOOD, ssh_port=came_by), declared)
+
+
+def test_a_port_that_the_firewall_would_close_is_refused() -> None:
+    with pytest.raises(OperatorError, match="sshd answers on port 2222, and sshd_port is 22") as refused:
+        system.refuse_another_port("aipbx.org", replace(GOOD, ssh_port=2222), 22)
+    assert '"sshd_port": 2222' in refused.value.do
 
 
 def test_refused_sudo_is_told_in_its_own_words() -> None:

@@ -9,7 +9,7 @@ PBX = [ip_network("203.0.113.7/32"), ip_network("2001:db8::7/128")]
 
 
 def test_openings_for_everybody() -> None:
-    assert ufw.openings([80, 443], [3032, 3034], [], 4) == [
+    assert ufw.openings([22, 80, 443], [3032, 3034], [], 4) == [
         Opening("tcp", 22),
         Opening("tcp", 80),
         Opening("tcp", 443),
@@ -19,13 +19,13 @@ def test_openings_for_everybody() -> None:
 
 
 def test_rtp_only_for_the_pbx_of_the_same_ip_version() -> None:
-    opened = ufw.openings([80], [3032], PBX, 6)
+    opened = ufw.openings([2222, 80], [3032], PBX, 6)
     assert opened[-1] == Opening("udp", 3032, ip_network("2001:db8::7/128"))
     assert len([opening for opening in opened if opening.protocol == "udp"]) == 1
 
 
 def test_with_a_pbx_of_the_other_version_only_rtp_is_shut() -> None:
-    assert [opening.port for opening in ufw.openings([80], [3032], PBX[:1], 6)] == [22, 80]
+    assert [opening.port for opening in ufw.openings([2222, 80], [3032], PBX[:1], 6)] == [2222, 80]
 
 
 def test_ufw_reads_its_own_record_of_a_rule() -> None:
