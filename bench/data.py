@@ -34,17 +34,14 @@ def inventory(root: Path, hosts: Sequence[Host], operator_keys: Sequence[str]) -
 
 def _of_host(host: Host, user_rules: str) -> dict[str, Any]:
     checked = settings.of_host(host.name, host.data)
-    opened = {
-        family: ufw.openings([checked.sshd_port, *checked.web_ports], checked.rtp_ports, checked.pbx_addresses, version)
-        for family, version, _ in FAMILIES
-    }
+    declared = {family: ufw.declared(checked, version) for family, version, _ in FAMILIES}
     # This template calls methods of its openings, which no inventory can carry: so Ansible gets its text.
     template = Template(user_rules, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
     return {
         "settings": checked.model_dump(mode="json"),
-        "ufw_docker_user": {family: ufw.docker_user(opened[family]) for family, _, _ in FAMILIES},
+        "ufw_docker_user": {family: declared[family].docker_user() for family, _, _ in FAMILIES},
         "ufw_user_rules": {
-            family: template.render(v=family, openings=opened[family], anywhere=anywhere)
+            family: template.render(v=family, openings=declared[family].opened, anywhere=anywhere)
             for family, _, anywhere in FAMILIES
         },
     }

@@ -73,6 +73,7 @@ class Settings(BaseModel):
     web_ports: Annotated[list[Port], Field(min_length=1)]
     rtp_ports: Annotated[list[Port], Field(min_length=1)]
     pbx_addresses: list[Network]
+    metadata_networks: list[Network]
     docker_packages: dict[str, Version]
     docker_repository: Annotated[str, Field(pattern=r"^https://[^\s]+[^/\s]$")]
     docker_log_max_mib: Annotated[int, Field(ge=1, le=1024)]
@@ -80,6 +81,7 @@ class Settings(BaseModel):
     docker_restart_during_calls: bool
     extra_names: list[Domain]
     cloudflare: bool
+    web_from_cloudflare_only: bool
     cloudflare_ranges: Annotated[list[Network], Field(min_length=1)]
     max_body_mib: Annotated[int, Field(ge=1, le=1024)]
     api_requests_per_second: Annotated[int, Field(ge=1, le=10000)]
@@ -243,6 +245,13 @@ class Settings(BaseModel):
                 raise ValueError(f"{name}.volumes is no list of what Compose mounts")
         return value
 
+    @field_validator("web_from_cloudflare_only")
+    @classmethod
+    def _behind_cloudflare(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and not info.data.get("cloudflare"):
+            raise ValueError("needs cloudflare = True: nobody else would reach the host")
+        return value
+
     @field_validator("hsts_preload")
     @classmethod
     def _preload_means_all(cls, value: bool, info: ValidationInfo) -> bool:
@@ -250,7 +259,7 @@ class Settings(BaseModel):
             raise ValueError("browsers' lists demand hsts_include_subdomains and hsts_max_age_seconds >= 31536000")
         return value
 
-    @field_validator("pbx_addresses", "cloudflare_ranges", "fail2ban_never_ban", mode="after")
+    @field_validator("pbx_addresses", "cloudflare_ranges", "metadata_networks", "fail2ban_never_ban", mode="after")
     @classmethod
     def _no_network_is_everything(cls, value: list[IPv4Network | IPv6Network]) -> list[IPv4Network | IPv6Network]:
         if any(network.prefixlen == 0 for network in value):

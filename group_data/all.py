@@ -19,6 +19,9 @@ web_ports = [80, 443]
 rtp_ports = [3032, 3034]
 # Addresses or networks (IPv4 or IPv6) of the PBXs that may send RTP; empty: any.
 pbx_addresses: list[str] = []
+# Clouds' own services, which tell whoever asks the machine's keys and user data: containers cannot reach them, but for
+# port 53 (a cloud's resolver may have the same address). Link-local; Alibaba's; AWS's and Google's over IPv6.
+metadata_networks = ["169.254.0.0/16", "100.100.100.200/32", "fd00:ec2::254/128", "fd20:ce::254/128"]
 
 # --- Docker --------------------------------------------------------------------------------------------------------
 # Pinned: upgraded by changing this line, never by chance. Docker's repository appends ~debian.13~trixie and the like.
@@ -140,6 +143,9 @@ migrations_before_first_start: list[str] = []
 extra_names: list[str] = []
 # Whether browsers reach this host through Cloudflare: its word on the client's address is believed then, and only then.
 cloudflare = False
+# Whether the web ports are open for Cloudflare's machines only: nobody then gets past it to the origin's own address.
+# Every name must go through Cloudflare (the orange cloud), or it can no longer be reached.
+web_from_cloudflare_only = False
 # Cloudflare's networks: compare with https://www.cloudflare.com/ips-v4 and /ips-v6 before a host goes behind it.
 cloudflare_ranges = [
     "173.245.48.0/20", "103.21.244.0/22", "103.22.200.0/22", "103.31.4.0/22", "141.101.64.0/18",

@@ -26,10 +26,20 @@ keep() {
 		# The kernel's own table, so that the way back does not depend on what ufw makes of its files.
 		iptables-save -t filter >"$kept.new/filter.v4"
 		ip6tables-save -t filter >"$kept.new/filter.v6"
+		for tool in iptables ip6tables; do
+			$tool -t nat -S PREROUTING >"$kept.new/redirects.$tool"
+		done
 		;;
 	esac
 	rm -rf "$kept"
 	mv "$kept.new" "$kept"
+}
+
+# Of nat only the rules that are gone come back: the rest is Docker's, which may have changed it since.
+redirect_again() {
+	[ -e "$2" ] || return 0
+	gone=$("$1" -t nat -S PREROUTING | grep -vxFf /dev/stdin "$2" | grep '^-A ') || return 0
+	printf '*nat\n%s\nCOMMIT\n' "$gone" | "$1-restore" --noflush
 }
 
 give_back() {
@@ -51,6 +61,9 @@ give_back() {
 		cp -a "$kept/default" /etc/default/ufw
 		iptables-restore -T filter <"$kept/filter.v4"
 		ip6tables-restore -T filter <"$kept/filter.v6"
+		for tool in iptables ip6tables; do
+			redirect_again $tool "$kept/redirects.$tool"
+		done
 		;;
 	esac
 }

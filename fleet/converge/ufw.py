@@ -12,12 +12,15 @@ from pyinfra import host
 from pyinfra.api import FactBase, StringCommand, operation
 from pyinfra.api.command import PyinfraCommand
 
-from fleet.converge import configuration, guard
+from fleet.converge import configuration, foreign_rules, guard
 from fleet.converge.output import of_kind, sections
+from fleet.settings import Settings
 
+Version = Literal[4, 6]
 STAGE = "/var/lib/aipbx/stage/ufw"
 # Every container network of Docker has an interface of one of these names; the server's own cards never do.
 DOCKER_INTERFACES = ("docker0", "br-+")
+TOOLS: dict[Version, str] = {4: "iptables", 6: "ip6tables"}
 
 
 @dataclass(frozen=True)
@@ -56,30 +59,56 @@ class Opening:
         )
 
 
-def openings(
-    tcp_ports: list[int], rtp_ports: list[int], pbx_addresses: list[IPv4Network | IPv6Network], version: Literal[4, 6]
-) -> list[Opening]:
-    """What is open from outside over one IP version: SSH and web for all, RTP for all or for the PBXs only."""
-    tcp = [Opening("tcp", port) for port in tcp_ports]
-    if not pbx_addresses:
-        return tcp + [Opening("udp", port) for port in rtp_ports]
-    sources = [network for network in pbx_addresses if network.version == version]
-    return tcp + [Opening("udp", port, source) for port in rtp_ports for source in sources]
+@dataclass(frozen=True)
+class Declared:
+    """What is open and shut over one IP version.
 
-
-def docker_user(opened: list[Opening]) -> list[str]:
-    """The chain DOCKER-USER, as `iptables -S` prints it.
-
-    Answers pass; a published port passes when it is opened; containers reach out; all else is dropped, also who
-    tries a container's own address from the neighbourhood.
+    Attributes:
+        opened: ports that are open from outside.
+        shut: networks that containers cannot reach.
     """
-    return [
-        "-A DOCKER-USER -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN",
-        *(opening.forward_rule() for opening in opened),
-        "-A DOCKER-USER -m conntrack --ctstate DNAT -j DROP",
-        *(f"-A DOCKER-USER -i {name} -j RETURN" for name in DOCKER_INTERFACES),
-        "-A DOCKER-USER -j DROP",
+
+    opened: list[Opening]
+    shut: list[IPv4Network | IPv6Network] = field(default_factory=list)
+
+    def docker_user(self) -> list[str]:
+        """The chain DOCKER-USER, as `iptables -S` prints it.
+
+        Answers pass; a published port passes when it is opened; containers reach out; all else is dropped, also who
+        tries a container's own address from the neighbourhood. What containers cannot reach refuses them at once, but
+        for names: on some clouds the resolver has the address of the metadata service.
+        """
+        return [
+            "-A DOCKER-USER -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN",
+            *(
+                f"-A DOCKER-USER -d {network} -p tcp -m tcp ! --dport 53 -j REJECT --reject-with tcp-reset"
+                for network in self.shut
+            ),
+            *(opening.forward_rule() for opening in self.opened),
+            "-A DOCKER-USER -m conntrack --ctstate DNAT -j DROP",
+            *(f"-A DOCKER-USER -i {name} -j RETURN" for name in DOCKER_INTERFACES),
+            "-A DOCKER-USER -j DROP",
+        ]
+
+
+def declared(settings: Settings, version: Version) -> Declared:
+    """What a host's data open and shut over one IP version: SSH for all, web and RTP for all or for some."""
+    web = settings.cloudflare_ranges if settings.web_from_cloudflare_only else []
+    opened = [
+        Opening("tcp", settings.sshd_port),
+        *_for("tcp", settings.web_ports, web, version),
+        *_for("udp", settings.rtp_ports, settings.pbx_addresses, version),
     ]
+    return Declared(opened, [network for network in settings.metadata_networks if network.version == version])
+
+
+def _for(
+    protocol: Literal["tcp", "udp"], ports: list[int], sources: list[IPv4Network | IPv6Network], version: Version
+) -> list[Opening]:
+    """Ports that are open for sources; without any, for everybody."""
+    if not sources:
+        return [Opening(protocol, port) for port in ports]
+    return [Opening(protocol, port, source) for port in ports for source in sources if source.version == version]
 
 
 @dataclass(frozen=True)
@@ -90,15 +119,21 @@ class UfwState:
         files: the text of each of ufw's files that was asked for, by path.
         edited: files of the distribution's that differ from what its package brought.
         kernel: what `iptables -S` (4) and `ip6tables -S` (6) print.
+        nat: what they print of the table nat.
         enabled: whether ufw starts with the host.
         armed: whether an unconfirmed change waits to be undone.
     """
 
     files: dict[str, str] = field(default_factory=dict)
     edited: tuple[str, ...] = ()
-    kernel: dict[int, list[str]] = field(default_factory=lambda: {4: [], 6: []})
+    kernel: dict[Version, list[str]] = field(default_factory=lambda: {4: [], 6: []})
+    nat: dict[Version, list[str]] = field(default_factory=lambda: {4: [], 6: []})
     enabled: bool = False
     armed: bool = False
+
+    def foreign(self, version: Version) -> dict[str, list[str]]:
+        """Rules of others, by table."""
+        return foreign_rules.foreign(self.kernel[version], self.nat[version])
 
 
 # Files of ufw's package that nobody should have edited, and where it keeps the originals.
@@ -113,8 +148,11 @@ class Ufw(FactBase[UfwState]):
         parts = [f"echo '==file {path}'; cat {path} 2>/dev/null || true" for path in paths]
         parts += [f"cmp -s {path} {original} || echo '==edited {path}'" for path, original in DISTRIBUTED.items()]
         parts += [
-            "echo '==kernel 4'; iptables -S 2>/dev/null || true",
-            "echo '==kernel 6'; ip6tables -S 2>/dev/null || true",
+            *(
+                f"echo '==kernel {version}'; {tool} -S 2>/dev/null || true; "
+                f"echo '==nat {version}'; {tool} -t nat -S 2>/dev/null || true"
+                for version, tool in TOOLS.items()
+            ),
             "if systemctl --quiet is-enabled ufw 2>/dev/null; then echo '==enabled -'; fi",
             f"if {guard.armed('firewall')}; then echo '==armed -'; fi",
         ]
@@ -131,34 +169,36 @@ class Ufw(FactBase[UfwState]):
         return UfwState(
             files=of_kind(found, "file"),
             edited=tuple(of_kind(found, "edited")),
-            kernel={version: found.get(f"kernel {version}", "").splitlines() for version in (4, 6)},
+            kernel={version: found.get(f"kernel {version}", "").splitlines() for version in TOOLS},
+            nat={version: found.get(f"nat {version}", "").splitlines() for version in TOOLS},
             enabled="enabled -" in found,
             armed="armed -" in found,
         )
 
 
-def in_force(kernel: list[str], opened: list[Opening], version: Literal[4, 6]) -> bool:
+def in_force(kernel: list[str], declared: Declared, version: Version) -> bool:
     """Whether the kernel's rules are those that the files declare: policy, ufw's openings, and DOCKER-USER."""
-    chain = f"ufw{'' if version == 4 else '6'}-user-input"
-    of_ufw = [line for line in kernel if line.startswith(f"-A {chain} ")]
+    v = "" if version == 4 else "6"
+    of_ufw = [line for line in kernel if line.startswith(f"-A ufw{v}-user-input ")]
     of_docker = [line for line in kernel if line.startswith("-A DOCKER-USER ")]
     # Docker appends a RETURN of its own when it makes the chain; behind our DROP it never matters.
     return (
-        {"-P INPUT DROP", "-P FORWARD DROP"} <= set(kernel)
-        and len(of_ufw) == len(opened)
-        and [line for line in of_docker if line != "-A DOCKER-USER -j RETURN"] == docker_user(opened)
+        {"-P INPUT DROP", "-P FORWARD DROP", f"-A INPUT -j ufw{v}-before-input"} <= set(kernel)
+        and len(of_ufw) == len(declared.opened)
+        and [line for line in of_docker if line != "-A DOCKER-USER -j RETURN"] == declared.docker_user()
+        and foreign_rules.gated(kernel)
     )
 
 
 @operation()
 def firewall(
-    files: dict[str, str], opened: dict[Literal[4, 6], list[Opening]], account: str
+    files: dict[str, str], declared: dict[Version, Declared], account: str
 ) -> Generator[PyinfraCommand | str, None, None]:
     """Put ufw's files and the kernel's rules into the declared state, and keep the way in.
 
     Args:
         files: the text of each of ufw's files by path.
-        opened: by IP version, what is open, to compare with the kernel.
+        declared: by IP version, what is open and shut, to compare with the kernel.
         account: who must be able to log in by a fresh connection afterwards; else the change is undone.
     """
     state = host.get_fact(Ufw, paths=tuple(files))
@@ -167,7 +207,8 @@ def firewall(
         and not state.edited
         and state.enabled
         and not state.armed
-        and all(in_force(state.kernel[version], opened[version], version) for version in opened)
+        and all(in_force(state.kernel[version], declared[version], version) for version in TOOLS)
+        and not any(state.foreign(version) for version in TOOLS)
     )
     if right:
         host.noop("the firewall is as declared")
@@ -177,7 +218,17 @@ def firewall(
         configuration.show_difference(path, state.files.get(path, ""), text)
         yield configuration.upload(text, staged(path))
     yield StringCommand(check(list(files)))
-    yield from guard.guarded("firewall", account, apply(list(files), state.edited))
+    yield from guard.guarded("firewall", account, [*without_foreign(state), *apply(list(files), state.edited)])
+
+
+def without_foreign(state: UfwState) -> list[str]:
+    """The commands that take rules of others away; they are shown when `--diff` asks for it."""
+    commands = []
+    for version, tool in TOOLS.items():
+        for table, lines in state.foreign(version).items():
+            configuration.show_difference(f"{tool} -t {table}", "\n".join(lines), "")
+        commands += foreign_rules.removal(state.foreign(version), tool)
+    return commands
 
 
 def staged(path: str) -> str:
@@ -207,4 +258,4 @@ def apply(paths: list[str], edited: tuple[str, ...]) -> list[str]:
     commands.append(
         "systemctl enable --quiet ufw && /usr/lib/ufw/ufw-init force-reload >/dev/null && systemctl start ufw"
     )
-    return commands
+    return commands + [foreign_rules.gate_first(tool) for tool in TOOLS.values()]

@@ -108,13 +108,60 @@ def test_a_neighbour_cannot_reach_a_container_by_its_own_address(converged: Runn
         client.run(f"ip route del {inside}/32")
 
 
-def test_rtp_can_be_limited_to_the_pbx(converged: Running, busy: Host, bootstrap: Bootstrap) -> None:
-    client, elsewhere = converged.client, "192.0.2.77"
+STRANGERS = (
+    "iptables -I FORWARD -j ACCEPT",
+    "ip6tables -I FORWARD -j ACCEPT",
+    'iptables -I DOCKER-USER -m comment --comment "it\'s mine" -j ACCEPT',
+    "iptables -A INPUT -p tcp --dport 9099 -j ACCEPT",
+    "ip6tables -I INPUT -p tcp --dport 9099 -j ACCEPT",
+    "iptables -t nat -I PREROUTING -p tcp --dport 9098 -j REDIRECT --to-ports 22",
+)
+
+
+def test_rules_of_others_are_drift_and_go(converged: Running, busy: Host, bootstrap: Bootstrap) -> None:
+    for stranger in STRANGERS:
+        busy.run(stranger)
+    through = converged.client.scan_tcp(busy.address4, INTERESTING)
+    assert {port for port, state in through.items() if state != "filtered"} >= {9090, 9092, 9098, 9099}, "they do open"
+    assert bootstrap.dry("--limit", busy.name).changes == ["Firewall as declared, with a way back"]
+    bootstrap("-y", "--limit", busy.name).succeeded()
+    reached(converged, busy)
+    assert bootstrap.dry("--limit", busy.name).changes == []
+
+
+def test_a_container_cannot_ask_the_cloud_who_we_are(converged: Running, busy: Host) -> None:
+    client, service = converged.client, "169.254.169.254"
+    client.run(f"ip addr replace {service}/32 dev lo")
+    client.run(f"for port in 80 53; do (python3 -m http.server $port --bind {service} >/dev/null 2>&1 &); done")
+    busy.run(f"ip route replace {service}/32 via {client.address4}")
+    ask = f"curl -sS -m 5 -o /dev/null http://{service}:%d/"
     try:
-        bootstrap("-y", "--limit", busy.name, "--data", f'pbx_addresses=["{elsewhere}/32"]').succeeded()
+        wait.until(lambda: busy.run(ask % 80, check=False).returncode == 0, 10, "the service answers", "look at client")
+        assert busy.run(f"docker exec nginx {ask % 80}", check=False).returncode == 7  # refused, at once
+        assert busy.run(f"docker exec nginx {ask % 53}").returncode == 0
+    finally:
+        busy.run(f"ip route del {service}/32")
+        client.run(f"pkill -f '[b]ind {service}'; ip addr del {service}/32 dev lo")
+
+
+def test_rtp_can_be_limited_to_the_pbx_and_the_web_to_cloudflare(
+    converged: Running, busy: Host, bootstrap: Bootstrap
+) -> None:
+    client, elsewhere = converged.client, "192.0.2.77"
+    web = f"curl -sS -m 5 -o /dev/null http://{busy.address4}/"
+
+    def limited_to(address: str) -> None:
+        data = [f'pbx_addresses=["{address}/32"]', f'cloudflare_ranges=["{address}/32"]']
+        data += ["cloudflare=true", "web_from_cloudflare_only=true"]
+        bootstrap("-y", "--limit", busy.name, *(word for each in data for word in ("--data", each))).succeeded()
+
+    try:
+        limited_to(elsewhere)
         assert client.run(ASK_UDP % (busy.address4, 3032), check=False).returncode != 0
-        bootstrap("-y", "--limit", busy.name, "--data", f'pbx_addresses=["{client.address4}/32"]').succeeded()
+        assert client.run(web, check=False).returncode == 28
+        limited_to(client.address4)
         assert client.run(ASK_UDP % (busy.address4, 3032)).stdout.strip() == client.address4
+        client.run(web)
     finally:
         bootstrap("-y", "--limit", busy.name).succeeded()
     reached(converged, busy)

@@ -1,15 +1,26 @@
 """The firewall's rules, by their exact text."""
 
+import subprocess
 from ipaddress import ip_network
+from typing import Any
 
-from fleet.converge import ufw
-from fleet.converge.ufw import Opening
+import pytest
 
-PBX = [ip_network("203.0.113.7/32"), ip_network("2001:db8::7/128")]
+from fleet import hosts, settings
+from fleet.converge import foreign_rules, ufw
+from fleet.converge.ufw import Declared, Opening, Version
+
+PBX = ["203.0.113.7/32", "2001:db8::7/128"]
+METADATA = ip_network("169.254.0.0/16")
+DATA = hosts.load()[0].data
+
+
+def opened(version: Version, **changes: Any) -> list[Opening]:
+    return ufw.declared(settings.of_host("aipbx.net", DATA | changes), version).opened
 
 
 def test_openings_for_everybody() -> None:
-    assert ufw.openings([22, 80, 443], [3032, 3034], [], 4) == [
+    assert opened(4) == [
         Opening("tcp", 22),
         Opening("tcp", 80),
         Opening("tcp", 443),
@@ -19,13 +30,23 @@ def test_openings_for_everybody() -> None:
 
 
 def test_rtp_only_for_the_pbx_of_the_same_ip_version() -> None:
-    opened = ufw.openings([2222, 80], [3032], PBX, 6)
-    assert opened[-1] == Opening("udp", 3032, ip_network("2001:db8::7/128"))
-    assert len([opening for opening in opened if opening.protocol == "udp"]) == 1
+    found = opened(6, pbx_addresses=PBX)
+    assert found[-1] == Opening("udp", 3034, ip_network("2001:db8::7/128"))
+    assert len([opening for opening in found if opening.protocol == "udp"]) == 2
 
 
 def test_with_a_pbx_of_the_other_version_only_rtp_is_shut() -> None:
-    assert [opening.port for opening in ufw.openings([2222, 80], [3032], PBX[:1], 6)] == [2222, 80]
+    assert [opening.port for opening in opened(6, sshd_port=2222, pbx_addresses=PBX[:1])] == [2222, 80, 443]
+
+
+def test_the_web_only_for_cloudflare() -> None:
+    ranges = ["198.51.100.0/25", "2001:db8:7::/48"]
+    found = opened(4, cloudflare=True, web_from_cloudflare_only=True, cloudflare_ranges=ranges)
+    assert found[:3] == [
+        Opening("tcp", 22),
+        Opening("tcp", 80, ip_network("198.51.100.0/25")),
+        Opening("tcp", 443, ip_network("198.51.100.0/25")),
+    ]
 
 
 def test_ufw_reads_its_own_record_of_a_rule() -> None:
@@ -35,8 +56,10 @@ def test_ufw_reads_its_own_record_of_a_rule() -> None:
 
 
 def test_containers_get_the_same_openings_by_the_port_that_was_asked_for() -> None:
-    assert ufw.docker_user([Opening("tcp", 80), Opening("udp", 3032, ip_network("203.0.113.7/32"))]) == [
+    found = Declared([Opening("tcp", 80), Opening("udp", 3032, ip_network("203.0.113.7/32"))], [METADATA])
+    assert found.docker_user() == [
         "-A DOCKER-USER -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN",
+        "-A DOCKER-USER -d 169.254.0.0/16 -p tcp -m tcp ! --dport 53 -j REJECT --reject-with tcp-reset",
         "-A DOCKER-USER -p tcp -m conntrack --ctstate DNAT --ctorigdstport 80 -j RETURN",
         "-A DOCKER-USER -s 203.0.113.7/32 -p udp -m conntrack --ctstate DNAT --ctorigdstport 3032 -j RETURN",
         "-A DOCKER-USER -m conntrack --ctstate DNAT -j DROP",
@@ -46,26 +69,75 @@ def test_containers_get_the_same_openings_by_the_port_that_was_asked_for() -> No
     ]
 
 
-OPENED = [Opening("tcp", 22)]
+OURS = Declared([Opening("tcp", 22)], [METADATA])
 KERNEL = [
     "-P INPUT DROP",
     "-P FORWARD DROP",
+    "-N DOCKER",
+    "-A INPUT -p tcp -m multiport --dports 22 -j f2b-sshd",
+    "-A INPUT -j ufw-before-logging-input",
+    "-A INPUT -j ufw-before-input",
+    "-A FORWARD -j DOCKER-USER",
+    "-A FORWARD -o docker0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+    "-A FORWARD -j ufw-before-forward",
     "-A ufw-user-input -p tcp -m tcp --dport 22 -j ACCEPT",
-    *ufw.docker_user(OPENED),
+    *OURS.docker_user(),
     "-A DOCKER-USER -j RETURN",
 ]
+NAT = ["-P PREROUTING ACCEPT", "-A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER", "-A POSTROUTING -j MASQUERADE"]
+# Others' own, or what differs between versions of Docker.
+FREE = {"-A DOCKER-USER -j RETURN", *KERNEL[2:5], *KERNEL[7:9]}
 
 
 def test_in_force() -> None:
-    assert ufw.in_force(KERNEL, OPENED, 4)
+    assert ufw.in_force(KERNEL, OURS, 4)
+    assert foreign_rules.foreign(KERNEL, NAT) == {}
 
 
 def test_any_missing_or_added_rule_is_drift() -> None:
-    for line in KERNEL[:-1]:
-        assert not ufw.in_force([rule for rule in KERNEL if rule != line], OPENED, 4), line
-    assert not ufw.in_force([*KERNEL, "-A ufw-user-input -p tcp -m tcp --dport 9090 -j ACCEPT"], OPENED, 4)
-    assert not ufw.in_force(["-A DOCKER-USER -j ACCEPT", *KERNEL], OPENED, 4)
+    for line in set(KERNEL) - FREE:
+        assert not ufw.in_force([rule for rule in KERNEL if rule != line], OURS, 4), line
+    assert not ufw.in_force([*KERNEL, "-A ufw-user-input -p tcp -m tcp --dport 9090 -j ACCEPT"], OURS, 4)
+    assert not ufw.in_force(["-A DOCKER-USER -j ACCEPT", *KERNEL], OURS, 4)
 
 
 def test_nothing_in_the_kernel_is_drift() -> None:
-    assert not ufw.in_force([], OPENED, 4)
+    assert not ufw.in_force([], OURS, 4)
+
+
+def test_forwarded_packets_meet_our_openings_first() -> None:
+    gate = KERNEL.index("-A FORWARD -j DOCKER-USER")
+    moved = [*KERNEL[:gate], *KERNEL[gate + 1 :], KERNEL[gate]]
+    assert not ufw.in_force(moved, OURS, 4)
+    without_docker = [rule for rule in moved[:-1] if rule != "-N DOCKER"]
+    assert ufw.in_force(without_docker, OURS, 4), "nothing is forwarded before Docker has made its chains"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "-A INPUT -p tcp -m tcp --dport 9090 -j ACCEPT",
+        "-A FORWARD -j ACCEPT",
+        '-A FORWARD -m comment --comment "as -j DOCKER-USER" -j ACCEPT',
+        "-A FORWARD -g elsewhere",
+    ],
+)
+def test_rules_of_others_before_ours_are_found(line: str) -> None:
+    assert foreign_rules.foreign([line, *KERNEL], NAT) == {"filter": [line]}
+
+
+def test_one_behind_ufw_s_opens_the_host_too_but_not_a_container() -> None:
+    late = ["-A INPUT -i eth0 -j ACCEPT", "-A FORWARD -j ACCEPT"]
+    assert foreign_rules.foreign([*KERNEL, *late], NAT) == {"filter": late[:1]}
+
+
+def test_a_redirection_of_others_is_found() -> None:
+    line = "-A PREROUTING -p tcp -m tcp --dport 443 -j REDIRECT --to-ports 9443"
+    assert foreign_rules.foreign(KERNEL, [*NAT, line]) == {"nat": [line]}
+
+
+def test_rules_go_as_the_kernel_writes_them() -> None:
+    line = '-A FORWARD -m comment --comment "it\'s -A" -j ACCEPT'
+    (command,) = foreign_rules.removal({"filter": [line]}, "cat; true ip6tables")
+    said = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=True).stdout
+    assert said == '*filter\n-D FORWARD -m comment --comment "it\'s -A" -j ACCEPT\nCOMMIT\n'
