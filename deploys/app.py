@@ -1,5 +1,6 @@
 """The application's place: its directories, its compose file, its Dockerfiles. Which release runs is `inv deploy`'s."""
 
+from fleet.commands import compose
 from fleet.converge import configuration
 from fleet.converge.context import render, settings
 
@@ -43,7 +44,7 @@ configuration.file(
         probe=configuration.shipped("app/probe.js"),
         probes=[probe.model_dump() for probe in settings().readiness],
     ),
-    check=f"BACKEND_IMAGE=none FRONTEND_IMAGE=none docker compose --project-directory {APP} -f {{}} config --quiet",
+    check=compose.readable(APP, "{}"),
 )
 configuration.file(
     name="Builds on this host: what they may take",

@@ -47,6 +47,13 @@ same_names() {
 		sed 's/.*DNS://' | sort)" = "$(printf '%s\n' $names | sort)" ]
 }
 
+# Nothing of what surrounds the file decides, as in fleet/commands/compose.py. The file wants to know the release too,
+# which is no matter of certbot's.
+compose() {
+	env -i HOME="${HOME:-/root}" PATH="$PATH" BACKEND_IMAGE=none FRONTEND_IMAGE=none docker compose --progress quiet \
+		--project-directory "$app" --env-file /dev/null --file "$app/compose.yml" "$@"
+}
+
 obtain() {
 	if [ -n "$force" ] || ! settled; then
 		# shellcheck disable=SC2086  # the names are words
@@ -65,9 +72,7 @@ obtain() {
 		set -- "$@" --domain "$name"
 	done
 	[ -n "$force" ] || set -- "$@" --keep-until-expiring
-	# The file wants to know the release too, which is no matter of certbot's.
-	if ! output=$(BACKEND_IMAGE=none FRONTEND_IMAGE=none docker compose --progress quiet --file "$app/compose.yml" \
-		run --rm --no-deps -T certbot "$@" 2>&1 </dev/null); then
+	if ! output=$(compose run --rm --no-deps -T certbot "$@" 2>&1 </dev/null); then
 		printf '%s\n' "$output" | grep -vE '^(Saving debug log|Ask for help|See the logfile|$)' >&2 || true
 		say 4 "No certificate for $names was issued." "Certbot's own words are above." \
 			"Correct what the authority names, then \`inv tls.issue --host $host\`."

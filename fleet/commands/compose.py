@@ -1,4 +1,8 @@
-"""Docker Compose, always with the same files, in the same order."""
+"""Docker Compose, always with the same files, in the same order, and whatever is in its surroundings.
+
+Compose takes a file `.env` beside its project, and variables such as COMPOSE_PROFILES or BACKEND_IMAGE, before what it
+is given. So it gets no variables but these, and each call names its files.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,19 @@ import shlex
 
 from fleet.commands import colours
 
+# For sh, which knows the two values.
+_CLEAN = 'env -i HOME="$HOME" PATH="$PATH"'
 _COMPOSE = ("docker", "compose", "--ansi", "never", "--progress", "plain")
+
+
+def _command(*arguments: str, images: tuple[str, ...] = ()) -> str:
+    """A Compose command for sh.
+
+    Args:
+        arguments: its words.
+        images: `BACKEND_IMAGE=…` and the like, where no file says them.
+    """
+    return f"{_CLEAN} {shlex.join([*images, *_COMPOSE, *arguments])}"
 
 
 def compose(app_dir: str, *arguments: str, images: str = "images.env") -> str:
@@ -18,7 +34,7 @@ def compose(app_dir: str, *arguments: str, images: str = "images.env") -> str:
         images: the file, below `app_dir`, that says which images run.
     """
     files = ["--env-file", f"{app_dir}/{images}", "-f", f"{app_dir}/compose.yml", "-f", f"{app_dir}/environment.json"]
-    return shlex.join([*_COMPOSE, "--project-directory", app_dir, *files, *arguments])
+    return _command("--project-directory", app_dir, *files, *arguments)
 
 
 def of_project(project: str, *arguments: str) -> str:
@@ -28,7 +44,20 @@ def of_project(project: str, *arguments: str) -> str:
         project: the Compose project.
         arguments: what follows, each one word.
     """
-    return shlex.join([*_COMPOSE, "--project-name", project, *arguments])
+    return _command("--project-name", project, "--env-file", "/dev/null", *arguments)
+
+
+def readable(app_dir: str, file: str) -> str:
+    """The command that fails unless Compose can read a stack's file by itself, before any release says its images.
+
+    Args:
+        app_dir: where the stack's files are.
+        file: a word for sh: the file.
+    """
+    words = _command(
+        "--project-directory", app_dir, "--env-file", "/dev/null", images=("BACKEND_IMAGE=none", "FRONTEND_IMAGE=none")
+    )
+    return f"{words} -f {file} config --quiet"
 
 
 def valid(app_dir: str, images: str) -> str:

@@ -79,6 +79,7 @@ def lab_fresh(converged: Running) -> Host:
 
 
 SERVER = "aipbx.ru"
+STRAY = "COMPOSE_FILE=/none\nCOMPOSE_PROJECT_NAME=stray\nCOMPOSE_PROFILES=colours\nBACKEND_IMAGE=stray\n"
 
 
 @pytest.fixture(scope="session")
@@ -98,6 +99,9 @@ def inv(converged: Running, server: Host, tmp_path_factory: pytest.TempPathFacto
     tree = tmp_path_factory.mktemp("operator") / "tree"
     made = Inv(converged.lab.directory / "ssh_config", tree, {server.name: quick})
     made.bootstrap("-y").succeeded()
+    # What somebody may have left there for Compose; no story of the application may notice.
+    server.run("cat >/app/aipbx/.env", stdin=b'COMPOSE_PROFILES="colours\n')
+    server.run("cat >>/etc/environment", stdin=STRAY.encode())
     return made
 
 

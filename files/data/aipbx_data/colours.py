@@ -10,7 +10,7 @@ import json
 from contextlib import suppress
 from pathlib import Path
 
-from aipbx_data import docker, traffic
+from aipbx_data import compose, docker, traffic
 from aipbx_data.config import Config
 from aipbx_data.errors import DataError, Failed, Refused
 from aipbx_data.process import run
@@ -88,15 +88,13 @@ def start(config: Config, name: str, images: Path) -> None:
     Raises:
         Failed: Docker could not start it.
     """
-    app, told = config.app, b"{}"
+    told = b"{}"
     if name.startswith("backend"):
         # Compose expands `$`: so each is doubled. Over standard input, as there are secrets among them.
         doubled = {key: value.replace("$", "$$") for key, value in environment(config, name).items()}
         told = json.dumps({"services": {name: {"environment": doubled}}}).encode()
-    words = ["docker", "compose", "--ansi", "never", "--progress", "plain", "--project-directory", str(app)]
-    words += ["--env-file", str(images), "-f", f"{app}/compose.yml", "-f", f"{app}/environment.json", "-f", "-"]
-    words += ["up", "--detach", "--no-deps", "--no-build", "--pull", "never", "--force-recreate", name]
-    run(words, seconds=COMPOSE_SECONDS, stdin=told)
+    words = ["up", "--detach", "--no-deps", "--no-build", "--pull", "never", "--force-recreate", name]
+    compose.run([*compose.stack(config.app, images), "-f", "-", *words], seconds=COMPOSE_SECONDS, stdin=told)
     if name.startswith("backend"):
         # Else packets of calls that ended find their way to the container that had the port before.
         traffic.forget(port(config, name))

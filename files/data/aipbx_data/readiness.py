@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from aipbx_data import docker, events, names
+from aipbx_data import compose, docker, events, names
 from aipbx_data.config import Config
 from aipbx_data.engine import Engine
 from aipbx_data.errors import DataError, Failed
@@ -18,7 +18,6 @@ from aipbx_data.process import run
 
 SECONDS = 180
 PORT = 5432
-_COMPOSE = ["docker", "compose", "--ansi", "never", "--progress", "plain"]
 # What it keeps of the backend's declaration; everything else (volumes, ports, networks) ties it to the live stack.
 _SAME = ("image", "command", "entrypoint", "environment", "init", "user", "healthcheck", "mem_limit", "cpus", "tmpfs")
 
@@ -112,8 +111,8 @@ def check(config: Config, server: Engine, database: str, label: str) -> None:
             image = docker.image(docker.container(config.project, "nginx", running=False))
             way = forwarder(image, server.container[:12], config.services["backend"]["DB_HOST"])
             text = json.dumps(throwaway(config, declared(config), way, copy))
-            words = ["--project-name", project, "--file", "-", "up", "--detach", "--no-build", "--pull", "never"]
-            run([*_COMPOSE, *words], seconds=SECONDS, stdin=text.encode())
+            words = [*compose.alone(project), "up", "--detach", "--no-build", "--pull", "never"]
+            compose.run(words, seconds=SECONDS, stdin=text.encode())
             docker.wait_healthy(
                 docker.container(project, "backend", running=False),
                 "The application with the restored data",
@@ -147,11 +146,9 @@ def _project(config: Config) -> str:
 
 def declared(config: Config) -> dict[str, Any]:
     """How the backend of the present release runs, as Compose understands the stack's files."""
-    app = config.app
-    files = ["--env-file", f"{app}/images.env", "--file", f"{app}/compose.yml", "--file", f"{app}/environment.json"]
-    words = ["--project-directory", str(app), *files, "config", "--format", "json", "backend"]
+    words = [*compose.stack(config.app, config.app / "images.env"), "config", "--format", "json", "backend"]
     try:
-        told = json.loads(run([*_COMPOSE, *words], seconds=SECONDS))
+        told = json.loads(compose.run(words, seconds=SECONDS))
     except DataError as problem:
         raise Failed("The stack's files do not say how the backend runs.", problem.why, "inv deploy") from None
     backend: dict[str, Any] = told["services"]["backend"]

@@ -9,9 +9,17 @@ import pytest
 from fleet.commands import colours, compose
 
 STACK = "--project-directory /app/aipbx --env-file /app/aipbx/images.env -f /app/aipbx/compose.yml"
-BEGIN = "docker compose --ansi never --progress plain"
+BEGIN = 'env -i HOME="$HOME" PATH="$PATH" docker compose --ansi never --progress plain'
 ALWAYS = f"{BEGIN} {STACK} -f /app/aipbx/environment.json"
-RUNNING = f"{BEGIN} --project-name aipbx"
+RUNNING = f"{BEGIN} --project-name aipbx --env-file /dev/null"
+
+
+def test_what_surrounds_it_decides_nothing() -> None:
+    assert compose.readable("/app/aipbx", "/app/aipbx/compose.yml.new") == (
+        'env -i HOME="$HOME" PATH="$PATH" BACKEND_IMAGE=none FRONTEND_IMAGE=none '
+        "docker compose --ansi never --progress plain --project-directory /app/aipbx --env-file /dev/null "
+        "-f /app/aipbx/compose.yml.new config --quiet"
+    )
 
 
 def test_other_images_only_where_they_are_named() -> None:

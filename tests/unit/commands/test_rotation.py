@@ -23,13 +23,14 @@ def hba(tmp_path: Path) -> Path:
     (tmp_path / "hba").write_text(RULES)
     (tmp_path / "hba.faults").write_text("0\n")
     stub(tmp_path / "bin", "psql", f"HBA={tmp_path}/hba\n{PSQL}")
-    # What stands after the service's name, as the container's shell would get it.
-    stub(tmp_path / "bin", "docker", 'while [ "$1" != postgres ] || [ "$2" = postgres ]; do shift; done; shift; "$@"')
+    # What stands after the service's name, as the container's shell would get it, with the container's own variables.
+    skip = 'while [ "$1" != postgres ] || [ "$2" = postgres ]; do shift; done; shift'
+    stub(tmp_path / "bin", "docker", f'export POSTGRES_USER=u POSTGRES_DB=d; {skip}; "$@"')
     return tmp_path / "hba"
 
 
 def run(hba: Path, command: str) -> tuple[int, str]:
-    done = sh(f"export POSTGRES_USER=u POSTGRES_DB=d; {command}", hba.parent / "bin")
+    done = sh(command, hba.parent / "bin")
     return done.returncode, done.stdout + done.stderr
 
 
