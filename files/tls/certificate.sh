@@ -4,7 +4,8 @@
 #
 #   certificate.sh ensure [--force]   obtain it if there is none for our names, renew it if it is due (--force: now),
 #                                     and see to it that nginx serves it
-#   certificate.sh supply             take the chain and the key, as PEM, from standard input
+#   certificate.sh supply [--verify]  take the chain and the key, as PEM, from standard input; --verify: only if browsers
+#                                     believe it, or an authority that comes behind the line `# aipbx: authority`
 #   certificate.sh status             print source, file and served (hashes of the chain), then the chain
 #
 # Exit codes: 3 a name does not point here, 4 the authority refuses, 5 the certificate cannot be served,
@@ -170,11 +171,14 @@ case "$1 ${2:-}" in
 	publish "$incoming"
 	;;
 "supply "*)
-	awk -v to="$incoming/" '/-----BEGIN / { file = /PRIVATE KEY-----/ ? "privkey.pem" : "fullchain.pem" }
+	awk -v to="$incoming/" '/^# aipbx: authority$/ { authority = 1 }
+		/-----BEGIN / { file = authority ? "authority.pem" : /PRIVATE KEY-----/ ? "privkey.pem" : "fullchain.pem" }
 		file { print > (to file) } /-----END / { file = "" }'
 	if [ ! -e "$incoming/fullchain.pem" ] || [ ! -e "$incoming/privkey.pem" ]; then
 		say 5 "Certificate or key is missing." "Standard input must hold both, as PEM." "Give both files."
 	fi
+	[ "${2:-}" != --verify ] || [ -e "$incoming/authority.pem" ] ||
+		ln -s /etc/ssl/certs/ca-certificates.crt "$incoming/authority.pem"
 	publish "$incoming"
 	;;
 *)

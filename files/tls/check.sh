@@ -1,7 +1,7 @@
 #!/bin/sh
-# Can nginx serve this certificate? Key, chain, names and dates.
+# Can nginx serve this certificate? Key, chain, names and dates; and do those believe it who trust authority.pem?
 #
-#   check.sh FOLDER NAME...   FOLDER holds fullchain.pem and privkey.pem
+#   check.sh FOLDER NAME...   FOLDER holds fullchain.pem and privkey.pem; and authority.pem, which is taken away
 #
 # Leaves FOLDER/fullchain.pem as openssl writes it, certificate by certificate. Exit code 5: it cannot be served.
 set -eu
@@ -66,3 +66,12 @@ starts=$(openssl x509 -in "$leaf" -noout -startdate)
 [ "$(date -d "${starts#*=}" +%s)" -le "$(date +%s)" ] ||
 	refuse "The certificate is not valid yet." "It begins at ${starts#*=}, and here it is $(date -u)." \
 		"Wait, or check the host's clock: \`timedatectl\`."
+
+[ -e "$folder/authority.pem" ] || exit 0
+# Level 2 is what browsers demand of keys and signatures.
+said=$(openssl verify -no-CApath -no-CAstore -CAfile "$folder/authority.pem" -purpose sslserver -auth_level 2 \
+	-untrusted "$folder/fullchain.pem" "$leaf" 2>&1) ||
+	refuse "A browser would not believe the certificate." \
+		"openssl says: $(printf '%s\n' "$said" | sed -n 's/^error [0-9]* at \([0-9]*\) depth lookup: /certificate \1 of the chain: /p')." \
+		"Give the full chain of a server's certificate, as the authority delivered it. A private authority (Cloudflare's for origins) vouches for it with --authority=FILE."
+rm "$folder/authority.pem"

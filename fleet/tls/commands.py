@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+# What comes behind this line on standard input is the authority to verify against.
+AUTHORITY = b"# aipbx: authority"
 CERTIFICATE = "/usr/local/lib/aipbx/certificate.sh"
 
 
@@ -15,8 +17,8 @@ def ensure(*, force: bool = False) -> str:
 
 
 def supply() -> str:
-    """Take chain and key from standard input."""
-    return reported(f"{CERTIFICATE} supply")
+    """Take chain and key from standard input, and behind the line `AUTHORITY` a private authority."""
+    return reported(f"{CERTIFICATE} supply --verify")
 
 
 def status() -> str:

@@ -37,7 +37,7 @@ def ensure(remote: Remote, *, force: bool = False) -> str:
     return answers.outcome(remote.name, remote.sudo_output(commands.ensure(force=force), ENSURE_SECONDS)).strip()
 
 
-def supply(remote: Remote, chain: bytes, key: bytes, names: list[str]) -> str:
+def supply(remote: Remote, chain: bytes, key: bytes, names: list[str], authority: bytes = b"") -> str:
     """Check a certificate here, hand it over, and have the host check and serve it.
 
     Args:
@@ -45,14 +45,19 @@ def supply(remote: Remote, chain: bytes, key: bytes, names: list[str]) -> str:
         chain: the full chain, PEM.
         key: its private key, PEM; travels on standard input only.
         names: the names that the host answers for.
+        authority: a private authority's certificates, PEM; without, the host verifies as browsers do, against the
+            authorities that its system knows.
 
     Returns: one line: what is served, and until when.
 
     Raises:
-        OperatorError: it cannot serve this host.
+        OperatorError: it cannot serve this host, or nobody could verify it.
     """
     certificate.check(chain, key, names)
-    given = chain.rstrip() + b"\n" + key.rstrip() + b"\n"
+    if authority:
+        certificate.read(authority)
+    parts = [chain, key, *([commands.AUTHORITY, authority] if authority else [])]
+    given = b"".join(part.rstrip() + b"\n" for part in parts)
     return answers.outcome(remote.name, remote.sudo_output(commands.supply(), ENSURE_SECONDS, stdin=given)).strip()
 
 

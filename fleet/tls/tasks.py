@@ -64,17 +64,18 @@ def renew(_: Context, host: str = "", force: bool = False) -> None:
         "host": "the host's name",
         "cert": "PEM file: the server's certificate, then each one's issuer",
         "key": "PEM file: its private key, without a passphrase",
+        "authority": "PEM file: a private authority that vouches for it; browsers only believe those that they know",
     }
 )
 @told
-def supply(_: Context, cert: str, key: str, host: str = "") -> None:
-    """Give a host a certificate by hand: key, chain, names and dates are checked here and there before it is served."""
+def supply(_: Context, cert: str, key: str, host: str = "", authority: str = "") -> None:
+    """Give a host a certificate by hand, checked here and there before it is served: a browser must believe it."""
     from fleet import proxy
     from fleet.tls import operations
 
     remote = _of("supplied", host)
-    chain, secret = _read(cert), _read(key)
-    _said(remote, operations.supply(remote, chain, secret, proxy.names(remote.name, remote.settings)))
+    chain, secret, trusted = _read(cert), _read(key), _read(authority) if authority else b""
+    _said(remote, operations.supply(remote, chain, secret, proxy.names(remote.name, remote.settings), trusted))
 
 
 def _of(source: str, pattern: str) -> Remote:

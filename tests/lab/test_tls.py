@@ -132,14 +132,25 @@ def test_supplied_by_hand(machine: Host) -> None:
     refused(machine, "No certificate has been supplied to aipbx.org yet.", "inv tls.supply")
     names, since = ["aipbx.org", "www.aipbx.org"], datetime.now(UTC) - timedelta(hours=1)
     root = made.certificate("Root", starts=since)
-    good = made.certificate("aipbx.org", by=root, names=names, starts=since)
-    other = made.certificate("aipbx.org", by=root, names=names, starts=since)
-    assert "until" in operations.supply(Console(machine), good.pem + root.pem, good.key_pem, names)
+    middle = made.certificate("Intermediate", by=root, starts=since)
+    good = made.certificate("aipbx.org", by=middle, names=names, starts=since)
+    other = made.certificate("aipbx.org", by=middle, names=names, starts=since)
+    chain = good.pem + middle.pem
+
+    def given(chain: bytes, key: bytes, authority: bytes = root.pem) -> str:
+        return operations.supply(Console(machine), chain, key, names, authority)
+
+    assert "until" in given(chain, good.key_pem)
     assert Web(machine).certificate(root.pem.decode()).encode() == good.pem
     # The host looks for itself, too.
-    answer = machine.run(f"{SCRIPT} supply", stdin=good.pem + root.pem + other.key_pem, check=False)
+    answer = machine.run(f"{SCRIPT} supply", stdin=chain + other.key_pem, check=False)
     assert answer.returncode == 5
     assert "Certificate and key do not match." in answer.stderr
+    # Browsers do not know this authority, nor anybody a leaf alone.
+    for refused_chain, authority in ((chain, b""), (good.pem, root.pem)):
+        with pytest.raises(OperatorError, match="A browser would not believe the certificate") as error:
+            given(refused_chain, good.key_pem, authority)
+        assert "unable to get local issuer certificate" in error.value.why
     operations.ensure(Console(machine))
     assert Web(machine).certificate(root.pem.decode()).encode() == good.pem
 

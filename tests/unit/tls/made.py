@@ -9,7 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 NAMES = ["aipbx.net", "www.aipbx.net"]
@@ -37,6 +37,7 @@ def certificate(
     names: list[str] | None = None,
     starts: datetime = NOW - timedelta(days=1),
     days: int = 90,
+    purpose: x509.ObjectIdentifier = ExtendedKeyUsageOID.SERVER_AUTH,
 ) -> Made:
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
@@ -52,4 +53,5 @@ def certificate(
     )
     if names is not None:
         builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), False)
+        builder = builder.add_extension(x509.ExtendedKeyUsage([purpose]), False)
     return Made(builder.sign(by.key if by else key, hashes.SHA256()), key)

@@ -18,7 +18,7 @@ def test_commands() -> None:
     script = "/usr/local/lib/aipbx/certificate.sh"
     assert commands.ensure() == f'{{ {script} ensure; }} 2>&1; echo "exit=$?"'
     assert commands.ensure(force=True) == f'{{ {script} ensure --force; }} 2>&1; echo "exit=$?"'
-    assert commands.supply() == f'{{ {script} supply; }} 2>&1; echo "exit=$?"'
+    assert commands.supply() == f'{{ {script} supply --verify; }} 2>&1; echo "exit=$?"'
     assert commands.status() == f'{{ {script} status; }} 2>&1; echo "exit=$?"'
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from fleet.access import ROOT
 from fleet.errors import OperatorError
@@ -45,7 +46,23 @@ FINE = {
 }
 
 
-def on_the_host(folder: Path, chain: bytes, key: bytes) -> subprocess.CompletedProcess[str]:
+SPENT = made.certificate("Spent", by=ROOT_CA, starts=TODAY - timedelta(days=100))
+BY_SPENT = made.certificate("aipbx.net", by=SPENT, names=made.NAMES, starts=TODAY - timedelta(days=1))
+CLIENT = made.certificate(
+    "aipbx.net", MIDDLE, made.NAMES, starts=TODAY - timedelta(days=1), purpose=ExtendedKeyUsageOID.CLIENT_AUTH
+)
+STRANGER = made.certificate("Root", starts=TODAY - timedelta(days=1))
+UNBELIEVABLE = {
+    "the leaf alone": (GOOD.pem, GOOD.key_pem, ROOT_CA.pem, "unable to get local issuer certificate"),
+    "an authority that nobody knows": (GOOD.pem + MIDDLE.pem, GOOD.key_pem, STRANGER.pem, "certificate 1 of the chain"),
+    "an expired intermediate": (BY_SPENT.pem + SPENT.pem, BY_SPENT.key_pem, ROOT_CA.pem, "certificate has expired"),
+    "a client's": (CLIENT.pem + MIDDLE.pem, CLIENT.key_pem, ROOT_CA.pem, "purpose"),
+}
+
+
+def on_the_host(folder: Path, chain: bytes, key: bytes, authority: bytes = b"") -> subprocess.CompletedProcess[str]:
+    if authority:
+        (folder / "authority.pem").write_bytes(authority)
     (folder / "fullchain.pem").write_bytes(chain)
     (folder / "privkey.pem").write_bytes(key)
     return subprocess.run(
@@ -87,3 +104,20 @@ def test_days_are_whole() -> None:
     found, _ = certificate.read(GOOD.pem)
     assert found.days_left(found.ends - timedelta(days=30, hours=5)) == 30
     assert found.days_left(found.ends + timedelta(hours=1)) == -1
+
+
+@pytest.mark.parametrize("case", UNBELIEVABLE)
+def test_what_no_browser_believes_is_refused(case: str, tmp_path: Path) -> None:
+    chain, key, authority, said = UNBELIEVABLE[case]
+    refused = on_the_host(tmp_path, chain, key, authority)
+    assert refused.returncode == 5
+    assert refused.stderr.startswith(
+        "A browser would not believe the certificate.\n    why: openssl says: certificate "
+    )
+    assert said in refused.stderr
+
+
+def test_what_an_authority_vouches_for_is_taken(tmp_path: Path) -> None:
+    done = on_the_host(tmp_path, GOOD.pem + MIDDLE.pem, GOOD.key_pem, ROOT_CA.pem)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["fullchain.pem", "privkey.pem"]
