@@ -41,6 +41,8 @@ Recipient = Annotated[
     str, Field(pattern=r"^(age1[02-9ac-hj-np-z]{58}|ssh-ed25519 [A-Za-z0-9+/]{68}={0,2}( [A-Za-z0-9@._-]+)?)$")
 ]
 BuildArgument = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
+# What templates/docker/daemon.json.j2 says itself.
+DAEMON_KEYS = {"live-restore", "log-driver", "log-opts", "no-new-privileges", "firewall-backend"}
 SERVICES = {"postgres", "backend", "frontend", "nginx"}
 VOLUMES = {"postgres_data", "backend_static", "backend_tts_voices", "frontend_assets"}
 
@@ -79,6 +81,7 @@ class Settings(BaseModel):
     docker_log_max_mib: Annotated[int, Field(ge=1, le=1024)]
     docker_log_files: Annotated[int, Field(ge=1, le=100)]
     docker_restart_during_calls: bool
+    docker_daemon: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")], Any]
     extra_names: list[Domain]
     cloudflare: bool
     web_from_cloudflare_only: bool
@@ -185,6 +188,13 @@ class Settings(BaseModel):
         needed = {"docker-ce", "docker-ce-cli", "containerd.io", "docker-buildx-plugin", "docker-compose-plugin"}
         if set(value) != needed:
             raise ValueError(f"must pin exactly {', '.join(sorted(needed))}")
+        return value
+
+    @field_validator("docker_daemon")
+    @classmethod
+    def _none_of_ours(cls, value: dict[str, Any]) -> dict[str, Any]:
+        if taken := sorted(DAEMON_KEYS & set(value)):
+            raise ValueError(f"{', '.join(taken)}: templates/docker/daemon.json.j2 says that")
         return value
 
     @field_validator("volumes", "memory_mib", "cpus")

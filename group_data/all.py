@@ -40,6 +40,9 @@ docker_log_files = 5
 # A change that restarts the Docker daemon stops here while calls are live; say yes for one run with
 # `--data docker_restart_during_calls=true`.
 docker_restart_during_calls = False
+# More keys of daemon.json, as Docker documents them: {"data-root": "/srv/docker"}. A host on which Docker lives already
+# keeps its own this way: converging is refused while one would be lost that decides where data and networks are.
+docker_daemon: dict[str, object] = {}
 
 # --- Directories ---------------------------------------------------------------------------------------------------
 # Everything of aiPBX on the host lives below this path.

@@ -12,7 +12,7 @@ from pyinfra.connectors.util import CommandOutput
 
 from fleet import login, settings, stores
 from fleet.access import ssh_config_path
-from fleet.converge import explain, system
+from fleet.converge import docker_before, explain, system
 from fleet.errors import OperatorError
 
 # What pyinfra's own connector takes from data or options, and ssh_config says here.
@@ -47,6 +47,8 @@ class FleetConnector(SSHConnector):
             if self.converging:
                 system.refuse_another_port(self.host.name, answers, checked.sshd_port)
                 system.refuse_unsupported(self.host.name, answers, checked.min_free_disk_mib)
+                present, _ = self._probe(docker_before.as_root(answers.uid))
+                docker_before.refuse(self.host.name, docker_before.parse(present.splitlines()), checked.docker_daemon)
         except OperatorError as error:
             raise ConnectError(str(error)) from error
         self.host.connector_data |= {"settings": checked, "system": answers}
@@ -87,17 +89,17 @@ class FleetConnector(SSHConnector):
     def _ask(self) -> system.System:
         """What the host says of itself. A cloud's image lets root in only to say who should log in instead."""
         try:
-            return system.read(self.host.name, self.account, *self._probe())
+            return system.read(self.host.name, self.account, *self._probe(system.PROBE))
         except system.RedirectedError as error:
             assert self.client is not None  # noqa: S101  _log_in has set it or raised
             self.client.close()
             named = error.account
             self._enter(lambda _: [named])
-            return system.read(self.host.name, self.account, *self._probe())
+            return system.read(self.host.name, self.account, *self._probe(system.PROBE))
 
-    def _probe(self) -> tuple[str, str]:
+    def _probe(self, probe: str) -> tuple[str, str]:
         assert self.client is not None  # noqa: S101  _log_in has set it or raised
-        _, stdout, stderr = self.client.exec_command(system.PROBE, timeout=60)
+        _, stdout, stderr = self.client.exec_command(probe, timeout=60)
         return stdout.read().decode(errors="replace"), stderr.read().decode(errors="replace")
 
     def open_again(self, account: str) -> SSHClient:

@@ -6,13 +6,17 @@ import shlex
 from collections.abc import Generator
 from dataclasses import dataclass
 
-from pyinfra import host
-from pyinfra.api import operation
+from pyinfra import host, logger
+from pyinfra.api import FactBase, StringCommand, operation
+from pyinfra.api.command import PyinfraCommand
 
-from fleet.converge import packages, services
+from fleet.converge import configuration, docker_before, packages, services
 
 CONFIG = "/etc/docker/daemon.json"
 UNIT = "docker.service"
+# On a fresh host there is no dockerd yet to test it; it starts with this file right after.
+CHECK = "if command -v dockerd >/dev/null; then dockerd --validate --config-file {}; fi"
+SET_ASIDE = f"{CONFIG}.set-aside-by-aipbx"
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,71 @@ def unnoticed(command: str, ports: list[int], tools: str = "iptables ip6tables")
         f"for tool in {tools}; do $tool -w -I {rule} -j DROP || true; done; {command}"
     )
     return f"sh -c {shlex.quote(script)}"
+
+
+class KnowsFirewallBackend(FactBase[bool]):
+    """Whether the engine on the host knows the setting that says which of the kernel's firewalls it uses."""
+
+    def command(self) -> str:
+        """The engine's own list of flags: a package's version number may be a label only."""
+        return "dockerd --help 2>/dev/null | grep -o -m 1 -e '--firewall-backend' || true"
+
+    @staticmethod
+    def default() -> bool:
+        """An engine that says nothing, or none."""
+        return False
+
+    def process(self, output: list[str]) -> bool:
+        """Any line says that it does."""
+        return bool(output)
+
+
+def knows_firewall_backend() -> bool:
+    """Whether the present engine knows `firewall-backend`: one that does not would refuse the whole file."""
+    return bool(host.get_fact(KnowsFirewallBackend))
+
+
+def lost(before: str, after: str) -> list[str]:
+    """The settings of one daemon.json that another has not."""
+    known = docker_before.read(after) or {}
+    return sorted(set(docker_before.read(before) or {}) - set(known))
+
+
+def tell_replaced(text: str) -> None:
+    """Say which settings of a daemon.json go with the file that is replaced.
+
+    Args:
+        text: the file that comes.
+    """
+    if gone := lost(host.get_fact(configuration.ConfigurationFile, path=CONFIG).text, text):
+        logger.warning(
+            f"{host.print_prefix}{CONFIG} is replaced: {', '.join(gone)} will not be set. It is kept as {SET_ASIDE}."
+        )
+
+
+@operation()
+def configured(text: str) -> Generator[PyinfraCommand | str, None, None]:
+    """daemon.json has this text; one with settings of others is set aside.
+
+    Args:
+        text: its content.
+    """
+    if lost(host.get_fact(configuration.ConfigurationFile, path=CONFIG).text, text):
+        yield StringCommand(f"cp -a --backup=numbered {CONFIG} {SET_ASIDE}")
+    yield from configuration.file._inner(path=CONFIG, text=text, check=CHECK)
+
+
+@operation()
+def configured_when_known(text: str) -> Generator[PyinfraCommand | str, None, None]:
+    """daemon.json has this text, if the engine knows all of it; where a run has just installed it, only now.
+
+    Args:
+        text: its content.
+    """
+    if not knows_firewall_backend():
+        host.noop("this engine has one firewall only")
+        return
+    yield from configuration.file._inner(path=CONFIG, text=text, check=CHECK)
 
 
 @operation()

@@ -90,10 +90,19 @@ def started(machine: Host) -> dict[str, str]:
     return {name: machine.run(f"docker inspect -f '{form}' app-{name}-1").stdout for name in OLD}
 
 
+def test_a_docker_that_would_lose_sight_of_its_data_is_left_alone(inv: Inv, machine: Host) -> None:
+    before = machine.run(f"{STATE}; cat /etc/docker/daemon.json").stdout
+    line = f'"docker_daemon": {stack.DAEMON},'
+    inv.bootstrap("-y").refused("Docker runs there already, and would lose its data-root, bip.", line)
+    assert machine.run(f"{STATE}; cat /etc/docker/daemon.json").stdout == before
+    inv.set(NAME, docker_daemon=stack.DAEMON)
+
+
 def test_a_dry_run_says_what_stands_there(inv: Inv, machine: Host) -> None:
     before = machine.run(STATE, check=False).stdout
     run = inv.bootstrap("--dry")
     run.succeeded()
+    assert "daemon.json is replaced: debug will not be set." in run.output
     for said in ("made by hand", "/app/docker-compose.production.yml", "app_postgres_data at", "cron: 0 3 * * *"):
         assert said in run.output
     assert machine.run(STATE, check=False).stdout == before
@@ -106,6 +115,7 @@ def test_converging_it_interrupts_nothing(inv: Inv, machine: Host, lab: Running)
     assert started(machine) == before
     assert outages == []
     assert machine.run("docker info -f '{{.LiveRestoreEnabled}} {{.LoggingDriver}}'").stdout == "true json-file\n"
+    assert json.loads(machine.run("cat /etc/docker/daemon.json.set-aside-by-aipbx").stdout)["debug"] is True
     assert inv.bootstrap.dry().changes == []
 
 

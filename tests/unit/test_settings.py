@@ -55,6 +55,8 @@ def test_every_host_of_the_inventory_passes() -> None:
         ({"cloudflare_ranges": ["0.0.0.0/0"]}, "a network of /0 is the whole internet"),
         ({"web_from_cloudflare_only": True}, "needs cloudflare = True"),
         ({"metadata_networks": ["::/0"]}, "a network of /0 is the whole internet"),
+        ({"docker_daemon": {"log-driver": "journald"}}, "log-driver: templates/docker/daemon.json.j2 says that"),
+        ({"docker_daemon": {'a": 1, "b': 1}}, "docker_daemon.a"),
         ({"guard_seconds": 1}, "guard_seconds = 1"),
         ({"no_overlap_utc": ["12:60"]}, "no_overlap_utc.0 = '12:60'"),
         ({"no_overlap_utc": ["*/5:00", "24:00"]}, "no_overlap_utc.1 = '24:00'"),

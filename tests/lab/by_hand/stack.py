@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from lab.host import Host
 
 HERE = Path(__file__).parent
 COMPOSE = "docker compose -f docker-compose.production.yml --env-file .env.production"
+# Where its data are is nothing that converging may forget; what it is told of debugging is.
+DAEMON = {"data-root": "/var/lib/docker/data", "bip": "10.99.0.1/24"}
 # As https://get.docker.com did for years: a key and a source of its own names.
 DOCKER = """
 set -eu
@@ -16,6 +19,7 @@ curl -fsSL https://download.docker.com/linux/debian/gpg -o /etc/apt/keyrings/doc
 key=/etc/apt/keyrings/docker-archive-keyring.asc
 echo "deb [signed-by=$key] https://download.docker.com/linux/debian trixie stable" \
     >/etc/apt/sources.list.d/docker.list
+install -d /etc/docker && echo '@DAEMON@' >/etc/docker/daemon.json
 apt-get update -q
 DEBIAN_FRONTEND=noninteractive apt-get install -q -y docker-ce docker-ce-cli containerd.io docker-buildx-plugin \
     docker-compose-plugin ufw cron
@@ -53,7 +57,7 @@ def build(machine: Host, backend: str, frontend: str) -> None:
         machine: a fresh host.
         backend, frontend: the commits that run there.
     """
-    machine.run(DOCKER, timeout=240)
+    machine.run(DOCKER.replace("@DAEMON@", json.dumps(DAEMON | {"debug": True})), timeout=240)
     _put(machine, "/app/aiPBX_backend/Dockerfile", BACKEND.format(sha=backend))
     _put(machine, "/app/aiPBX/Dockerfile", FRONTEND.format(sha=frontend))
     machine.run("mkdir -p /app/nginx /app/certbot/conf /app/certbot/www /app/backups/postgres /app/scripts")
