@@ -1,7 +1,7 @@
 """fail2ban: whoever guesses at sshd is banned."""
 
-from fleet.converge import configuration, packages, services
-from fleet.converge.context import render
+from fleet.converge import bans, configuration, packages, services
+from fleet.converge.context import render, system
 
 CONFIG = "/etc/fail2ban/jail.d/90-aipbx.conf"
 FILTER = "/etc/fail2ban/filter.d/sshd.local"
@@ -13,4 +13,5 @@ packages.installed(
     name="fail2ban",
     names=["fail2ban", "python3-systemd"],  # it reads the journal with the latter
 )
+bans.forgotten(name="fail2ban: this run's own address", address=system().client)
 services.running(name="fail2ban runs", unit="fail2ban.service", config=(CONFIG, FILTER))

@@ -61,7 +61,7 @@ def directory_in_use(name: str) -> Path:
 
 
 def refuse_open_files() -> None:
-    """Refuse files that decide who may log in, or where to, and that anybody on this machine could write.
+    """Refuse files that decide who may log in, or where to, and that every user of this machine could write.
 
     Raises:
         OperatorError: which, or a file in operators/ that is no public key.
@@ -72,7 +72,7 @@ def refuse_open_files() -> None:
     for path in [ROOT, ROOT / "inventory.py", ROOT / "config.py", config, config.parent, *folders, *files]:
         if path.exists() and path.stat().st_mode & stat.S_IWOTH:
             raise OperatorError(
-                f"{path} can be written by everybody on this machine.",
+                f"{path} can be written by every user of this machine.",
                 "It decides who may log in to the hosts, or where their names lead.",
                 f"Look at what it holds, then: chmod o-w {shlex.quote(str(path))}",
             )

@@ -95,7 +95,7 @@ def remotes(hosts: list[Host]) -> list[Remote]:
     """Hosts as they are reached over SSH, their data checked; nothing is connected yet.
 
     Raises:
-        OperatorError: a host's data is malformed, or anybody could write a file that says who may log in.
+        OperatorError: a host's data is malformed, or every user could write a file that says who may log in.
     """
     from fleet import settings
     from fleet.access import refuse_open_files

@@ -13,7 +13,6 @@ from typing import Any
 from paramiko import (
     AuthenticationException,
     BadAuthenticationType,
-    PasswordRequiredException,
     PKey,
     RejectPolicy,
     SSHClient,
@@ -36,7 +35,7 @@ MACS = {"hmac-sha2-512-etm@openssh.com", "hmac-sha2-256-etm@openssh.com"}
 
 
 class _Transport(Transport):
-    """Keeps what the server offers in its key exchange: it is known before anybody logs in."""
+    """Keeps what the server offers in its key exchange: it is known before a login."""
 
     offers: dict[str, list[str]]
 
@@ -86,7 +85,7 @@ class RefusedError(Exception):
 
 @dataclass
 class Door:
-    """A connection to a host whose key is the known one, before anybody has logged in.
+    """A connection to a host whose key is the known one, before a login.
 
     Attributes:
         client: the connection.
@@ -114,17 +113,18 @@ class Door:
         most = identities.MOST_AT_CONVERGED if self.converged else identities.MOST_ELSEWHERE
         keys = [only] if only else identities.offered(ssh_config.route(self.route.name, account))
         tried: list[Identity] = []
+        locked: list[Identity] = []
         for identity in keys:
             if len(tried) == most:
                 break
             key = _loaded(identity, self.route)
             if key is None:
+                locked.append(identity)
                 continue
             tried.append(identity)
             if self._opens(account, key, identity, tried):
                 return identity
-        left = len(keys) - len(tried)
-        raise RefusedError(account, tried, f"{left} more of your keys were not offered." if left else "")
+        raise RefusedError(account, tried, _not_offered(len(keys) - len(tried) - len(locked), locked))
 
     def _opens(self, account: str, key: PKey, identity: Identity, tried: list[Identity]) -> bool:
         try:
@@ -154,21 +154,27 @@ class Door:
         self.transport.set_keepalive(KEEPALIVE_SECONDS)
 
 
+def _not_offered(left: int, locked: list[Identity]) -> str:
+    words = [f"{left} more of your keys were not offered."] if left else []
+    return " ".join([*words, *(f"{key.name} needs its passphrase: `ssh-add {key.name}`." for key in locked)])
+
+
 def _loaded(identity: Identity, route: Route) -> PKey | None:
     """The key itself, or None when its file is encrypted and the agent does not have it."""
     if identity.agent_key is not None:
         return identity.agent_key  # type: ignore[no-any-return]
     try:
         key = PKey.from_path(str(identity.path))
-        for certificate in route.certificates:
-            key.load_certificate(str(certificate))
-    except (SSHException, PasswordRequiredException, ValueError, TypeError, OSError):
+    except (SSHException, ValueError, TypeError, OSError):
         return None
+    for certificate in route.certificates:
+        with suppress(SSHException, ValueError, OSError):  # it belongs to another key
+            key.load_certificate(str(certificate))
     return key
 
 
 def knock(host: str, account: str) -> Door:
-    """Connect, and verify the host's key; nobody logs in yet, so nothing counts as a failed attempt.
+    """Connect, and verify the host's key; without a login, so nothing counts as a failed attempt.
 
     Args:
         host: its name in ssh_config.

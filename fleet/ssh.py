@@ -63,7 +63,7 @@ def refused(route: Route, attempts: list[RefusedError], *, converged: bool) -> O
 
 
 def not_converged(host: str) -> OperatorError:
-    """The refusal of a verb that needs a converged host; nobody tried to log in, so nothing counts as a guess."""
+    """The refusal of a verb that needs a converged host; no login was tried, so nothing counts as a guess."""
     return OperatorError(
         f"{host} is not converged yet.",
         "Its sshd is not as this project declares it, and the deploy account has not opened it from here before.",

@@ -66,7 +66,7 @@ class Account(FactBase[AccountState]):
 
 
 def changed_keys(before: list[str], after: list[str]) -> list[str]:
-    """Whose keys begin and cease to open the account, by key and not by comment: somebody is about to agree."""
+    """Whose keys begin and cease to open the account, by key and not by comment: the operator is about to agree."""
     old = {line.split()[1]: line for line in before if len(line.split()) > 1}
     new = {line.split()[1]: line for line in after}
     lines = [f"Will let in: {_owner(line)}" for key, line in new.items() if key not in old]

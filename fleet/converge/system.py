@@ -30,7 +30,7 @@ fi
 df -Pm / /var | awk 'NR > 1 { print "free:" $6 "=" $4 }'
 awk '/^MemTotal:/ { print "memory=" int($2 / 1024) }' /proc/meminfo
 echo "virtualization=$(systemd-detect-virt --container 2>/dev/null)"
-echo "port=${SSH_CONNECTION##* }"
+echo "port=${SSH_CONNECTION##* }"; echo "client=${SSH_CONNECTION%% *}"
 echo "kex=$(ssh -Q kex 2>/dev/null | tr '\n' ' ')"
 """
     + f"echo {END}\n"
@@ -55,6 +55,7 @@ class System:
         memory_mib: the host's memory in MiB.
         container: the container technology that it runs in, or `none`.
         ssh_port: the port of its own on which its sshd let us in; 0: it does not say.
+        client: the address from which we come, as the host sees it.
         kex: key exchanges that its OpenSSH knows.
     """
 
@@ -71,6 +72,7 @@ class System:
     memory_mib: int
     container: str
     ssh_port: int
+    client: str
     kex: frozenset[str]
 
     @property
@@ -124,7 +126,7 @@ def _no_session(host: str, account: str, words: str) -> OperatorError:
     if re.search(r"[Pp]assword (has expired|change required)|required to change your password", words):
         return OperatorError(
             f"{host}: the password of {account} has expired.",
-            f"The host says: {words[:300].rstrip('.')}. It lets nobody work before the password is changed.",
+            f"The host says: {words[:300].rstrip('.')}. No command runs before the password is changed.",
             f"Change it: `ssh -t -F {ssh_config_path()} {account}@{host}` asks for it; so does the provider's console.",
         )
     return OperatorError(
@@ -151,6 +153,7 @@ def parse(lines: list[str]) -> System:
         memory_mib=int(values.get("memory", "0")),
         container=values.get("virtualization", "none"),
         ssh_port=int(values.get("port") or 0),
+        client=values.get("client", ""),
         kex=frozenset(values.get("kex", "").split()),
     )
 

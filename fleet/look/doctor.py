@@ -103,7 +103,7 @@ def _operators() -> str:
 
 def _files() -> str:
     access.refuse_open_files()
-    return "nobody else can write who may log in, and where"
+    return "only their owner can write them"
 
 
 def _default_host() -> str:

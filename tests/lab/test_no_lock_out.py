@@ -248,7 +248,19 @@ def test_refused_keys_do_not_end_in_a_ban(
 
 
 @pytest.mark.test_all
-def test_nor_do_they_before_it_is_converged(
+def test_a_ban_from_before_does_not_cut_the_run_off_that_starts_fail2ban(
+    host: Host, lab: Running, bootstrap: Bootstrap
+) -> None:
+    here = lab.subnet.address4(1)
+    host.run(f"fail2ban-client set sshd delignoreip {here} && fail2ban-client set sshd banip {here}")
+    host.run("systemctl stop fail2ban")
+    assert bootstrap.dry("--limit", host.name).changes == ["fail2ban: this run's own address", "fail2ban runs"]
+    bootstrap("-y", "--limit", host.name).succeeded()
+    gets_in(bootstrap, host)
+
+
+@pytest.mark.test_all
+def test_refused_keys_do_not_end_in_a_ban_before_it_is_converged(
     lab_fresh: Host, lab: Running, bootstrap: Bootstrap, by_agent: Bootstrap, agent: Agent
 ) -> None:
     """A fresh host whose provider has installed fail2ban; then a half-converged one."""

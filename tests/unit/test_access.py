@@ -60,10 +60,10 @@ def checkout(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         *["group_data", "group_data/all.py"],
     ],
 )
-def test_what_everybody_can_write_is_refused(path: str, checkout: Path) -> None:
+def test_what_every_user_can_write_is_refused(path: str, checkout: Path) -> None:
     access.refuse_open_files()
     (checkout / path).chmod(0o757)
-    with pytest.raises(OperatorError, match="can be written by everybody") as refused:
+    with pytest.raises(OperatorError, match="can be written by every user") as refused:
         access.refuse_open_files()
     assert "chmod o-w" in refused.value.do
 
