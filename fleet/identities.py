@@ -18,6 +18,8 @@ from fleet.ssh_config import Route
 # sshd hangs up after MaxAuthTries refused keys (6 with us and by default; 4 in hardening guides); fail2ban counts that.
 MOST_AT_CONVERGED = 5
 MOST_ELSEWHERE = 3
+# A signature may wait for a touch or a confirmation; our sshd waits as long for a login.
+AGENT_SECONDS = 30
 MAGIC = b"openssh-key-v1\0"
 
 
@@ -137,6 +139,7 @@ def _of_agent(path: str) -> list[Identity]:
         return []
     agent: Any = AgentSSH()
     connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(AGENT_SECONDS)
     try:
         connection.connect(path)
         agent._connect(connection)  # paramiko's own Agent knows SSH_AUTH_SOCK only

@@ -197,7 +197,7 @@ def knock(host: str, account: str) -> Door:
             sock=_connected(route),
             timeout=CONNECT_SECONDS,
             banner_timeout=CONNECT_SECONDS,
-            auth_timeout=CONNECT_SECONDS,
+            auth_timeout=identities.AGENT_SECONDS,
             transport_factory=_Transport,
             auth_strategy=_Later(),
         )
