@@ -36,6 +36,7 @@ Cpus = Annotated[float, Field(gt=0, le=256)]
 VOLUME_NAME = re.compile(r"^[a-zA-Z0-9][a-zA-Z0-9_.-]+$")
 VolumeName = Annotated[str, Field(pattern=VOLUME_NAME)]
 Service = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
+Migration = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}-[^/]+\.sql$")]
 # What age encrypts to. Strict, as it stands on a command line; whether it is a key at all, age says.
 Recipient = Annotated[
     str, Field(pattern=r"^(age1[02-9ac-hj-np-z]{58}|ssh-ed25519 [A-Za-z0-9+/]{68}={0,2}( [A-Za-z0-9@._-]+)?)$")
@@ -140,7 +141,8 @@ class Settings(BaseModel):
     ari_variable: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
     migration_lock_seconds: Annotated[float, Field(gt=0, le=60)]
     migration_statement_seconds: Annotated[float, Field(ge=1, le=43200)]
-    migrations_before_first_start: list[Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}-[^/]+\.sql$")]]
+    migrations_before_first_start: list[Migration]
+    migrations_skipped_on_new_database: dict[Migration, Annotated[str, Field(min_length=1)]]
     backup_volumes: list[str]
     backup_time_utc: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
     backup_keep: dict[Literal["days", "weeks", "months"], Annotated[int, Field(ge=0, le=1000)]]

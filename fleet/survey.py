@@ -60,6 +60,7 @@ class Survey:
         unfinished: the restore, undo or import that is under way, or was when it was cut off; empty: none.
         kept: the restore that keeps what was live before it; empty: none does.
         calls: live RTP flows; None when they cannot be counted.
+        migrations: how many of the release's files the database has not seen, as fleet/commands/migrations.py has it.
     """
 
     files: frozenset[str]
@@ -86,6 +87,7 @@ class Survey:
     unfinished: str
     kept: str
     calls: int | None
+    migrations: str
 
     @property
     def converged(self) -> bool:
@@ -154,6 +156,7 @@ def parse(output: str) -> Survey:
         unfinished=" ".join(said["unfinished"]),
         kept=" ".join(said["kept"]),
         calls=int(said["calls"][0]) if said["calls"] else None,
+        migrations=" ".join(said["migrations"]),
     )
 
 

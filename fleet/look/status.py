@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from fleet import drift, survey, tables
+from fleet.commands import migrations
 from fleet.deploy import locked
 from fleet.errors import OperatorError
 from fleet.progress import step
@@ -87,6 +88,7 @@ def _facts(found: Survey | OperatorError, changes: list[str] | None) -> dict[str
         "log": found.log or None,
         "unfinished": found.unfinished or None,
         "kept": found.kept or None,
+        "migrations": found.migrations or None,
         "lock": found.lock or None,
         "lock_standing": found.lock_standing or None,
         "drift": changes,
@@ -165,6 +167,17 @@ def _log(row: dict[str, Any]) -> str:
     return f"to {told['until'].replace('T', ' ').rstrip('Z')}" if told["until"] else "nothing yet"
 
 
+def _migrations(row: dict[str, Any]) -> str:
+    told = row["migrations"]
+    if told in {None, "0"}:
+        return "-" if told is None else "applied"
+    if told == migrations.FIRST_START:
+        return "[red]the first start did not come to its end: inv deploy[/red]"
+    if told == migrations.UNKNOWN:
+        return "[yellow]of another release: inv migrate --dry[/yellow]"
+    return f"[red]{told} not applied: inv migrate[/red]"
+
+
 def _drift(row: dict[str, Any]) -> str:
     changes = row["drift"]
     return "?" if changes is None else _red(f"{len(changes)} operations", True) if changes else "as declared"
@@ -185,6 +198,7 @@ _CELLS = (
     ("verified", lambda row: _age(row["verified_hours"], VERIFIED_HOURS)),
     ("off-site", lambda row: _age(row["offsite_hours"], BACKUP_HOURS)),
     ("any moment", _log),
+    ("migrations", _migrations),
     ("kept from before", lambda row: f"[yellow]{escape(row['kept'])}[/yellow]" if row["kept"] else "-"),
     ("lock", _lock),
     ("drift", _drift),

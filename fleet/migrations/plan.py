@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 # What the host's program answers (files/data/aipbx_data/migrations.py).
 OTHER, NO_SERVER, NEW, LIVES, KNOWN = "other dialect", "no server", "new", "lives", "known"
+FIRST_START = "first start"
 SHOWN = 10
 
 
@@ -30,18 +31,16 @@ class Schema:
     changes: bool = False
 
 
-def lines(found: dict[str, Any], dated: Sequence[str], allowed: Sequence[str]) -> list[str]:
+def lines(found: dict[str, Any], given: dict[str, Any], allowed: Sequence[str]) -> list[str]:
     """What would happen, for the operator.
 
     Args:
         found: the host's answer.
-        dated: the dated files of the commit.
+        given: what it was asked with.
         allowed: the files that may take away rows.
     """
-    if found["state"] in {NO_SERVER, NEW}:
-        how = "is new" if found["state"] == NEW else "does not run yet; if it is new"
-        line = f"the database {how}: the application makes its tables, and {_files(len(dated))} count as applied"
-        return [f"  migrations: {line}"] if dated else []
+    if found["state"] in {NO_SERVER, NEW, FIRST_START}:
+        return _new_database(found, given) if given["files"] else []
     names = [one["name"] for one in found["pending"]]
     if names and found["state"] == LIVES:
         by_hand = f"{_files(len(names))} count as applied by hand, up to {names[-1]}"
@@ -49,12 +48,43 @@ def lines(found: dict[str, Any], dated: Sequence[str], allowed: Sequence[str]) -
             f"  migrations: the database lived without a ledger; {by_hand}",
             "      Was one of them not? Answer no, and deploy the commit that runs there now: --sha=…",
         ]
-    told = []
+    told = _absent(found, given["early"])
     if names:
         told.append(f"  migrations: {_files(len(names))} to run, after a backup set as restore point:")
     for one in found["pending"]:
         told.append(f"      {one['name']}: {_way_back(one)}")
         told += [f"          takes away {loss}{_consent(one['name'], allowed)}" for loss in one["losses"]]
+    return told
+
+
+def _new_database(found: dict[str, Any], given: dict[str, Any]) -> list[str]:
+    """The steps of a new database, in their order."""
+    begin = {
+        NO_SERVER: "the database does not run yet; if it is new, in this order:",
+        NEW: "the database is new; in this order:",
+        FIRST_START: "the database's first start did not come to its end; it continues, in this order:",
+    }[found["state"]]
+    names = [one["name"] for one in found["pending"]] or list(given["files"])
+    early = [name for name in names if name in given["early"]]
+    skipped = {name: given["skipped"][name] for name in names if name in given["skipped"] and name not in early}
+    told = [f"  migrations: {begin}", *(f"      {name} runs" for name in early)]
+    told.append("      the application starts once, reached by no one, and makes its tables")
+    told.append(f"      {_files(len(names) - len(early) - len(skipped))} run on them, in the order of their dates")
+    return told + [f"      {name} does not run: {reason}" for name, reason in skipped.items()]
+
+
+def _absent(found: dict[str, Any], early: Sequence[str]) -> list[str]:
+    """What is missing of files that were only marked; those for a new database alone do not run on a living one."""
+    if not found["absent"]:
+        return []
+    by_hand = [line for line in found["absent"] if line.partition(":")[0] in early]
+    told = ["  migrations: marked as applied, and not all that they make is there:"]
+    told += [f"      {line}" for line in found["absent"]]
+    if by_hand != found["absent"]:
+        told.append("      Have them run: inv migrate --run-marked, or one: --run-marked=FILE")
+    told += [
+        f"      By hand (inv db), for it runs on a new database alone: {line.partition(':')[0]}" for line in by_hand
+    ]
     return told
 
 

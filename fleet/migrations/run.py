@@ -9,7 +9,7 @@ from fleet import survey
 from fleet.cli import agreed
 from fleet.data import agent
 from fleet.errors import OperatorError
-from fleet.migrations import files, plan
+from fleet.migrations import files, plan, reading
 from fleet.migrations.plan import Schema
 from fleet.progress import say, step
 from fleet.repository import Repository, chosen
@@ -55,7 +55,7 @@ def planned(
     if lives:
         # Its server does not run under our project yet.
         pending = [{"name": name, "breaks": "", "losses": []} for name in at.dated]
-        found: dict[str, Any] = {"state": plan.LIVES, "pending": pending, "missing": [], "sets": []}
+        found: dict[str, Any] = {"state": plan.LIVES, "pending": pending, "missing": [], "absent": [], "sets": []}
     else:
         found = _asked(remote, given)
     if found["state"] == plan.OTHER:
@@ -69,7 +69,7 @@ def planned(
         running=running,
         despite=despite,
     )
-    shown = plan.lines(found, list(at.dated), allowed)
+    shown = plan.lines(found, given, allowed)
     if found["state"] == plan.KNOWN:
         _show_refused(remote, found, shown, allowed)
     changes = found["state"] != plan.KNOWN or bool(found["pending"])
@@ -107,7 +107,14 @@ def allow_back(remote: Remote, running: Release | None, after: Release, *, despi
 
 
 def migrate(
-    remote: Remote, sha: str, allowed: Sequence[str], baseline: Sequence[str] | None, *, dry: bool, yes: bool
+    remote: Remote,
+    sha: str,
+    allowed: Sequence[str],
+    baseline: Sequence[str] | None,
+    *,
+    run_marked: Sequence[str] | None,
+    dry: bool,
+    yes: bool,
 ) -> None:
     """Run, or mark, the migrations of a commit by themselves.
 
@@ -116,6 +123,7 @@ def migrate(
         sha: the backend's commit, as typed; empty: what runs.
         allowed: the files that may take away rows.
         baseline: the files to mark as applied; empty: all that the database has not seen; None: none.
+        run_marked: the files that were only marked as applied and shall run; empty: all of them; None: none.
         dry: whether it only shows.
         yes: whether the operator has agreed in advance.
 
@@ -128,10 +136,16 @@ def migrate(
         repository.refresh()
         running = survey.take(remote).running
         at = files.of(repository, _commit(remote, repository, running, sha), "postgres")
-        given = _given(remote, at) | {"allow": list(allowed), "baseline": baseline}
+        given = _given(remote, at) | {"allow": list(allowed), "baseline": baseline, "run_marked": run_marked}
         found = _asked(remote, given)
     if found["state"] == plan.OTHER:
         _run(remote, ["migrate"], given)
+    if found["state"] in {plan.NEW, plan.FIRST_START}:
+        raise OperatorError(
+            f"{remote.name}: the database has not come to the end of its first start.",
+            "The application makes its tables there, and the files run on them.",
+            f"inv deploy --host={remote.name} does both, and continues where it was cut off.",
+        )
     if baseline is not None:
         _mark(remote, at, found, given, dry=dry, yes=yes)
         return
@@ -139,7 +153,7 @@ def migrate(
     without, told = plan.agreed_without(
         remote.name, found, at.sha, lambda other: repository.leads(at.sha, other), running=of_running, despite=False
     )
-    shown = [*plan.lines(found, list(at.dated), allowed), *told]
+    shown = [*plan.lines(found, given, allowed), *told]
     shown += [f"  passed over, because its name has no date: {name}" for name in at.passed_over]
     say(f"{remote.name}: migrations of backend {at.sha[:12]}", "bold")
     for line in shown:
@@ -147,7 +161,10 @@ def migrate(
     if not dry:
         plan.refuse_losses(remote.name, found, allowed)
     if not found["pending"]:
-        say(f"{remote.name}: nothing to run; {_of(len(at.dated))} applied.", "green")
+        how = "none is to run, and some that were marked left things out (above)"
+        say(f"{remote.name}: {how}.", "yellow") if found["absent"] else say(
+            f"{remote.name}: nothing to run; {_of(len(at.dated))} applied.", "green"
+        )
         return
     if dry:
         return
@@ -190,7 +207,9 @@ def _given(remote: Remote, at: Files) -> dict[str, Any]:
     return {
         "release": at.sha,
         "files": at.dated,
+        "facts": reading.lasting({name: reading.facts(source) for name, source in at.dated.items()}),
         "early": data.migrations_before_first_start,
+        "skipped": data.migrations_skipped_on_new_database,
         "lock_seconds": data.migration_lock_seconds,
         "statement_seconds": data.migration_statement_seconds,
     }

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,14 +25,37 @@ HEAD = BACKEND["fourth"]
 IMAGE = "ghcr.io/krasterisk/aipbx_backend"
 LEDGER = "SELECT name, how, release, restore_point FROM aipbx_fleet.migrations ORDER BY name"
 FOLDER = "migrations/postgres"
+GUARD = "2026-09-30-guard.sql"
 DUE = "2026-10-01-invoices-due.sql"
 DROP = "2026-10-02-no-more-notes.sql"
+BLOCK = "DO $$\nBEGIN\n  ALTER TABLE story_lines DROP COLUMN a;\n  ALTER TABLE story_lines DROP b;\nEND $$;\n"
 SLOW = "2026-10-03-slow.sql"
 INDEX = "2026-10-04-index.sql"
 COLUMN = (
     "SELECT column_default || col_description('invoices'::regclass, ordinal_position) "
     "FROM information_schema.columns WHERE column_name = 'due'"
 )
+# The tables of a host whose application was first started before there was any migration.
+ORIGINAL = """
+CREATE TABLE roles (id serial PRIMARY KEY, value varchar(255) UNIQUE, description varchar(255), STAMPS);
+CREATE TABLE users (id serial PRIMARY KEY, email varchar(255) UNIQUE, password varchar(255), name varchar(255), STAMPS);
+CREATE TABLE prices (id serial PRIMARY KEY, "userId" int, realtime float8, text float8, STAMPS);
+CREATE TABLE invoices (id serial PRIMARY KEY, "userId" int, number varchar(255), total float8, file varchar(255),
+    STAMPS);
+CREATE TABLE operator_projects (id serial PRIMARY KEY, name varchar(255), "userId" varchar(255), STAMPS);
+""".replace("STAMPS", '"createdAt" timestamptz NOT NULL, "updatedAt" timestamptz NOT NULL')
+# What a schema is made of, whatever the order of its columns.
+SCHEMA = """
+SELECT concat_ws(' ', table_name, column_name, data_type, character_maximum_length, is_nullable, column_default)
+FROM information_schema.columns WHERE table_schema = 'public'
+UNION SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'
+UNION SELECT concat_ws(' ', conrelid::regclass, conname, pg_get_constraintdef(oid)) FROM pg_constraint
+    WHERE connamespace = 'public'::regnamespace
+UNION SELECT 'extension ' || extname FROM pg_extension
+ORDER BY 1
+"""
+EARLY = "2026-03-21-knowledge-base-tables.sql"
+SKIPPED = "2026-05-19-our-organizations-bank.sql"
 # What holds an invoice open, as a report that somebody left open does.
 READER = "SET application_name = 'a report'; BEGIN; SELECT count(*) FROM invoices; SELECT pg_sleep(300)"
 
@@ -84,6 +108,18 @@ class Operator:
         return self.server.run("ls /app/aipbx/backups/sets").stdout.split()
 
 
+@contextmanager
+def reading(operator: Operator) -> Iterator[None]:
+    """Somebody reads the invoices meanwhile, in a transaction that stays open."""
+    operator.server.run(f'docker exec -d aipbx-postgres-1 psql -U aipbx_admin -d aipbx_production -c "{READER}"')
+    held = "SELECT count(*) FROM pg_locks WHERE relation = 'invoices'::regclass AND pid <> pg_backend_pid()"
+    wait.until(lambda: operator.sql(held).strip() == "1", 20, "somebody reads", "look at the database")
+    try:
+        yield
+    finally:
+        operator.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'a report'")
+
+
 @pytest.fixture(scope="module")
 def operator(deployed: Inv, server: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
     """The operator; afterwards the database, both ledgers and the backups are as a first deploy leaves them."""
@@ -98,7 +134,7 @@ def operator(deployed: Inv, server: Host, tmp_path_factory: pytest.TempPathFacto
         if one.backend() != HEAD:
             deployed("deploy", one.at, f"--sha={HEAD}", "--despite-migrations", "--yes")
         one.sql(
-            "DROP SCHEMA IF EXISTS aipbx_fleet CASCADE; DROP TABLE IF EXISTS story_notes, story_slow; "
+            "DROP SCHEMA IF EXISTS aipbx_fleet CASCADE; DROP TABLE IF EXISTS story_notes, story_lines, story_slow; "
             "ALTER TABLE invoices DROP COLUMN IF EXISTS due, DROP COLUMN IF EXISTS paid"
         )
         deployed("migrate", "--baseline", one.at, "--yes").succeeded()
@@ -106,14 +142,36 @@ def operator(deployed: Inv, server: Host, tmp_path_factory: pytest.TempPathFacto
     server.run("rm -rf /app/aipbx/backups/sets/*; mv /root/releases.jsonl /app/aipbx/releases.jsonl")
 
 
-def test_on_a_new_database_all_count_as_applied(operator: Operator) -> None:
-    rows = [line.split("|") for line in operator.sql(LEDGER).splitlines()]
-    dated = sorted(path.name for path in (operator.work / FOLDER).glob("2026-*.sql"))
-    assert [row[0] for row in rows] == dated
-    assert {(how, release) for _, how, release, _ in rows} == {("baseline", HEAD)}
+def test_a_fresh_host_has_the_schema_of_one_that_lived_through_the_files(operator: Operator) -> None:
+    files = sorted((operator.work / FOLDER).glob("2026-*.sql"))
+    operator.sql("CREATE DATABASE lived")
+    try:
+        lived = "".join([ORIGINAL, *(path.read_text("utf-8") for path in files)])
+        content.psql(operator.server, lived, database="lived")
+        assert operator.sql(SCHEMA) == content.psql(operator.server, SCHEMA, database="lived")
+    finally:
+        operator.sql("DROP DATABASE lived")
+    rows = {name: how for name, how, *_ in (line.split("|") for line in operator.sql(LEDGER).splitlines())}
+    assert rows == {path.name: "baseline" if path.name == SKIPPED else "run" for path in files}
+    order = operator.sql("SELECT name FROM aipbx_fleet.migrations ORDER BY at LIMIT 2").splitlines()
+    assert order[0] == EARLY
     told = operator.inv("migrate", operator.at, "--dry").succeeded().output
-    assert "nothing to run; all 4 files are applied" in told
+    assert f"nothing to run; all {len(files)} files are applied" in told
     assert "has no date: add-dynamic-analytics-fields.sql" in told
+
+
+def test_a_host_of_the_old_rule_is_noticed_and_repaired(operator: Operator) -> None:
+    """Until now the first deploy marked all files: what only they make was missing, and nothing said so."""
+    before, applied = operator.sql(SCHEMA), operator.sql("SELECT name FROM aipbx_fleet.migrations ORDER BY name")
+    operator.sql("DROP INDEX uq_prices_user; UPDATE aipbx_fleet.migrations SET how = 'baseline'")
+    told = operator.inv("migrate", operator.at, "--dry").succeeded().output
+    assert "2026-06-01-one-price-a-user.sql: index uq_prices_user" in told
+    assert "inv migrate --run-marked" in told
+    operator.inv("migrate", operator.at, "--run-marked", "--yes").succeeded()
+    assert operator.sql(SCHEMA) == before
+    marked = operator.sql("SELECT name FROM aipbx_fleet.migrations WHERE how = 'baseline' ORDER BY name").splitlines()
+    assert marked == [EARLY, SKIPPED]
+    assert operator.sql("SELECT name FROM aipbx_fleet.migrations ORDER BY name") == applied
 
 
 def test_one_that_fails_leaves_schema_and_release_as_they_were(operator: Operator) -> None:
@@ -141,16 +199,29 @@ def test_who_is_in_the_way_is_named_and_not_waited_for(operator: Operator) -> No
     )
     operator.commit(**{DUE: text})
     before = operator.state()
-    reader = f'docker exec -d aipbx-postgres-1 psql -U aipbx_admin -d aipbx_production -c "{READER}"'
-    operator.server.run(reader)
-    held = "SELECT count(*) FROM pg_locks WHERE relation = 'invoices'::regclass AND pid <> pg_backend_pid()"
-    wait.until(lambda: operator.sql(held).strip() == "1", 20, "somebody reads", "look at the database")
-    with operator.inv.changed(operator.server.name, migration_lock_seconds=0.5):
+    with reading(operator), operator.inv.changed(operator.server.name, migration_lock_seconds=0.5):
         run = operator.inv("migrate", operator.at, "--sha=" + operator.git("rev-parse", "HEAD"), "--yes")
-    operator.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'a report'")
     run.refused("lock timeout", "It waited 0.5 s", "a report (active, process")
     assert run.code == 1
     assert operator.state() == before
+
+
+def test_nothing_in_a_file_switches_the_guard_of_locks_off(operator: Operator) -> None:
+    base = operator.git("rev-parse", "HEAD")
+    plain = operator.commit(**{GUARD: "SELECT set_config('lock_timeout', '0', false);\n"})
+    before = operator.state()
+    run = operator.inv("migrate", operator.at, f"--sha={plain}", "--yes")
+    run.refused(f"{GUARD}, line 1", "It changes lock_timeout.")
+    # What is made when it runs nobody can read: it needs consent, and a second session still sees to the lock.
+    block = "DO $$ BEGIN EXECUTE 'SET lock_timeout = 0'; LOCK invoices; END $$;\n"
+    hidden = operator.commit(**{GUARD: block})
+    operator.inv("migrate", operator.at, f"--sha={hidden}", "--yes").refused("SQL that is made when it runs")
+    with reading(operator), operator.inv.changed(operator.server.name, migration_lock_seconds=0.5):
+        words = ("migrate", operator.at, f"--sha={hidden}", f"--allow-destructive={GUARD}", "--yes")
+        run = operator.inv(*words)
+    run.refused(f"Migration {GUARD} failed, and nothing of it stays", "It waited 0.5 s", "a report (active, process")
+    assert operator.state() == before
+    operator.git("reset", "-q", "--hard", base)
 
 
 def test_it_is_shown_then_run_once_with_the_release(operator: Operator) -> None:
@@ -170,7 +241,7 @@ def test_it_is_shown_then_run_once_with_the_release(operator: Operator) -> None:
     assert operator.backend() == sha
 
     before = operator.sql("SELECT * FROM aipbx_fleet.migrations ORDER BY name")
-    assert "nothing to run; all 5 files are applied" in operator.inv("migrate", operator.at, "--yes").succeeded().output
+    assert "nothing to run; all 9 files are applied" in operator.inv("migrate", operator.at, "--yes").succeeded().output
     assert operator.sql("SELECT * FROM aipbx_fleet.migrations ORDER BY name") == before
     assert operator.sets()[-1] == point, "without a migration there is no restore point"
 
@@ -193,12 +264,17 @@ def test_what_was_applied_may_neither_change_nor_go(operator: Operator) -> None:
 
 def test_rows_go_with_consent_only_and_no_rollback_leads_past_that(operator: Operator) -> None:
     operator.sql("CREATE TABLE story_notes AS SELECT generate_series(1, 3) AS id")
-    sha = operator.commit(**{DROP: "DROP TABLE story_notes;\n"})
+    operator.sql("CREATE TABLE story_lines AS SELECT i AS a, nullif(i % 2, 0) AS b FROM generate_series(1, 4) i")
+    sha = operator.commit(**{DROP: f"DROP TABLE story_notes;\n{BLOCK}"})
     operator.offer(sha)
     before = operator.state()
     deploy = ("deploy", operator.at, "--service=backend", "--yes")
     operator.inv(*deploy).refused(
-        f"migration {DROP} takes away", "story_notes has 3 rows", f"--allow-destructive={DROP}"
+        f"migration {DROP} takes away",
+        "line 1: DROP TABLE: story_notes has 3 rows",
+        "line 4: DROP COLUMN a: 4 of 4 rows of story_lines have a value",
+        "line 5: DROP COLUMN b: 2 of 4 rows of story_lines have a value",
+        f"--allow-destructive={DROP}",
     )
     assert operator.state() == before
 
@@ -246,5 +322,5 @@ def test_a_database_that_lived_without_a_ledger_says_so(operator: Operator) -> N
     operator.inv("deploy", operator.at, f"--sha={HEAD}", "--yes").refused("no ledger", f"--baseline {operator.at}")
     assert operator.state() == before
     run = operator.inv("migrate", "--baseline", operator.at, "--yes").succeeded()
-    assert "4 marked as applied, up to 2026-09-01-invoices-note.sql" in run.output
+    assert "8 marked as applied, up to 2026-09-01-invoices-note.sql" in run.output
     operator.inv("rollback", operator.at, "--to=beef1234", "--yes").refused("no release to go back to")

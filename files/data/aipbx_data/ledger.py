@@ -2,6 +2,7 @@
 
 aipbx_fleet.migrations    a row for each file that was run, or marked as applied (how = 'baseline')
 aipbx_fleet.releases      which files each release knew: what a rollback to it would find unknown
+aipbx_fleet.first_start   of a new database: when its first start began, and when all that belongs to it was done
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from aipbx_data import lock_guard
+from aipbx_data.facts import Facts
 from aipbx_data.postgres import TABLES, Postgres, identifier, literal
 
 SCHEMA = "aipbx_fleet"
@@ -31,6 +34,10 @@ CREATE TABLE IF NOT EXISTS {SCHEMA}.releases (
     release text PRIMARY KEY,
     files text[] NOT NULL,
     at timestamptz NOT NULL DEFAULT now()
+);
+CREATE TABLE IF NOT EXISTS {SCHEMA}.first_start (
+    begun timestamptz NOT NULL DEFAULT now(),
+    ended timestamptz
 );
 """
 _ROWS = f"""
@@ -84,7 +91,7 @@ def known_to(server: Postgres, database: str, release: str) -> list[str] | None:
     return list(json.loads(rows[0])) if rows else None
 
 
-def mark(server: Postgres, database: str, rows: Sequence[Row], *, anew: bool = False) -> None:
+def mark(server: Postgres, database: str, rows: Sequence[Row]) -> None:
     """Write down files that were not run, and make the ledger when there is none, all or nothing.
 
     Half a ledger would have the other files run.
@@ -93,15 +100,34 @@ def mark(server: Postgres, database: str, rows: Sequence[Row], *, anew: bool = F
         server: the live one.
         database: its name.
         rows: the files; of those that are known already, the checksum is replaced.
-        anew: whether what was marked before is forgotten.
     """
-    forget = f"DELETE FROM {SCHEMA}.migrations WHERE how = '{BASELINE}';\n" if anew else ""
     inserts = "".join(
         f"INSERT INTO {SCHEMA}.migrations (name, sha256, how, seconds, release, breaks, restore_point) "
         f"VALUES ({_values(row, '0')}) ON CONFLICT (name) DO UPDATE SET sha256 = excluded.sha256;\n"
         for row in rows
     )
-    server.psql(f"BEGIN;\n{_CREATE}{forget}{inserts}COMMIT;\n", database)
+    server.psql(f"BEGIN;\n{_CREATE}{inserts}COMMIT;\n", database)
+
+
+def begin_first_start(server: Postgres, database: str) -> None:
+    """Write down that a new database is on its way; what was marked for one that never came to be is forgotten."""
+    server.psql(
+        f"BEGIN;\n{_CREATE}DELETE FROM {SCHEMA}.migrations WHERE how = '{BASELINE}';\n"
+        f"DELETE FROM {SCHEMA}.first_start;\nINSERT INTO {SCHEMA}.first_start DEFAULT VALUES;\nCOMMIT;\n",
+        database,
+    )
+
+
+def end_first_start(server: Postgres, database: str) -> None:
+    """Write down that a new database has all that belongs to it."""
+    server.psql(f"UPDATE {SCHEMA}.first_start SET ended = now()", database)
+
+
+def in_first_start(server: Postgres, database: str) -> bool:
+    """Whether a new database is still on its way: a first deploy was cut off, or failed."""
+    if server.psql(f"SELECT to_regclass('{SCHEMA}.first_start') IS NOT NULL", database) != ["t"]:
+        return False
+    return server.psql(f"SELECT count(*) > 0 FROM {SCHEMA}.first_start WHERE ended IS NULL", database) == ["t"]
 
 
 def release(server: Postgres, database: str, sha: str, files: Sequence[str]) -> None:
@@ -119,26 +145,32 @@ def _values(row: Row, seconds: str) -> str:
     return ", ".join([*before, seconds, *(literal(text) for text in (row.release, row.breaks, row.restore_point))])
 
 
-def script(
-    source: str, row: Row, lock_seconds: float, statement_seconds: float, role: str, extensions: Sequence[str] = ()
-) -> str:
+def script(source: str, row: Row, facts: Facts, role: str, lock_seconds: float, statement_seconds: float) -> str:
     """What psql reads to run a file: its content from line 2 on, and its row in the same transaction.
+
+    Before each statement, on its own line, what holds for it is set once more: the deadlines, and who runs it.
 
     Args:
         source: the file's content.
         row: its line in the ledger.
-        role: who runs it, and owns what it makes: the application's.
-        extensions: which the superuser makes beforehand.
+        facts: of the file.
+        role: the application's, which owns what the file makes.
         lock_seconds: for how long it may wait for a lock: others wait behind it.
         statement_seconds: for how long each of its statements may run.
     """
-    settings = {"client_encoding": "UTF8", "lc_messages": "C"}
-    settings |= {"lock_timeout": f"{lock_seconds:g}s", "statement_timeout": f"{statement_seconds:g}s"}
-    begin = " ".join(f"SET {name} = {literal(value)};" for name, value in settings.items())
-    begin += " BEGIN;" + "".join(f" CREATE EXTENSION IF NOT EXISTS {name};" for name in extensions)
+    deadlines = {"lock_timeout": lock_seconds, "statement_timeout": statement_seconds}
+    limits = "".join(f"SET LOCAL {name} = '{value:g}s'; " for name, value in deadlines.items())
+    pieces, at, text = [], 0, source.removeprefix(chr(0xFEFF))
+    for one in facts.statements:
+        runner = "NONE" if one.admin else identifier(role)
+        pieces += [text[at : one.start], limits, f"SET LOCAL ROLE {runner}; "]
+        at = one.start
+    pieces.append(text[at:])
     seconds = "round(extract(epoch FROM pg_catalog.clock_timestamp() - pg_catalog.now())::numeric, 3)"
     return (
-        f"{begin} SET ROLE {identifier(role)};\n{source.removeprefix(chr(0xFEFF))}\n;\nRESET ROLE;\n"
+        f"SET client_encoding = 'UTF8'; SET lc_messages = 'C'; BEGIN; {lock_guard.HOLD};\n{''.join(pieces)}\n;\n"
+        "SET LOCAL ROLE NONE;\n"
+        f"DELETE FROM {SCHEMA}.migrations WHERE name = {literal(row.name)} AND how = '{BASELINE}';\n"
         f"INSERT INTO {SCHEMA}.migrations (name, sha256, how, seconds, release, breaks, restore_point) "
         f"VALUES ({_values(row, seconds)});\nCOMMIT;\n"
     )

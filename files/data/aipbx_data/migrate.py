@@ -1,7 +1,6 @@
 """`aipbx-data migrate`: a release's migrations are run, each in one transaction with its line in the ledger.
 
-On a database that the application has yet to fill they are marked instead, because it makes its tables as they are
-after all of them.
+On a new database the application makes its tables first (first_start.py): those are not yet what the files make.
 """
 
 from __future__ import annotations
@@ -11,11 +10,25 @@ import re
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 
-from aipbx_data import backup, deploy_lock, events, ledger, migrations, postgres, sessions, sets, sql, tidy
+from aipbx_data import (
+    backup,
+    deploy_lock,
+    events,
+    first_start,
+    ledger,
+    lock_guard,
+    losses,
+    migrations,
+    postgres,
+    sessions,
+    sets,
+    tidy,
+)
 from aipbx_data.config import Config
 from aipbx_data.errors import Failed, Interrupted, Refused
+from aipbx_data.facts import Facts
 from aipbx_data.ledger import BASELINE, RUN, Row
-from aipbx_data.migrations import KNOWN, LIVES, NEW, Found, Given, Pending
+from aipbx_data.migrations import FIRST_START, KNOWN, LIVES, NEW, Found, Given, Pending
 from aipbx_data.postgres import Postgres, literal
 from aipbx_data.process import run
 
@@ -23,8 +36,6 @@ _ERROR = re.compile(r"^psql:<stdin>:(?P<line>\d+): (?P<told>(ERROR|FATAL|PANIC):
 _MORE = re.compile(r"^(DETAIL|HINT|LINE \d+|CONTEXT): .*$", re.MULTILINE)
 _BUSY = "canceling statement due to lock timeout"
 _SLOW = "canceling statement due to statement timeout"
-# Only a superuser may make some of them.
-_EXTENSION = re.compile(r'CREATE EXTENSION IF NOT EXISTS ("[^"]+"|\w+)', re.IGNORECASE)
 # Exit codes of psql that its own words explain: a failing script, a lost server, no server.
 _TOLD = (0, 1, 2, 3)
 # Who may be in the way: open transactions, oldest first; not what they say, in which there may be secrets.
@@ -116,32 +127,63 @@ def refuse_unknown(found: Found, given: Given) -> None:
 
 
 def _carried_out(config: Config, server: Postgres, given: Given, found: Found) -> Done:
-    database, files = config.database, given.files or {}
+    database = config.database
     if given.baseline is not None:
         chosen = _chosen(given, found)
         ledger.mark(server, database, chosen)
         return Done(marked=[row.name for row in chosen])
-    if found.state == KNOWN:
-        point = restore_point(config, server) if found.pending else ""
-        return Done(_run_all(config, server, given, found, point), [], point)
-    early = [name for name in given.early if found.state == NEW]
-    for name in early:
-        if name not in files:
-            events.note(f"{name} of migrations_before_first_start is not in {given.release[:12]}, and was not run.")
-    first = [one for one in found.pending if one.name in early]
-    for one in first:
-        migrations.refuse_impossible(one.name, migrations.understand(one.name, files[one.name]))
-    # Marked first: a file that makes a table, followed by a kill, must not leave the others to be run.
-    marked = [_row(given, one, BASELINE, "") for one in found.pending if one not in first]
-    ledger.mark(server, database, marked, anew=True)
-    for one in first:
+    if found.state in {NEW, FIRST_START}:
+        return _new_database(config, server, given, found)
+    if found.state == LIVES:
+        rows = [_row(given, one, BASELINE, "") for one in found.pending]
+        ledger.mark(server, database, rows)
+        return Done(marked=[row.name for row in rows])
+    point = restore_point(config, server) if found.pending else ""
+    return Done(_run_all(config, server, given, found, point), [], point)
+
+
+def _new_database(config: Config, server: Postgres, given: Given, found: Found) -> Done:
+    """Fill a new database: early files, the application's tables, the other files.
+
+    Each step is in the ledger when it is done, so that the next deploy continues where this one ends.
+    """
+    if found.state == NEW:
+        ledger.begin_first_start(server, config.database)
+    for name in (name for name in given.early if name not in (given.files or {})):
+        events.note(f"{name} of migrations_before_first_start is not in {given.release[:12]}, and was not run.")
+    early = [one for one in found.pending if one.name in given.early]
+    for one in early:
         _run(config, server, given, one, "")
-    return Done([one.name for one in first], [row.name for row in marked])
+    first_start.make_tables(config)
+    later = [one for one in found.pending if one not in early]
+    skipped = [one for one in later if one.name in given.skipped]
+    ledger.mark(server, config.database, [_row(given, one, BASELINE, "") for one in skipped])
+    runs = [one for one in later if one not in skipped]
+    for one in runs:
+        try:
+            _run(config, server, given, one, "")
+        except Failed as problem:
+            raise Failed(problem.what, problem.why, f"{problem.do} {_superfluous(one.name)}") from None
+    ledger.end_first_start(server, config.database)
+    return Done([one.name for one in [*early, *runs]], [one.name for one in skipped])
+
+
+def _superfluous(name: str) -> str:
+    return (
+        f"Or, where the application's first start makes what {name} makes, or it cannot run on those tables: name it "
+        "in migrations_skipped_on_new_database (group_data/all.py), with the reason. The next deploy continues."
+    )
 
 
 def _chosen(given: Given, found: Found) -> list[Row]:
     """What to mark as applied: the named files, or all that the database has not seen."""
     files = given.files or {}
+    if found.state in {NEW, FIRST_START}:
+        raise Refused(
+            f"{given.release[:12]}'s first start has not come to its end on this database, so nothing is marked.",
+            "It runs the files on the tables that the application makes.",
+            "inv deploy continues it; a file that is not to run there: migrations_skipped_on_new_database.",
+        )
     if found.state == LIVES and given.baseline:
         raise Refused(
             "There is no ledger yet, so one file alone cannot be marked.",
@@ -156,7 +198,7 @@ def _chosen(given: Given, found: Found) -> list[Row]:
                 f"Its newest is {max(files, default='none')}.",
                 "Name a file as it stands in the repository, without its folder.",
             )
-        breaks = migrations.understand(name, files[name]).breaks
+        breaks = migrations.understand(given, name).breaks
         rows.setdefault(name, _row(given, Pending(name, migrations.checksum(files[name]), breaks), BASELINE, ""))
     return [row for name, row in rows.items() if not given.baseline or name in given.baseline]
 
@@ -181,10 +223,9 @@ def _run_all(config: Config, server: Postgres, given: Given, found: Found, point
     done: list[str] = []
     for one in found.pending:
         # What was run before it may have filled the table that it takes away, or given it its name.
-        again = migrations.understand(one.name, (given.files or {})[one.name])
-        now = Pending(
-            one.name, one.sha256, one.breaks, migrations.losses(server, config.database, again, renames=again.renames)
-        )
+        facts = migrations.understand(given, one.name)
+        counted = losses.told(server, config.database, facts, renames=facts.renames)
+        now = Pending(one.name, one.sha256, one.breaks, counted)
         try:
             migrations.refuse_losses(Found(KNOWN, [now]), given)
             _run(config, server, given, one, point)
@@ -206,16 +247,16 @@ def _run(config: Config, server: Postgres, given: Given, one: Pending, point: st
     Raises:
         Failed: with the server's words; nothing of it stays.
     """
-    source = (given.files or {})[one.name]
-    extensions = [match[1] for each in sql.statements(source, one.name) if (match := _EXTENSION.match(each.text))]
-    row = _row(given, one, RUN, point)
-    text = ledger.script(source, row, given.lock_seconds, given.statement_seconds, config.role, extensions)
+    source, facts = (given.files or {})[one.name], migrations.understand(given, one.name)
+    deadlines = (given.lock_seconds, given.statement_seconds)
+    text = ledger.script(source, _row(given, one, RUN, point), facts, config.role, *deadlines)
     inside = ["psql", "--username", server.user, *postgres.PSQL, "--dbname", config.database, "--file", "-"]
     argv = server.beside(leave=sessions.OF_THE_DATABASE)
     # What failed is told on both outputs, in their order.
     argv += ["sh", "-c", 'exec "$@" 2>&1', "sh", *inside]
     with events.step(one.name):
-        said = run(argv, seconds=postgres.LONG, stdin=text.encode(), fine=_TOLD).decode(errors="replace")
+        with lock_guard.watching(server, config.database, given.lock_seconds):
+            said = run(argv, seconds=postgres.LONG, stdin=text.encode(), fine=_TOLD).decode(errors="replace")
         # Whether its line is there says whether it was committed, also when the connection was lost just then.
         asked = f"SELECT how FROM {ledger.SCHEMA}.migrations WHERE name = {literal(one.name)}"
         try:
@@ -232,8 +273,8 @@ def _run(config: Config, server: Postgres, given: Given, one: Pending, point: st
 
 def _failure(config: Config, server: Postgres, given: Given, name: str, said: str) -> Failed:
     what = f"Migration {name} failed, and nothing of it stays."
-    why = told(said, (given.files or {})[name], name)
-    if _BUSY in said:
+    why = told(said, migrations.understand(given, name))
+    if _BUSY in said or lock_guard.ENDED in said:
         others = "; ".join(server.psql(_OTHERS, config.database)) or "they have ended meanwhile"
         return Failed(
             what,
@@ -250,19 +291,18 @@ def _failure(config: Config, server: Postgres, given: Given, name: str, said: st
     return Failed(what, why, "Mend it in a new commit; what is applied stays as it is.")
 
 
-def told(said: str, source: str, name: str) -> str:
+def told(said: str, facts: Facts) -> str:
     """What psql said of a failure, in one line, with the line of the file.
 
     Args:
         said: its output.
-        source: the file's content, which psql read from its second line on.
-        name: the file's.
+        facts: of the file, which psql read from its second line on.
     """
     error = _ERROR.search(said)
     if not error:
         return " / ".join(said.strip().splitlines()[-3:])[:600] or "psql said nothing."
     last = int(error["line"]) - 1
-    place = next((one for one in sql.statements(source, name) if one.line <= last <= one.last), None)
+    place = next((one for one in facts.statements if one.line <= last <= one.last), None)
     lines = f"line {last}" if place is None or place.line == place.last else f"lines {place.line} to {place.last}"
     more = [match.group().strip() for match in _MORE.finditer(said, error.end())][:3]
     return " / ".join([f"{lines}: {error['told']}", *more])[:800]

@@ -14,17 +14,19 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from aipbx_data import docker, effects, engine, events, ledger, sessions, sets, sql
+from aipbx_data import docker, engine, events, ledger, losses, sets
+from aipbx_data import facts as reading
 from aipbx_data.config import Config
-from aipbx_data.effects import Effects
 from aipbx_data.errors import Refused
+from aipbx_data.facts import Facts
 from aipbx_data.ledger import BASELINE, Row
-from aipbx_data.postgres import LONG, Postgres, literal
+from aipbx_data.postgres import Postgres
 
 # How the database stands to its migrations.
 OTHER = "other dialect"
 NO_SERVER = "no server"
 NEW = "new"
+FIRST_START = "first start"
 LIVES = "lives"
 KNOWN = "known"
 
@@ -36,9 +38,13 @@ class Given:
     Args:
         release: the backend's SHA.
         files: the dated files of that commit: content by name; None: they are not at hand (a rollback).
+        facts: what each of them does (`Facts`), by name.
         without: files that were applied and that this release does not know, by agreement.
         allow: files that may take away rows.
         early: files that a new database gets before the application's first start.
+        skipped: files that a new database does not get, each with the reason.
+        run_marked: files that were only marked as applied and shall run; empty: all of them, but for those of a new
+            database alone; None: none.
         shown: whether an operator has seen what there is to run; a server that did not run could not tell it.
         lives: whether the database was cared for by hand until now: what it has is taken as applied.
         baseline: files to mark as applied; empty: all that the database has not seen; None: none.
@@ -47,9 +53,12 @@ class Given:
 
     release: str
     files: dict[str, str] | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
     without: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
     early: tuple[str, ...] = ()
+    skipped: dict[str, str] = field(default_factory=dict)
+    run_marked: tuple[str, ...] | None = None
     shown: bool = True
     lives: bool = False
     baseline: tuple[str, ...] | None = None
@@ -79,15 +88,18 @@ class Found:
 
     Args:
         state: OTHER than PostgreSQL; NO_SERVER: it does not run; NEW: the application makes its tables when it starts;
-            LIVES: everything is taken as applied; KNOWN: there is a ledger.
-        pending: the files to run, in order; of a new database or one that LIVES: to be marked.
+            FIRST_START: it was to do so, and not all that belongs to it was done; LIVES: everything is taken as
+            applied; KNOWN: there is a ledger.
+        pending: the files to run, in order; of one that LIVES: to be marked; of a new one: also those to be skipped.
         missing: what the database has seen and this release does not know.
+        absent: what files that were only marked as applied would have made, and this database does not have.
         sets: the backup sets on this host.
     """
 
     state: str
     pending: list[Pending] = field(default_factory=list)
     missing: list[Row] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)
     sets: list[str] = field(default_factory=list)
 
 
@@ -152,9 +164,8 @@ def look(config: Config, server: Postgres, given: Given) -> Found:
     """
     rows = ledger.read(server, config.database)
     tables = ledger.tables(server, config.database)
-    # What was marked for a first start that never made a table, or a take-over that failed, is to be marked anew.
-    anew = given.lives or not tables
-    known = {row.name: row for row in rows or [] if not anew or row.how != BASELINE}
+    begun = ledger.in_first_start(server, config.database)
+    known = {row.name: row for row in rows or [] if _counts(row, given, new=not tables and not begun)}
     there = sets.names(config.backups)
     if given.files is None:
         if rows is None:
@@ -163,7 +174,8 @@ def look(config: Config, server: Postgres, given: Given) -> Found:
         # A release from before the ledger knew what was marked when the ledger began.
         missing = [row for row in known.values() if (row.how != BASELINE if names is None else row.name not in names)]
         return Found(KNOWN, missing=missing, sets=there)
-    state = NEW if not tables else LIVES if rows is None or (given.lives and not known) else KNOWN
+    lives = rows is None or (given.lives and not known)
+    state = FIRST_START if begun else NEW if not tables else LIVES if lives else KNOWN
     if state == LIVES and not (given.lives or given.baseline is not None) and given.files:
         raise Refused(
             f"Which migrations {config.database} has seen is not known: it has {tables} tables, and no ledger.",
@@ -171,26 +183,54 @@ def look(config: Config, server: Postgres, given: Given) -> Found:
             f"Were all of the running release applied? inv migrate --baseline --host={config.host}",
         )
     refuse_changed(given, known)
-    missing = [row for row in known.values() if row.name not in given.files]
     pending = [name for name in sorted(given.files) if name not in known]
-    running = state == KNOWN and given.baseline is None
-    if running:
+    if state == KNOWN and given.baseline is None and given.run_marked is None:
         refuse_late(pending, known)
-    understood = {name: understand(name, given.files[name]) for name in pending}
+    found = _pending(config, server, given, state, pending)
+    missing = [row for row in known.values() if row.name not in given.files]
+    return Found(state, found, missing, _absent(config, server, given, known) if state == KNOWN else [], there)
+
+
+def _counts(row: Row, given: Given, *, new: bool) -> bool:
+    """Whether a row says that its file is not to run.
+
+    What was marked for a first start that never made a table, or for a take-over that failed, is of no account.
+    """
+    if row.how != BASELINE:
+        return True
+    if given.run_marked is None:
+        return not (new or given.lives)
+    return row.name not in given.run_marked if given.run_marked else row.name in {*given.skipped, *given.early}
+
+
+def _pending(config: Config, server: Postgres, given: Given, state: str, names: list[str]) -> list[Pending]:
+    """The files that have not run, with what they take away.
+
+    On a new database there is nothing but what the application's own start has made.
+
+    Raises:
+        Refused: one of them cannot be run.
+    """
+    understood = {name: understand(given, name) for name in names}
     renames = any(one.renames for one in understood.values())
-    found = [
-        Pending(
-            name,
-            checksum(given.files[name]),
-            one.breaks,
-            losses(server, config.database, one, renames=renames) if running else [],
-        )
-        for name, one in understood.items()
-    ]
-    if running:
-        for name, one in understood.items():
+    runs = given.baseline is None and state in {KNOWN, NEW, FIRST_START}
+    found = []
+    for name, one in understood.items():
+        if runs and not (state != KNOWN and name in given.skipped):
             refuse_impossible(name, one)
-    return Found(state, found, missing, there)
+        counted = losses.told(server, config.database, one, renames=renames) if runs and state == KNOWN else []
+        found.append(Pending(name, checksum((given.files or {})[name]), one.breaks, counted))
+    return found
+
+
+def _absent(config: Config, server: Postgres, given: Given, known: dict[str, Row]) -> list[str]:
+    """What the database lacks of files that were only marked, unless a later file takes it away again."""
+    marked = [name for name, row in known.items() if row.how == BASELINE and name in (given.files or {})]
+    told = []
+    for name in marked:
+        if name not in given.skipped and (lacks := losses.absent(server, config.database, understand(given, name))):
+            told.append(f"{name}: {', '.join(lacks)}")
+    return told
 
 
 def checksum(source: str) -> str:
@@ -198,13 +238,13 @@ def checksum(source: str) -> str:
     return hashlib.sha256(source.encode()).hexdigest()
 
 
-def understand(name: str, source: str) -> Effects:
+def understand(given: Given, name: str) -> Facts:
     """What a file would do.
 
     Raises:
-        Refused: it is not SQL that ends.
+        Refused: the operator's machine did not tell.
     """
-    return effects.of(source, sql.statements(source, name))
+    return reading.of(name, given.facts.get(name))
 
 
 def refuse_changed(given: Given, known: dict[str, Row]) -> None:
@@ -240,7 +280,7 @@ def refuse_late(pending: Collection[str], known: Collection[str]) -> None:
             )
 
 
-def refuse_impossible(name: str, one: Effects) -> None:
+def refuse_impossible(name: str, one: Facts) -> None:
     """Refuse a file with a statement that cannot be run in a transaction of ours.
 
     Raises:
@@ -248,35 +288,6 @@ def refuse_impossible(name: str, one: Effects) -> None:
     """
     for line, statement, why, do in one.cannot:
         raise Refused(f"{name}, line {line}: {statement} cannot be run.", why, do.format(file=name))
-
-
-def losses(server: Postgres, database: str, one: Effects, *, renames: bool) -> list[str]:
-    """What a file takes away that holds rows, a line each.
-
-    Args:
-        server: the live one.
-        database: its name.
-        one: the file.
-        renames: whether a table that is not there now may be there under this name by then.
-    """
-    told = []
-    for loss in one.losses:
-        rows = counted(server, database, loss.table) if loss.table else None
-        if rows is None and not loss.table:
-            told.append(f"line {loss.line}: {loss.what}; how many rows that takes cannot be told")
-        elif rows is None and renames:
-            told.append(f"line {loss.line}: {loss.what} of {loss.table}, which gets its name on the way")
-        elif rows:
-            told.append(f"line {loss.line}: {loss.what}: {loss.table} has {rows} rows")
-    return told
-
-
-def counted(server: Postgres, database: str, table: str) -> int | None:
-    """The rows of a table as SQL names it; None: there is none."""
-    there = f"SELECT to_regclass({literal(table)}) IS NOT NULL"
-    if server.psql(there, database, leave=sessions.OF_THE_DATABASE) != ["t"]:
-        return None
-    return int(server.psql(f"SELECT count(*) FROM {table}", database, LONG, leave=sessions.OF_THE_DATABASE)[0])
 
 
 def refuse_losses(found: Found, given: Given) -> None:

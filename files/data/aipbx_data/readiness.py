@@ -65,6 +65,24 @@ def forwarder(image: str, server: str, alias: str) -> dict[str, Any]:
     }
 
 
+def alone(declared: dict[str, Any], database: str) -> dict[str, Any]:
+    """The Compose service of a backend without anything that ties it to the live stack.
+
+    Args:
+        declared: the backend's own declaration, as Compose understands it.
+        database: the name of the one that it works with.
+    """
+    backend = {key: declared[key] for key in _SAME if key in declared}
+    backend["environment"] = {**declared["environment"], "DB_NAME": database}
+    # A call must not wait for it, and where memory is short, it is the one to go.
+    return backend | {
+        "restart": "no",
+        "cpu_shares": 128,
+        "oom_score_adj": 900,
+        "security_opt": ["no-new-privileges:true"],
+    }
+
+
 def throwaway(config: Config, declared: dict[str, Any], way: dict[str, Any], database: str) -> dict[str, Any]:
     """The Compose file of a backend that works with a copy.
 
@@ -74,10 +92,7 @@ def throwaway(config: Config, declared: dict[str, Any], way: dict[str, Any], dat
         way: the forwarder.
         database: the copy's name.
     """
-    backend = {key: declared[key] for key in _SAME if key in declared}
-    backend["environment"] = {**declared["environment"], "DB_NAME": database}
-    # A call must not wait for it, and where memory is short, it is the one to go.
-    backend |= {"restart": "no", "cpu_shares": 128, "oom_score_adj": 900, "security_opt": ["no-new-privileges:true"]}
+    backend = alone(declared, database)
     backend["depends_on"] = {"forwarder": {"condition": "service_healthy"}}
     project = _project(config)
     return {
@@ -146,10 +161,20 @@ def _project(config: Config) -> str:
 
 def declared(config: Config) -> dict[str, Any]:
     """How the backend of the present release runs, as Compose understands the stack's files."""
-    words = [*compose.stack(config.app, config.app / "images.env"), "config", "--format", "json", "backend"]
+    backend: dict[str, Any] = stack(config, "images.env")["services"]["backend"]
+    return backend
+
+
+def stack(config: Config, images: str) -> dict[str, Any]:
+    """The backend and what it is connected to, as Compose understands the stack's files.
+
+    Args:
+        config: the host's.
+        images: the file that says which images: those of the present release, or of the one that shall run.
+    """
+    words = [*compose.stack(config.app, config.app / images), "config", "--format", "json", "backend"]
     try:
-        told = json.loads(compose.run(words, seconds=SECONDS))
+        told: dict[str, Any] = json.loads(compose.run(words, seconds=SECONDS))
     except DataError as problem:
         raise Failed("The stack's files do not say how the backend runs.", problem.why, "inv deploy") from None
-    backend: dict[str, Any] = told["services"]["backend"]
-    return backend
+    return told

@@ -15,6 +15,7 @@ from aipbx_data import (
     detached,
     docker,
     engine,
+    first_start,
     lock,
     names,
     outcome,
@@ -40,7 +41,6 @@ def main(config: Config, options: argparse.Namespace) -> None:
     if options.after:
         outcome.after(config, options.after)
     detached.clear()
-    docker.answering()
     switch.tidy(config)
     try:
         with lock.held("tidy"):
@@ -64,6 +64,7 @@ def clear(config: Config) -> None:
     try:
         volumes.release(config)
         readiness.clear(config)
+        first_start.clear(config)
         scratch.clear()
         point_server.clear()
         for name in config.written_volumes.values():

@@ -66,6 +66,7 @@ def programs(folder: Path) -> Path:
     return stub(
         bin_,
         "docker",
+        'case "$*" in *psql*) cat >"$0.sql"; echo 2; exit;; esac; '
         f'case "$*" in ps*=backend-green\\ *) echo 1;; ps*=nginx\\ *) echo 2;; *\\ 1) echo "{STATE}";; '
         '*\\ 2) echo "nginx:1.30-alpine|exited|3||2026-11-23T09:00:00Z";; esac',
     )
@@ -99,6 +100,8 @@ def test_a_host_in_use(tmp_path: Path) -> None:
     sets.write_json(app / "backups" / "swap.json", {"what": "restore of a b.tar", "phase": "begun"})
     assert taken(app, tmp_path / "bin").unfinished == "restore of a b.tar"
     assert found.calls == 3
+    assert found.migrations == "2"
+    assert (tmp_path / "bin" / "docker.sql").read_text().startswith(f"\\set release {'a' * 40}\n\\set QUIET on\n")
     assert set(found.containers) == {"backend", "nginx"}
     assert found.colours == {"backend": "backend-green", "frontend": "frontend"}
     assert found.containers["backend"].good

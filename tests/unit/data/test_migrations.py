@@ -9,41 +9,61 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from aipbx_data import ledger, migrate, migrations, sets
+from aipbx_data import facts, first_start, ledger, migrate, migrations, sets
 from aipbx_data.config import Config
 from aipbx_data.errors import Failed, Refused
+from aipbx_data.facts import Facts
 from aipbx_data.ledger import Row
 from aipbx_data.migrations import Found, Given, Pending
-from aipbx_data.postgres import TABLES, Postgres
+from aipbx_data.postgres import TABLES, Postgres, identifier
+
+from fleet.migrations import reading
 
 A, B, C = "2026-09-01-a.sql", "2026-09-20-b.sql", "2026-09-20-c.sql"
 FILES = {A: "CREATE TABLE a (b int);", B: "ALTER TABLE a ADD c int;"}
 RELEASE = "1" * 40
-CONFIG = Config({"host": "aipbx.ru", "app_dir": "/nowhere"}, {"backend": {"DB_NAME": "aipbx"}}, {})
+CONFIG = Config(
+    {"host": "aipbx.ru", "app_dir": "/nowhere"}, {"backend": {"DB_NAME": "aipbx", "DB_USER": "aipbx_user"}}, {}
+)
 
 
 class Server:
-    """A database with these tables and rows, and this ledger."""
+    """A database with these tables and rows, and this ledger.
+
+    Args:
+        tables: how many rows each has; every column of them has a value in all of them.
+        rows: the ledger's; None: there is none.
+        releases: which files each release knew.
+        begun: whether its first start has not come to its end.
+    """
 
     def __init__(
-        self, tables: dict[str, int], rows: list[Row] | None, releases: dict[str, list[str]] | None = None
+        self,
+        tables: dict[str, int],
+        rows: list[Row] | None,
+        releases: dict[str, list[str]] | None = None,
+        *,
+        begun: bool = False,
     ) -> None:
-        self.tables, self.rows, self.releases = tables, rows, releases or {}
+        self.tables, self.rows, self.releases, self.begun = tables, rows, releases or {}, begun
 
     def psql(self, sql: str, _: str = "", __: float = 0, **_unused: object) -> list[str]:
+        named = [name for name in self.tables if f'"{name}"' in sql]
+        answers = {
+            "first_start": ["t" if self.begun else "f"],
+            "releases') IS NOT NULL": ["f" if self.rows is None else "t"],
+            "json_build_object('name'": [json.dumps(vars(row)) for row in self.rows or []],
+            "SELECT to_json(files)": [json.dumps(files) for sha, files in self.releases.items() if sha in sql],
+            "FROM pg_attribute": ["1" if named and "'gone'" not in sql else "0"],
+            "SELECT to_regclass": ["t" if named else "f"],
+            "WITH RECURSIVE": [" ".join(["SELECT count(*) FROM", identifier(name)]) for name in self.tables],
+            "FILTER": [f"{self.tables[name]} of {self.tables[name]}" for name in named],
+            "SELECT count(*)": [str(self.tables[name]) for name in named],
+        }
         if sql == TABLES:
-            return [json.dumps(["public", name]) for name in self.tables] + ['["aipbx_fleet", "migrations"]'] * bool(
-                self.rows
-            )
-        if "releases') IS NOT NULL" in sql:
-            return ["f" if self.rows is None else "t"]
-        if "json_build_object('name'" in sql:
-            return [json.dumps(vars(row)) for row in self.rows or []]
-        if "SELECT to_json(files)" in sql:
-            return [json.dumps(files) for release, files in self.releases.items() if release in sql]
-        if sql.startswith("SELECT to_regclass"):
-            return ["t" if any(f"'{name}'" in sql for name in self.tables) else "f"]
-        return [str(self.tables[sql.removeprefix("SELECT count(*) FROM ")])]
+            ours = ['["aipbx_fleet", "migrations"]'] * bool(self.rows)
+            return [json.dumps(["public", name]) for name in self.tables] + ours
+        return next(answer for asked, answer in answers.items() if asked in sql)
 
 
 def row(name: str, how: str = "run", **changes: str) -> Row:
@@ -51,8 +71,13 @@ def row(name: str, how: str = "run", **changes: str) -> Row:
     return Row(**{**given, "name": name, "how": how, "at": "2026-09-02 10:00", **changes})
 
 
+def asked(files: dict[str, str] | None = FILES, **given: Any) -> Given:
+    read = {name: reading.facts(source) for name, source in (files or {}).items()}
+    return Given(RELEASE, files, reading.lasting(read), **given)
+
+
 def look(server: Server, **given: Any) -> Found:
-    return migrations.look(CONFIG, cast("Postgres", server), Given(RELEASE, **{"files": FILES, **given}))
+    return migrations.look(CONFIG, cast("Postgres", server), asked(**given))
 
 
 def test_what_was_not_seen_runs_in_its_order() -> None:
@@ -116,11 +141,20 @@ def test_what_cannot_be_run_is_refused_with_the_file_s_name() -> None:
     [
         ("DROP TABLE a", ["line 1: DROP TABLE: a has 7 rows"]),
         ("DROP TABLE empty", []),
-        ("DROP TABLE nobody", []),
+        ("DROP TABLE missing", []),
         ("ALTER TABLE a RENAME TO x; DROP TABLE x", ["line 1: DROP TABLE of x, which gets its name on the way"]),
         ("DROP SCHEMA s CASCADE", ["line 1: DROP SCHEMA s CASCADE; how many rows that takes cannot be told"]),
+        ("ALTER TABLE a DROP COLUMN b", ["line 1: DROP COLUMN b: 7 of 7 rows of a have a value"]),
+        ("ALTER TABLE a DROP COLUMN gone", []),
+        ("ALTER TABLE empty DROP COLUMN b", []),
+        ("ALTER TABLE a ADD gone int; UPDATE a SET gone = 1", []),
+        ("TRUNCATE empty", []),
+        ("TRUNCATE empty CASCADE", ["line 1: TRUNCATE: empty has 7 rows with those that refer to it"]),
+        ("WITH d AS (DELETE FROM a WHERE b RETURNING *) SELECT FROM d", ["line 1: DELETE: a has 7 rows"]),
+        ("DO $$ BEGIN EXECUTE 'x'; END $$",
+         ["line 1: SQL that is made when it runs; how many rows that takes cannot be told"]),
     ],
-)
+)  # fmt: skip
 def test_what_takes_away_rows_needs_consent(source: str, told: list[str]) -> None:
     found = look(Server({"a": 7, "empty": 0}, []), files={A: source})
     assert found.pending[0].losses == told
@@ -129,6 +163,12 @@ def test_what_takes_away_rows_needs_consent(source: str, told: list[str]) -> Non
     if told:
         with pytest.raises(Refused, match="takes away what holds rows"):
             migrations.refuse_losses(found, Given(RELEASE, FILES))
+
+
+def test_a_host_that_is_not_told_what_a_file_does_runs_none() -> None:
+    for raw in (None, {}, {**reading.facts("SELECT 1"), "losses": [{"table": "x"}]}):
+        with pytest.raises(Refused, match=f"was not told what migration {A} does"):
+            facts.of(A, raw)
 
 
 def test_what_a_release_does_not_know() -> None:
@@ -153,74 +193,150 @@ def test_nothing_runs_that_nobody_has_seen() -> None:
 
 def test_what_is_marked() -> None:
     found = look(Server({"a": 1}, [row(A)]), baseline=())
-    assert [(one.name, one.how) for one in migrate._chosen(Given(RELEASE, FILES, baseline=()), found)] == [
-        (B, "baseline")
-    ]
-    (again,) = migrate._chosen(Given(RELEASE, FILES, baseline=(A,)), found)
+    assert [(one.name, one.how) for one in migrate._chosen(asked(baseline=()), found)] == [(B, "baseline")]
+    (again,) = migrate._chosen(asked(baseline=(A,)), found)
     assert again.sha256 == migrations.checksum(FILES[A])
     with pytest.raises(Refused, match=r"no migration 'x\.sql'"):
-        migrate._chosen(Given(RELEASE, FILES, baseline=("x.sql",)), found)
+        migrate._chosen(asked(baseline=("x.sql",)), found)
 
 
 def test_one_file_alone_is_not_marked_where_the_others_would_then_run() -> None:
     found = look(Server({"a": 1}, None), baseline=(A,))
     with pytest.raises(Refused, match="one file alone"):
-        migrate._chosen(Given(RELEASE, FILES, baseline=(A,)), found)
+        migrate._chosen(asked(baseline=(A,)), found)
 
 
 def test_marks_are_made_with_the_ledger_or_not_at_all() -> None:
     said: list[str] = []
     server = cast("Postgres", SimpleNamespace(psql=lambda sql, _: said.append(sql)))
-    ledger.mark(server, "aipbx", [row(A, "baseline")], anew=True)
-    (sql,) = said
-    order = ("BEGIN;", "CREATE SCHEMA", "CREATE TABLE", "DELETE FROM", "INSERT INTO", "COMMIT;")
-    places = [sql.index(word) for word in order]
-    assert places == sorted(places)
-    ledger.mark(server, "aipbx", [])
-    assert "DELETE" not in said[1]
+    ledger.mark(server, "aipbx", [row(A, "baseline")])
+    ledger.begin_first_start(server, "aipbx")
+    for sql, last in zip(
+        said, ("INSERT INTO aipbx_fleet.migrations", "INSERT INTO aipbx_fleet.first_start"), strict=True
+    ):
+        order = ("BEGIN;", "CREATE SCHEMA", "CREATE TABLE", last, "COMMIT;")
+        places = [sql.index(word) for word in order]
+        assert places == sorted(places)
+    assert "DELETE FROM aipbx_fleet.migrations WHERE how = 'baseline'" in said[1]
 
 
-def test_a_new_database_is_marked_before_its_first_file_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    did: list[str] = []
-    monkeypatch.setattr(ledger, "mark", lambda _, __, rows, **___: did.extend(["mark", *(one.name for one in rows)]))
-    monkeypatch.setattr(migrate, "_run", lambda *given: did.append(given[3].name))
-    server = cast("Postgres", Server({}, None))
-    given = Given(RELEASE, FILES, early=(A, C))
-    assert migrate._carried_out(CONFIG, server, given, migrations.look(CONFIG, server, given)) == migrate.Done([A], [B])
-    assert did == ["mark", B, A]
+@pytest.fixture
+def did(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is done to a new database, in its order."""
+    done: list[str] = []
+    monkeypatch.setattr(ledger, "begin_first_start", lambda *_: done.append("begin"))
+    monkeypatch.setattr(ledger, "end_first_start", lambda *_: done.append("end"))
+    monkeypatch.setattr(ledger, "mark", lambda _, __, rows: done.append(f"mark {len(rows)}"))
+    monkeypatch.setattr(first_start, "make_tables", lambda _: done.append("tables"))
+    monkeypatch.setattr(migrate, "_run", lambda *given: done.append(given[3].name))
+    return done
+
+
+def on_a_new_one(server: Server, **given: Any) -> migrate.Done:
+    there, wanted = cast("Postgres", server), asked(**given)
+    return migrate._carried_out(CONFIG, there, wanted, migrations.look(CONFIG, there, wanted))
+
+
+def test_a_new_database_gets_its_tables_from_the_application_then_the_files(did: list[str]) -> None:
+    every = {**FILES, C: "DROP TABLE a"}
+    done = on_a_new_one(Server({}, None), files=every, early=(B, "missing.sql"), skipped={A: "why"})
+    assert did == ["begin", B, "tables", "mark 1", C, "end"]
+    assert done == migrate.Done([B, C], [A])
+
+
+def test_a_first_start_that_was_cut_off_continues_where_it_ended(did: list[str]) -> None:
+    server = Server({"a": 3}, [row(B)], begun=True)
+    assert look(server, early=(B,)).state == "first start"
+    # The early file is dated after the others, and nothing of theirs asks: nobody has written rows yet.
+    done = on_a_new_one(server, files={**FILES, C: "DROP TABLE a"}, early=(B,))
+    assert did == ["tables", "mark 0", A, C, "end"]
+    assert done.run == [A, C]
+    with pytest.raises(Refused, match="first start has not come to its end"):
+        migrate._chosen(asked(baseline=()), look(server, baseline=()))
+
+
+def test_a_file_that_fails_on_a_new_database_is_told_with_the_way_on(
+    did: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise Failed("x", "y", "Mend it.")
+
+    monkeypatch.setattr(migrate, "_run", fails)
+    with pytest.raises(Failed) as failed:
+        on_a_new_one(Server({}, None), skipped={B: "why"})
+    assert f"what {A} makes" in failed.value.do
+    assert "migrations_skipped_on_new_database" in failed.value.do
+    assert did[-1] != "end"
+
+
+def test_what_cannot_run_is_refused_before_a_new_database_is_touched(did: list[str]) -> None:
+    files = {A: "CREATE INDEX CONCURRENTLY i ON a (b)"}
+    with pytest.raises(Refused):
+        on_a_new_one(Server({}, None), files=files)
+    assert did == []
+    assert on_a_new_one(Server({}, None), files=files, skipped={A: "why"}).marked == [A]
+
+
+def test_what_was_only_marked_can_be_made_to_run() -> None:
+    server = Server({"a": 1}, [row(A, "baseline"), row(B, "baseline"), row(C)])
+    files = {**FILES, C: ""}
+    found = look(server, files=files)
+    assert (found.pending, found.absent) == ([], [])
+    assert [one.name for one in look(server, files=files, run_marked=()).pending] == [A, B]
+    assert [one.name for one in look(server, files=files, run_marked=(B,)).pending] == [B]
+    for left_out in ({"skipped": {A: "why"}}, {"early": (A,)}):
+        assert [one.name for one in look(server, files=files, run_marked=(), **left_out).pending] == [B]
+
+
+def test_what_a_marked_file_would_have_made_is_missed() -> None:
+    server = Server({"a": 1}, [row(A, "baseline"), row(B)])
+    made = {A: "CREATE TABLE a (b int); CREATE INDEX i ON a (b); ALTER TABLE a ADD gone int, ADD c int;", B: FILES[B]}
+    server.rows = [row(A, "baseline", sha256=migrations.checksum(made[A])), row(B)]
+    assert look(server, files=made).absent == [f"{A}: index i, column gone of a"]
+    assert look(server, files=made, skipped={A: "why"}).absent == []
 
 
 def test_what_psql_reads_is_one_transaction_with_its_row() -> None:
-    text = ledger.script("\ufeffSELECT 'x' -- y", row(A, breaks="it's"), 1.5, 300, "us er", ["vector"])
+    source = "\ufeff-- Ω\nSELECT 'x'; CREATE EXTENSION vector -- y"
+    read = facts.of(A, reading.lasting({A: reading.facts(source)})[A])
+    text = ledger.script(source, row(A, breaks="it's"), read, "app", 1.5, 300)
+    limits = "SET LOCAL lock_timeout = '1.5s'; SET LOCAL statement_timeout = '300s'; "
     first, *rest = text.splitlines()
-    assert first == (
-        "SET client_encoding = 'UTF8'; SET lc_messages = 'C'; SET lock_timeout = '1.5s'; "
-        "SET statement_timeout = '300s'; BEGIN; CREATE EXTENSION IF NOT EXISTS vector; SET ROLE \"us er\";"
-    )
-    assert rest[:2] == ["SELECT 'x' -- y", ";"]
-    assert rest[2] == "RESET ROLE;", "the ledger is not the application's"
+    assert first.startswith("SET client_encoding = 'UTF8'; SET lc_messages = 'C'; BEGIN; SELECT pg_catalog.pg_advisory")
+    assert rest[:3] == [
+        "-- Ω",
+        f"{limits}SET LOCAL ROLE \"app\"; SELECT 'x'; {limits}SET LOCAL ROLE NONE; CREATE EXTENSION vector -- y",
+        ";",
+    ]
     assert rest[-1] == "COMMIT;"
     assert "'it''s'" in rest[-2]
 
 
 def test_a_failure_in_one_line_with_the_line_of_the_file() -> None:
-    source = "SELECT 1;\nUPDATE a\nSET b = 1;\n"
+    read = facts.of(A, reading.facts("SELECT 1;\nUPDATE a\nSET b = 1;\n"))
     said = (
         'psql:<stdin>:2: NOTICE:  x\npsql:<stdin>:4: ERROR:  column "b" does not exist\nLINE 2: SET b = 1;\n'
         "            ^\nHINT:  Perhaps.\n"
     )
-    assert migrate.told(said, source, A) == (
+    assert migrate.told(said, read) == (
         'lines 2 to 3: ERROR:  column "b" does not exist / LINE 2: SET b = 1; / HINT:  Perhaps.'
     )
-    assert migrate.told("psql:<stdin>:2: ERROR:  x", source, A) == "line 1: ERROR:  x"
-    assert migrate.told("a\nserver closed the connection", source, A) == "a / server closed the connection"
-    assert migrate.told("", source, A) == "psql said nothing."
+    assert migrate.told("psql:<stdin>:2: ERROR:  x", read) == "line 1: ERROR:  x"
+    assert migrate.told("a\nserver closed the connection", Facts()) == "a / server closed the connection"
+    assert migrate.told("", Facts()) == "psql said nothing."
 
 
 def test_what_inv_brings(monkeypatch: pytest.MonkeyPatch) -> None:
-    brought = {"release": RELEASE, "files": FILES, "allow": [A], "baseline": None, "lock_seconds": 2}
+    brought = {
+        "release": RELEASE,
+        "files": FILES,
+        "skipped": {A: "why"},
+        "allow": [A],
+        "baseline": None,
+        "lock_seconds": 2,
+    }
     monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(brought)))
-    assert migrations.read() == Given(RELEASE, FILES, allow=(A,), lock_seconds=2)
+    assert migrations.read() == Given(RELEASE, FILES, skipped={A: "why"}, allow=(A,), lock_seconds=2)
     for wrong in ("", "[]", '{"x": 1}'):
         monkeypatch.setattr("sys.stdin", io.StringIO(wrong))
         with pytest.raises(Refused, match="standard input"):
@@ -248,7 +364,7 @@ def test_a_file_that_fails_names_what_stays(monkeypatch: pytest.MonkeyPatch) -> 
     server = Server({"a": 1}, [])
     found = look(server)
     with pytest.raises(Failed) as failed:
-        migrate._run_all(CONFIG, cast("Postgres", server), Given(RELEASE, FILES), found, "20261123T030000Z")
+        migrate._run_all(CONFIG, cast("Postgres", server), asked(), found, "20261123T030000Z")
     assert ran == [A]
     assert failed.value.what == f"Migration {B} failed. {A} stay applied."
     assert failed.value.do == "Mend it. The data from before: inv restore 20261123T030000Z --host=aipbx.ru"
@@ -256,4 +372,4 @@ def test_a_file_that_fails_names_what_stays(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_the_backups_folder_may_be_missing(tmp_path: Path) -> None:
     config = Config({**CONFIG.raw, "app_dir": str(tmp_path)}, CONFIG.services, {})
-    assert migrations.look(config, cast("Postgres", Server({"a": 1}, [])), Given(RELEASE, FILES)).sets == []
+    assert migrations.look(config, cast("Postgres", Server({"a": 1}, [])), asked()).sets == []

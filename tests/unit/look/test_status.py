@@ -114,6 +114,7 @@ def test_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
             "offsite_hours": None,
             "unfinished": None,
             "kept": None,
+            "migrations": None,
             "lock": None,
             "lock_standing": None,
             "drift": ["sshd"],
@@ -160,6 +161,7 @@ def test_table(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
         "verified": ["3 days ago"],
         "off-site": ["none"],
         "any moment": ["-"],
+        "migrations": ["-"],
         "kept from before": ["-"],
         "lock": ["-"],
         "drift": ["as declared"],
@@ -180,6 +182,10 @@ def test_table(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
         ({"backup": ""}, "last backup", "none"),
         ({"backup_failed": "yes"}, "last backup", "the last run failed, before it: 2.0 h ago"),
         ({"images": ""}, "backend", "-"),
+        ({"migrations": "0"}, "migrations", "applied"),
+        ({"migrations": "2"}, "migrations", "2 not applied: inv migrate"),
+        ({"migrations": "first start"}, "migrations", "the first start did not come to its end: inv deploy"),
+        ({"migrations": "unknown"}, "migrations", "of another release: inv migrate --dry"),
     ],
 )
 def test_a_cell(

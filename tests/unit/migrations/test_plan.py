@@ -27,30 +27,60 @@ def row(name: str, breaks: str = "", point: str = "") -> dict[str, Any]:
 
 
 def found(*there: dict[str, Any], state: str = plan.KNOWN, missing: tuple[dict[str, Any], ...] = ()) -> dict[str, Any]:
-    return {"state": state, "pending": list(there), "missing": list(missing), "sets": [POINT]}
+    return {"state": state, "pending": list(there), "missing": list(missing), "absent": [], "sets": [POINT]}
+
+
+def asked(*names: str, early: str = "", skipped: str = "") -> dict[str, Any]:
+    return {"files": dict.fromkeys(names, ""), "early": [early], "skipped": {skipped: "why"}}
 
 
 def test_what_would_run_in_lines() -> None:
     told = found(pending(A), pending(B, "line 2: DROP TABLE x", LOSS))
-    assert plan.lines(told, [A, B], [B]) == [
+    assert plan.lines(told, asked(A, B), [B]) == [
         "  migrations: 2 files to run, after a backup set as restore point:",
         f"      {A}: older releases can live with it",
         f"      {B}: no rollback past it without --despite-migrations (line 2: DROP TABLE x)",
         f"          takes away {LOSS}  (allowed)",
     ]
-    assert plan.lines(found(), [A], []) == []
+    assert plan.lines(found(), asked(A), []) == []
 
 
-def test_a_new_database_and_one_that_lived_run_nothing() -> None:
-    for state, how in ((plan.NEW, "the database is new:"), (plan.NO_SERVER, "does not run yet; if it is new:")):
-        (line,) = plan.lines(found(pending(A), state=state), [A, B], [])
-        assert how in line
-        assert "2 files count as applied" in line
-        assert plan.lines(found(state=state), [], []) == []
-    first, second = plan.lines(found(pending(A), pending(B), state=plan.LIVES), [A, B], [])
+def test_a_new_database_shows_its_steps_in_order() -> None:
+    c = "2026-09-21-c.sql"
+    given = asked(A, B, c, early=B, skipped=c)
+    for state, how in (
+        (plan.NEW, "the database is new;"),
+        (plan.NO_SERVER, "does not run yet; if it is new,"),
+        (plan.FIRST_START, "did not come to its end; it continues,"),
+    ):
+        pendings = () if state == plan.NO_SERVER else (pending(A), pending(B), pending(c))
+        first, *rest = plan.lines(found(*pendings, state=state), given, [])
+        assert how in first
+        assert rest == [
+            f"      {B} runs",
+            "      the application starts once, reached by no one, and makes its tables",
+            "      1 file run on them, in the order of their dates",
+            f"      {c} does not run: why",
+        ]
+        assert plan.lines(found(state=state), asked(), []) == []
+
+
+def test_a_database_that_lived_runs_nothing() -> None:
+    first, second = plan.lines(found(pending(A), pending(B), state=plan.LIVES), asked(A, B), [])
     assert first.endswith(f"2 files count as applied by hand, up to {B}")
     assert "--sha" in second
-    assert plan.lines(found(state=plan.LIVES), [], []) == []
+    assert plan.lines(found(state=plan.LIVES), asked(), []) == []
+
+
+def test_what_marked_files_left_out_is_shown() -> None:
+    lacking = {**found(), "absent": [f"{A}: index i"]}
+    assert plan.lines(lacking, asked(A), [])[1:] == [
+        f"      {A}: index i",
+        "      Have them run: inv migrate --run-marked, or one: --run-marked=FILE",
+    ]
+    assert plan.lines(lacking, asked(A, early=A), [])[2:] == [
+        f"      By hand (inv db), for it runs on a new database alone: {A}"
+    ]
 
 
 def test_rows_go_with_consent_only() -> None:

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from fleet.repository import Repository
 
 DATA = SimpleNamespace(
-    migrations_before_first_start=["x.sql"], migration_lock_seconds=3, migration_statement_seconds=300
+    migrations_before_first_start=["x.sql"],
+    migrations_skipped_on_new_database={"y.sql": "why"},
+    migration_lock_seconds=3,
+    migration_statement_seconds=300,
 )
 HOST = cast("Remote", SimpleNamespace(name="aipbx.ru", settings=DATA))
 REPOSITORY = cast("Repository", SimpleNamespace(leads=lambda older, newer: older < newer))
@@ -72,9 +75,8 @@ def test_a_deploy_shows_what_it_runs_and_runs_it(asked: Asked) -> None:
     run.apply(HOST, what)
     assert asked.verbs == ["migrations", "migrate"]
     told = asked.given[1]
-    assert (told["release"], told["files"], told["early"], told["without"]) == (
-        NEW.backend, {A: "a", B: "b"}, ["x.sql"], []
-    )  # fmt: skip
+    assert (told["release"], told["files"], told["without"]) == (NEW.backend, {A: "a", B: "b"}, [])
+    assert (told["early"], told["skipped"], list(told["facts"])) == (["x.sql"], {"y.sql": "why"}, [A, B])
 
 
 def test_without_a_migration_it_is_only_written_down_which_the_release_knows(asked: Asked) -> None:

@@ -14,6 +14,9 @@ function declareModels(database: Sequelize) {
   const prices = database.define("prices", { userId: DataTypes.INTEGER, realtime: Money, text: Money });
   const invoices = database.define("invoices", { userId: DataTypes.INTEGER, number: Text, total: Money, file: Text });
   const projects = database.define("operator_projects", { name: Text, userId: Text });
+  // As in the real application, what a model leaves out (an index, a column) only its migration makes.
+  database.define("knowledgeChunks", { content: DataTypes.TEXT });
+  database.define("our_organizations", { name: Text, bankName: Text });
   return { roles, users, prices, invoices, projects };
 }
 

@@ -1,0 +1,71 @@
+"""The application's first start on a new database: it makes its tables, and serves nobody.
+
+A throwaway backend does so, on the network of the database alone: it has no volume, no port and no way out.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from aipbx_data import compose, docker, events, readiness
+from aipbx_data.config import Config
+from aipbx_data.process import run
+
+# What shall run (fleet/deploy/rollout.py): there is no images.env before the first release.
+STAGED = "images.env.staged"
+
+
+def make_tables(config: Config) -> None:
+    """Start the application once, until its health check is content, and end it.
+
+    Raises:
+        Failed: it does not get ready; with the end of its log.
+    """
+    clear(config)
+    project, stack = _project(config), readiness.stack(config, _images(config))
+    with events.step("the application's first start makes its tables"):
+        try:
+            text = json.dumps(declaration(stack, project, config.database))
+            words = [*compose.alone(project), "up", "--detach", "--no-build", "--pull", "never"]
+            compose.run(words, seconds=readiness.SECONDS, stdin=text.encode())
+            docker.wait_healthy(
+                docker.container(project, "backend", running=False),
+                "The application's first start",
+                float(config.raw["ready_seconds"]),
+            )
+        finally:
+            clear(config)
+
+
+def declaration(stack: dict[str, Any], project: str, database: str) -> dict[str, Any]:
+    """The Compose file of that backend.
+
+    Args:
+        stack: the stack, as Compose understands it.
+        project: its own project.
+        database: the live one's name.
+    """
+    backend = readiness.alone(stack["services"]["backend"], database)
+    data = {"name": stack["networks"]["data"]["name"], "external": True}
+    return {
+        "name": project,
+        "services": {"backend": {**backend, "networks": ["data"]}},
+        "networks": {"data": data},
+    }
+
+
+def clear(config: Config) -> None:
+    """Take the throwaway backend away, also one that a killed run left."""
+    label = f"label=com.docker.compose.project={_project(config)}"
+    left = run(["docker", "ps", "--all", "--quiet", "--filter", label], seconds=docker.SECONDS).decode().split()
+    if left:
+        run(["docker", "rm", "--force", "--volumes", *left], seconds=readiness.SECONDS)
+
+
+def _images(config: Config) -> str:
+    return STAGED if (config.app / STAGED).exists() else "images.env"
+
+
+def _project(config: Config) -> str:
+    return f"{config.project}-first-start"

@@ -1,0 +1,95 @@
+"""How many rows a migration would take away from this database, and what of a marked one is missing in it."""
+
+from __future__ import annotations
+
+from aipbx_data import sessions
+from aipbx_data.facts import ROWS, UNKNOWN, Facts, Loss
+from aipbx_data.postgres import LONG, Postgres, identifier, literal, qualified
+
+# The tables that TRUNCATE … CASCADE empties: those that refer to it, and so on.
+_REFERRING = """
+WITH RECURSIVE reached(oid) AS (
+    SELECT {table}::regclass::oid
+    UNION SELECT c.conrelid FROM pg_constraint c JOIN reached r ON r.oid = c.confrelid WHERE c.contype = 'f'
+)
+SELECT format('SELECT count(*) FROM %s', oid::regclass) FROM reached
+"""
+
+
+def told(server: Postgres, database: str, facts: Facts, *, renames: bool) -> list[str]:
+    """What a file takes away that holds rows, a line each.
+
+    Args:
+        server: the live one.
+        database: its name.
+        facts: of the file.
+        renames: whether a table that is not there now may be there under this name by then.
+    """
+    lines = [_line(server, database, loss, renames=renames) for loss in facts.losses]
+    return list(dict.fromkeys(line for line in lines if line))
+
+
+def _line(server: Postgres, database: str, loss: Loss, *, renames: bool) -> str:
+    begin = f"line {loss.line}: {loss.what}"
+    if loss.kind == UNKNOWN:
+        return f"{begin}; how many rows that takes cannot be told"
+    table = _name(loss.table)
+    if not _exists(server, database, table):
+        return f"{begin} of {_plain(loss)}, which gets its name on the way" if renames else ""
+    if loss.kind == ROWS:
+        rows = _rows(server, database, table, cascade=loss.cascade)
+        more = " with those that refer to it" if loss.cascade else ""
+        return f"{begin}: {_plain(loss)} has {rows} rows{more}" if rows else ""
+    columns = [column for column in loss.columns if _has(server, database, table, column)]
+    if not columns:
+        return f"{begin} of {_plain(loss)}, which gets its name on the way" if renames else ""
+    filled = " OR ".join(f"{identifier(column)} IS NOT NULL" for column in columns)
+    asked = f"SELECT count(*) FILTER (WHERE {filled}) || ' of ' || count(*) FROM {table}"
+    rows_with = _asked(server, database, asked)[0]
+    return "" if rows_with.startswith("0 ") else f"{begin}: {rows_with} rows of {_plain(loss)} have a value"
+
+
+def _rows(server: Postgres, database: str, table: str, *, cascade: bool) -> int:
+    asked = [f"SELECT count(*) FROM {table}"]
+    if cascade:
+        asked = _asked(server, database, _REFERRING.format(table=literal(table)))
+    return sum(int(_asked(server, database, one)[0]) for one in asked)
+
+
+def _exists(server: Postgres, database: str, table: str) -> bool:
+    return _asked(server, database, f"SELECT to_regclass({literal(table)}) IS NOT NULL") == ["t"]
+
+
+def _has(server: Postgres, database: str, table: str, column: str) -> bool:
+    asked = (
+        f"SELECT count(*) FROM pg_attribute WHERE attrelid = to_regclass({literal(table)}) "
+        f"AND attname = {literal(column)} AND NOT attisdropped"
+    )
+    return _asked(server, database, asked) == ["1"]
+
+
+def absent(server: Postgres, database: str, facts: Facts) -> list[str]:
+    """What a file makes and this database does not have, as `column note of invoices`."""
+    missing = []
+    for kind, schema, name, *rest in facts.makes:
+        if kind == "extension":
+            asked = f"SELECT count(*) FROM pg_extension WHERE extname = {literal(name)}"
+            there = _asked(server, database, asked) == ["1"]
+        else:
+            there = _exists(server, database, _name((schema, name)))
+            there = there and (not rest or _has(server, database, _name((schema, name)), rest[0]))
+        if not there:
+            missing.append(f"{kind} {rest[0]} of {name}" if rest else f"{kind} {name}")
+    return missing
+
+
+def _asked(server: Postgres, database: str, sql: str) -> list[str]:
+    return server.psql(sql, database, LONG, leave=sessions.OF_THE_DATABASE)
+
+
+def _name(table: tuple[str, str]) -> str:
+    return ".".join(identifier(part) for part in table if part)
+
+
+def _plain(loss: Loss) -> str:
+    return qualified(*loss.table) if loss.table[0] else loss.table[1]
