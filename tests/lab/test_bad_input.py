@@ -140,13 +140,26 @@ def test_sudo_refused(bootstrap: Bootstrap, host: Host) -> None:
     others_went_on(refused.output)
 
 
-def test_a_host_name_that_does_not_resolve(bootstrap: Bootstrap, host: Host) -> None:
-    """sudo warns of it with every command, and refuses nothing."""
+@contextmanager
+def renamed(host: Host) -> Iterator[None]:
+    """The host has a name that it cannot resolve: sudo warns of it with every command."""
     host.run("hostname vps-4711")
     try:
-        assert bootstrap.dry("--limit", host.name).changes == ["The host's own name resolves"]
+        yield
     finally:
-        host.run(f"hostname {host.name}")
+        host.run(f"hostname {host.name}; sed -i /vps-4711/d /etc/hosts")
+
+
+def test_sudos_warning_is_not_its_refusal(bootstrap: Bootstrap, host: Host) -> None:
+    with renamed(host):
+        bootstrap.look("--limit", host.name).succeeded()
+
+
+@pytest.mark.test_all
+def test_a_host_learns_its_own_name(bootstrap: Bootstrap, host: Host) -> None:
+    with renamed(host):
+        bootstrap("-y", "--limit", host.name).succeeded()
+        assert host.run("getent hosts vps-4711").stdout.split() == ["127.0.1.1", "vps-4711"]
 
 
 def test_a_login_that_prints_a_greeting(bootstrap: Bootstrap, host: Host) -> None:
