@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aipbx_data import backup, docker, engine, point_server, readiness, scratch, sets, tidy
+from aipbx_data import backup, docker, engine, first_start, point_server, readiness, scratch, sets, tidy
 from aipbx_data.config import Config
 from aipbx_data.errors import DataError, Failed, Refused
 from aipbx_data.sets import Contents, Manifest
@@ -83,6 +83,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
     (static / "face.png").write_text("face")
     monkeypatch.setattr(docker, "volume", lambda name: tmp_path / "volumes" / name / "_data")
     monkeypatch.setattr(readiness, "clear", lambda _: None)
+    monkeypatch.setattr(first_start, "clear", lambda _: None)
     monkeypatch.setattr(scratch, "clear", lambda: None)
     monkeypatch.setattr(point_server, "clear", lambda: None)
     app = tmp_path / "app"
