@@ -94,7 +94,6 @@ def rotate(remote: Remote, *, yes: bool) -> None:
         say("  The old one opens the database all the same: pg_hba.conf of this server asks for none.", "yellow")
     if ready.file.sealed:
         say(f"  Commit it: git add {files.shown(ready.file.path)}")
-    say("  PostgreSQL's own variables name it too: the next deploy starts it anew, once, and says so.")
 
 
 def _planned(remote: Remote, found: Survey) -> Rotation:

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from fleet.remote import Remote
     from fleet.survey import Container
 
-DATABASE_SECONDS = 120
+# To come up as declared, or to be put back.
+DATABASE_SECONDS = 600
+HEALTHY_SECONDS = 120
 COMPOSE_SECONDS = 180
 LOG_LINES = 15
 
@@ -36,10 +38,7 @@ def base(remote: Remote) -> None:
     """
     data = remote.settings
     remote.sudo_output(docker.volumes([*data.volumes.values(), *volumes_of(data.extra_running, set(data.volumes))]))
-    with step("database healthy"):
-        stray = cannot_start_again(remote)
-        remote.sudo_output(compose.up(data.app_dir, "postgres", images=STAGED, recreate=stray), COMPOSE_SECONDS)
-        wait_healthy(remote, "postgres", DATABASE_SECONDS)
+    database(remote)
     roles(remote)
     if data.extra_running:
         with step(f"{', '.join(data.extra_running)} started"):
@@ -47,6 +46,20 @@ def base(remote: Remote) -> None:
     with step("nginx healthy"):
         remote.sudo_output(compose.up(data.app_dir, "nginx", images=STAGED), COMPOSE_SECONDS)
         wait_healthy(remote, "nginx", 60)
+
+
+def database(remote: Remote) -> None:
+    """Start the database, or restart it where its declaration asks for that; the host puts back one that does not come.
+
+    Raises:
+        OperatorError: it is refused, or did not become healthy.
+    """
+    stray = cannot_start_again(remote)
+    verb = ["database", "--images", STAGED, *(["--again"] if stray else [])]
+    found = agent.ask(remote, verb)
+    if found["restarts"] or not found["running"]:
+        agent.call(remote, [*verb, "--up"], seconds=DATABASE_SECONDS)
+    wait_healthy(remote, "postgres", HEALTHY_SECONDS)
 
 
 def cannot_start_again(remote: Remote) -> bool:
@@ -67,15 +80,16 @@ def roles(remote: Remote) -> None:
 
 
 def outdated(remote: Remote) -> list[str]:
-    """The services that every release stands on and that `base` would start anew, because their declaration changed."""
+    """The services that every release stands on and that `base` would restart, because their declaration changed.
+
+    Raises:
+        OperatorError: the database may not come back.
+    """
     data = remote.settings
-    changed = []
-    for service in ("postgres", "nginx"):
-        declared = remote.sudo_output(compose.declared(data.app_dir, service)).split()
-        running = remote.sudo_output(docker.configured(data.compose_project, service)).split()
-        if running and running != declared[1:]:
-            changed.append(service)
-    return changed
+    declared = remote.sudo_output(compose.declared(data.app_dir, "nginx")).split()
+    running = remote.sudo_output(docker.configured(data.compose_project, "nginx")).split()
+    restarts = agent.ask(remote, ["database"])["restarts"]
+    return ["postgres"] * restarts + ["nginx"] * (bool(running) and running != declared[1:])
 
 
 def stage(remote: Remote, images: dict[str, str]) -> None:

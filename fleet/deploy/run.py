@@ -146,8 +146,6 @@ def deploy(
     _announce(remote, what, found, changes, drain_seconds)
     for line in gate.announcement(remote, old, found) if old else []:
         say(f"  {line}", "yellow")
-    if now and (restarting := rollout.outdated(remote)):
-        say(f"  Also starts anew, because its declaration changed: {', '.join(restarting)}.", "yellow")
     if now and rollout.cannot_start_again(remote):
         say(
             "  PostgreSQL is recreated: it is connected to a network that is gone, and would not start again.", "yellow"
@@ -206,6 +204,10 @@ def _announce(remote: Remote, what: Plan, found: Survey, changes: list[str], dra
         known = configuration.knows_pbx(remote)
         told = switch.interrupts(remote, what.changed, found.calls, drain_seconds=drain_seconds, hands_over=known)
         say(f"  {told}", "" if told.startswith("Interrupts nothing") else "yellow")
+        if restarting := rollout.outdated(remote):
+            say(f"  Restarts, because its declaration changed: {', '.join(restarting)}.", "yellow")
+        if "postgres" in restarting:
+            say("  INTERRUPTS: requests that need the database fail while it restarts, for some seconds.", "yellow")
 
 
 def carry_out(prepared: Prepared) -> Entry:

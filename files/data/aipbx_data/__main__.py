@@ -37,6 +37,7 @@ class Verb(NamedTuple):
 VERBS = {
     "base": Verb("aipbx_data.base"),
     "backup": Verb("aipbx_data.backup", exclusive=True, watched=True),
+    "database": Verb("aipbx_data.database"),
     "discard": Verb("aipbx_data.discard", exclusive=True, watched=True),
     "import-mysql": Verb("aipbx_data.import_mysql", exclusive=True, watched=True),
     "kept": Verb("aipbx_data.kept"),

@@ -169,7 +169,7 @@ def _move(config: Config, server: Postgres) -> list[str]:
 def _refuse_taken(config: Config, server: Postgres) -> None:
     if config.role == ADMIN or server.psql(f"SELECT FROM pg_roles WHERE rolname = '{ADMIN}'"):
         raise Refused(
-            f"{config.host}: there is another role {ADMIN}.",
+            f"There is another role {ADMIN}.",
             f"The superuser is {server.user}, and is to get that name.",
             f"Look whose it is, and rename it: inv db --host={config.host}",
         )
