@@ -138,12 +138,12 @@ migration_lock_seconds = 3
 migration_statement_seconds = 300
 # A new database gets its tables from the application's first start. They are not what the migrations make of them
 # (indexes, an extension, a dropped foreign key come from these alone), so after it all files run, but for:
-# Those that come before the first start, because it would make their tables without what these need.
-migrations_before_first_start = ["2026-03-21-knowledge-base-tables.sql"]
+# Those that come before the first start, because it would make their tables without what they need: a column of an
+# extension's type, and a default without which the file's own row cannot be written.
+migrations_before_first_start = ["2026-03-21-knowledge-base-tables.sql", "2026-07-03-helpdesk-tables.sql"]
 # Those that do not run on such tables, each with the reason; they count as applied. A host that lives is not concerned.
 migrations_skipped_on_new_database = {
     "2026-05-19-our-organizations-bank.sql": "the first start makes these columns, and it has no IF NOT EXISTS",
-    "2026-07-03-helpdesk-tables.sql": "the first start makes these tables, and its row lacks a column that they demand",
 }
 
 # --- Web proxy -----------------------------------------------------------------------------------------------------
