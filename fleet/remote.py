@@ -202,7 +202,7 @@ def _open(name: str, account: str) -> Connection:
     try:
         if not door.converged:
             raise ssh.not_converged(name)
-        door.enter(account)
+        ssh.OPENED[name, account] = door.enter(account)
     except login.RefusedError as error:
         door.client.close()
         raise ssh.refused(door.route, [error], converged=True) from None

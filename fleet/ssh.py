@@ -11,6 +11,7 @@ from paramiko import BadHostKeyException, SSHException
 from fleet import identities, ssh_config
 from fleet.access import ssh_config_path
 from fleet.errors import OperatorError
+from fleet.identities import Identity
 from fleet.ssh_config import Route
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ CONNECT_SECONDS = 10
 # A pulled cable is noticed after this long: the kernel gives up on data that nobody acknowledged.
 DEAD_AFTER_MILLISECONDS = 30_000
 KEEPALIVE_SECONDS = 10
+# The key that has opened an account in this run, by host and account.
+OPENED: dict[tuple[str, str], Identity] = {}
 
 
 def make_responsive(sock: Any) -> None:
@@ -165,6 +168,7 @@ def jump(route: Route) -> str:
 
 
 def _few_keys(host: str, account: str) -> list[str]:
-    """The options that make the system's ssh offer what we offer ourselves."""
-    keys = identities.offered(ssh_config.route(host, account))[: identities.MOST_AT_CONVERGED]
+    """The options that make the system's ssh offer what we offer ourselves; the agent's order it keeps all the same."""
+    known = OPENED.get((host, account))
+    keys = [known] if known else identities.offered(ssh_config.route(host, account))[: identities.MOST_AT_CONVERGED]
     return ["-o", "IdentitiesOnly=yes", *(word for key in keys for word in ("-o", f'IdentityFile="{key.file()}"'))]

@@ -39,6 +39,14 @@ def test_exact(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
 
 
+def test_the_key_that_has_opened_is_the_only_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AIPBX_SSH_CONFIG", raising=False)
+    monkeypatch.setattr(ssh, "OPENED", {("aipbx.net", "deploy"): KEYS[7]})
+    assert ssh.command("aipbx.net", "deploy", "") == [
+        *[*ALWAYS, "-o", 'IdentityFile="/keys/7"', "-l", "deploy", "aipbx.net"]
+    ]
+
+
 def test_the_ssh_config_in_use_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "config").touch()
     monkeypatch.setenv("AIPBX_SSH_CONFIG", str(tmp_path / "config"))
