@@ -23,7 +23,7 @@ class FleetConnector(SSHConnector):
     """pyinfra's SSH connector, for hosts that change their way in while they converge.
 
     A fresh host knows only its cloud's account (root), a converged one only the deploy user. The host shows which it
-    is before anybody logs in (fleet/login.py), so the same command converges both, and guesses at neither.
+    is before a login (fleet/login.py), so the same command converges both, and guesses at neither.
     """
 
     # Whether this run deploys files; config.py knows. A look around (`exec`, `fact`) is for broken hosts too.
