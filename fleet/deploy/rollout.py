@@ -120,16 +120,18 @@ def wait_healthy(remote: Remote, service: str, seconds: float) -> None:
     Raises:
         OperatorError: it ended, was started again, or was not healthy in time; with the end of its log.
     """
-    seen: list[Container | None] = [None]
+    first = _state(remote, service)
+    now = first
 
     def healthy() -> bool:
-        seen[0] = _state(remote, service)
-        if seen[0] is None or seen[0].status in {"exited", "dead"} or seen[0].restarts:
+        nonlocal now
+        now = _state(remote, service)
+        if first is None or now is None or now.status in {"exited", "dead"} or now.restarts > first.restarts:
             raise _not_well(remote, service, "it ended by itself")
-        return seen[0].status == "running" and seen[0].health == "healthy"
+        return now.good and now.health == "healthy"
 
     if not _until(healthy, seconds):
-        raise _not_well(remote, service, f"it is {seen[0]} after {seconds:.0f} s")
+        raise _not_well(remote, service, f"it is {now} after {seconds:.0f} s")
 
 
 def _state(remote: Remote, service: str) -> Container | None:

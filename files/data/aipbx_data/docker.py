@@ -15,9 +15,28 @@ from aipbx_data.errors import Failed, Refused
 from aipbx_data.process import last_words, run
 
 SECONDS = 60
+DAEMON_SECONDS = 120
 # Seconds between two looks at a container that starts.
 PAUSE = 0.3
 LOG_LINES = 15
+
+
+def answering() -> None:
+    """Wait until Docker answers: it may just be starting again.
+
+    Raises:
+        Failed: it does not in time.
+    """
+    end = time.monotonic() + DAEMON_SECONDS
+    while True:
+        try:
+            run(["docker", "version"], seconds=SECONDS)
+        except Failed:
+            if time.monotonic() > end:
+                raise
+            time.sleep(PAUSE)
+        else:
+            return
 
 
 def container(project: str, service: str, *, running: bool = True) -> str:

@@ -6,7 +6,6 @@ may hold a port for a container that is gone. With live-restore no running conta
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 from aipbx_data import colours, docker, events
@@ -15,7 +14,6 @@ from aipbx_data.errors import DataError, Failed
 from aipbx_data.process import run
 
 IMAGES = "images.env"
-DAEMON_SECONDS = 120
 
 
 def database(config: Config) -> str:
@@ -33,6 +31,7 @@ def started(config: Config, service: str) -> str:
     Raises:
         Failed: it does not start, whatever was tried.
     """
+    docker.answering()
     container = docker.container(config.project, service, running=False)
     problem = _problem(container)
     for remedy, heal in _REMEDIES:
@@ -70,13 +69,13 @@ def brought_back(config: Config, service: str) -> None:
     """
     ended = docker.state(docker.container(config.project, service, running=False))["FinishedAt"]
     container = started(config, service)
-    docker.wait_healthy(container, service, DAEMON_SECONDS)
+    docker.wait_healthy(container, service, docker.DAEMON_SECONDS)
     backend = colours.present(config, colours.active(config, "backend"))
     if service != database(config) or not backend or not docker.running(backend):
         return
     # The application makes its roles when it starts, and continues without them.
     if docker.state(backend)["StartedAt"] > ended:
-        run(["docker", "restart", backend], seconds=DAEMON_SECONDS)
+        run(["docker", "restart", backend], seconds=docker.DAEMON_SECONDS)
 
 
 def _is_down(container: str, *, whatever_the_cause: bool) -> bool:
@@ -98,17 +97,8 @@ def _recreate(config: Config, service: str) -> None:
 
 
 def _restart_docker(_: Config, __: str) -> None:
-    run(["systemctl", "restart", "docker.service"], seconds=DAEMON_SECONDS)
-    end = time.monotonic() + DAEMON_SECONDS
-    while True:
-        try:
-            run(["docker", "version"], seconds=docker.SECONDS)
-        except DataError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(docker.PAUSE)
-        else:
-            return
+    run(["systemctl", "restart", "docker.service"], seconds=docker.DAEMON_SECONDS)
+    docker.answering()
 
 
 _REMEDIES: tuple[tuple[str, Callable[[Config, str], None]], ...] = (

@@ -280,6 +280,7 @@ def _back_after(config: Config, switch: Switch, problem: BaseException) -> None:
 
 def _back(config: Config, switch: Switch) -> None:
     """The old colours serve and the new ones are gone, however far it came: nothing of the old was taken away."""
+    docker.answering()
     for service, (old, _) in switch.names.items():
         container = colours.present(config, old) if old else ""
         if old and not container:

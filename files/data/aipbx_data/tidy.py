@@ -41,6 +41,7 @@ def main(config: Config, options: argparse.Namespace) -> None:
     if options.after:
         outcome.after(config, options.after)
     detached.clear()
+    docker.answering()
     switch.tidy(config)
     try:
         with lock.held("tidy"):

@@ -50,6 +50,7 @@ def config(tmp_path: Path) -> Config:
 @pytest.fixture
 def there(monkeypatch: pytest.MonkeyPatch) -> Stack:
     made = Stack()
+    monkeypatch.setattr(docker, "answering", lambda: None)
     monkeypatch.setattr(docker, "container", lambda _, service, **__: service)
     monkeypatch.setattr(colours, "present", lambda _, service: service if service in made.states else "")
     monkeypatch.setattr(docker, "state", lambda service: made.states[service])
@@ -87,6 +88,20 @@ def test_what_does_not_start_is_recreated_and_then_docker_is_restarted(
     there.broken = {"postgres": remedy} if remedy else {}
     assert stack.started(config, "postgres") == "postgres"
     assert there.did == ["start postgres", *did]
+
+
+def test_docker_is_waited_for_while_it_starts_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter((False, False, True))
+
+    def version(*_: object, **__: object) -> bytes:
+        if not next(answers):
+            raise Failed("docker failed.", "Cannot connect to the Docker daemon", "Look.")
+        return b""
+
+    monkeypatch.setattr(docker, "run", version)
+    monkeypatch.setattr(docker, "PAUSE", 0)
+    docker.answering()
+    assert list(answers) == []
 
 
 def test_what_starts_by_no_remedy_is_an_error(config: Config, there: Stack) -> None:

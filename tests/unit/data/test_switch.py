@@ -127,6 +127,7 @@ def world(config: Config, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(colours, "start", made.start_colour)
     monkeypatch.setattr(colours, "remove", made.remove)
     monkeypatch.setattr(colours, "bot", lambda name: f"aipbx-{name.partition('-')[2]}")
+    monkeypatch.setattr(docker, "answering", lambda: None)
     monkeypatch.setattr(docker, "running", lambda name: made.runs[name])
     monkeypatch.setattr(docker, "stop", made.stop)
     monkeypatch.setattr(docker, "start", made.start)
