@@ -14,6 +14,8 @@ from aipbx_data.errors import DataError, Failed
 from aipbx_data.process import run
 
 IMAGES = "images.env"
+# PostgreSQL replays its log after a power cut.
+READY_SECONDS = 600
 
 
 def database(config: Config) -> str:
@@ -69,7 +71,7 @@ def brought_back(config: Config, service: str) -> None:
     """
     ended = docker.state(docker.container(config.project, service, running=False))["FinishedAt"]
     container = started(config, service)
-    docker.wait_healthy(container, service, docker.DAEMON_SECONDS)
+    docker.wait_healthy(container, service, READY_SECONDS)
     backend = colours.present(config, colours.active(config, "backend"))
     if service != database(config) or not backend or not docker.running(backend):
         return
