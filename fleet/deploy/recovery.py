@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 # Data back in their places, a database that replays its log, a backend that becomes ready.
 SECONDS = 1800
-_DOWN = {"created", "exited", "dead"}
+_DOWN = {"created", "exited", "dead", "unhealthy"}
 
 
 def settled(remote: Remote, found: Survey) -> Survey:
@@ -34,7 +34,7 @@ def settled(remote: Remote, found: Survey) -> Survey:
         return found
     postgres = found.containers.get("postgres")
     wrong = [f"an unfinished {found.unfinished}"] if found.unfinished else []
-    wrong += ["a database that is down"] if postgres and postgres.status in _DOWN else []
+    wrong += ["a database that is down"] if postgres and {postgres.status, postgres.health} & _DOWN else []
     if not wrong:
         return found
     say(f"{remote.name} has {' and '.join(wrong)}: that comes first.", "yellow")

@@ -294,9 +294,10 @@ def in_the_hold(given: Given, moment: str, *, after: bool) -> None:
 def recovered(given: Given) -> None:
     """The host that went down is up again, has recovered by itself, and somebody writes again."""
     server = given.server
-    server.wait_ready()
+    # Before that, a boot has not ended.
     ask = "systemctl is-active aipbx-recover"
     wait.until(lambda: server.run(ask, check=False).returncode == 0, 180, "it has recovered", "its journal")
+    server.wait_ready()
     healthy(server)
     assert server.run("ls /app/aipbx/maintenance/on /app/aipbx/lock", check=False).stdout == ""
     rows.write(server)

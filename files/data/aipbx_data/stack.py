@@ -7,6 +7,8 @@ may hold a port for a container that is gone. With live-restore no running conta
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 from aipbx_data import colours, docker, events
 from aipbx_data.config import Config
@@ -35,6 +37,8 @@ def started(config: Config, service: str) -> str:
     """
     docker.answering()
     container = docker.container(config.project, service, running=False)
+    if _is_gone(docker.state(container)):
+        _restart_docker(config, service)
     problem = _problem(container)
     for remedy, heal in _REMEDIES:
         if not problem:
@@ -82,8 +86,15 @@ def brought_back(config: Config, service: str) -> None:
 
 def _is_down(container: str, *, whatever_the_cause: bool) -> bool:
     state = docker.state(container)
+    if state["Running"]:
+        return _is_gone(state)
     # Docker notes why it could not start one; it notes nothing where somebody stopped it on purpose.
-    return not state["Running"] and (whatever_the_cause or bool(state["Error"]))
+    return whatever_the_cause or bool(state["Error"])
+
+
+def _is_gone(state: dict[str, Any]) -> bool:
+    """Whether Docker calls a container running whose process ended with containerd's: it notices when it starts."""
+    return bool(state["Running"]) and not Path("/proc", str(state["Pid"])).exists()
 
 
 def _problem(container: str) -> DataError | None:

@@ -12,7 +12,7 @@ from aipbx_data import colours, detached, docker, notify, outcome, recover, stac
 from aipbx_data.config import Config
 from aipbx_data.errors import Failed
 
-UP = {"Running": True, "Error": "", "StartedAt": "2026-11-28T17:00:00Z", "FinishedAt": "0001-01-01T00:00:00Z"}
+UP = {"Running": True, "Pid": 1, "Error": "", "StartedAt": "2026-11-28T17:00:00Z", "FinishedAt": "0001-01-01T00:00:00Z"}
 DOWN = {**UP, "Running": False, "FinishedAt": "2026-11-28T17:10:00Z"}
 
 
@@ -70,6 +70,10 @@ def test_the_database_is_started_and_others_only_where_docker_could_not(config: 
     assert stack.stopped(config) == ["postgres"], "somebody stopped the others on purpose"
     there.states["nginx"]["Error"] = "port is already allocated"
     assert stack.stopped(config) == ["postgres", "nginx"]
+    there.states["postgres"] = {**UP, "Pid": 2**22 + 1}
+    assert stack.stopped(config) == ["postgres", "nginx"], (
+        "its process is gone, and Docker does not know"
+    )
     del there.states["postgres"]
     assert stack.stopped(config) == ["nginx"], "a server elsewhere is none of ours"
 
@@ -102,6 +106,12 @@ def test_docker_is_waited_for_while_it_starts_again(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(docker, "PAUSE", 0)
     docker.answering()
     assert list(answers) == []
+
+
+def test_docker_is_restarted_where_it_does_not_know_that_a_process_ended(config: Config, there: Stack) -> None:
+    there.states["postgres"] = {**UP, "Pid": 2**22 + 1}
+    assert stack.started(config, "postgres") == "postgres"
+    assert there.did == ["restart docker.service", "start postgres"]
 
 
 def test_what_starts_by_no_remedy_is_an_error(config: Config, there: Stack) -> None:

@@ -102,6 +102,7 @@ def world(tmp_path: Path, config: Config, monkeypatch: pytest.MonkeyPatch) -> Wo
 
     monkeypatch.setattr(Path, "rename", renamed)
     monkeypatch.setattr(docker, "answering", lambda: None)
+    monkeypatch.setattr(docker, "state", lambda _: {"Running": False})
     monkeypatch.setattr(docker, "container", lambda _, service, **__: service)
     monkeypatch.setattr(docker, "running", lambda _: made.runs)
     monkeypatch.setattr(docker, "stop", made.stop)

@@ -54,6 +54,7 @@ def host(monkeypatch: pytest.MonkeyPatch) -> Any:
         (UNFINISHED, True),
         (replace(WELL, containers={"postgres": STOPPED}), True),
         (replace(WELL, containers={"postgres": replace(STOPPED, status="running", health="healthy")}), False),
+        (replace(WELL, containers={"postgres": replace(STOPPED, status="running", health="unhealthy")}), True),
         (replace(UNFINISHED, lock=OURS, lock_standing="ended"), True),
         (replace(UNFINISHED, lock=OURS, lock_standing="open"), False),
         (replace(WELL, containers={"postgres": STOPPED}, lock="anna@desk, the disk is changed"), False),
