@@ -71,9 +71,7 @@ def test_the_database_is_started_and_others_only_where_docker_could_not(config: 
     there.states["nginx"]["Error"] = "port is already allocated"
     assert stack.stopped(config) == ["postgres", "nginx"]
     there.states["postgres"] = {**UP, "Pid": 2**22 + 1}
-    assert stack.stopped(config) == ["postgres", "nginx"], (
-        "its process is gone, and Docker does not know"
-    )
+    assert stack.stopped(config) == ["postgres", "nginx"], "its process is gone, and Docker does not know"
     del there.states["postgres"]
     assert stack.stopped(config) == ["nginx"], "a server elsewhere is none of ours"
 
