@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fleet.data import archive
+from fleet.data import archive, dump_file
+from fleet.data.dump_file import Archive
 from fleet.errors import OperatorError
 from fleet.progress import size, step
 
@@ -31,6 +32,7 @@ class Given:
         tables, rows: how many it holds.
         volumes: whether the files that the application wrote are in it.
         said: what the host knows it by, where that is not its name.
+        dump: what a dump says of itself.
     """
 
     host: str
@@ -41,6 +43,7 @@ class Given:
     rows: int = 0
     volumes: bool = True
     said: str = ""
+    dump: Archive | None = None
 
     def place(self) -> str:
         """Its name on the host, where nothing else has it."""
@@ -56,6 +59,8 @@ def named(what: str) -> Given:
     path = Path(what).expanduser()
     if path.is_file():
         return _file(path)
+    if (path / dump_file.CONTENTS).is_file():
+        dump_file.read(path)
     if match := OF_A_HOST.fullmatch(what):
         return Given(match[1], match[2])
     if archive.NAME.fullmatch(what):
@@ -70,12 +75,22 @@ def named(what: str) -> Given:
 def _file(path: Path) -> Given:
     if not path.stat().st_size:
         raise OperatorError(f"{path} is empty.", "It has not one byte.", "Take another.")
-    if not tarfile.is_tarfile(path):
-        return Given("", path.name, path, volumes=False)
+    if not _may_be_a_set(path):
+        return Given("", path.name, path, volumes=False, dump=dump_file.read(path))
     with step(f"every file in {path.name} compared with its manifest"):
         told = archive.check(path)
     tables = told["contents"]["tables"]
     return Given(told["host"], told["name"], path, told["taken"], len(tables), sum(tables.values()))
+
+
+def _may_be_a_set(path: Path) -> bool:
+    """Whether a file is a tar, but for one of pg_dump's."""
+    try:
+        with tarfile.open(path, "r:") as tar:
+            first = tar.next()
+    except (tarfile.TarError, EOFError):
+        return False
+    return first is None or first.name != dump_file.CONTENTS
 
 
 def announcement(host: str, given: Given, live: dict[str, Any], calls: int | None) -> list[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fleet import survey
 from fleet.cli import agreed, hosts_to_change, one
-from fleet.data import agent, offsite, sets, transfer
+from fleet.data import agent, dump_file, offsite, sets, transfer
 from fleet.data.given import INTERRUPTS, Given, announcement, looking, named
 from fleet.errors import OperatorError
 from fleet.progress import say, size, step
@@ -40,6 +40,9 @@ def restore(what: str, host: str, tables: str, database: str, *, yes: bool) -> N
     with step("host"):
         calls = survey.take(remote).calls
         live = agent.ask(remote, ["kept"])["live"]
+    # A host with an older program refuses it after the upload.
+    if given.path and given.dump and "version" in live:
+        dump_file.refuse_newer(given.path, given.dump, live["version"])
     look = bool(tables or database)
     with tempfile.TemporaryDirectory(prefix="aipbx-restore-") as folder:
         given = given if given.path else _found(remote, given, Path(folder))

@@ -65,7 +65,9 @@ def main(config: Config, _: argparse.Namespace) -> None:
         size = server.size(name) if name in there else 0
         replaced = {**asdict(found.replaced), "bytes": size + files}
     events.result(
-        replaced=replaced, looks=looks, live={"database": config.database, "bytes": server.size(config.database)}
+        replaced=replaced,
+        looks=looks,
+        live={"database": config.database, "bytes": server.size(config.database), "version": server.version()},
     )
 
 

@@ -65,6 +65,15 @@ def test_an_empty_or_damaged_file_is_refused_here(tmp_path: Path) -> None:
         named(str(path))
 
 
+def test_a_tar_of_pg_dump_s_is_no_set_and_is_called_by_its_own_name(tmp_path: Path) -> None:
+    path, toc = tmp_path / "old.tar", tmp_path / "toc.dat"
+    toc.write_bytes(b"PGDMP")
+    with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as tar:
+        tar.add(toc, "toc.dat")
+    with pytest.raises(OperatorError, match=r"old\.tar is a tar archive, as `pg_dump --format=tar` makes it"):
+        named(str(path))
+
+
 def test_what_a_restore_says_before_it_asks() -> None:
     text = "\n".join(announcement("aipbx.org", SET, LIVE, 2))
     assert text.startswith(f"aipbx.org: restore of {NAME} (taken 2026-11-23T03:00:00Z, 1200 rows of 55 tables)")
