@@ -15,6 +15,11 @@ from aipbx_data.errors import Failed
 # Seconds that a program gets to end when the last of its pipe has.
 GRACE_SECONDS = 30
 ERROR = re.compile(r"\b(ERROR|FATAL|PANIC|error|fatal): ")
+# How pg_restore names the object that it was at, which command failed, and what it says of the next thing.
+_AT = re.compile(r"pg_restore: from TOC entry \d+; \d+ \d+ (.+)")
+COMMAND, _NEXT = "Command was: ", "pg_restore: "
+_WORKER = "a worker process died unexpectedly"
+_LONGEST_COMMAND = 400
 _PIECE = 1 << 20
 
 
@@ -188,5 +193,18 @@ def named(argv: Sequence[str]) -> str:
 def last_words(errors: bytes | None) -> str:
     """What a program said that tells why, in one line: its first errors where it calls them so, else the end."""
     lines = [line.strip() for line in (errors or b"").decode(errors="replace").strip().splitlines()]
-    told = [line for line in lines if ERROR.search(line)][:2] or lines[-4:]
-    return " / ".join(told)[:800] or "It said nothing."
+    told = [line for line in lines if ERROR.search(line) and _WORKER not in line][:2] or lines[-4:]
+    return " / ".join([*told, *_command(lines)])[:1200] or "It said nothing."
+
+
+def _command(lines: list[str]) -> list[str]:
+    """Of pg_restore's first error: within what it came, the object, and the command."""
+    first = next((number for number, line in enumerate(lines) if ERROR.search(line)), len(lines))
+    end = next((number for number in range(first + 1, len(lines)) if lines[number].startswith(_NEXT)), len(lines))
+    rest = lines[first + 1 : end]
+    start = next((number for number, line in enumerate(rest) if line.startswith(COMMAND)), len(rest))
+    if start == len(rest):
+        return []
+    within = [line for line in rest[:start] if line.startswith("CONTEXT: ")][:1]
+    at = [f"at: {match[1]}" for line in lines[:first] if (match := _AT.match(line))][-1:]
+    return [*within, *at, " ".join(rest[start:]).strip()[:_LONGEST_COMMAND]]

@@ -26,6 +26,28 @@ def test_what_a_program_prints_is_returned_or_put_into_a_file_that_did_not_exist
         run(["true"], seconds=5, into=tmp_path / "out")
 
 
+INDEX = b"""pg_restore: while PROCESSING TOC:
+pg_restore: from TOC entry 3287; 1259 16500 INDEX public users_plain aipbx
+pg_restore: error: could not execute query: ERROR:  function unaccent(text) does not exist
+LINE 1: select unaccent($1)
+               ^
+HINT:  No function matches the given name and argument types.
+CONTEXT:  SQL function "f_unaccent" during inlining
+Command was: CREATE INDEX users_plain ON public.users
+    USING btree (public.f_unaccent(name));
+
+pg_restore: error: a worker process died unexpectedly
+"""
+
+
+def test_of_a_restore_the_object_and_its_command_are_told() -> None:
+    assert last_words(INDEX) == (
+        "pg_restore: error: could not execute query: ERROR:  function unaccent(text) does not exist"
+        ' / CONTEXT:  SQL function "f_unaccent" during inlining / at: INDEX public users_plain aipbx'
+        " / Command was: CREATE INDEX users_plain ON public.users USING btree (public.f_unaccent(name));"
+    )
+
+
 def test_a_failure_tells_the_code_and_the_last_words() -> None:
     with pytest.raises(Failed) as failed:
         run(["sh", "-c", "echo one >&2; echo two >&2; exit 3"], seconds=5)
