@@ -147,6 +147,29 @@ def test_what_the_application_writes_meanwhile_is_there_for_every_row_that_names
     server.run(f"rm -r {volume}/story")
 
 
+# What somebody may set for the application's sessions, or for those of everybody else.
+STRICT = {
+    "statement_timeout": "1ms", "lock_timeout": "1ms", "idle_in_transaction_session_timeout": "1ms",
+    "default_transaction_read_only": "on", "search_path": "nowhere", "client_encoding": "LATIN1", "DateStyle": "German",
+}  # fmt: skip
+
+
+def test_settings_for_the_application_s_sessions_end_no_backup(operator: Inv, server: Host) -> None:
+    database, role = content.psql(server, "SELECT current_database(); SELECT current_user").split()
+    each = [f"ALTER DATABASE {database} SET {name} = '{value}';" for name, value in STRICT.items()]
+    each += [f"ALTER ROLE {role} SET {name} = '{value}';" for name, value in STRICT.items()]
+    content.psql(server, f"BEGIN; {' '.join(each)} COMMIT")
+    try:
+        run = operator("backup", f"--host={server.name}")
+    finally:
+        free = "PGOPTIONS=-c statement_timeout=0 -c lock_timeout=0 -c default_transaction_read_only=off"
+        back = f"ALTER DATABASE {database} RESET ALL; ALTER ROLE {role} RESET ALL"
+        words = ["docker", "exec", "--env", free, "aipbx-postgres-1", "psql", "-U", role, "-d", "postgres", "-c", back]
+        server.run(shlex.join(words))
+    run.succeeded()
+    assert manifest(server, names(server)[-1])["contents"]["properties"]["settings of every role"].startswith("DateSt")
+
+
 def test_a_disk_too_small_is_refused_before_anything_is_written(operator: Inv, server: Host, lab: Running) -> None:
     before = server.run(EVERYTHING).stdout
     server.run('sed -i \'s/"min_free_disk_mib": [0-9]*/"min_free_disk_mib": 99999999/\' /etc/aipbx/data.json')

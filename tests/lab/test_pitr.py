@@ -24,6 +24,7 @@ from tests.lab.test_restore import STATE
 BACKUPS = "/app/aipbx/backups"
 LIVE = "aipbx_production"
 HOOK = "https://hooks.slack.com/services/T0/B0/pitr"
+LIMIT = "SELECT datconnlimit FROM pg_database WHERE datname = current_database()"
 NOW = "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')"
 # What is kept, and what a scratch server leaves.
 PLACES = f"ls {BACKUPS}/base; docker volume ls -q | grep point; docker ps -aq --filter name=aipbx-point"
@@ -115,6 +116,7 @@ def given(deployed: Inv, server: Host, tmp_path_factory: pytest.TempPathFactory)
             converge(inv, server)
             server.run("systemctl start aipbx-base.service", timeout=120)
             content.psql(server, "DROP TABLE IF EXISTS story_point; CREATE TABLE story_point (name text)")
+            content.psql(server, f"ALTER DATABASE {LIVE} CONNECTION LIMIT 66")
             moments = []
             for name in ("first", "second", "third"):
                 write(server, name)
@@ -127,15 +129,16 @@ def given(deployed: Inv, server: Host, tmp_path_factory: pytest.TempPathFactory)
 
 def test_a_table_that_was_dropped_comes_back_as_it_was_the_moment_before(given: Given) -> None:
     server, inv = given.server, given.inv
-    content.psql(server, "DROP TABLE story_point")
+    content.psql(server, f"DROP TABLE story_point; ALTER DATABASE {LIVE} CONNECTION LIMIT -1")
     run = inv(*given.at(f"{given.moments[1]} UTC")).succeeded()
     assert f"the database as it was at {given.moments[1].rstrip('0')} UTC" in run.output
     assert "Files stay as they are now" in run.output
     assert rows(server) == "first second"
+    assert content.psql(server, LIMIT) == "66\n"
     assert server.run(PLACES.partition(";")[2], check=False).stdout == ""
 
     inv("restore", "--undo", f"--host={server.name}", "--yes").succeeded()
-    assert content.psql(server, "SELECT to_regclass('story_point')").strip() == ""
+    assert content.psql(server, f"SELECT to_regclass('story_point'); {LIMIT}").split() == ["-1"]
     inv("restore", "--discard", f"--host={server.name}", "--yes").succeeded()
 
 

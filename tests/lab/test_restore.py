@@ -30,7 +30,8 @@ STATIC, VOICES = (f"/var/lib/docker/volumes/aipbx_backend_{name}" for name in ("
 STATE = (
     "docker exec aipbx-postgres-1 psql -U aipbx_admin -lqAt | grep ^aipbx; docker ps -a --format '{{.Names}}' | sort; "
     f"docker network ls --format '{{{{.Name}}}}' | sort; ls -A {STATIC} {VOICES} {INCOMING} /app/aipbx/maintenance; "
-    f"find {BACKUPS}/sets | sort; ls -d /app/aipbx/lock {BACKUPS}/swap.json; cat {BACKUPS}/kept.json; "
+    f"find {BACKUPS}/sets | sort; ls -d /app/aipbx/lock {BACKUPS}/swap.json {BACKUPS}/roles.json; "
+    f"cat {BACKUPS}/kept.json; "
     f"cat {STATIC}/_data/story/*"
 )
 HEALTHY = (
@@ -48,6 +49,46 @@ docker exec $name printenv DB_NAME
 for place in postgres/5432 198.51.100.2/443 aipbx-nginx-1/8080 $live/5005; do
 	docker exec $name timeout 2 bash -c "</dev/tcp/$place" 2>/dev/null; echo $?
 done
+"""
+
+# What belongs to roles that no other server has, and to the database itself.
+OWN = f"""
+CREATE ROLE story_readers;
+CREATE ROLE "story Отчёт" LOGIN PASSWORD 'hunter2' CONNECTION LIMIT 3 IN ROLE story_readers;
+CREATE ROLE story_owner;
+ALTER ROLE "story Отчёт" SET work_mem = '7MB';
+CREATE TABLE story_report AS SELECT 1 AS n;
+ALTER TABLE story_report OWNER TO story_owner;
+GRANT SELECT ON story_report TO story_readers;
+ALTER DEFAULT PRIVILEGES FOR ROLE story_owner GRANT SELECT ON TABLES TO story_readers;
+CREATE FUNCTION story_seen() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
+CREATE EVENT TRIGGER story_definitions ON ddl_command_end EXECUTE FUNCTION story_seen();
+CREATE PUBLICATION story_news FOR TABLE story_report;
+ALTER DATABASE {LIVE} SET work_mem = '5MB';
+ALTER ROLE "story Отчёт" IN DATABASE {LIVE} SET statement_timeout = '5s';
+ALTER DATABASE {LIVE} CONNECTION LIMIT 77;
+COMMENT ON DATABASE {LIVE} IS 'it''s ours; ALTER DATABASE {LIVE} CONNECTION LIMIT 1;';
+REVOKE ALL ON DATABASE {LIVE} FROM PUBLIC;
+GRANT CONNECT ON DATABASE {LIVE} TO story_readers WITH GRANT OPTION;
+"""  # noqa: S608  our own words
+# The same server, as if it had never known them.
+NOT_OWN = f"""
+DROP PUBLICATION story_news;
+DROP EVENT TRIGGER story_definitions;
+DROP FUNCTION story_seen;
+DROP OWNED BY story_owner;
+DROP OWNED BY story_readers;
+DROP OWNED BY "story Отчёт";
+DROP ROLE story_owner, story_readers, "story Отчёт";
+ALTER DATABASE {LIVE} RESET work_mem;
+ALTER DATABASE {LIVE} CONNECTION LIMIT -1;
+COMMENT ON DATABASE {LIVE} IS NULL;
+GRANT CONNECT, TEMPORARY ON DATABASE {LIVE} TO PUBLIC;
+"""
+ROLES = """
+SELECT rolname, rolcanlogin, rolpassword IS NULL, rolconnlimit, (SELECT setconfig FROM pg_db_role_setting
+WHERE setrole = r.oid AND setdatabase = 0), (SELECT string_agg(roleid::regrole::text, ',') FROM pg_auth_members
+WHERE member = r.oid) FROM pg_authid r WHERE rolname LIKE 'story%' ORDER BY rolname COLLATE "C"
 """
 
 
@@ -87,7 +128,9 @@ def healthy(server: Host) -> None:
 def given(deployed: Inv, server: Host) -> Iterator[Given]:
     if not content.psql(server, "SELECT to_regclass('odd_values')").strip():
         content.load(server)
-    content.psql(server, f"ALTER DATABASE {LIVE} SET work_mem = '5MB'")
+    content.psql(server, OWN)
+    # What the superuser has made here is the application's, as after a deploy and after a restore.
+    server.run("aipbx-data roles")
     server.run(f"mkdir -p {STATIC}/_data/story && printf paid >{STATIC}/_data/story/'счёт 7.pdf'")
     with rows.written(server):
         deployed("backup", f"--host={server.name}").succeeded()
@@ -95,7 +138,7 @@ def given(deployed: Inv, server: Host) -> Iterator[Given]:
         made = Given(deployed, server, name, "")
         with faults.possible(server):
             yield Given(deployed, server, name, made.fingerprint())
-    content.psql(server, f"ALTER DATABASE {LIVE} RESET work_mem")
+    content.psql(server, 'DROP ROLE story_owner, story_readers, "story Отчёт"')
     server.run(f"rm -r {BACKUPS}/sets/{name} {STATIC}/_data/story")
 
 
@@ -203,7 +246,7 @@ def test_a_server_that_stops_in_the_middle_of_a_load(given: Given) -> None:
 def test_a_set_becomes_live_and_nobody_notices_but_for_seconds(given: Given, tmp_path: Path) -> None:
     server, inv = given.server, given.inv
     server.run(f"rm {STATIC}/_data/story/*; printf new >{STATIC}/_data/story/new")
-    content.psql(server, "INSERT INTO odd_tenants VALUES (3, 'since', 'then')")
+    content.psql(server, f"INSERT INTO odd_tenants VALUES (3, 'since', 'then'); {NOT_OWN}")  # noqa: S608  our own words
     # From then on no network can be connected to a container that runs: the trial does without that.
     server.run("systemctl restart docker")
     faults.at(server, " up ", LOOK_AT_THE_THROWAWAY, after=True)
@@ -218,6 +261,10 @@ def test_a_set_becomes_live_and_nobody_notices_but_for_seconds(given: Given, tmp
         assert secret not in faults.calls(server)
 
     assert given.fingerprint() == given.whole
+    assert content.psql(server, ROLES).splitlines() == [
+        "story Отчёт|f|t|3|{work_mem=7MB}|story_readers", "story_owner|f|t|-1||", "story_readers|f|t|-1||"
+    ]  # fmt: skip
+    assert "Role story Отчёт was not here" in run.output
     assert Web(server)("/static/story/%D1%81%D1%87%D1%91%D1%82%207.pdf").body == "paid"
     assert Web(server)("/static/story/new").status == 404
     assert Web(server)("/api/prices/public").status == 200
@@ -405,7 +452,7 @@ def test_an_old_file_comes_into_a_database_to_look_into_though_the_line_breaks(g
     os.killpg(run.pid, signal.SIGKILL)
     run.wait(timeout=10)
     faults.ended(server, "restore")
-    assert given.fingerprint("look_here") == given.fingerprint().replace("setting: work_mem=5MB\n", "")
+    assert given.fingerprint("look_here") == given.fingerprint()
     assert server.run(f"ls -A {INCOMING}").stdout == ""
     count = inv("db", "-c", "select count(*) from odd_tenants", "--database=look_here", f"--host={server.name}")
     assert "\n3\n" in count.succeeded().output.replace(" ", "")

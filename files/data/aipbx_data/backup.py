@@ -16,7 +16,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from aipbx_data import engine, events, retention, sets, tidy, volumes
+from aipbx_data import compare, engine, events, retention, sets, tidy, volumes
 from aipbx_data.config import Config
 from aipbx_data.engine import Engine
 from aipbx_data.errors import DataError, Failed, Interrupted, Refused
@@ -47,6 +47,8 @@ def main(config: Config, _: argparse.Namespace) -> None:
         database_bytes = live.size(config.database)
         refuse_full(config, database_bytes + volumes.size(config), last)
     manifest = made(config, live, database_bytes, last)
+    for line in compare.stays(manifest.contents):
+        events.note(line)
     refuse_shrunk(manifest, last)
     gone = prune(config)
     events.result(

@@ -25,6 +25,15 @@ def differences(expected: Contents, found: Contents) -> list[str]:
     return lines
 
 
+def properties(expected: Contents, found: Contents) -> list[str]:
+    """What the database itself has otherwise than it had; nothing where a set of format 1 does not say."""
+    if not expected.properties:
+        return []
+    names = sorted(expected.properties.keys() | found.properties.keys())
+    pairs = [(name, expected.properties.get(name, "none"), found.properties.get(name, "none")) for name in names]
+    return [f"{name}: {was}; now: {now}" for name, was, now in pairs if was != now]
+
+
 def remarks(expected: Contents, found: Contents) -> list[str]:
     """What differs and is no loss: a dump names an extension, and the server's image has its version."""
     both = sorted(expected.extensions.keys() & found.extensions.keys())
@@ -33,6 +42,11 @@ def remarks(expected: Contents, found: Contents) -> list[str]:
         for name in both
         if expected.extensions[name] != found.extensions[name]
     ]
+
+
+def stays(contents: Contents) -> list[str]:
+    """What a load leaves out, a line each."""
+    return [f"Left out: the {what}. A restore does not bring it: create it again." for what in contents.stays]
 
 
 def shown(lines: list[str]) -> str:

@@ -12,6 +12,7 @@ _ROWS = re.compile(r"^\d+; \d+ \d+ TABLE DATA (.*)$")
 _NEEDS_ALL_ROWS = re.compile(
     r"^\d+; \d+ \d+ (?:TABLE DATA|FK CONSTRAINT|MATERIALIZED VIEW DATA|BLOBS?|BLOB METADATA|\S+ - LARGE OBJECTS?) "
 )
+_EVENT_TRIGGER = re.compile(r"^\d+; \d+ \d+ (?:EVENT TRIGGER - |COMMENT - EVENT TRIGGER )")
 _ATTACH = re.compile(r"^\d+; \d+ \d+ INDEX ATTACH ")
 _SHOWN = 40
 
@@ -43,6 +44,11 @@ def only(entries: list[str], tables: tuple[str, ...], dump: str) -> list[str]:
         return match[1].startswith(chosen) if match else not _NEEDS_ALL_ROWS.match(line)
 
     return [line for line in entries if stays(line)]
+
+
+def without_event_triggers(entries: list[str]) -> list[str]:
+    """The list without what acts on every definition that comes after it."""
+    return [line for line in entries if not _EVENT_TRIGGER.match(line)]
 
 
 def stages(entries: list[str], jobs: int) -> list[tuple[list[str], int]]:

@@ -42,16 +42,6 @@ class Engine(Protocol):
     def listed(self, path: Path) -> set[str]:
         """The tables that a dump says it holds, as `Contents.tables` names them; Refused when it cannot be read."""
 
-    def create(self, database: str, like: str = "") -> None:
-        """Make an empty database, with owner and collation of the database `like` where there is one."""
-
-    def restore(self, path: Path, database: str, tables: tuple[str, ...] = (), *, foreign: bool = False) -> None:
-        """Load a dump into an empty database; Failed at the first error.
-
-        With `tables`, all of its schema that can do without the other rows, and the rows of these. `foreign`: what is
-        in it shall belong to us, without the grants.
-        """
-
     def dumped_from(self, path: Path) -> str:
         """The version of the server that a dump was taken from, as `16.14`."""
 
@@ -59,7 +49,7 @@ class Engine(Protocol):
         """Make a database that is a copy of another, to which nobody is connected."""
 
     def finish(self, database: str, like: str) -> None:
-        """Give a loaded database what no dump brings: statistics, and what belongs to the database `like` itself."""
+        """Give a loaded database what no dump brings: statistics, or MySQL's rights in the database `like`."""
 
     def drop(self, database: str) -> None:
         """Delete a database, ending its sessions; nothing happens when there is none."""

@@ -138,12 +138,14 @@ def _place(table: mysql_rows.Table) -> str:
 
 
 def _prepared(config: Config, server: Postgres, plan: Plan, new: str, dump: Path) -> None:
-    server.create(new, config.database)
     words = ["--dbname", config.database, "--format=custom", "--compress=0"]
     words += [f"--exclude-table-data={_place(table)}" for table in plan.tables]
     run(server.client("pg_dump", *words), seconds=LONG, into=dump)
+    about = server.about(dump)
+    server.create(new, about, config.role)
     sections = ["--section=pre-data", "--section=data", "--exit-on-error"]
     run(server.client("pg_restore", "--dbname", new, *sections), seconds=LONG, source=dump)
+    server.attempt(about.given_to(identifier(new)))
     server.psql(f"CREATE TABLE {mysql_rows.FIGURES} (number integer, figures text, changed text)", new)
 
 

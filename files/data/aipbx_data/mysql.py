@@ -230,14 +230,7 @@ class MySQL:
         of = f" CHARACTER SET {rows[0][0]} COLLATE {rows[0][1]}" if rows else ""
         return f"CREATE DATABASE {named(database)}{of};"
 
-    def restore(
-        self,
-        path: Path,
-        database: str,
-        tables: tuple[str, ...] = (),
-        *,
-        foreign: bool = False,  # noqa: ARG002 - `finish` sees to it
-    ) -> None:
+    def restore(self, path: Path, database: str, tables: tuple[str, ...] = ()) -> None:
         """Load a dump into an empty database; all of it, its events off. In whose name things work stays as it was.
 
         Raises:

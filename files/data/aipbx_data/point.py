@@ -116,7 +116,7 @@ def _dumped(config: Config, made: Postgres, aside: Path, at: datetime, host: str
     with events.step("dumped, and every table counted"), made.moment(database) as still:
         contents = made.contents(database, still)
         made.dump(database, dump, still)
-    owner = made.psql(f"SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = {literal(database)}")
+    (owner,) = made.psql(f"SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = {literal(database)}")
     return Source(
         title=f"{at:%Y-%m-%d %H:%M:%S} UTC",
         label=sets.name_of(at),
@@ -127,7 +127,7 @@ def _dumped(config: Config, made: Postgres, aside: Path, at: datetime, host: str
         host=host,
         taken=f"{at:%Y-%m-%dT%H:%M:%SZ}",
         database_bytes=made.size(database),
-        foreign=owner != [config.role],
+        role=owner,
         contents=contents,
         listed=len(contents.tables),
     )

@@ -6,15 +6,17 @@ import json
 import re
 import subprocess
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from aipbx_data import docker, dump_list, sessions
+from aipbx_data import docker, dump_database, dump_list, sessions
+from aipbx_data.database_properties import PROPERTIES, ROLES, STAYS
+from aipbx_data.dump_database import Database
 from aipbx_data.errors import Failed, Refused
-from aipbx_data.process import last_words, run
+from aipbx_data.process import COMMAND, last_words, run
 from aipbx_data.sets import Contents
 
 # The server's superuser (roles.py): what is done here is done as this role, over the server's own socket.
@@ -38,6 +40,13 @@ LOADING = {"synchronous_commit": "off", "maintenance_work_mem": "128MB", "max_pa
 # Packing long texts is a third of a load with the server's own method and next to nothing with lz4, which reads as any
 # other; the database becomes a tenth larger. Servers are built with it or without.
 LZ4 = {"default_toast_compression": "lz4"}
+# What leads elsewhere, or needs what another server may not have (database_properties.STAYS).
+ELSEWHERE = ("--no-subscriptions", "--no-security-labels", "--no-tablespaces")
+LOCALE = re.compile(r"locale|collat|encoding|provider", re.IGNORECASE)
+OF_THE_DUMP = (
+    "Another set has the same fault: fix that object in the live database (what it names without a schema, as "
+    "public.…), then inv backup"
+)
 HAS_LZ4 = "SELECT 'lz4' = ANY (enumvals) FROM pg_settings WHERE name = 'default_toast_compression'"
 
 PSQL = ["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set", "ON_ERROR_STOP=1"]
@@ -55,28 +64,26 @@ ORDER BY 1::text
 """
 REST = """
 SELECT json_build_object(
-  'sequences', (SELECT coalesce(json_object_agg(schemaname || '.' || sequencename, last_value), '{}')
+  'sequences', (SELECT coalesce(json_object_agg(schemaname || '.' || sequencename, last_value), '{{}}')
                 FROM pg_sequences WHERE last_value IS NOT NULL),
-  'extensions', (SELECT coalesce(json_object_agg(extname, extversion), '{}') FROM pg_extension),
+  'extensions', (SELECT coalesce(json_object_agg(extname, extversion), '{{}}') FROM pg_extension),
   'large_objects', (SELECT count(*) FROM pg_largeobject_metadata),
   'views', (SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-            WHERE c.relkind IN ('v', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema')))
+            WHERE c.relkind IN ('v', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema')),
+  'properties', {properties}, 'roles', {roles}, 'stays', {stays})
 """
-# What belongs to a database itself and is in no dump of it: who may connect, and settings for its sessions.
+# What no template brings to its copy: who may connect, and settings for its sessions.
 OF_THE_DATABASE = """
 SELECT format('REVOKE ALL ON DATABASE %I FROM PUBLIC', {new}::text)
 FROM pg_database WHERE datname = {like} AND datacl IS NOT NULL \\gexec
-SELECT format('GRANT %s ON DATABASE %I TO %s', a.privilege_type, {new}::text,
-              CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END)
+SELECT format('GRANT %s ON DATABASE %I TO %s%s', a.privilege_type, {new}::text,
+              CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END,
+              CASE WHEN a.is_grantable AND a.grantee <> 0 THEN ' WITH GRANT OPTION' END)
 FROM pg_database d, aclexplode(d.datacl) a WHERE d.datname = {like} \\gexec
 DELETE FROM pg_db_role_setting WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = {new});
 INSERT INTO pg_db_role_setting (setdatabase, setrole, setconfig)
 SELECT (SELECT oid FROM pg_database WHERE datname = {new}), s.setrole, s.setconfig
 FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase WHERE d.datname = {like};
-"""
-ROLES = """
-SELECT format('CREATE ROLE %I%s;', rolname, CASE WHEN rolsuper THEN ' SUPERUSER' ELSE '' END)
-FROM pg_roles WHERE rolname NOT LIKE 'pg\\_%'
 """
 
 
@@ -101,7 +108,7 @@ def counting(tables: list[list[str]]) -> str:
     if not tables:
         return ""
     counts = [
-        f"SELECT json_build_array({literal(qualified(schema, table))}, count(*)) "
+        f"SELECT pg_catalog.json_build_array({literal(qualified(schema, table))}, pg_catalog.count(*)) "
         f"FROM ONLY {identifier(schema)}.{identifier(table)}"
         for schema, table in tables
     ]
@@ -240,9 +247,13 @@ class Postgres:
     def contents(self, database: str, moment: str = "") -> Contents:
         """What a database holds, counted row by row."""
         tables: list[list[str]] = [json.loads(row) for row in self.psql(at(moment, TABLES), database)]
-        rows = [json.loads(row) for row in self.psql(at(moment, counting(tables)), database, LONG)] if tables else []
-        rest: dict[str, Any] = json.loads("".join(self.psql(at(moment, REST), database)))
-        return Contents(tables=dict(rows), **rest)
+        # To plan a count, the server looks into what an index is of, which may name functions without a schema.
+        counts = at(moment, counting(tables))
+        counted = self.psql(counts, database, LONG, leave=sessions.OF_THE_DATABASE) if tables else []
+        rows = [json.loads(row) for row in counted]
+        rest = REST.format(properties=PROPERTIES, roles=ROLES, stays=STAYS)
+        found: dict[str, Any] = json.loads("".join(self.psql(at(moment, rest), database)))
+        return Contents(tables=dict(rows), **found)
 
     def dump(self, database: str, path: Path, moment: str) -> None:
         """Write a dump in the custom format, packed by zstd."""
@@ -280,14 +291,19 @@ class Postgres:
     def _reading(self) -> list[str]:
         return ["docker", "exec", "--interactive", self.container, "pg_restore"]
 
-    def entries(self, path: Path) -> list[str]:
+    def entries(self, path: Path, *, create: bool = False) -> list[str]:
         """A dump's list of contents, as pg_restore prints it and takes it back.
+
+        Args:
+            path: the dump.
+            create: whether with what is about the database itself.
 
         Raises:
             Refused: pg_restore cannot read it.
         """
         try:
-            return run([*self._reading, "--list"], seconds=LONG, source=path).decode().splitlines()
+            words = [*self._reading, *(["--create"] if create else []), "--list"]
+            return run(words, seconds=LONG, source=path).decode().splitlines()
         except Failed as problem:
             raise _unreadable(path, problem) from None
 
@@ -298,47 +314,95 @@ class Postgres:
             raise Refused(f"{path.name} does not say what it is of.", "Its list names no server.", "Take another file.")
         return told[1]
 
-    def create(self, database: str, like: str = "") -> None:
-        """Make an empty database."""
-        collation = ""
-        if like and like in self.databases():
-            row = json.loads(
-                self.psql(
-                    "SELECT json_build_array(pg_encoding_to_char(encoding), datcollate, datctype, "
-                    f"pg_get_userbyid(datdba)) FROM pg_database WHERE datname = {literal(like)}"
-                )[0]
-            )
-            collation = (
-                f" OWNER {identifier(row[3])} ENCODING {literal(row[0])} "
-                f"LC_COLLATE {literal(row[1])} LC_CTYPE {literal(row[2])}"
-            )
-        self.psql(f"CREATE DATABASE {identifier(database)} TEMPLATE template0{collation}")
+    def about(self, path: Path) -> Database:
+        """What a dump says of its database itself.
 
-    def restore(self, path: Path, database: str, tables: tuple[str, ...] = (), *, foreign: bool = False) -> None:
-        """Load a dump; with several processes where the server sees the file.
+        Raises:
+            Refused: pg_restore cannot read it.
+        """
+        listed = self._listed(dump_database.entries(self.entries(path, create=True)))
+        try:
+            script = run([*self._reading, "--create", listed, "--file=-"], seconds=LONG, source=path)
+        except Failed as problem:
+            raise _unreadable(path, problem) from None
+        return dump_database.read(script.decode())
+
+    def create(self, database: str, about: Database, owner: str = "") -> list[str]:
+        """Make an empty database, with the encoding, locale and rules that a dump says.
+
+        Returns: what operators should know: this server may not have that locale.
+        """
+        sql = f"CREATE DATABASE {identifier(database)} TEMPLATE template0"
+        sql += f" OWNER {identifier(owner)}" if owner else ""
+        try:
+            self.psql(f"{sql} {about.options}")
+        except Failed as problem:
+            if not about.options or not LOCALE.search(problem.why):
+                raise
+            self.psql(sql)
+            return [f"Texts may be sorted otherwise: this server cannot make its database as it was. {problem.why}"]
+        return []
+
+    def restore(self, path: Path, database: str, tables: tuple[str, ...] = ()) -> None:
+        """Load a dump but for its event triggers; with several processes where the server sees the file.
 
         Args:
             path: the dump.
             database: an empty one.
             tables: whose rows are loaded, of an otherwise whole schema without foreign keys; none: all.
-            foreign: whether what is in it shall belong to us, without the grants.
 
         Raises:
             Refused: there is no such table in it.
-            Failed: at the first error.
+            Failed: at the first error, with the object that it is about.
         """
-        words = ["--dbname", database, "--exit-on-error", *(["--no-owner", "--no-privileges"] if foreign else [])]
-        chosen = dump_list.only(self.entries(path), tables, path.name) if tables else []
+        listed = self.entries(path)
+        wanted = dump_list.without_event_triggers(listed)
+        wanted = dump_list.only(wanted, tables, path.name) if tables else wanted
         with docker.every_core(self.container, self.cpus) if self.cpus else nullcontext():
             if not self.sees_backups:
-                listed = [self._listed(chosen)] if chosen else []
-                run(self.client("pg_restore", *words, *listed, settings=self.loading), seconds=LONG, source=path)
+                words = [] if wanted == listed else [self._listed(wanted)]
+                self._load(database, *words, source=path)
                 return
-            stages = dump_list.stages(chosen or self.entries(path), self.jobs)
+            stages = dump_list.stages(wanted, self.jobs)
             for entries, jobs in stages:
-                listed = [self._listed(entries)] if chosen or len(stages) > 1 else []
-                load = [*words, *listed, f"--jobs={jobs}", str(self.inside(path))]
-                run(self.client("pg_restore", *load, root=True, settings=self.loading), seconds=LONG)
+                words = [] if entries == listed else [self._listed(entries)]
+                self._load(database, *words, f"--jobs={jobs}", str(self.inside(path)))
+
+    def add_event_triggers(self, path: Path, database: str) -> None:
+        """Load a dump's event triggers, which act on all that comes after them; only a superuser may own them."""
+        listed = self.entries(path)
+        triggers = [line for line in listed if line not in set(dump_list.without_event_triggers(listed))]
+        if triggers:
+            self._load(database, self._listed(triggers), "--no-owner", source=path)
+
+    def _load(self, database: str, *words: str, source: Path | None = None) -> None:
+        argv = ["--dbname", database, "--exit-on-error", *ELSEWHERE, *words]
+        try:
+            run(
+                self.client("pg_restore", *argv, root=source is None, settings=self.loading),
+                seconds=LONG,
+                source=source,
+            )
+        except Failed as problem:
+            missing = COMMAND in problem.why and "does not exist" in problem.why
+            raise Failed(problem.what, problem.why, OF_THE_DUMP if missing else problem.do) from None
+
+    def tried(self, path: Path, database: str) -> str:
+        """The errors of a load of a dump's definitions, which continues after each."""
+        words = ["--dbname", database, "--schema-only", *ELSEWHERE]
+        if self.sees_backups:
+            return self._errors(self.client("pg_restore", *words, str(self.inside(path)), root=True))
+        return self._errors(self.client("pg_restore", *words), source=path)
+
+    def attempt(self, commands: Sequence[str], database: str = "postgres") -> str:
+        """Run commands, each whatever becomes of the others, and return the errors."""
+        words = self.client("psql", "--no-psqlrc", "--quiet", "--dbname", database, "--file", "-")
+        return self._errors(words, stdin="".join(f"{one};\n" for one in commands).encode())
+
+    def _errors(self, words: list[str], *, stdin: bytes = b"", source: Path | None = None) -> str:
+        at = words.index(self.container) + 1
+        words = [*words[:at], "sh", "-c", 'exec "$@" 2>&1', "sh", *words[at:]]
+        return run(words, seconds=LONG, stdin=stdin, source=source, fine=(0, 1)).decode(errors="replace")
 
     def _listed(self, entries: list[str]) -> str:
         """A list for pg_restore, in the container, as an option."""
@@ -355,26 +419,16 @@ class Postgres:
         owner = self.owner(of)
         words = f"OWNER {identifier(owner)} TEMPLATE {identifier(of)}{how}"
         self.psql(f"CREATE DATABASE {identifier(database)} {words}", seconds=LONG)
+        self.psql(OF_THE_DATABASE.format(new=literal(database), like=literal(of)))
 
     def owner(self, database: str) -> str:
         """The role that a database belongs to."""
         asked = f"SELECT to_json(pg_get_userbyid(datdba)::text) FROM pg_database WHERE datname = {literal(database)}"
         return str(json.loads(self.psql(asked)[0]))
 
-    def finish(self, database: str, like: str) -> None:
-        """Give a loaded database what no dump brings: statistics; settings and grants that `like` itself has."""
+    def finish(self, database: str, like: str) -> None:  # noqa: ARG002 - MySQL's rights need it
+        """Give a loaded database what no dump brings: statistics."""
         self.psql("ANALYZE", database, LONG)
-        if like in self.databases():
-            self.psql(OF_THE_DATABASE.format(new=literal(database), like=literal(like)))
-
-    def roles(self) -> str:
-        """SQL that makes the roles of this server on another, without passwords; those that it has are errors."""
-        return "\n".join(self.psql(ROLES))
-
-    def take_roles(self, roles: str) -> None:
-        """Make what `roles` of another server told."""
-        words = ["--no-psqlrc", "--quiet", "--dbname", "postgres", "--file", "-"]
-        run(self.client("psql", *words), seconds=QUICK, stdin=roles.encode())
 
     def drop(self, database: str) -> None:
         """Delete a database, ending its sessions."""
@@ -424,4 +478,7 @@ class Postgres:
 
 
 def _unreadable(path: Path, problem: Failed) -> Refused:
+    if "unsupported version" in problem.why:
+        what = f"{path.name} was written by a newer pg_dump than this server has."
+        return Refused(what, problem.why, "Take it again with the server's own pg_dump --format=custom.")
     return Refused(f"{path.name} is no dump that pg_restore reads.", problem.why, "Take another set.")

@@ -12,17 +12,17 @@ from aipbx_data import (
     backup,
     colours,
     compare,
+    database_roles,
     deploy_lock,
     docker,
     engine,
     events,
     kept,
+    loading,
     mysql,
     mysql_places,
     names,
-    postgres,
     readiness,
-    roles,
     sets,
     source,
     space,
@@ -172,7 +172,7 @@ def _replace(config: Config, server: Engine, given: Source) -> dict[str, object]
     with _watched(config):
         new, found = _loaded(config, server, given)
         folders = _unpacked(config, given)
-        with events.step("statistics and settings of the new database"):
+        with events.step("statistics of the new database"):
             server.finish(new, config.database)
         # The stack declares no backend that works with MySQL; after the swap, the live one says whether it is ready.
         if not isinstance(server, mysql.MySQL):
@@ -180,6 +180,7 @@ def _replace(config: Config, server: Engine, given: Source) -> dict[str, object]
     _remark(config, given, found)
     change = swap.planned(config, f"restore of {given.title}", given.label, names.BEFORE, new, folders)
     held = swap.carry_out(config, server, change)
+    database_roles.done(config)
     return {**_told(given, found), "database": config.database, "kept": before, "held_seconds": round(held, 1)}
 
 
@@ -190,6 +191,7 @@ def _look(config: Config, server: Engine, given: Source, name: str, tables: tupl
     # Written down first: what is there without a note would stay for good.
     kept.write(config, kept.Kept(now.replaced, {**now.looks, name: {"of": given.title, "at": sets.now()}}))
     server.rename([(new, name)])
+    database_roles.done(config)
     return {**_told(given, found, tables), "database": name, "engine": server.name}
 
 
@@ -208,10 +210,11 @@ def _loaded(config: Config, server: Engine, given: Source, tables: tuple[str, ..
     """
     new = names.database(config.database, names.RESTORED, given.label)
     with events.step(f"loaded into {new}, a new database"):
-        server.create(new, config.database)
-        server.restore(given.dump, new, tables, foreign=given.foreign)
-        if isinstance(server, postgres.Postgres):
-            roles.own(server, new)
+        needed = given.contents.roles if given.contents else None
+        load = loading.Load(given.dump, given.role, needed, config.role, tables, config.database)
+        notes = loading.load(server, load, new, lambda names: database_roles.begin(config, names))
+    for note in notes:
+        events.note(note)
     with events.step("every table counted, and compared"):
         found = server.contents(new)
         different = _differences(given, found, tables)
@@ -277,12 +280,13 @@ def _refresh(config: Config, static: Path) -> None:
 
 
 def _remark(config: Config, given: Source, found: Contents) -> None:
-    for line in compare.remarks(given.contents, found) if given.contents else []:
+    was = given.contents
+    for line in [*compare.remarks(was, found), *compare.properties(was, found), *compare.stays(was)] if was else []:
         events.note(line)
-    was, now = given.release.get("backend", ""), backup.release(config).get("backend", "")
-    if was and was != now:
+    then, now = given.release.get("backend", ""), backup.release(config).get("backend", "")
+    if then and then != now:
         events.note(
-            f"It was taken under backend {was[:8]}; {now[:8]} runs: later migrations are to be applied anew: "
+            f"It was taken under backend {then[:8]}; {now[:8]} runs: later migrations are to be applied anew: "
             f"inv migrate --host={config.host}"
         )
 

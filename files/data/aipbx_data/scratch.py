@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shlex
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +11,7 @@ from aipbx_data.config import Config
 from aipbx_data.engine import Engine
 from aipbx_data.errors import DataError
 from aipbx_data.mysql import MySQL
-from aipbx_data.postgres import INSIDE, Postgres
+from aipbx_data.postgres import ADMIN, INSIDE, Postgres
 from aipbx_data.process import run
 
 NAME = "aipbx-verification"
@@ -22,27 +20,25 @@ START_SECONDS = 120
 QUICKLY = ("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "autovacuum=off")
 
 
-def command(config: Config, image: str, user: str, locale: str) -> list[str]:
+def command(config: Config, image: str) -> list[str]:
     """The command that starts it. It has no network, so that it needs no password.
 
     Args:
         config: the host's.
         image: the live server's.
-        user: the superuser.
-        locale: of its databases.
     """
     words = ["docker", "run", "--detach", "--name", NAME, "--network", "none", "--pull", "never"]
     words += ["--memory", f"{config.raw['verify_memory_mib']}m", "--cpus", str(config.raw["verify_cpus"])]
     words += ["--cpu-shares", "128", "--oom-score-adj", "900", "--shm-size", "128m"]
     words += ["--volume", f"{config.backups}:{INSIDE}:ro", "--volume", "/var/lib/postgresql/data"]
-    words += ["--env", f"POSTGRES_USER={user}", "--env", "POSTGRES_HOST_AUTH_METHOD=trust"]
-    words += ["--env", f"POSTGRES_INITDB_ARGS=--no-sync --encoding=UTF8 --locale={shlex.quote(locale)}"]
+    words += ["--env", f"POSTGRES_USER={ADMIN}", "--env", "POSTGRES_HOST_AUTH_METHOD=trust"]
+    words += ["--env", "POSTGRES_INITDB_ARGS=--no-sync --encoding=UTF8 --locale=C"]
     return [*words, image, "postgres", *QUICKLY]
 
 
 @contextmanager
 def server(config: Config, live: Engine) -> Iterator[Engine]:
-    """A server for a while, with the roles that the live one has; deleted afterwards with all that was in it.
+    """A server for a while, which of the live one has only the image, and MySQL's accounts; deleted afterwards.
 
     Args:
         config: the host's.
@@ -62,13 +58,10 @@ def server(config: Config, live: Engine) -> Iterator[Engine]:
         return
     if not isinstance(live, Postgres):  # for mypy: there is no third kind
         raise AssertionError
-    locale = json.loads(live.psql("SELECT to_json(datcollate) FROM pg_database WHERE datname = 'template0'")[0])
     try:
-        run(command(config, image, live.user, locale), seconds=docker.SECONDS)
-        made = Postgres(NAME, live.user, config.backups, live.jobs)
+        run(command(config, image), seconds=docker.SECONDS)
         _wait()
-        made.take_roles(live.roles())
-        yield made
+        yield Postgres(NAME, ADMIN, config.backups, live.jobs)
     finally:
         clear()
 

@@ -22,7 +22,8 @@ from typing import Any
 
 from aipbx_data.errors import Refused
 
-FORMAT = 1
+# 2: what a database itself has, and the roles that it needs.
+FORMAT = 2
 NAME = re.compile(r"\d{8}T\d{6}Z")
 MANIFEST = "manifest.json"
 VERIFIED = "verified.json"
@@ -47,6 +48,9 @@ class Contents:
         large_objects: how many.
         views: how many views and materialized views.
         programs: MySQL's triggers, procedures, functions and events: what each is, by name.
+        properties: what the database itself has, as people read it, by name: locale, limits, comment, settings, rights.
+        roles: those that it needs, without passwords (database_properties.ROLES); none: of a set in format 1.
+        stays: what a load leaves out.
     """
 
     tables: dict[str, int]
@@ -55,6 +59,9 @@ class Contents:
     large_objects: int = 0
     views: int = 0
     programs: dict[str, str] = field(default_factory=dict)
+    properties: dict[str, str] = field(default_factory=dict)
+    roles: dict[str, dict[str, Any]] = field(default_factory=dict)
+    stays: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -178,6 +185,9 @@ def _plausible(manifest: Manifest) -> None:
     numbers += [number for volume in manifest.volumes.values() for number in volume.values()]
     texts = [manifest.host, manifest.taken, manifest.engine, manifest.database, manifest.role]
     texts += [*manifest.release.values(), *(file["sha256"] for file in manifest.files.values())]
+    texts += [*contents.properties.values(), *contents.stays]
+    for role in contents.roles.values():
+        texts += [role["attributes"], role["powers"], role["comment"], *role["settings"], *role["member_of"].values()]
     if not all(isinstance(number, (int, float)) and number >= 0 for number in numbers):
         raise ValueError("a number in it is none")
     if not all(isinstance(text, str) for text in texts):

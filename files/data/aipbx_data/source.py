@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 import tarfile
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -41,7 +42,7 @@ class Source:
         host: where it was taken; empty: a file does not say.
         taken: when, ISO 8601; empty: a file does not say.
         database_bytes: of the database, or a guess.
-        foreign: whether the owners and grants in it are not this host's.
+        role: the application's where it was taken; of a file, who owns its tables.
         contents: what must be there afterwards; None: a file does not say.
         listed: how many tables the dump lists.
         volumes: files and bytes by key.
@@ -57,7 +58,7 @@ class Source:
     host: str
     taken: str
     database_bytes: int
-    foreign: bool
+    role: str
     contents: Contents | None
     listed: int
     volumes: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -101,7 +102,7 @@ def opened(config: Config, server: Engine, said: str) -> Iterator[Source]:
         path = sets.folder(config.backups) / said
         with events.step("every byte of the set is as it was written"):
             manifest = sets.check(path)
-        yield _of_set(config, path, manifest)
+        yield _of_set(path, manifest)
         return
     path = incoming(config) / said
     if "/" in said or said in {"", ".", ".."} or path.is_symlink() or not path.is_file():
@@ -156,7 +157,7 @@ def _unpacked(config: Config, server: Engine, path: Path, aside: Path) -> Source
             with events.step(f"{title(path.name)} unpacked, every byte of it as it was written"):
                 _untar(path, aside)
                 manifest = sets.check(aside)
-            return _of_set(config, aside, manifest)
+            return _of_set(aside, manifest)
         dump = path
         if what == "gzip":
             dump = aside / server.dump_file
@@ -198,7 +199,7 @@ def _gunzip(path: Path, into: Path) -> None:
         raise Refused(f"{title(path.name)} is not whole.", problem.why, "Take another file.") from None
 
 
-def _of_set(config: Config, path: Path, manifest: Manifest) -> Source:
+def _of_set(path: Path, manifest: Manifest) -> Source:
     return Source(
         title=manifest.name,
         label=manifest.name,
@@ -209,7 +210,7 @@ def _of_set(config: Config, path: Path, manifest: Manifest) -> Source:
         host=manifest.host,
         taken=manifest.taken,
         database_bytes=manifest.database_bytes,
-        foreign=manifest.role != config.role,
+        role=manifest.role,
         contents=manifest.contents,
         listed=len(manifest.contents.tables),
         volumes=manifest.volumes,
@@ -221,7 +222,10 @@ def _of_file(config: Config, server: Engine, path: Path, dump: Path, engine: str
     if engine != server.name:
         raise mismatch(title(path.name), engine, server)
     with events.step(f"all of {title(path.name)} can be read"):
-        listed = server.listed(dump)
+        try:
+            listed = server.listed(dump)
+        except Refused as problem:
+            raise Refused(problem.what.replace(dump.name, title(path.name)), problem.why, problem.do) from None
     live = config.database
     return Source(
         title=title(path.name),
@@ -233,10 +237,16 @@ def _of_file(config: Config, server: Engine, path: Path, dump: Path, engine: str
         host="",
         taken="",
         database_bytes=max(GROWS * dump.stat().st_size, server.size(live) if live in server.databases() else 0),
-        foreign=engine == "postgres" and any(not line.endswith(f" {config.role}") for line in listed),
+        role=_owner(config, listed) if engine == "postgres" else config.role,
         contents=None,
         listed=len(listed),
     )
+
+
+def _owner(config: Config, listed: set[str]) -> str:
+    """Who owns a dump's tables, the last word of each line: this host's application, or who owns most."""
+    owners = Counter(line.rpartition(" ")[2] for line in sorted(listed))
+    return config.role if config.role in owners or not owners else owners.most_common(1)[0][0]
 
 
 def mismatch(what: str, engine: str, server: Engine) -> Refused:

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from aipbx_data import (
+    database_roles,
     deploy_lock,
     detached,
     docker,
@@ -29,6 +30,7 @@ from aipbx_data import (
 )
 from aipbx_data.config import Config
 from aipbx_data.errors import DataError, Refused
+from aipbx_data.postgres import Postgres
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,6 +77,8 @@ def clear(config: Config) -> None:
         server.clear()
         for database in names.left_over(config.database, server.databases()):
             server.drop(database)
+        if isinstance(server, Postgres):
+            database_roles.clear(config, server)
     except DataError:
         return  # what does not run holds nothing of ours
 

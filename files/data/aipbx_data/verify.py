@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from aipbx_data import compare, docker, engine, events, metrics, scratch, sets, space, tidy, unpacking
+from aipbx_data import compare, docker, engine, events, loading, metrics, scratch, sets, space, tidy, unpacking
 from aipbx_data.config import Config
 from aipbx_data.engine import Engine
 from aipbx_data.errors import DataError, Failed, Refused
@@ -44,18 +44,20 @@ def main(config: Config, options: argparse.Namespace) -> None:
         int(config.raw["min_free_disk_mib"]),
     )
     begun, age = time.monotonic(), datetime.now(timezone.utc) - sets.moment_of(name)
+    do = ""
     figures: dict[str, Any] = {"ok": False, "error": "", "rpo_seconds": round(age.total_seconds())}
     try:
         manifest = _verified(config, live, path)
         figures |= {"ok": True, "tables": len(manifest.contents.tables), "rows": sum(manifest.contents.tables.values())}
     except DataError as problem:
         figures["error"] = f"{problem.what} {problem.why}"
+        do = problem.do
     seconds = round(time.monotonic() - begun, 1)
     figures |= {"at": sets.now(), "seconds": seconds, "rto_seconds": seconds}
     sets.write_json(path / sets.VERIFIED, figures)
     metrics.write("verify", lines(figures))
     if not figures["ok"]:
-        raise Failed(f"{name} CANNOT BE RESTORED.", figures["error"], f"inv backup; then look: inv verify {name}")
+        raise Failed(f"{name} CANNOT BE RESTORED.", figures["error"], do)
     events.result(set=name, **figures)
 
 
@@ -88,10 +90,12 @@ def _verified(config: Config, live: Engine, path: Path) -> Manifest:
     disks = [docker.volume(name) for name in config.raw["volumes"].values()]
     with space.watched(disks, int(config.raw["min_free_disk_mib"]) // 2), scratch.server(config, live) as server:
         with events.step(f"loaded into a scratch server of version {server.version()}"):
-            server.create(manifest.database)
-            server.restore(path / server.dump_file, manifest.database)
+            contents, role = manifest.contents, manifest.role
+            load = loading.Load(path / server.dump_file, role, contents.roles, role)
+            loading.load(server, load, manifest.database, lambda _: None)
         with events.step("every table counted, and compared"):
-            different = compare.differences(manifest.contents, server.contents(manifest.database))
+            now = server.contents(manifest.database)
+            different = [*compare.differences(contents, now), *compare.properties(contents, now)]
     if different:
         raise Failed(f"{path.name} comes back otherwise than it was.", compare.shown(different), "Take another set.")
     return manifest

@@ -46,3 +46,11 @@ def test_of_many_differences_the_first_are_shown_and_the_rest_counted() -> None:
     lines = [f"table {number} is missing" for number in range(15)]
     assert compare.shown(lines).endswith("table 11 is missing; and 3 more")
     assert compare.shown(lines[:1]) == "table 0 is missing"
+
+
+def test_what_the_database_itself_has_otherwise_is_told_and_nothing_of_a_set_that_does_not_say() -> None:
+    was = Contents({}, properties={"collation": "C", "comment": "ours"}, stays=["subscription news"])
+    now = Contents({}, properties={"collation": "C", "connection limit": "3"})
+    assert compare.properties(was, now) == ["comment: ours; now: none", "connection limit: none; now: 3"]
+    assert compare.properties(Contents({}), now) == []
+    assert compare.stays(was) == ["Left out: the subscription news. A restore does not bring it: create it again."]

@@ -25,13 +25,15 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return ran
 
 
-def recorder(ran: list[str], failing: str = "nothing", lz4: bool = False, listed: str = "") -> Callable[..., bytes]:
+def recorder(
+    ran: list[str], failing: str = "nothing", lz4: bool = False, listed: str = "", why: str = ""
+) -> Callable[..., bytes]:
     def run(argv: list[str], stdin: bytes = b"", **_: object) -> bytes:
         ran.append(" ".join(argv) + (f" <<{stdin.decode()}" if "cat >" in argv[-1] else ""))
         if argv[-1] == "--list":
             return listed.encode()
         if failing in ran[-1]:
-            raise Failed("a", f"{failing} is broken", "c")
+            raise Failed("a", why or f"{failing} is broken", "c")
         if stdin == sessions.ASK_NEWER.encode():
             return b"idle_session_timeout\n"
         if argv[1] == "inspect":
@@ -126,7 +128,7 @@ def test_indexes_of_partitions_find_their_places_one_by_one(
     done = without_questions(commands)
     assert done[0::2] == [write + "\n".join(part) + "\n" for part in (lines[:4], lines[4:7], lines[7:])]
     loads = [one.partition(" pg_restore ")[2] for one in done[1::2]]
-    words = "--username u --dbname new --exit-on-error --use-list=/tmp/aipbx-data.list"
+    words = f"--username u --dbname new --exit-on-error {' '.join(postgres.ELSEWHERE)} --use-list=/tmp/aipbx-data.list"
     path = "/var/lib/aipbx/backups/sets/x/database.dump"
     assert loads == [f"{words} --jobs={jobs} {path}" for jobs in (3, 1, 3)]
 
@@ -138,3 +140,33 @@ def test_without_partitions_it_is_one_load_of_everything(commands: list[str], mo
     (load,) = without_questions(commands)
     assert "--use-list" not in load
     assert "--jobs=3" in load
+
+
+TRIGGERS = """9; 3466 1 EVENT TRIGGER - guard u
+10; 0 0 COMMENT - EVENT TRIGGER guard u"""
+
+
+def test_event_triggers_come_last_and_belong_to_the_superuser(
+    commands: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = "; a dump\n1; 1259 1 TABLE public calls u"
+    monkeypatch.setattr(postgres, "run", recorder(commands, listed=f"{plain}\n{TRIGGERS}"))
+    server = Postgres("abc", "u", BACKUPS, 3)
+    server.restore(DUMP, "new")
+    write, load = without_questions(commands)
+    assert write.endswith(f"<<{plain}\n")
+    assert "--no-owner" not in load
+    server.add_event_triggers(DUMP, "new")
+    write, load = without_questions(commands)[2:]
+    assert write.endswith(f"<<{TRIGGERS}\n")
+    assert "--no-owner" in load
+
+
+def test_an_error_in_a_definition_does_not_send_one_in_a_circle(
+    commands: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    why = "function unaccent(text) does not exist / Command was: CREATE INDEX a ON b (f(c));"
+    monkeypatch.setattr(postgres, "run", recorder(commands, failing="--exit-on-error", why=why))
+    with pytest.raises(Failed) as failed:
+        Postgres("abc", "u", BACKUPS, 2).restore(DUMP, "new")
+    assert failed.value.do.startswith("Another set has the same fault: fix that object in the live database")

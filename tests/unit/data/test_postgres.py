@@ -53,8 +53,8 @@ def test_quotes(text: str, quoted: str, named: str) -> None:
 
 def test_rows_are_counted_in_one_question() -> None:
     assert counting([["public", "a"], ["s", 'b"c']]) == (
-        'SELECT json_build_array(\'public.a\', count(*)) FROM ONLY "public"."a" UNION ALL '
-        'SELECT json_build_array(\'s."b""c"\', count(*)) FROM ONLY "s"."b""c"'
+        'SELECT pg_catalog.json_build_array(\'public.a\', pg_catalog.count(*)) FROM ONLY "public"."a" UNION ALL '
+        'SELECT pg_catalog.json_build_array(\'s."b""c"\', pg_catalog.count(*)) FROM ONLY "s"."b""c"'
     )
     assert counting([]) == ""
 

@@ -18,7 +18,7 @@ NAME = "20261123T030000Z"
 HELD = Contents({"public.users": 2, "public.calls": 3, "Архив.x": 1})
 GIVEN = Source(
     title=NAME, label=NAME, folder=Path("/f"), dump=Path("/f/d"), engine="postgres", server_version="16.4",
-    host="aipbx.org", taken="2026-11-23T03:00:00Z", database_bytes=1000, foreign=False, contents=HELD, listed=3,
+    host="aipbx.org", taken="2026-11-23T03:00:00Z", database_bytes=1000, role="aipbx", contents=HELD, listed=3,
     volumes={"backend_static": {"files": 1, "bytes": 10}, "unknown": {"files": 1, "bytes": 1}},
 )  # fmt: skip
 

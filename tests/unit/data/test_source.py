@@ -77,7 +77,7 @@ def test_a_set_of_this_host(config: Config) -> None:
     made(config.backups)
     given = opened(config, NAME)
     assert (given.title, given.label, given.host, given.listed) == (NAME, NAME, "aipbx.org", 1)
-    assert not given.foreign
+    assert given.role == "aipbx"
     assert given.contents
 
 
@@ -92,14 +92,14 @@ def test_a_set_in_a_file(config: Config) -> None:
 def test_an_old_dump_packed_or_not(config: Config, content: bytes) -> None:
     given = opened(config, brought(config, content, ".upload-ab12-aipbx_1.sql.gz"))
     assert (given.title, given.series, given.listed, given.contents) == ("aipbx_1.sql.gz", (15,), 2, None)
-    assert (given.database_bytes, given.foreign, given.volumes) == (1000, False, {})
+    assert (given.database_bytes, given.role, given.volumes) == (1000, "aipbx", {})
     assert sets.NAME.fullmatch(given.label)
     assert left(config) == []
 
 
-def test_a_dump_of_another_role_is_foreign(config: Config) -> None:
+def test_a_dump_of_another_application_says_whose_it_was(config: Config) -> None:
     config.services["backend"]["DB_USER"] = "somebody"
-    assert opened(config, brought(config, b"PGDMP")).foreign
+    assert opened(config, brought(config, b"PGDMP")).role == "aipbx"
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aipbx_data import docker, engine, metrics, scratch, sets, space, tidy, verify
+from aipbx_data import docker, engine, loading, metrics, scratch, sets, space, tidy, verify
 from aipbx_data.config import Config
 from aipbx_data.errors import DataError, Failed, Interrupted, Refused
 from aipbx_data.sets import Contents
@@ -33,13 +33,11 @@ class Server:
     def version(self) -> str:
         return "16.14"
 
-    def create(self, _: str) -> None:
-        pass
-
-    def restore(self, path: Path, _: str) -> None:
-        assert path.exists()
+    def load(self, _: object, what: loading.Load, __: str, ___: object) -> list[str]:
+        assert what.dump.exists()
         if self.fault:
             raise self.fault
+        return []
 
     def contents(self, _: str) -> Contents:
         return Contents({"public.Таблица": self.rows})
@@ -54,6 +52,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Server:
         yield one
 
     monkeypatch.setattr(scratch, "server", started)
+    monkeypatch.setattr(loading, "load", one.load)
     monkeypatch.setattr(engine, "live", lambda _: one)
     monkeypatch.setattr(docker, "volume", lambda _: Path("/"))
     monkeypatch.setattr(tidy, "clear", lambda _: None)
@@ -138,7 +137,7 @@ def test_what_is_not_there_is_refused(config: Config, server: Server, name: str)
 
 def test_a_scratch_server_has_limits_no_network_and_no_password() -> None:
     raw = {"host": "h", "app_dir": "/app/aipbx", "verify_memory_mib": 512, "verify_cpus": 0.5}
-    words = " ".join(scratch.command(Config(raw, {}, {}), "pg:16", "aipbx", "en_US.utf8"))
+    words = " ".join(scratch.command(Config(raw, {}, {}), "pg:16"))
     assert "--network none --pull never --memory 512m --cpus 0.5" in words
     assert "--volume /app/aipbx/backups:/var/lib/aipbx/backups:ro" in words
     assert "POSTGRES_PASSWORD" not in words
