@@ -88,6 +88,7 @@ class Settings(BaseModel):
     web_from_cloudflare_only: bool
     cloudflare_ranges: Annotated[list[Network], Field(min_length=1)]
     max_body_mib: Annotated[int, Field(ge=1, le=1024)]
+    connections_per_client: Annotated[int, Field(ge=1, le=65535)]
     api_requests_per_second: Annotated[int, Field(ge=1, le=10000)]
     api_burst: Annotated[int, Field(ge=0, le=10000)]
     login_requests_per_minute: Annotated[int, Field(ge=1, le=6000)]

@@ -164,14 +164,19 @@ cloudflare_ranges = [
 ]  # fmt: skip
 # Largest request in MiB: the backend takes JSON of 70 MB.
 max_body_mib = 70
-# Requests a second that one address may make of /api/, and how many more at once (the plan, 9.2). The backend has a
+# Requests under way at once, open WebSockets among them, that one client may have: an IPv4 address, or a /64 of IPv6.
+# An office of 100 behind one address has two sockets a tab and some requests. Each takes two of the 4096 connections
+# that nginx holds for each core, so 512 are a quarter of one core's.
+connections_per_client = 512
+# Requests a second that one client may make of /api/, and how many more at once (the plan, 9.2). The backend has a
 # limit of its own, 100 a minute and route, that counts all clients as one: it sees nginx's address only.
 api_requests_per_second = 10
 api_burst = 20
-# Logins a minute of one address, and how many more at once; on these paths.
+# Logins a minute of one client, and how many more at once; on these paths: codes can be tried at the second, and the
+# third sends mails.
 login_requests_per_minute = 3
 login_burst = 5
-login_paths = ["/api/auth/login"]
+login_paths = ["/api/auth/login", "/api/auth/activation", "/api/auth/signup"]
 # Seconds for which browsers keep what lies below /static/ (avatars, logos; the plan: a week).
 static_cache_seconds = 604800
 # Seconds that a client is asked to wait while the maintenance page shows.

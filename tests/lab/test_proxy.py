@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import http.client
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -172,16 +174,55 @@ def test_before_the_first_release_there_is_a_page(ask: Web, machine: Host) -> No
         web.release(machine)
 
 
-def test_a_change_is_read_by_the_running_nginx(machine: Host, bootstrap: Bootstrap, ask: Web) -> None:
+def limits_are_kept_by_network(machine: Host, ask: Web) -> None:
+    """Assert it by what Cloudflare says of the client's address, with three connections for each client."""
+
+    def client(address: str) -> tuple[str, str]:
+        return "--header", f"CF-Connecting-IP: {address}"
+
+    logins = [ask("/api/auth/signup", "--data", "{}", *client(f"2001:db8:1:2::{n}")).status for n in range(9)]
+    assert 429 in logins, "the addresses of one /64 are one client"
+    assert ask("/api/auth/login", "--data", "{}", *client("2001:db8:1:3::1")).status == 200
+    with ExitStack() as sockets:
+        for number in range(3):
+            one = sockets.enter_context(ask.connection())
+            lines = [f"GET /ws/held HTTP/1.1\r\nHost: {machine.name}", "Connection: Upgrade", "Upgrade: websocket"]
+            one.sendall("\r\n".join([*lines, f"CF-Connecting-IP: 2001:db8:1:4::{number}\r\n\r\n"]).encode())
+            assert b" 101 " in one.recv(4096)
+        assert ask("/", *client("2001:db8:1:4::9")).status == 429
+        assert ask("/", *client("2001:db8:1:5::9")).status == 200
+
+
+def test_a_change_is_read_by_the_running_nginx(
+    machine: Host, converged: Running, bootstrap: Bootstrap, ask: Web
+) -> None:
     started = machine.run("docker inspect -f '{{.State.StartedAt}}' aipbx-nginx-1").stdout
+    cloudflare = f'cloudflare_ranges=["{converged.subnet.address4(1)}/32"]'
+    data = ("maintenance_retry_seconds=77", "connections_per_client=3", cloudflare)
     try:
-        bootstrap("-y", "--limit", machine.name, "--data", "maintenance_retry_seconds=77").succeeded()
+        bootstrap("-y", "--limit", machine.name, *(word for each in data for word in ("--data", each))).succeeded()
+        limits_are_kept_by_network(machine, ask)
         machine.run(f"touch {web.APP}/maintenance/on")
         assert ask("/").header("retry-after") == "77"
     finally:
         machine.run(f"rm -f {web.APP}/maintenance/on")
         bootstrap("-y", "--limit", machine.name).succeeded()
     assert machine.run("docker inspect -f '{{.State.StartedAt}}' aipbx-nginx-1").stdout == started
+
+
+def test_a_reload_ends_no_idle_connection(machine: Host, ask: Web) -> None:
+    browser = http.client.HTTPSConnection(machine.name)
+    browser.sock = ask.connection()
+    browser.request("GET", "/")
+    assert browser.getresponse().read()
+    machine.run("/usr/local/lib/aipbx/nginx.sh reload")
+    ending = "docker exec aipbx-nginx-1 sh -c 'grep -l shutting /proc/[0-9]*/cmdline'"
+    wait.until(
+        lambda: bool(machine.run(ending, check=False).stdout), 10, "old workers end", "docker logs aipbx-nginx-1"
+    )
+    # On the same connection, or it would raise.
+    browser.request("GET", "/", headers={"Host": machine.name})
+    assert browser.getresponse().status == 200
 
 
 def test_a_run_that_was_cut_off_before_the_reload_is_finished(machine: Host, bootstrap: Bootstrap) -> None:

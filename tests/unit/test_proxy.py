@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +153,30 @@ def test_names_are_the_hosts_own_www_and_what_data_add() -> None:
         "server_name aipbx.net www.aipbx.net gpu.aipbx.net;"
         in (files("aipbx.net", extra_names=["gpu.aipbx.net", "aipbx.net"])["https.conf"])
     )
+
+
+def test_every_limit_is_a_clients_not_an_addresses() -> None:
+    found = files(connections_per_client=7)
+    zones = re.findall(r"limit_(?:req|conn)_zone (\S+) zone=(\w+)", found["nginx.conf"])
+    assert zones == [("$client", "api"), ("$client", "login"), ("$client", "connections")]
+    assert found["https.conf"].count("limit_conn ") == found["https.conf"].count("limit_conn connections 7;") == 1
+
+
+@pytest.mark.parametrize(
+    ("address", "client"),
+    [
+        ("198.51.100.7", "198.51.100.7"),
+        ("2001:db8:1:2:a::1", "2001:db8:1:2::"),
+        ("2001:db8:1:2:ffff:a0a:a0a:d", "2001:db8:1:2::"),
+        ("a0a:a0a:a0a:a0a:a0a:a0a:a0a:a0a", "a0a:a0a:a0a:a0a::"),
+    ],
+)
+def test_a_client_is_an_address_or_a_network_of_ipv6(address: str, client: str) -> None:
+    pattern = re.search(r'"~(\S+)" \$network;', files()["nginx.conf"])
+    assert pattern
+    packed = ip_address(address).packed
+    found = re.search(pattern[1].replace("?<", "?P<").encode(), packed)
+    assert (found["network"] if found else packed) == ip_address(client).packed[: 8 if ":" in client else 4]
 
 
 def test_each_login_path_is_whole_and_limited() -> None:

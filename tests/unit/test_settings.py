@@ -57,6 +57,7 @@ def test_every_host_of_the_inventory_passes() -> None:
         ({"metadata_networks": ["::/0"]}, "a network of /0 is the whole internet"),
         ({"docker_daemon": {"log-driver": "journald"}}, "log-driver: templates/docker/daemon.json.j2 says that"),
         ({"docker_daemon": {'a": 1, "b': 1}}, "docker_daemon.a"),
+        ({"connections_per_client": 0}, "connections_per_client = 0"),
         ({"guard_seconds": 1}, "guard_seconds = 1"),
         ({"no_overlap_utc": ["12:60"]}, "no_overlap_utc.0 = '12:60'"),
         ({"no_overlap_utc": ["*/5:00", "24:00"]}, "no_overlap_utc.1 = '24:00'"),

@@ -51,6 +51,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Upgrade", "websocket")
         self.end_headers()
         self.wfile.write(b"hello over the socket")
+        if self.path == "/ws/held":
+            self.rfile.read()
         self.close_connection = True
 
 
