@@ -130,6 +130,7 @@ class Settings(BaseModel):
     volumes: dict[str, VolumeName]
     memory_mib: dict[str, Memory]
     cpus: dict[str, Cpus]
+    pids: dict[str, Annotated[int, Field(ge=32, le=4194304)]]
     extra_services: dict[Service, dict[str, Any]]
     compose_profiles: list[Service]
     readiness: Annotated[list[Probe], Field(min_length=1)]
@@ -200,7 +201,7 @@ class Settings(BaseModel):
             raise ValueError(f"{', '.join(taken)}: templates/docker/daemon.json.j2 says that")
         return value
 
-    @field_validator("volumes", "memory_mib", "cpus")
+    @field_validator("volumes", "memory_mib", "cpus", "pids")
     @classmethod
     def _exactly_ours(cls, value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
         needed = VOLUMES if info.field_name == "volumes" else SERVICES

@@ -92,9 +92,13 @@ volumes = {
 # Most memory (MiB) and CPUs of each service (the plan, 4.1).
 memory_mib = {"postgres": 1024, "backend": 2048, "frontend": 256, "nginx": 512}
 cpus = {"postgres": 1.0, "backend": 2.0, "frontend": 0.5, "nginx": 1.0}
+# Most processes and threads of each: what multiplies in one leaves the host and the others alone. PostgreSQL has one
+# for each connection (100) and each process of a load; Node some 20 and what ffmpeg takes; nginx keeps a worker of each
+# core after a reload, as long as WebSockets last.
+pids = {"postgres": 512, "backend": 512, "frontend": 64, "nginx": 512}
 # More services, as Compose writes them, each with its `profiles`; compose_profiles says which run here. aipbx.net's
 # GPU services are such. They join the network `data` or `web` by naming it; a volume that they name is Docker's of that
-# name, and no Compose command deletes it.
+# name, and no Compose command deletes it. One that does not say its `pids_limit` gets 1024.
 extra_services: dict[str, dict[str, object]] = {}
 compose_profiles: list[str] = []
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from lab import wait
 from lab.host import Host
 from tests.lab import colours
 from tests.lab.application import BACKEND, FRONTEND
@@ -282,6 +283,20 @@ def test_prune_takes_what_no_release_needs_and_nothing_else(deployed: Inv, serve
     assert "1 of " in deployed("prune", f"--host={server.name}", "--dry").succeeded().output
     assert "1 images deleted" in deployed("prune", f"--host={server.name}", "--yes").succeeded().output
     assert server.run(images).stdout == before
+
+
+@pytest.mark.test_all
+def test_a_fork_bomb_in_the_backend_stays_in_it(deployed: Inv, server: Host) -> None:
+    backend = colours.container(server, "backend")
+    many = "i=0; while [ $i -lt 2000 ]; do sleep 30 & i=$((i+1)); done; wait"
+    server.run(f"docker exec -d {backend} sh -c '{many}'")
+    processes = f"docker stats --no-stream --format '{{{{.PIDs}}}}' {backend}"
+    wait.until(lambda: int(server.run(processes).stdout) > 500, 20, "it has what it may have", "docker stats")
+    assert int(server.run(processes).stdout) <= 512
+    alive = "docker exec aipbx-postgres-1 psql -qAt -U aipbx_admin -d postgres -c 'select 1'"
+    assert server.run(alive, timeout=5).stdout == "1\n"
+    assert Web(server)("/").status == 200
+    wait.until(lambda: int(server.run(processes).stdout) < 100, 60, "the bomb ends", "docker stats")
 
 
 def test_built_on_the_host_from_the_same_commit(deployed: Inv, server: Host) -> None:

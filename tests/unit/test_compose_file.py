@@ -120,9 +120,22 @@ def test_every_service_that_stays_is_limited_and_checked() -> None:
         assert services[name]["restart"] == "unless-stopped"
         assert services[name]["mem_limit"] == f"{HOSTS['aipbx.net']['memory_mib'][name.partition('-')[0]]}m"
         assert services[name]["cpus"] == HOSTS["aipbx.net"]["cpus"][name.partition("-")[0]]
-        assert "no-new-privileges:true" in services[name]["security_opt"]
+        assert services[name]["pids_limit"] == HOSTS["aipbx.net"]["pids"][name.partition("-")[0]]
         assert services[name]["healthcheck"]["test"]
     assert services["certbot"]["profiles"] == ["tools"]
+
+
+def test_every_container_is_bounded_and_gains_nothing() -> None:
+    extra = {"tts": {"image": "x", "profiles": ["gpu"]}, "own": {"image": "x", "profiles": ["gpu"], "pids_limit": 9}}
+    services = stack(extra_services=extra)["services"]
+    assert (services.pop("tts")["pids_limit"], services.pop("own")["pids_limit"]) == (1024, 9)
+    for name, service in services.items():
+        assert service["pids_limit"] > 0
+        assert service["security_opt"] == ["no-new-privileges:true"]
+        if name != "certbot":
+            assert service["read_only"] is True, name
+            assert service["cap_drop"] == ["ALL"], name
+            assert set(service.get("cap_add", [])) <= {"CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"}
 
 
 def test_a_plain_up_by_hand_starts_no_second_backend() -> None:
@@ -150,7 +163,7 @@ def test_more_services_are_as_data_write_them() -> None:
         "command": ["a: b", "'<&>\"", "é"],
         "init": True,
     }
-    assert stack(extra_services={"tts": tts})["services"]["tts"] == tts
+    assert stack(extra_services={"tts": tts})["services"]["tts"] == tts | {"pids_limit": 1024}
 
 
 def test_volumes_of_more_services_are_declared_and_external() -> None:

@@ -193,7 +193,7 @@ def start(config: Config, image: str, name: str) -> None:
     """
     words = ["docker", "run", "--detach", "--name", name, "--network", "none", "--pull", "never"]
     words += ["--memory", f"{config.raw['verify_memory_mib']}m", "--cpus", str(config.raw["verify_cpus"])]
-    words += ["--cpu-shares", "128", "--oom-score-adj", "900", "--volume", "/var/lib/mysql"]
+    words += ["--pids-limit", "512", "--cpu-shares", "128", "--oom-score-adj", "900", "--volume", "/var/lib/mysql"]
     words += [word for variable in VARIABLES for word in ("--env", variable)]
     run([*words, image, *SERVER], seconds=docker.SECONDS)
     end = time.monotonic() + START_SECONDS

@@ -80,7 +80,7 @@ def command(config: Config, image: str, wal: Path) -> list[str]:
     """
     words = ["docker", "run", "--detach", "--name", NAME, "--network", "none", "--pull", "never"]
     words += ["--memory", f"{config.raw['verify_memory_mib']}m", "--cpus", str(config.raw["verify_cpus"])]
-    words += ["--cpu-shares", "128", "--oom-score-adj", "900", "--shm-size", "128m"]
+    words += ["--pids-limit", "512", "--cpu-shares", "128", "--oom-score-adj", "900", "--shm-size", "128m"]
     words += ["--volume", f"{VOLUME}:{DATA}", "--volume", f"{wal}:{WAL}:ro", image, "postgres", *scratch.QUICKLY]
     return [*words, *(word for name, value in SETTINGS.items() for word in ("-c", f"{name}={value}"))]
 

@@ -19,7 +19,10 @@ from aipbx_data.process import run
 SECONDS = 180
 PORT = 5432
 # What it keeps of the backend's declaration; everything else (volumes, ports, networks) ties it to the live stack.
-_SAME = ("image", "command", "entrypoint", "environment", "init", "user", "healthcheck", "mem_limit", "cpus", "tmpfs")
+_SAME = (
+    *("image", "command", "entrypoint", "environment", "init", "user", "healthcheck", "tmpfs"),
+    *("mem_limit", "cpus", "pids_limit", "cap_drop", "cap_add"),
+)
 
 
 # nginx of the stack's own image as a way through. Debian's has `stream` as a module, the official one has it built in.

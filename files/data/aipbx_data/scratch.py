@@ -29,7 +29,7 @@ def command(config: Config, image: str) -> list[str]:
     """
     words = ["docker", "run", "--detach", "--name", NAME, "--network", "none", "--pull", "never"]
     words += ["--memory", f"{config.raw['verify_memory_mib']}m", "--cpus", str(config.raw["verify_cpus"])]
-    words += ["--cpu-shares", "128", "--oom-score-adj", "900", "--shm-size", "128m"]
+    words += ["--pids-limit", "512", "--cpu-shares", "128", "--oom-score-adj", "900", "--shm-size", "128m"]
     words += ["--volume", f"{config.backups}:{INSIDE}:ro", "--volume", "/var/lib/postgresql/data"]
     words += ["--env", f"POSTGRES_USER={ADMIN}", "--env", "POSTGRES_HOST_AUTH_METHOD=trust"]
     words += ["--env", "POSTGRES_INITDB_ARGS=--no-sync --encoding=UTF8 --locale=C"]
