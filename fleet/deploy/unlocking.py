@@ -41,7 +41,7 @@ def unlock(host: Remote, *, force: bool, yes: bool) -> None:
     if found.unfinished and not force:
         say(f"  It left an unfinished {found.unfinished}, which comes to its end first.", "yellow")
     if not agreed(f"{host.name}: break the lock of {found.lock}", yes=yes):
-        raise OperatorError(f"{host.name}: still locked.", "You did not say yes.", "Ask whoever has it.")
+        raise OperatorError(f"{host.name}: still locked.", "You did not say yes.", "Ask who has it.")
     if found.unfinished and not force:
         agent.call(host, ["recover"], seconds=recovery.SECONDS)
     host.sudo_output(lock.release(host.settings.app_dir))

@@ -22,7 +22,7 @@ WRITES = (
 
 
 def write(server: Host) -> None:
-    """Let somebody write from now on; a host that went down has nobody."""
+    """Write from now on; a writer does not survive a host that goes down."""
     server.run(f"systemd-run --quiet --unit={WRITER} sh -c {shlex.quote(f'{WRITES} >>{ACKNOWLEDGED}')}")
 
 
@@ -43,7 +43,7 @@ def lost(server: Host, *databases: str) -> set[str]:
     """What the server had acknowledged and none of these databases holds."""
     # Docker's own errors come with what the server said.
     acknowledged = re.findall(r"^[0-9a-f-]{36}$", server.run(f"cat {ACKNOWLEDGED}").stdout, re.MULTILINE)
-    assert acknowledged, "nobody wrote"
+    assert acknowledged, "no row was acknowledged"
     there = [content.psql(server, "SELECT id FROM story_written", database=one) for one in databases]
     return set(acknowledged) - set("\n".join(there).split())
 
