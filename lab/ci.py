@@ -36,12 +36,14 @@ class Build:
         repository: The bare repository with its source.
         sha: The commit.
         offer: Under which name the image is offered, and what it is made of.
+        arguments: Build arguments by name, beside RELEASE.
     """
 
     service: str
     repository: Path
     sha: str
     offer: Offer
+    arguments: Mapping[str, str]
 
 
 def builds(repositories: Mapping[str, Path], dockerfiles: Path, bases: Sequence[str]) -> list[Build]:
@@ -56,14 +58,29 @@ def builds(repositories: Mapping[str, Path], dockerfiles: Path, bases: Sequence[
     """
     found = []
     for name, repository in repositories.items():
-        service, image = IMAGES[name]
-        arguments = (f"{key}={value}" for key, value in ARGUMENTS[service].items())
-        made_of = (*bases, *arguments)
+        arguments = ARGUMENTS[IMAGES[name][0]]
         named = history.commits(repository)
         for sha in dict.fromkeys(sha for commit, sha in named.items() if commit != NEVER_BUILT):
-            mark = fingerprint(dockerfiles / service, sha, *made_of)
-            found.append(Build(service, repository, sha, Offer(f"{image}:{sha}", f"aipbx-lab/{service}:{mark}")))
+            found.append(build(name, repository, sha, dockerfiles, bases, arguments))
     return found
+
+
+def build(
+    name: str, repository: Path, sha: str, dockerfiles: Path, bases: Sequence[str], arguments: Mapping[str, str]
+) -> Build:
+    """Return what CI makes of one commit.
+
+    Args:
+        name: The repository's name on GitHub.
+        repository: The bare repository with the commit.
+        sha: The commit.
+        dockerfiles: The folder that has a folder with a Dockerfile for each service.
+        bases: The tags of the stand-in images from which it starts.
+        arguments: Build arguments by name, beside RELEASE.
+    """
+    service, image = IMAGES[name]
+    mark = fingerprint(dockerfiles / service, sha, *bases, *(f"{key}={value}" for key, value in arguments.items()))
+    return Build(service, repository, sha, Offer(f"{image}:{sha}", f"aipbx-lab/{service}:{mark}"), arguments)
 
 
 def ensure(running: Running, wanted: Sequence[Build], builder: Builder) -> None:

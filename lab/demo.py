@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import shlex
-import subprocess
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fleet import hosts as inventory
 from fleet import proxy, settings
-from lab import files, lifecycle
+from lab import files, lifecycle, typed
 from lab.app import history
 from lab.authority import Authority, write_private
-from lab.errors import LabError
 from lab.guard import require_lab_addresses
 
 if TYPE_CHECKING:
@@ -50,11 +44,11 @@ def show(lab: Lab, steps: Steps) -> None:
     addresses = {host.name: host.address4 for host in hosts}
     require_lab_addresses(lab.directory / "ssh_config", list(addresses))
     print("\n$ export AIPBX_SSH_CONFIG=$PWD/.lab/ssh_config", flush=True)
-    _type(lab, CONVERGE)
+    typed.run(lab, CONVERGE)
     _configure(lab, list(addresses))
-    _type(lab, PUSH)
+    typed.run(lab, PUSH)
     _certify(lab)
-    _type(lab, DEPLOY)
+    typed.run(lab, DEPLOY)
     backend = history.commits(lab.directory / "repositories" / "krasterisk" / "aiPBX_backend.git")
     print(farewell(addresses, backend["third"][:8]))
 
@@ -110,7 +104,7 @@ def _configure(lab: Lab, hosts: Sequence[str]) -> None:
     """Write the env files that are missing."""
     paths = {host: lab.directory / "env" / f"{host}.env" for host in hosts}
     if missing := [host for host, path in paths.items() if not path.exists()]:
-        _type(lab, ("inv", "env.init", f"--host={','.join(missing)}"))
+        typed.run(lab, ("inv", "env.init", f"--host={','.join(missing)}"))
         for host in missing:
             paths[host].write_text(filled(paths[host].read_text(), host))
         print(f"(The lab replaces each {_PLACEHOLDER}: {', '.join(_VALUES)}.)", flush=True)
@@ -131,20 +125,4 @@ def _certify(lab: Lab) -> None:
                     f"\n(The lab's authority signs a certificate for {host.name}, which takes none from Let's Encrypt.)"
                 )
             given = [f"--{option}={path.relative_to(lab.root)}" for option, path in (("cert", chain), ("key", key))]
-            _type(lab, ("inv", "tls.supply", f"--host={host.name}", *given))
-
-
-def _type(lab: Lab, command: Sequence[str]) -> None:
-    print(f"\n$ {shlex.join(command)}", flush=True)
-    done = subprocess.run(
-        [Path(sys.executable).with_name(command[0]), *command[1:]],
-        cwd=lab.root,
-        env={**os.environ, "AIPBX_SSH_CONFIG": str(lab.directory / "ssh_config")},
-        check=False,
-    )
-    if done.returncode != 0:
-        raise LabError(
-            f"{shlex.join(command)} ended with exit code {done.returncode}",
-            "its own lines above say why",
-            "mend that, then run make demo again: what is done stays done",
-        )
+            typed.run(lab, ("inv", "tls.supply", f"--host={host.name}", *given))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
+from fleet.cli import hosts_to_read, told
 from lab.errors import LabError
 from lab.topology import HOSTS, SYSTEMS, Lab, host_spec
 
@@ -69,6 +70,23 @@ def demo(_: Context) -> None:
     from lab.progress import Steps
 
     play.show(Lab.here(), Steps())
+
+
+@task(
+    help={
+        "backend": "a git repository on this machine; #branch, #tag or #SHA may follow",
+        "frontend": "the same for the frontend",
+        "host": "a host, several with commas, or all; default: AIPBX_HOST, or the inventory's first",
+    }
+)
+@_told
+@told
+def application(_: Context, backend: str | None = None, frontend: str | None = None, host: str = "") -> None:
+    """Put your own commits in the stand-in's place, build and deploy them; lab.up puts the stand-in back."""
+    from lab import application as own
+
+    given = {"backend": backend, "frontend": frontend}
+    own.deploy(Lab.here(), {service: text for service, text in given.items() if text is not None}, hosts_to_read(host))
 
 
 @task(help={"host": "a host's name, or all"})

@@ -15,9 +15,10 @@ from lab.world import store
 from lab.world.store import Offer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from lab.ci import Build
     from lab.host import Host
     from lab.images import Images
     from lab.machine import Machine
@@ -78,10 +79,22 @@ class Workshop:
 
     def ensure_application(self, images: Images, mirror: Mirror, repositories: Mapping[str, Path]) -> None:
         """Have the application's images in the registry, as its CI does; the images they start from are there."""
-        dockerfiles = self.running.lab.root / "files" / "images"
-        wanted = ci.builds(repositories, dockerfiles, [self.tags["node"], self.tags["nginx"]])
-        builder = Builder(images, mirror, dockerfiles, self.operator_key, self._trusted(), self.steps)
+        self.ensure_builds(images, mirror, ci.builds(repositories, self.dockerfiles, self.application_bases))
+
+    def ensure_builds(self, images: Images, mirror: Mirror, wanted: Sequence[Build]) -> None:
+        """Have images of commits in the registry; the images they start from are there."""
+        builder = Builder(images, mirror, self.dockerfiles, self.operator_key, self._trusted(), self.steps)
         ci.ensure(self.running, wanted, builder)
+
+    @property
+    def dockerfiles(self) -> Path:
+        """The folder that has a folder with a Dockerfile for each service."""
+        return self.running.lab.root / "files" / "images"
+
+    @property
+    def application_bases(self) -> list[str]:
+        """The tags of the images from which the application's images start."""
+        return [self.tags["node"], self.tags["nginx"]]
 
     def ensure_client(self) -> None:
         """Have the client up, made of the present image."""

@@ -59,7 +59,8 @@ def test_an_image_is_made_anew_when_what_it_is_made_of_changes(
 
 
 def test_the_command_that_builds_and_pushes_an_image() -> None:
-    build = ci.Build("frontend", Path("/r.git"), "0123abc", Offer("ghcr.io/krasterisk/aipbx:0123abc", "i:1"))
+    offer = Offer("ghcr.io/krasterisk/aipbx:0123abc", "i:1")
+    build = ci.Build("frontend", Path("/r.git"), "0123abc", offer, ci.ARGUMENTS["frontend"])
     assert build_command(build) == (
         "rm -rf /root/source/frontend && mkdir -p /root/source/frontend && tar -x -C /root/source/frontend && "
         "docker build --quiet --file /root/images/frontend/Dockerfile --build-context image=/root/images/frontend "
