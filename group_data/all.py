@@ -202,21 +202,70 @@ security_headers = {
     "X-XSS-Protection": "0",
     "Referrer-Policy": "strict-origin-when-cross-origin",
 }
-# Sources by directive. js.stripe.com and hooks.stripe.com are framed by Stripe's 3-D Secure.
+# Sources by directive: what the application's pages load, and no more. Each service that is not used can go.
 content_security_policy = {
     "default-src": ["'self'"],
-    "script-src": ["'self'", "'unsafe-inline'", "'unsafe-eval'", "https://js.stripe.com", "https://telegram.org",
-                   "https://accounts.google.com"],
-    "style-src": ["'self'", "'unsafe-inline'", "https://fonts.googleapis.com"],
+    "script-src": [
+        "'self'",
+        # index.html and the preview of a widget have scripts in them; the charts compile some.
+        "'unsafe-inline'",
+        "'unsafe-eval'",
+        # The Playground makes the worklet that reads the microphone out of its own text.
+        "blob:",
+        "https://js.stripe.com",
+        "https://telegram.org",
+        "https://accounts.google.com",
+        # Analytics, where FRONTEND_GA4_MEASUREMENT_ID, FRONTEND_GOOGLE_ADS_ID (the last two of Google) or
+        # FRONTEND_YANDEX_METRIKA_ID are set.
+        "https://www.googletagmanager.com",
+        "https://www.googleadservices.com",
+        "https://googleads.g.doubleclick.net",
+        "https://mc.yandex.ru",
+        "https://mc.yandex.com",
+    ],
+    # Sentry packs a recorded session in a worker that it makes out of its own text.
+    "worker-src": ["'self'", "blob:"],
+    # The sign-in button of Google has its own stylesheet.
+    "style-src": ["'self'", "'unsafe-inline'", "https://fonts.googleapis.com", "https://accounts.google.com"],
     "font-src": ["'self'", "https://fonts.gstatic.com"],
     "img-src": ["'self'", "data:", "https:"],
-    "connect-src": ["'self'", "wss:", "https://api.stripe.com", "https://accounts.google.com"],
-    "frame-src": ["https://accounts.google.com", "https://oauth.telegram.org", "https://js.stripe.com",
-                  "https://hooks.stripe.com"],
+    # Samples of voices, from their makers: OpenAI and Alibaba (Qwen).
+    "media-src": ["'self'", "https://cdn.openai.com", "https://help-static-aliyun-doc.aliyuncs.com"],
+    "connect-src": [
+        "'self'",
+        "wss:",
+        "https://api.stripe.com",
+        "https://accounts.google.com",
+        # Analytics sends to the region of whoever looks: region1., www., and so on.
+        "https://*.google-analytics.com",
+        "https://*.analytics.google.com",
+        "https://www.googletagmanager.com",
+        "https://www.google.com",
+        "https://www.googleadservices.com",
+        "https://googleads.g.doubleclick.net",
+        "https://stats.g.doubleclick.net",
+        "https://mc.yandex.ru",
+        "https://mc.yandex.com",
+        # An organization's own name stands before these (FRONTEND_SENTRY_DSN).
+        "https://*.ingest.sentry.io",
+        "https://*.ingest.de.sentry.io",
+        "https://*.ingest.us.sentry.io",
+    ],
+    # The two of Stripe are its 3-D Secure; Tag Manager, DoubleClick and Metrica recognize a visitor in theirs.
+    "frame-src": [
+        "https://accounts.google.com",
+        "https://oauth.telegram.org",
+        "https://js.stripe.com",
+        "https://hooks.stripe.com",
+        "https://www.googletagmanager.com",
+        "https://td.doubleclick.net",
+        "https://mc.yandex.ru",
+        "https://mc.yandex.com",
+    ],
     "object-src": ["'none'"],
     "base-uri": ["'self'"],
     "frame-ancestors": ["'self'"],
-}  # fmt: skip
+}
 # Browsers report violations in their console and block nothing: for trying out a stricter policy.
 csp_report_only = False
 

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
+import json
 import os
 import shutil
 import subprocess
+import wave
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, Route, expect, sync_playwright
 
 from fleet.access import ROOT
+from lab import application
+from lab.app import history
 from lab.host import Host
+from lab.progress import Steps
 from lab.running import Running
+from lab.world.repositories import ensure_repositories
 from tests.lab import web
 from tests.lab.application import FRONTEND
 from tests.lab.inv_run import Inv
@@ -86,6 +94,77 @@ def test_the_page_works_and_nothing_complains(browser: Browser, deployed: Inv, s
     page.goto(f"https://{server.name}/pricing")
     assert page.url.startswith(f"https://{server.name}/pricing"), "the prerendered page, not a redirect to http://"
     assert complaints == []
+
+
+def silence() -> bytes:
+    """A tenth of a second of it, as a WAV file."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as sound:
+        sound.setparams((1, 2, 8000, 0, "NONE", ""))
+        sound.writeframes(bytes(1600))
+    return file.getvalue()
+
+
+def elsewhere(route: Route) -> None:
+    """Answer for the services that the pages use; the browser asks its policy before it asks them."""
+    kinds = {"stylesheet": ("text/css", b""), "media": ("audio/wav", silence()), "script": ("text/javascript", b"")}
+    kind, body = kinds.get(route.request.resource_type, ("text/plain", b""))
+    route.fulfill(status=200, content_type=kind, body=body)
+
+
+def test_the_policy_fits_what_the_pages_do(browser: Browser, deployed: Inv, server: Host) -> None:
+    """The microphone's worklet, samples of voices, a widget's preview, analytics, sign-in: nothing is blocked."""
+    page = browser.new_page()
+    page.add_init_script(
+        "window.blocked = [];"
+        "addEventListener('securitypolicyviolation', (event) => blocked.push(`${event.effectiveDirective} "
+        "${event.blockedURI}`));"
+    )
+    page.route(lambda url: server.name not in url and not url.startswith("blob:"), elsewhere)
+    page.goto(f"https://{server.name}/")
+    page.locator("#reach").click()
+    expect(page.locator("#outside")).not_to_be_empty()
+    results = json.loads(page.locator("#outside").inner_text())
+    assert page.evaluate("blocked") == []
+    assert len(results) >= 15
+    assert {name: how for name, how in results.items() if how != "ok"} == {}
+    # And it is no gate without a wall.
+    for source in ("https://cdn.jsdelivr.net/npm/x", "https://example.com/x.js", "data:text/javascript,1"):
+        page.evaluate("src => document.head.append(Object.assign(document.createElement('script'), { src }))", source)
+    page.wait_for_function("blocked.length == 3")
+
+
+def own_commit(lab: Running, folder: Path) -> Path:
+    """Somebody's clone of the frontend with a commit of theirs, the same one every time."""
+    source = lab.lab.directory / "repositories" / f"{application.GITHUB['frontend']}.git"
+    when = dict.fromkeys(("GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE"), "2026-11-28T00:00:00Z")
+    person = ("-c", "user.name=Somebody", "-c", "user.email=somebody@aipbx.test", "-c", "commit.gpgsign=false")
+    subprocess.run(["git", "clone", "--quiet", str(source), str(folder)], check=True)
+    (folder / "src" / "chunk.js").write_text('export const text = "tomorrow";\n')
+    commit = ["git", *person, "commit", "--quiet", "--all", "--message=Tomorrow"]
+    subprocess.run(commit, cwd=folder, check=True, env={**os.environ, **when})
+    return folder
+
+
+def test_your_own_commits_take_the_place_of_the_stand_in(
+    browser: Browser, deployed: Inv, server: Host, converged: Running, tmp_path: Path
+) -> None:
+    """What `inv lab.application --frontend=…` puts in place is what `inv deploy` then brings; and the way back."""
+    source = application.read("frontend", str(own_commit(converged, tmp_path / "own")))
+    before = deployed.json("status", f"--host={server.name}", "--json")[server.name]
+    with Steps().shown() as steps:
+        application.put(converged.lab, [source], steps, build=True)
+    try:
+        deployed("deploy", f"--host={server.name}", "--service=frontend", "--yes").succeeded()
+        page = browser.new_page()
+        page.goto(f"https://{server.name}/")
+        expect(page.locator("#release")).to_have_text(source.sha)
+        page.locator("#load").click()
+        expect(page.locator("#chunk")).to_have_text("tomorrow")
+    finally:
+        ensure_repositories(converged.world, history.make(converged.lab.directory / "repositories"))
+        deployed("rollback", f"--host={server.name}", "--yes").succeeded()
+    assert deployed.json("status", f"--host={server.name}", "--json")[server.name]["frontend"] == before["frontend"]
 
 
 def test_a_tab_that_stays_open_over_a_deploy_finds_its_chunk(browser: Browser, deployed: Inv, server: Host) -> None:

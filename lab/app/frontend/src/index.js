@@ -1,5 +1,6 @@
 import { io } from "socket.io-client";
 import logo from "./logo.svg";
+import { reachOutside } from "./outside";
 import "./style.css";
 import { VERSION } from "./version";
 
@@ -33,6 +34,9 @@ document.getElementById("load").addEventListener("click", async () => {
   } catch (error) {
     show("chunk", `missing: ${error.message}`);
   }
+});
+document.getElementById("reach").addEventListener("click", async () => {
+  show("outside", JSON.stringify(await reachOutside()));
 });
 askApi().then(
   (good) => show("api", good ? "connected" : "failed"),
