@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lab.archive import Seed
 from lab.topology import HOSTS, WORLD_NUMBER, Subnet
-from lab.world import object_storage
+from lab.world import mail_server, object_storage
 
 if TYPE_CHECKING:
     from lab.mirror import Mirror, Sources
@@ -25,6 +25,7 @@ NAMES = (
     "storage.yandexcloud.net",
     "hooks.slack.com",
     "api.telegram.org",
+    mail_server.NAME,
 )
 
 

@@ -11,13 +11,14 @@ from lab.archive import Seed
 from lab.errors import LabError
 from lab.machine import Machine, create_command
 from lab.topology import IMAGE_LABEL, WORLD_NUMBER
-from lab.world import configuration, notifications, receivers
+from lab.world import configuration, mail_server, mails, notifications, receivers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lab.authority import Authority
     from lab.mirror import Sources
+    from lab.world.mails import Mail
     from lab.world.notifications import Notification
 
 REGISTRIES = {"docker.io": "127.0.0.1:5000", "ghcr.io": "127.0.0.1:5001"}
@@ -28,6 +29,7 @@ _PUSH_TIMEOUT = 600
 _READY = (
     "ss -Hlun 'sport = :53' | grep -q 127.0.0.1 && ss -Hltn 'sport = :22' | grep -q . && "
     "ss -Hltn 'sport = :5002' | grep -q . && ss -Hltn 'sport = :5003' | grep -q . && "
+    "ss -Hltn 'sport = :587' | grep -q . && "
     "curl -fsS --fail-early --cacert /etc/world/server.crt --resolve '*:443:127.0.0.1' "
     "https://registry-1.docker.io/v2/ https://ghcr.io/v2/ https://acme-v02.api.letsencrypt.org/directory "
     "https://download.docker.com/linux/debian/gpg >/dev/null && "
@@ -120,6 +122,10 @@ class World(Machine):
     def notifications(self) -> list[Notification]:
         """Return what was posted to the receivers of notifications since the world started, the oldest first."""
         return notifications.parse(self.run(f"cat {receivers.KEPT} 2>/dev/null || true").stdout)
+
+    def mails(self) -> list[Mail]:
+        """Return what the hosts mailed since the world started, the oldest first."""
+        return mails.parse(self.run(f"cat {mail_server.KEPT} 2>/dev/null || true").stdout)
 
     @contextmanager
     def failing(self, receiver: str, how: str = receivers.ERROR) -> Iterator[None]:

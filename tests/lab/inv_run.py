@@ -17,6 +17,7 @@ from typing import Any
 
 from fleet.access import ROOT
 from fleet.env import dotenv_file
+from lab.world import mail_server
 from tests.lab.pyinfra_run import NEEDED, Bootstrap, Run
 
 INV = str(Path(sys.executable).parent / "inv")
@@ -26,6 +27,8 @@ FILLED = {
     "OPENAI_API_KEY": "sk-proj-$HOME 'a' \"b\" \\ `id` # 0123456789",
     "STRIPE_SECRET_KEY": "sk_live_abcdefghijklmnop0123456789",
 }
+# Optional ones; the lab's world has this mail server.
+MAIL = {"MAIL_HOST": mail_server.NAME, "MAIL_USER": "robot@aipbx.test", "MAIL_PASS": "lab-mail-password"}
 
 
 class Inv:
@@ -164,5 +167,7 @@ class Inv:
         text = path.read_text()
         for name, value in FILLED.items():
             text = text.replace(f"{name}='<fill in>'", dotenv_file.assignment(name, value))
+        for name, value in MAIL.items():
+            text = text.replace(f"# {name}=\n", f"{dotenv_file.assignment(name, value)}\n")
         path.write_text(text)
         self("env.push", f"--host={host}", "--yes").succeeded()

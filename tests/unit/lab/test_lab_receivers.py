@@ -7,7 +7,7 @@ import pytest
 
 from lab import images
 from lab.errors import LabError
-from lab.world import configuration, notifications, object_storage
+from lab.world import configuration, mail_server, notifications, object_storage
 from lab.world.notifications import Notification
 from lab.world.receivers import RECEIVERS, Answer, slack, telegram
 
@@ -90,7 +90,7 @@ def test_the_world_answers_under_the_receivers_names() -> None:
     assert set(RECEIVERS) < set(configuration.NAMES)
     served = (images.CONTEXTS / "world" / "etc" / "nginx.conf").read_text()
     for name in configuration.NAMES:
-        assert name in served or name in ("auth.docker.io", "github.com"), name
+        assert name in served or name in ("auth.docker.io", "github.com", mail_server.NAME), name
 
 
 def test_every_host_has_a_bucket_of_its_own() -> None:
@@ -100,7 +100,7 @@ def test_every_host_has_a_bucket_of_its_own() -> None:
     assert object_storage.ENDPOINT.removeprefix("https://") in configuration.NAMES
 
 
-@pytest.mark.parametrize("service", ["storage-server", "receivers"])
+@pytest.mark.parametrize("service", ["storage-server", "receivers", "mail-server"])
 def test_the_world_s_image_has_the_services_of_this_checkout(service: str) -> None:
     module = Path(object_storage.__file__).with_name(f"{service.replace('-', '_')}.py")
     assert (images.CONTEXTS / "world" / "services" / service).samefile(module)

@@ -10,8 +10,25 @@ const Money = DataTypes.DOUBLE;
 
 function declareModels(database: Sequelize) {
   const roles = database.define("roles", { value: { type: Text, unique: true }, description: Text });
-  const users = database.define("users", { email: { type: Text, unique: true }, password: Text, name: Text });
-  const prices = database.define("prices", { userId: DataTypes.INTEGER, realtime: Money, text: Money });
+  const users = database.define("users", {
+    email: { type: Text, unique: true },
+    password: Text,
+    name: Text,
+    currency: { type: Text, allowNull: false, defaultValue: "USD" },
+    isActivated: { type: DataTypes.BOOLEAN, allowNull: false, defaultValue: false },
+    activationCode: Text,
+    activationExpires: DataTypes.BIGINT,
+  });
+  const granted = database.define("user_roles", {}, { timestamps: false });
+  users.belongsToMany(roles, { through: granted, foreignKey: "userId", otherKey: "roleId" });
+  roles.belongsToMany(users, { through: granted, foreignKey: "roleId", otherKey: "userId" });
+  const prices = database.define("prices", {
+    userId: DataTypes.INTEGER,
+    realtime: Money,
+    text: Money,
+    analytic: Money,
+    stt: Money,
+  });
   const invoices = database.define("invoices", { userId: DataTypes.INTEGER, number: Text, total: Money, file: Text });
   const projects = database.define("operator_projects", { name: Text, userId: Text });
   // As in the real application, what a model leaves out (an index, a column) only its migration makes.

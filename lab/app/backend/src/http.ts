@@ -1,6 +1,7 @@
 import express, { type NextFunction, type Request, type RequestHandler, type Response } from "express";
 import rateLimit from "express-rate-limit";
 import type { IncomingMessage } from "node:http";
+import { accountRoutes } from "./accounts";
 import { STATIC, VOICES, write } from "./files";
 import type { Database } from "./database";
 import type { Settings } from "./settings";
@@ -40,7 +41,8 @@ function receive(folder: string): RequestHandler {
   };
 }
 
-function routes(settings: Settings, { users, prices }: Database): express.Router {
+function routes(settings: Settings, database: Database): express.Router {
+  const { users, prices } = database;
   const api = express.Router();
   api.get("/version", throttle(), (_request, response) => {
     response.json({ sha: settings.release, version: VERSION });
@@ -59,17 +61,12 @@ function routes(settings: Settings, { users, prices }: Database): express.Router
     if (!price) return fail(response, 404, "Prices not found");
     response.json(price);
   });
-  api.post("/auth/login", throttle(), async (request, response) => {
-    const email = String(request.body?.email ?? "");
-    // Nobody has a password here: the database is asked, the answer is always no.
-    await users.findOne({ where: { email } });
-    fail(response, 401, "Incorrect e-mail or password");
-  });
   api.post("/echo", throttle(), (request: IncomingMessage & { bytes?: number }, response) => {
     response.json({ bytes: request.bytes ?? 0 });
   });
   api.post("/files", throttle(), receive(STATIC));
   api.post("/voices", throttle(), receive(VOICES));
+  api.use(accountRoutes(settings, database));
   return api;
 }
 

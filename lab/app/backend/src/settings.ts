@@ -29,6 +29,8 @@ export function readSettings() {
     pbxUrl: env.LAB_PBX_URL ?? "",
     externalHost: env.EXTERNAL_HOST ?? "",
     adminEmail: env.ADMIN_EMAIL ?? "",
+    privateKey: env.PRIVATE_KEY ?? "SECRET",
+    mail: { host: env.MAIL_HOST, user: env.MAIL_USER, password: env.MAIL_PASS },
     bodyLimit: env.JSON_BODY_LIMIT ?? "70mb",
     release: env.RELEASE ?? "unknown",
     database: {
