@@ -2,6 +2,7 @@
 
 from invoke.collection import Collection
 
+import fleet.accounts.tasks
 import fleet.adoption.tasks as adoption
 import fleet.data.backup_tasks as backups
 import fleet.data.import_tasks as imports
@@ -45,6 +46,7 @@ database.add_task(rotations.rotate_password)
 database.add_task(imports.import_mysql)
 namespace.add_collection(database)
 namespace.add_collection(Collection.from_module(fleet.env.tasks, name="env"))
+namespace.add_collection(Collection.from_module(fleet.accounts.tasks, name="user"))
 namespace.add_collection(Collection.from_module(fleet.data.offsite_tasks, name="offsite"))
 namespace.add_collection(Collection.from_module(fleet.tls.tasks, name="tls"))
 namespace.add_collection(Collection.from_module(lab.tasks, name="lab"))

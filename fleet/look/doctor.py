@@ -14,6 +14,7 @@ from rich.markup import escape
 
 from fleet import access, hosts, survey
 from fleet.access import ROOT, operator_keys, ssh_config_path
+from fleet.accounts import state
 from fleet.adoption import found as adoption
 from fleet.deploy.run import repositories
 from fleet.errors import OperatorError
@@ -30,7 +31,7 @@ CLOCK_SECONDS = 5
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at: its name, how it is, and what to do when it is not well."""
+    """One thing that was looked at: its name, how it is, and what to do; also about what is well, but not complete."""
 
     name: str
     told: str
@@ -60,7 +61,7 @@ def _print(console: Console, title: str, findings: Iterable[Finding]) -> bool:
     well = True
     for finding in findings:
         well &= finding.well
-        mark = "[green]✓[/green]" if finding.well else "[red]✗[/red]"
+        mark = "[red]✗[/red]" if not finding.well else "[yellow]![/yellow]" if finding.do else "[green]✓[/green]"
         console.print(f"  {mark} {finding.name}: {escape(finding.told)}")
         if finding.do:
             console.print(f"      do: {escape(finding.do)}")
@@ -161,4 +162,17 @@ def _host(remote: Remote) -> list[Finding]:
         push = f"inv env.push --host={remote.name}"
         findings.append(Finding("configuration", "pushed" if pushed else "missing", pushed, "" if pushed else push))
         findings.append(Finding("release", str(found.running or "none yet")))
+        if pushed and found.running:
+            findings += _users(remote)
     return findings
+
+
+def _users(remote: Remote) -> list[Finding]:
+    """What users cannot do yet: nothing is out of order, but a new host needs more than a release."""
+    try:
+        lacking = state.lacking(state.read(remote), remote.name)
+    except OperatorError as error:
+        return [Finding("users", f"{error.what} {error.why}", well=False, do=error.do)]
+    if not lacking:
+        return [Finding("users", "can sign up, see prices, make assistants and call, as far as tables can tell")]
+    return [Finding(f"users: {what}", why, do=do) for what, why, do in lacking]

@@ -8,6 +8,7 @@ DEPLOYED = (
     "test_fleet.py",
     "test_migrate.py",
     "test_eyes.py",
+    "test_users.py",
     "test_browser.py",
     "test_rotation.py",
     "test_import.py",
