@@ -26,7 +26,7 @@ VISITS_A_SECOND, SOCKETS, CALLS, CALL_SECONDS = 100, 20, 5, 10
 # Load before and after, so that a boot that goes on behind a command's back counts.
 AROUND_SECONDS = 5
 BACK_SECONDS = 120
-# Calls end long before that; a shorter drain may begin closer to a full hour (no_overlap_utc), and then it waits.
+# Calls end long before that; a shorter drain may begin closer to a timer (application_timers), and then it waits.
 DEPLOY = ("--drain-timeout=60", "--wait", "--yes")
 # The plan's command for the services that a release changes, each as our host starts it: the same files and variables.
 PLAN = """

@@ -44,6 +44,8 @@ Recipient = Annotated[
 BuildArgument = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
 # What templates/docker/daemon.json.j2 says itself.
 DAEMON_KEYS = {"live-restore", "log-driver", "log-opts", "no-new-privileges", "firewall-backend"}
+# HH:MM, *:MM, *:*/5: as the application's timers run.
+_TIMER = r"^(\*|[01]\d|2[0-3]):([0-5]\d|\*/([1-9]|[1-5]\d))$"
 SERVICES = {"postgres", "backend", "frontend", "nginx"}
 VOLUMES = {"postgres_data", "backend_static", "backend_tts_voices", "frontend_assets"}
 
@@ -139,7 +141,7 @@ class Settings(BaseModel):
     public_checks: Annotated[list[Check], Field(min_length=1)]
     switch_mode: Literal["colours", "recreate"]
     drain_seconds: Annotated[int, Field(ge=0, le=14400)]
-    no_overlap_utc: list[Annotated[str, Field(pattern=r"^(\*|[01]\d|2[0-3]):[0-5]\d$")]]
+    application_timers: dict[Annotated[str, Field(pattern=_TIMER)], Annotated[str, Field(pattern=r"^[^\r\n]+$")]]
     ari_variable: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
     migration_lock_seconds: Annotated[float, Field(gt=0, le=60)]
     migration_statement_seconds: Annotated[float, Field(ge=1, le=43200)]

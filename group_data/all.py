@@ -128,11 +128,19 @@ public_checks = [
 switch_mode = "colours"
 # Seconds for which old calls may go on before they are hung up; without ARI_*, for which that moment is waited for.
 drain_seconds = 1800
-# Moments (UTC, HH:MM; *:MM in every hour) at which the application's timers do what must be done once: invoices,
-# charges, digests (shared/facts/app.md: cron jobs in seven files; when each runs only the application says, so every
-# full hour until somebody has read them). While two backends are up both would do it, so in `colours` a deploy of the
-# backend does not begin when it could reach one. Empty: nothing is refused.
-no_overlap_utc = ["*:00"]
+# When the application's timers run, by the backend's own clock (TZ in the env file), and what each does: HH:MM; *:MM in
+# every hour; *:*/5 every five minutes. While two backends are up both do it, so in `colours` a deploy of the backend
+# does not begin when it could reach one. Empty: nothing is refused. (A timer of every minute looks after connections to
+# PBXs: that may be done twice.)
+application_timers = {
+    "*:*/5": "accounting documents that failed are sent again",
+    "*:*/10": "analyses that hang are given up",
+    "*:00": "digests are sent",
+    "01:00": "exchange rates are fetched",
+    "03:00": "old analyses go; on the 1st of a month closing documents are made",
+    "04:00": "anomalies are looked for",
+    "09:00": "customers whose balance runs out are told",
+}
 # The global of the dialplan that says who gets a new call: Stasis(${GLOBAL(AIBOT)}).
 ari_variable = "AIBOT"
 # --- Migrations ----------------------------------------------------------------------------------------------------

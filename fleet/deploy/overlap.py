@@ -37,7 +37,7 @@ def refuse(remote: Remote, what: Plan, drain_seconds: int, *, waits: bool) -> No
     if found := _ahead(remote, what, drain_seconds):
         if not waits or found["seconds"] is None:
             raise _refusal(found)
-        say(f"  {found['what']} It waits until {found['free']} UTC.", "yellow")
+        say(f"  {found['what']} It waits until {found['free']}.", "yellow")
 
 
 def wait(remote: Remote, what: Plan, drain_seconds: int, *, waits: bool) -> None:
@@ -52,18 +52,18 @@ def wait(remote: Remote, what: Plan, drain_seconds: int, *, waits: bool) -> None
     if not waits or found["seconds"] is None:
         raise _refusal(found)
     # Of a clock: one that goes on. The host is asked again, as calls come and go.
-    end = time.monotonic() + found["seconds"] + PAUSE_SECONDS
-    with step(f"waits until {found['free']} UTC: the application's timers run once"):
+    end = time.monotonic() + max(found["seconds"], drain_seconds) + PAUSE_SECONDS
+    with step(f"waits until {found['free']}: the application's timers run once"):
         while found := _ahead(remote, what, drain_seconds):
             if found["seconds"] is None or time.monotonic() > end:
                 raise _refusal(found)
-            time.sleep(min(PAUSE_SECONDS, found["seconds"]))
+            time.sleep(min(PAUSE_SECONDS, max(1, found["seconds"])))
 
 
 def _ahead(remote: Remote, what: Plan, drain_seconds: int) -> dict[str, Any] | None:
     data = remote.settings
     overlaps = what.before is not None and "backend" in what.changed and data.switch_mode == "colours"
-    if not (overlaps and data.no_overlap_utc):
+    if not (overlaps and data.application_timers):
         return None
     asked = {"settings": goes_by(remote), "services": what.changed, "drain_seconds": drain_seconds}
     found: dict[str, Any] | None = agent.ask(remote, ["overlap"], json.dumps(asked).encode())["overlap"]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 # What a switch takes beside waiting: starts, the public check, and the way back.
 STEPS_SECONDS = 600
 # Of the inventory, what the host goes by in this run: as an operator's data say now, not as the host was converged.
-GOES_BY = {"ready_seconds", "settle_seconds", "public_checks", "switch_mode", "ari_variable", "no_overlap_utc"}
+GOES_BY = {"ready_seconds", "settle_seconds", "public_checks", "switch_mode", "ari_variable", "application_timers"}
 
 
 def goes_by(remote: Remote) -> dict[str, Any]:

@@ -59,7 +59,9 @@ class Inv:
 
     def _write(self) -> None:
         # Stories run at any minute of the hour.
-        hosts = [(name, {"role": "of a story", "no_overlap_utc": []} | values) for name, values in self._data.items()]
+        hosts = [
+            (name, {"role": "of a story", "application_timers": {}} | values) for name, values in self._data.items()
+        ]
         (self.tree / "inventory.py").write_text(f'"""A story\'s."""\n\nproduction = {pprint.pformat(hosts)}\n')
 
     def set(self, host: str, **values: Any) -> None:

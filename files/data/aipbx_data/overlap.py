@@ -1,7 +1,8 @@
 """Two backends at once run the application's timers twice: no switch begins across the minutes that data names.
 
-Invoices, charges and digests are made by timers inside the backend, at moments that only the application knows
-(shared/facts/app.md); `no_overlap_utc` names them. In `recreate`, and where no backend serves yet, there is no overlap.
+Invoices, charges and digests are made by timers inside the backend; `application_timers` says when, by the backend's
+own clock. How long two backends are up is reckoned with what the last starts took on this host. In `recreate`, and
+where no backend serves yet, there is no overlap.
 """
 
 from __future__ import annotations
@@ -11,15 +12,21 @@ import json
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone, tzinfo
+from pathlib import Path
+from zoneinfo import ZoneInfo
 
-from aipbx_data import colours, drain, events
+from aipbx_data import colours, docker, drain, events, sets
 from aipbx_data.config import Config
 from aipbx_data.errors import Refused
 
-MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
 # Where no moment is free for so long, none ever is.
 HORIZON = timedelta(days=1)
+# A start on a host that knows none of its own: 23 s were measured on a busy one. What a start may take longer than the
+# longest of the last ones. What the old backend takes to its end: requests have their answers in a second or two.
+UNKNOWN_SECONDS, MARGIN, ENDING_SECONDS = 60.0, 1.5, 15.0
+STARTS = 5
 
 
 @dataclass(frozen=True)
@@ -28,8 +35,8 @@ class Overlap:
 
     Args:
         what, why, do: of the refusal.
-        seconds: until a switch may begin; None: it never may, as long as it would take.
-        free: that moment, as `12:01`.
+        seconds: until a switch may begin at the earliest; None: it never may, as long as a start takes here.
+        free: that moment, as `12:01 UTC`, or `calls have ended`.
     """
 
     what: str
@@ -65,56 +72,111 @@ def ahead(config: Config, serving: str, drain_seconds: float) -> Overlap | None:
         serving: the backend's colour that serves; empty: none does, or it stays.
         drain_seconds: how long its calls may go on.
     """
-    moments: list[str] = config.raw.get("no_overlap_utc", [])
-    if not serving or not moments or config.raw["switch_mode"] != "colours":
+    timers: dict[str, str] = config.raw.get("application_timers", {})
+    if not serving or not timers or config.raw["switch_mode"] != "colours":
         return None
-    starts = sum(float(config.raw[name]) for name in ("ready_seconds", "settle_seconds")) + drain.REQUEST_SECONDS
+    start = start_seconds(config)
     calls = drain.live(config, serving) if config.hands_over else 0
-    seconds = starts + (drain_seconds if calls else 0)
-    at = now()
-    hit = touched(at, seconds, moments)
-    if hit is None:
-        return None
-    free = first_free(at, seconds, moments)
-    fits = int((hit - at).total_seconds() - starts)
-    wait = (free - at).total_seconds() if free else None
+    at, zone = now(), clock(config)
+    hit = touched(at, start + (drain_seconds if calls else 0), timers, zone)
+    return _told(config, at, hit, start, calls, drain_seconds) if hit else None
+
+
+def _told(config: Config, at: datetime, hit: datetime, start: float, calls: int, drain_seconds: float) -> Overlap:
+    timers, zone, name = config.raw["application_timers"], clock(config), _zone(config)
+    fits = int((hit - at).total_seconds() - start)
     ways = [f"--drain-timeout={fits} ends before it"] if calls and 0 < fits < drain_seconds else []
     ways.append("--now cuts live calls, and takes the risk" if calls else "--now takes the risk")
-    again = f"Run it again from {free:%H:%M} UTC on (--wait waits until then)" if free else "No moment of a day is free"
+    free = first_free(at, start + (drain_seconds if calls else 0), timers, zone)
+    shown = f"{free.astimezone(zone):%H:%M} {name}" if free else ""
+    if free:
+        again = f"Run it again from {shown} on (--wait waits until then)"
+    elif calls and (free := first_free(at, start, timers, zone)):
+        again, shown = "Run it again when the calls have ended (--wait waits until then)", "calls have ended"
+    else:
+        again = "No moment of a day is free"
+    when = hit.astimezone(zone)
     return Overlap(
-        f"{config.host}: two backends could be up at {hit:%H:%M} UTC, when the application's timers run.",
-        f"It is {at:%H:%M:%S}; a start takes {starts:.0f} s at most"
+        f"{config.host}: two backends could be up at {when:%H:%M} {name}: {'; '.join(_running(when, timers))}.",
+        f"It is {at.astimezone(zone):%H:%M:%S} {name}; with the old backend's end a start takes {start:.0f} s here"
         + (f", and {calls} live calls may go on for {drain_seconds:.0f} s. " if calls else ". ")
-        + f"What they do would be done twice (no_overlap_utc: {', '.join(moments)}).",
+        + "What timers do (application_timers) would be done twice.",
         f"{again}; or {', or '.join(ways)}.",
-        wait,
-        f"{free:%H:%M}" if free else "",
+        (free - at).total_seconds() if free else None,
+        shown,
     )
 
 
-def touched(begin: datetime, seconds: float, moments: Iterable[str]) -> datetime | None:
-    """The first of the minutes that data names which `seconds` from `begin` on touch.
+def _zone(config: Config) -> str:
+    return config.services["backend"].get("TZ") or "UTC"
+
+
+def clock(config: Config) -> tzinfo:
+    """The time zone that the backend's timers go by: that of its process.
+
+    Raises:
+        Refused: this host does not know it.
+    """
+    name = _zone(config)
+    try:
+        return timezone.utc if name == "UTC" else ZoneInfo(name)
+    except (ValueError, OSError, KeyError):
+        raise Refused(
+            f"{config.host} does not know the time zone {name}.",
+            "The application's timers run by it (TZ), and a deploy must not begin across them.",
+            "apt-get install tzdata tzdata-legacy there, or correct TZ (inv env.edit, inv env.push).",
+        ) from None
+
+
+def start_seconds(config: Config) -> float:
+    """How long two backends are up at most in a switch without calls, by what the last ones took on this host."""
+    known = (sets.read_json(_starts(config)) or {}).get("seconds") or []
+    longest = max(known) * MARGIN if known else min(UNKNOWN_SECONDS, float(config.raw["ready_seconds"]))
+    return float(longest + config.raw["settle_seconds"] + ENDING_SECONDS)
+
+
+def learn(config: Config, seconds: float) -> None:
+    """Write down what a start took until requests went to it, without what it was watched for."""
+    known = (sets.read_json(_starts(config)) or {}).get("seconds") or []
+    sets.write_json(_starts(config), {"seconds": [*known, round(seconds, 1)][-STARTS:]})
+
+
+def _starts(config: Config) -> Path:
+    return config.app / "starts.json"
+
+
+def touched(begin: datetime, seconds: float, timers: Iterable[str], zone: tzinfo) -> datetime | None:
+    """The first minute at which a timer runs and which `seconds` from `begin` on touch; UTC, as `begin`.
 
     Args:
-        begin: UTC.
-        seconds: how long two backends may be up.
-        moments: `HH:MM`, or `*:MM`: of every hour.
+        begin: when two backends may be up from.
+        seconds: for how long.
+        timers: `HH:MM`; `*:MM` in every hour; `*:*/5` every five minutes.
+        zone: of the timers. A day that skips an hour, or has it twice, is met as the backend meets it.
     """
-    named = [each.split(":") for each in moments]
-    hour = begin.replace(minute=0, second=0, microsecond=0) - HOUR
-    while hour <= begin + timedelta(seconds=seconds):
-        for minute in sorted(int(minute) for at, minute in named if at in {"*", f"{hour:%H}"}):
-            moment = hour + minute * MINUTE
-            if moment + MINUTE > begin and moment <= begin + timedelta(seconds=seconds):
-                return moment
-        hour += HOUR
+    minute = begin.replace(second=0, microsecond=0)
+    while minute <= begin + timedelta(seconds=seconds):
+        if any(_matches(minute.astimezone(zone), timer) for timer in timers):
+            return minute
+        minute += MINUTE
     return None
 
 
-def first_free(begin: datetime, seconds: float, moments: Iterable[str]) -> datetime | None:
-    """The first moment from `begin` on from which `seconds` touch no minute that data names; None: there is none."""
-    moments, at = list(moments), begin
-    while hit := touched(at, seconds, moments):
+def _running(at: datetime, timers: dict[str, str]) -> list[str]:
+    """What runs in a minute."""
+    return [what for timer, what in timers.items() if _matches(at, timer)]
+
+
+def _matches(at: datetime, timer: str) -> bool:
+    hour, _, minute = timer.partition(":")
+    due = at.minute % int(minute[2:]) == 0 if minute.startswith("*/") else at.minute == int(minute)
+    return due and hour in {"*", f"{at:%H}"}
+
+
+def first_free(begin: datetime, seconds: float, timers: Iterable[str], zone: tzinfo) -> datetime | None:
+    """The first moment from `begin` on from which `seconds` touch no timer; None: there is none."""
+    at = begin
+    while hit := touched(at, seconds, timers, zone):
         at = hit + MINUTE
         if at > begin + HORIZON:
             return None
@@ -138,3 +200,20 @@ def refuse(config: Config, serving: str, drain_seconds: float, *, accepted: bool
         raise Refused(found.what, found.why, f"{found.do} Nothing was changed.")
     if found:
         events.note(f"{found.what} This goes on: look whether something was done twice.")
+
+
+def tell(config: Config, backend: str) -> None:
+    """Say so when two backends were up while a timer ran, however long that was reckoned to be.
+
+    Args:
+        config: the host's, with this run's settings.
+        backend: the new colour; the old one has just ended.
+    """
+    timers: dict[str, str] = config.raw.get("application_timers", {})
+    started = str(docker.state(colours.present(config, backend))["StartedAt"])[:19]
+    begin = datetime.fromisoformat(f"{started}+00:00")
+    hit = touched(begin, (now() - begin).total_seconds(), timers, clock(config))
+    if hit:
+        when = hit.astimezone(clock(config))
+        done = "; ".join(_running(when, timers))
+        events.note(f"Two backends were up at {when:%H:%M}: {done}. Look whether something was done twice.")

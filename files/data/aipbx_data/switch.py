@@ -211,6 +211,7 @@ def _forward(config: Config, switch: Switch, ari: Ari | None) -> int:
             for before, _ in switch.names.values():
                 if before:
                     docker.stop(colours.present(config, before))
+    begun = time.monotonic()
     with events.step(f"{', '.join(name for _, name in switch.names.values())} started"):
         for _, name in switch.names.values():
             colours.start(config, name, config.app / WANTED)
@@ -229,6 +230,8 @@ def _forward(config: Config, switch: Switch, ari: Ari | None) -> int:
             ari.hand_over(colours.bot(colours.present(config, new)))
     with events.step(f"https://{config.host} answers"):
         public.check(config)
+    if new:
+        overlap.learn(config, time.monotonic() - begun - float(config.raw["settle_seconds"]))
     return cut
 
 
@@ -252,6 +255,8 @@ def _finish(config: Config, switch: Switch, cut: int) -> dict[str, int]:
         if container:
             with events.step(f"{old} ended"):
                 colours.remove(config, old)
+            if service == "backend" and not switch.recreates:
+                overlap.tell(config, switch.names[service][1])
     _end(config)
     return {"ended": ended, "cut": cut}
 

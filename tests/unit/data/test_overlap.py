@@ -10,15 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aipbx_data import colours, drain, overlap
+from aipbx_data import colours, docker, drain, overlap
 from aipbx_data.config import Config
 from aipbx_data.errors import Refused
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fleet import hosts
+
 PBX = {"ARI_URL": "http://pbx/ari", "ARI_USER": "u", "ARI_PASSWORD": "p"}
-# A start takes 120 + 10 + 120 s at most (drain.REQUEST_SECONDS).
-SETTINGS = {"ready_seconds": 120, "settle_seconds": 10, "switch_mode": "colours", "no_overlap_utc": ["*:00"]}
+TIMERS = {"*:00": "digests are sent"}
+# A start on a host without history takes 60 + 10 + 15 s.
+SETTINGS = {"ready_seconds": 120, "settle_seconds": 10, "switch_mode": "colours", "application_timers": TIMERS}
+# The application's own timetable (group_data/all.py).
+REAL = hosts.load()[0].data["application_timers"]
 
 
 def at(clock: str) -> datetime:
@@ -39,10 +44,14 @@ def at(clock: str) -> datetime:
         ("11:50:00", 600, ["13:00"], None),
         ("23:59:00", 120, ["00:00"], "2026-11-27"),
         ("11:50:00", 14400, [], None),
+        ("11:51:00", 239, ["*:*/5"], None),
+        ("11:51:00", 240, ["*:*/5"], "11:55:00"),
+        ("11:51:00", 600, ["*:*/20"], "12:00:00"),
+        ("11:51:00", 600, ["12:*/7"], "12:00:00"),
     ],
 )
 def test_the_first_minute_that_is_touched(begin: str, seconds: float, moments: list[str], hit: str | None) -> None:
-    found = overlap.touched(at(begin), seconds, moments)
+    found = overlap.touched(at(begin), seconds, moments, UTC)
     wanted = hit and (datetime(2026, 11, 27, tzinfo=UTC) if hit == "2026-11-27" else at(hit))
     assert found == wanted
 
@@ -54,14 +63,14 @@ def test_the_first_minute_that_is_touched(begin: str, seconds: float, moments: l
 )
 def test_what_is_free_is_free_and_no_earlier_moment_is(second: int, seconds: int, moments: list[str]) -> None:
     begin = at("00:00:00") + timedelta(seconds=second)
-    free = overlap.first_free(begin, seconds, moments)
+    free = overlap.first_free(begin, seconds, moments, UTC)
     if free is None:
         assert "*:30" in moments
         return
-    assert overlap.touched(free, seconds, moments) is None
+    assert overlap.touched(free, seconds, moments, UTC) is None
     step = timedelta(seconds=max(1, (free - begin).total_seconds() // 20))
     while begin < free:
-        assert overlap.touched(begin, seconds, moments)
+        assert overlap.touched(begin, seconds, moments, UTC)
         begin += step
 
 
@@ -70,7 +79,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
     monkeypatch.setattr(overlap, "now", lambda: at("11:45:00"))
     monkeypatch.setattr(drain, "live", lambda *_: 3)
     monkeypatch.setattr(colours, "serving", lambda _, service: f"{service}-blue")
-    return Config({"host": "aipbx.ru", "app_dir": str(tmp_path), **SETTINGS}, {}, dict(PBX))
+    return Config({"host": "aipbx.ru", "app_dir": str(tmp_path), **SETTINGS}, {"backend": {}}, dict(PBX))
 
 
 def ahead(config: Config, serving: str = "backend-blue", drain_seconds: float = 1800) -> overlap.Overlap | None:
@@ -80,23 +89,89 @@ def ahead(config: Config, serving: str = "backend-blue", drain_seconds: float = 
 def test_live_calls_that_may_go_on_so_long_are_told_with_the_ways_out(config: Config) -> None:
     found = ahead(config)
     assert found
-    assert found.what == "aipbx.ru: two backends could be up at 12:00 UTC, when the application's timers run."
-    assert found.why.startswith("It is 11:45:00; a start takes 250 s at most, and 3 live calls may go on for 1800 s.")
+    assert found.what == "aipbx.ru: two backends could be up at 12:00 UTC: digests are sent."
+    assert found.why.startswith(
+        "It is 11:45:00 UTC; with the old backend's end a start takes 85 s here, and 3 live calls may go on for 1800 s."
+    )
     assert found.do == (
-        "Run it again from 12:01 UTC on (--wait waits until then); or --drain-timeout=650 ends before it, "
+        "Run it again from 12:01 UTC on (--wait waits until then); or --drain-timeout=815 ends before it, "
         "or --now cuts live calls, and takes the risk."
     )
-    assert (found.seconds, found.free) == (16 * 60, "12:01")
-    assert ahead(config, drain_seconds=649) is None
+    assert (found.seconds, found.free) == (16 * 60, "12:01 UTC")
+    assert ahead(config, drain_seconds=814) is None
 
 
-def test_without_a_call_only_the_minutes_of_a_start_count(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_call_only_the_seconds_of_a_start_count(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drain, "live", lambda *_: 0)
     assert ahead(config) is None
-    monkeypatch.setattr(overlap, "now", lambda: at("11:56:00"))
+    monkeypatch.setattr(overlap, "now", lambda: at("11:59:00"))
     found = ahead(config)
     assert found
     assert found.do == "Run it again from 12:01 UTC on (--wait waits until then); or --now takes the risk."
+
+
+def test_a_start_is_reckoned_with_what_the_last_ones_took(config: Config) -> None:
+    assert overlap.start_seconds(config) == 60 + 10 + 15
+    for seconds in (99.0, 11.04, 21.0, 12.0, 11.0, 14.0):
+        overlap.learn(config, seconds)
+    assert overlap.start_seconds(config) == 21 * 1.5 + 10 + 15
+    (config.app / "starts.json").write_text("{")
+    assert overlap.start_seconds(config) == 60 + 10 + 15
+
+
+def test_the_applications_own_timetable_leaves_room_between_its_jobs(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drain, "live", lambda *_: 0)
+    config.raw["application_timers"] = REAL
+    free = []
+    for known in ([], [21.0]):
+        for seconds in known:
+            overlap.learn(config, seconds)
+        free.append(sum(_free(config, monkeypatch, second) for second in range(0, 300, 10)) * 10)
+    assert free == [160, 190], "of 300 seconds"
+
+
+def _free(config: Config, monkeypatch: pytest.MonkeyPatch, second: int) -> bool:
+    monkeypatch.setattr(overlap, "now", lambda: at("11:45:00") + timedelta(seconds=second))
+    return ahead(config) is None
+
+
+def test_while_calls_last_across_every_job_it_waits_for_their_end(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config.raw["application_timers"] = REAL
+    monkeypatch.setattr(overlap, "now", lambda: at("11:46:00"))
+    found = ahead(config)
+    assert found
+    assert found.do.startswith(
+        "Run it again when the calls have ended (--wait waits until then); or --drain-timeout=155"
+    )
+    assert (found.seconds, found.free) == (0, "calls have ended")
+
+
+def test_moments_are_of_the_backends_clock_also_when_it_is_put_back(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drain, "live", lambda *_: 0)
+    config.services["backend"]["TZ"] = "Asia/Krasnoyarsk"
+    config.raw["application_timers"] = {"03:00": "closing documents are made"}
+    monkeypatch.setattr(overlap, "now", lambda: at("19:59:30"))
+    found = ahead(config)
+    assert found
+    assert "at 03:00 Asia/Krasnoyarsk: closing documents are made" in found.what
+    assert found.free == "03:01 Asia/Krasnoyarsk"
+    config.services["backend"]["TZ"] = "Europe/Berlin"
+    config.raw["application_timers"] = {"02:30": "x"}
+    for hour in ("00", "01"):
+        monkeypatch.setattr(overlap, "now", lambda hour=hour: datetime.fromisoformat(f"2026-10-25T{hour}:29:30+00:00"))
+        assert ahead(config), "02:30 comes twice in that night"
+
+
+def test_a_time_zone_that_the_host_does_not_know_is_named(config: Config) -> None:
+    config.services["backend"]["TZ"] = "Mars/Olympus"
+    with pytest.raises(Refused, match="does not know the time zone Mars/Olympus"):
+        ahead(config)
 
 
 def test_without_the_pbx_calls_are_waited_for_before_the_overlap(config: Config) -> None:
@@ -104,14 +179,14 @@ def test_without_the_pbx_calls_are_waited_for_before_the_overlap(config: Config)
     assert ahead(config) is None
 
 
-@pytest.mark.parametrize("change", [{"switch_mode": "recreate"}, {"no_overlap_utc": []}])
+@pytest.mark.parametrize("change", [{"switch_mode": "recreate"}, {"application_timers": {}}])
 def test_where_nothing_overlaps_nothing_is_wrong(config: Config, change: dict[str, Any]) -> None:
     config.raw.update(change)
     assert ahead(config) is None
 
 
-def test_an_operators_older_program_names_no_moments(config: Config) -> None:
-    del config.raw["no_overlap_utc"]
+def test_an_operators_older_program_names_no_timers(config: Config) -> None:
+    del config.raw["application_timers"]
     assert ahead(config) is None
 
 
@@ -120,10 +195,11 @@ def test_a_first_release_and_one_of_the_frontend_overlap_with_nothing(config: Co
 
 
 def test_where_no_moment_is_free_waiting_is_not_offered(config: Config) -> None:
-    found = ahead(config, drain_seconds=4000)
+    config.raw["application_timers"] = {"*:*/1": "x"}
+    found = ahead(config)
     assert found
     assert (found.seconds, found.free) == (None, "")
-    assert found.do.startswith("No moment of a day is free; or --drain-timeout=650 ends before it")
+    assert found.do.startswith("No moment of a day is free; or --now cuts live calls")
 
 
 def test_a_deploy_is_refused_and_what_cannot_wait_goes_on(config: Config, capsys: pytest.CaptureFixture[str]) -> None:
@@ -136,7 +212,18 @@ def test_a_deploy_is_refused_and_what_cannot_wait_goes_on(config: Config, capsys
     assert capsys.readouterr().out == ""
 
 
-@pytest.mark.parametrize(("services", "free"), [(["backend"], "12:01"), (["frontend"], None)])
+@pytest.mark.parametrize(("began", "told"), [("11:59:30", True), ("12:01:00", False)])
+def test_what_was_up_together_while_a_timer_ran_is_told_afterwards(
+    config: Config, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], began: str, told: bool
+) -> None:
+    monkeypatch.setattr(colours, "present", lambda *_: "c0ffee")
+    monkeypatch.setattr(docker, "state", lambda _: {"StartedAt": f"2026-11-26T{began}.123456789Z"})
+    monkeypatch.setattr(overlap, "now", lambda: at("12:02:00"))
+    overlap.tell(config, "backend-green")
+    assert ("Two backends were up at 12:00: digests are sent." in capsys.readouterr().out) == told
+
+
+@pytest.mark.parametrize(("services", "free"), [(["backend"], "12:01 UTC"), (["frontend"], None)])
 def test_the_verb_tells_and_goes_by_the_operators_settings(
     config: Config,
     monkeypatch: pytest.MonkeyPatch,
@@ -145,7 +232,7 @@ def test_the_verb_tells_and_goes_by_the_operators_settings(
     free: str | None,
 ) -> None:
     asked = {"settings": SETTINGS, "services": services, "drain_seconds": 1800}
-    config.raw["no_overlap_utc"] = []
+    config.raw["application_timers"] = {}
     monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(asked)))
     overlap.main(config, Namespace())
     told = json.loads(capsys.readouterr().out)["overlap"]

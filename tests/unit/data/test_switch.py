@@ -253,12 +253,12 @@ def test_a_switch_that_would_run_timers_twice_is_refused_before_anything(
 ) -> None:
     moment = overlap.now()
     monkeypatch.setattr(overlap, "now", lambda: moment)
-    config.raw["no_overlap_utc"] = [f"*:{moment:%M}"]
+    config.raw["application_timers"] = {f"*:{moment:%M}": "invoices are made"}
     if accepted:
         switch.carry_out(config, planned(config, accepts_overlap=True))
         assert world.serves() == ("backend-green", "new")
         return
-    with pytest.raises(Refused, match="when the application's timers run"):
+    with pytest.raises(Refused, match="invoices are made"):
         switch.carry_out(config, planned(config))
     assert (world.actions, switch.pending(config), ledger(config)) == (0, None, [])
 

@@ -19,7 +19,7 @@ from fleet.releases import Release
 DATA = settings.of_host("aipbx.ru", hosts.load()[0].data)
 A, B = Release("a" * 40, "b" * 40), Release("c" * 40, "b" * 40)
 DEPLOY = Plan("aipbx.ru", "deploy", A, B)
-FOUND = {"what": "aipbx.ru: two backends.", "why": "It is.", "do": "Later.", "seconds": 0.0, "free": "12:01"}
+FOUND = {"what": "aipbx.ru: two backends.", "why": "It is.", "do": "Later.", "seconds": 0.0, "free": "12:01 UTC"}
 
 
 @pytest.fixture
@@ -29,7 +29,8 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
     def ask(_: object, verb: list[str], stdin: bytes) -> dict[str, Any]:
         asked = json.loads(stdin)
-        assert (verb, asked["drain_seconds"], asked["settings"]["no_overlap_utc"]) == (["overlap"], 60, ["*:00"])
+        assert (verb, asked["drain_seconds"]) == (["overlap"], 60)
+        assert asked["settings"]["application_timers"] == DATA.application_timers
         return {"overlap": left.pop(0)}
 
     monkeypatch.setattr(agent, "ask", ask)
@@ -86,7 +87,7 @@ def test_where_no_moment_is_ever_free_it_does_not_wait(answers: list[Any]) -> No
         (replace(DEPLOY, before=None), {}),
         (replace(DEPLOY, after=Release(A.backend, "f" * 40)), {}),
         (DEPLOY, {"switch_mode": "recreate"}),
-        (DEPLOY, {"no_overlap_utc": []}),
+        (DEPLOY, {"application_timers": {}}),
     ],
 )
 def test_where_no_two_backends_are_up_the_host_is_not_asked(
