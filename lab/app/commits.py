@@ -18,12 +18,14 @@ class Commit:
         version: What the application says of itself from here on.
         overlay: The folder below ``variants/<application>`` whose files it adds or replaces.
         branch: The branch that it makes, starting from the head of master; master itself for the good ones.
+        without: Files that only later commits have.
     """
 
     message: str
     version: str
     overlay: str | None = None
     branch: str = BRANCH
+    without: tuple[str, ...] = ()
 
 
 BACKEND = (
@@ -40,7 +42,7 @@ BACKEND = (
 )
 
 FRONTEND = (
-    Commit("The pages", "1.0.0"),
+    Commit("The pages", "1.0.0", without=(".npmrc",)),
     Commit("Shorter texts", "1.0.1"),
     Commit("Dark colours [deploy all]", "1.0.2", "new-look"),
     Commit("Styles in two files", "1.0.3", "broken-build", NEVER_BUILT),

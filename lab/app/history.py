@@ -51,17 +51,23 @@ def _files(folder: Path) -> dict[str, bytes]:
     return found
 
 
-def _changes(commit: Commit, folder: str, base: Mapping[str, bytes], *, root: bool) -> dict[str, bytes]:
-    """Return the files that a commit writes: all of them at the root, else its overlay and what names the version."""
+def _changes(commit: Commit, folder: str, base: Mapping[str, bytes], *, root: Commit | None) -> dict[str, bytes]:
+    """Return the files that a commit writes: what names the version, what it comes with, its overlay; at first, all."""
     overlay = _files(HERE / "variants" / folder / commit.overlay) if commit.overlay else {}
-    if root:
-        return dict(base) | overlay
+    if root is None:
+        return {name: content for name, content in base.items() if name not in commit.without} | overlay
     versioned = {
-        name: content.replace(_VERSION_AT_FIRST, commit.version.encode())
+        name: _raised(name, content, commit.version.encode())
         for name, content in base.items()
-        if name.startswith("src/") and _VERSION_AT_FIRST in content
+        if name.startswith(("src/", "package")) and _VERSION_AT_FIRST in content
     }
-    return versioned | overlay
+    return versioned | {name: base[name] for name in root.without} | overlay
+
+
+def _raised(name: str, content: bytes, version: bytes) -> bytes:
+    """Return a file that names the application's version with another: npm's two name their dependencies' as well."""
+    times = {"package.json": 1, "package-lock.json": 2}.get(name, -1)
+    return content.replace(_VERSION_AT_FIRST, version, times)
 
 
 def _data(content: bytes) -> bytes:
@@ -79,7 +85,7 @@ def _stream(folder: str, commits: Sequence[Commit]) -> Iterator[bytes]:
         yield _data(f"{commit.message}\n".encode())
         if head:
             yield f"from :{head}\n".encode()
-        for name, content in _changes(commit, folder, base, root=not head).items():
+        for name, content in _changes(commit, folder, base, root=commits[0] if head else None).items():
             yield f"M 100644 inline {name}\n".encode() + _data(content)
         if commit.branch == BRANCH:
             head = mark

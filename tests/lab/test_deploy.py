@@ -319,6 +319,11 @@ def test_built_on_the_host_from_the_same_commit(deployed: Inv, server: Host) -> 
         assert f"built/backend:{OLDER} is built there anew, from its commit" in run.output
         assert run.output.count("is built there anew") == 1
         assert version(server) == OLDER
+        # A version that is raised in package.json has no dependency installed again.
+        steps = next((deployed.tree / "state").rglob(f"build-*-backend-{OLDER[:12]}-*.log")).read_text()
+        installs = re.findall(r"^(#\d+) \[.*npm ci", steps, re.MULTILINE)
+        assert installs
+        assert all(f"{number} CACHED" in steps for number in installs), steps
         before = state(server)
         with deployed.changed(server.name, branch="broken/build"):
             run = deployed("deploy", f"--host={server.name}", "--service=backend", "--yes")
