@@ -1,26 +1,17 @@
 import express, { type NextFunction, type Request, type RequestHandler, type Response } from "express";
-import rateLimit from "express-rate-limit";
 import type { IncomingMessage } from "node:http";
 import { accountRoutes } from "./accounts";
 import { STATIC, VOICES, write } from "./files";
 import type { Database } from "./database";
 import type { Settings } from "./settings";
+import { throttle as limit } from "./throttle";
 import { VERSION } from "./version";
 
 function fail(response: Response, statusCode: number, message: string): void {
   response.status(statusCode).json({ statusCode, message });
 }
 
-/** One route's own limit; it is keyed on the socket's address and believes no X-Forwarded-For. */
-function throttle(): RequestHandler {
-  return rateLimit({
-    windowMs: 60_000,
-    max: 100,
-    legacyHeaders: false,
-    keyGenerator: (request) => request.socket.remoteAddress ?? "",
-    handler: (_request, response) => fail(response, 429, "ThrottlerException: Too Many Requests"),
-  }) as unknown as RequestHandler;
-}
+const throttle = (): RequestHandler => limit((response) => fail(response, 429, "ThrottlerException: Too Many Requests"));
 
 function log(request: Request, response: Response, next: NextFunction): void {
   const started = performance.now();
