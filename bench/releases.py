@@ -113,6 +113,7 @@ def measure(lab: Running, steps: Steps) -> list[Sample]:
     for name, exchange in exchanges.items():
         exchange.start()
         _know(lab, name, exchange)
+        exchange.enter(lab.host(name))
     _typed(lab, "env.push", "--host=all", "--yes")
     _typed(lab, "deploy", "--host=all", "--now", "--yes")
     hosts = lab.hosts

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from lab.host import Host
     from lab.running import Running
 
+_COLUMNS = 'name, location, sip_host, "uniqueId", ari_url, ari_user, password, "createdAt", "updatedAt"'
 PORT, USER, PASSWORD = 8088, "fleet", "s3cret-of-the-story"
 
 
@@ -47,14 +48,27 @@ class Pbx:
 
     @property
     def variables(self) -> dict[str, str]:
-        """What the env file of its host says of it; LAB_PBX_URL is for the stand-in application."""
-        at = f"{self.lab.client.address4}:{self.port}/ari"
-        return {
-            "ARI_URL": f"http://{at}",
-            "ARI_USER": USER,
-            "ARI_PASSWORD": PASSWORD,
-            "LAB_PBX_URL": f"http://{USER}:{PASSWORD}@{at}",
-        }
+        """What the env file of its host says of it."""
+        return {"ARI_URL": self.url, "ARI_USER": USER, "ARI_PASSWORD": PASSWORD}
+
+    @property
+    def url(self) -> str:
+        """Where its ARI is."""
+        return f"http://{self.lab.client.address4}:{self.port}/ari"
+
+    def enter(self, host: Host) -> None:
+        """Enter it in the application's table of PBXs, as its administrator does; the application finds it there."""
+        name, now = f"pbx-{self.port}", "now()"
+        values = [name, "lab", f"{self.lab.client.address4}:{self.port}", name, self.url, USER, PASSWORD]
+        given = ", ".join([*(f"'{value}'" for value in values), now, now])
+        self._sql(host, f'INSERT INTO "PbxServers" ({_COLUMNS}) VALUES ({given}) ON CONFLICT DO NOTHING')  # noqa: S608
+
+    def take_out(self, host: Host) -> None:
+        """Take it out of that table."""
+        self._sql(host, f"DELETE FROM \"PbxServers\" WHERE ari_url = '{self.url}'")  # noqa: S608
+
+    def _sql(self, host: Host, sql: str) -> None:
+        host.run("docker exec -i aipbx-postgres-1 psql -q -U aipbx_user -d aipbx_production", stdin=sql.encode())
 
     def ask(self, path: str, method: str = "GET") -> Any:
         """What it answers."""

@@ -208,6 +208,9 @@ def _announce(remote: Remote, what: Plan, found: Survey, changes: list[str], dra
             say(f"  Restarts, because its declaration changed: {', '.join(restarting)}.", "yellow")
         if "postgres" in restarting:
             say("  INTERRUPTS: requests that need the database fail while it restarts, for some seconds.", "yellow")
+        if "backend" in what.changed and remote.settings.switch_mode == "colours":
+            for number, line in enumerate(switch.about_pbxs(remote, hands_over=known)):
+                say(f"  {line}", "yellow" if number else "")
 
 
 def carry_out(prepared: Prepared) -> Entry:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from fleet.data import agent
+from fleet.errors import OperatorError
 
 if TYPE_CHECKING:
     from fleet.releases import Entry
@@ -73,3 +74,30 @@ def interrupts(remote: Remote, services: list[str], calls: int | None, *, drain_
         f"Waits for a moment without a call: {live} are live; after {drain_seconds} s it gives up. "
         "With ARI_* in the env file it would not wait."
     )
+
+
+def about_pbxs(remote: Remote, *, hands_over: bool) -> list[str]:
+    """How many PBXs the application is connected to, and which of them cannot be handed over: lines for the operator.
+
+    Args:
+        remote: the host.
+        hands_over: whether the host knows its PBX.
+    """
+    try:
+        found = agent.ask(remote, ["pbxs"])
+    except OperatorError as problem:
+        return [f"PBXs: unknown. {problem.what}"]
+    if not hands_over:
+        count = found["count"]
+        return [f"PBXs: {count} in the application's table; none is handed over (ARI_* are not set)."] * bool(count)
+    ends = "Once the old backend has ended, new calls there reach nobody, until the hourly aipbx-watch finds it again."
+    dialplan = f"Stasis(${{GLOBAL({remote.settings.ari_variable})}},…)"
+    return [
+        f"PBXs: {found['count']}, of which {found['count'] - len(found['silent'])} are handed over.",
+        *(f"{name} is not handed over: {why}. {ends}" for name, why in found["silent"].items()),
+        *(f"{name} does not know the backend that runs: no calls come from there." for name in found["strange"]),
+        *(
+            f"{name} was never handed over. If its dialplan does not say {dialplan}, new calls reach nobody."
+            for name in found["unset"]
+        ),
+    ]

@@ -84,7 +84,7 @@ class Pbx:
         while True:
             if len(self.live) < self.keep:
                 self.number += 1
-                call = Call(f"call-{self.number}", self.variables.get("AIBOT", "aipbx"), self.seconds)
+                call = Call(f"call-{self.number}", self.variables.get("AIBOT", "aiPBXBot"), self.seconds)
                 self.calls.append(call)
                 self.live[call.name] = call
                 task = asyncio.create_task(self._through(call))

@@ -35,12 +35,14 @@ def pbx(deployed: Inv, server: Host, lab: Running) -> Iterator[Pbx]:
     before = path.read_text()
     given = "".join(f"{dotenv_file.assignment(name, value)}\n" for name, value in made.variables.items())
     path.write_text(before + given)
+    made.enter(server)
     try:
         deployed("env.push", f"--host={server.name}", "--yes").succeeded()
         run = deployed("deploy", f"--host={server.name}", "--yes").succeeded()
         assert "new calls go to it" in run.output
         yield made
     finally:
+        made.take_out(server)
         path.write_text(before)
         deployed("env.push", f"--host={server.name}", "--yes").succeeded()
         deployed("deploy", f"--host={server.name}", "--yes", "--now").succeeded()
@@ -57,6 +59,25 @@ def under_load(pbx: Pbx, server: Host) -> Callable[..., Met]:
         return met
 
     return run
+
+
+@pytest.fixture
+def customers(pbx: Pbx, server: Host) -> Iterator[Pbx]:
+    """A customer's PBX beside the first, and one more that is switched off."""
+    other, off = Pbx(pbx.lab, pbx.port + 1), Pbx(pbx.lab, pbx.port + 2)
+    other.start()
+    for one in (other, off):
+        one.enter(server)
+    application = colours.serving(server, "backend").replace("backend", "aiPBXBot")
+    known = f"/ari/applications/{application}"
+    wait.until(lambda: "name" in other.ask(known), 30, "the backend has found it", "inv logs backend")
+    other.ask(f"/ari/asterisk/variable?variable=AIBOT&value={application}", "POST")
+    try:
+        yield other
+    finally:
+        for one in (other, off):
+            one.take_out(server)
+        other.stop()
 
 
 def cost_nothing(met: Met) -> None:
@@ -96,22 +117,29 @@ def test_without_the_pbx_a_deploy_waits_for_a_live_call_and_gives_up(deployed: I
 
 
 def test_a_deploy_and_a_rollback_cost_no_request_and_no_call(
-    deployed: Inv, server: Host, under_load: Callable[..., Met]
+    deployed: Inv, server: Host, under_load: Callable[..., Met], customers: Pbx
 ) -> None:
     runs: list[Run] = []
 
     def act() -> None:
+        customers.keep(1, CALL_SECONDS)
         runs.append(deployed("deploy", f"--host={server.name}", f"--sha={OLDER}", "--yes"))
         assert Web(server)("/api/version").json["sha"] == OLDER
         runs.append(deployed("rollback", f"--host={server.name}", "--yes"))
+        customers.keep(0, CALL_SECONDS)
 
     met = under_load(act)
+    wait.until(lambda: not customers.ask("/ari/channels"), 60, "all calls have ended", "look at the stand-in")
+    met.calls += customers.calls()
     for run in runs:
         run.succeeded()
+        assert "PBXs: 3, of which 2 are handed over." in run.output
+        assert f"pbx-{customers.port + 1} ({customers.lab.client.address4}:{customers.port + 1}) is not" in run.output
         assert "go on on the old backend" in run.output
         assert "0 cut" in run.output
     cost_nothing(met)
-    assert {call["to"].rpartition(":")[2] for call in met.calls} == {"3032", "3034"}
+    for calls in (met.calls, customers.calls()):
+        assert {call["to"].rpartition(":")[2] for call in calls} == {"3032", "3034"}
     as_before_a_switch(server)
 
 

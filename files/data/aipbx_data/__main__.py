@@ -45,6 +45,7 @@ VERBS = {
     "migrate": Verb("aipbx_data.migrate", exclusive=True, watched=True),
     "migrations": Verb("aipbx_data.migrations"),
     "overlap": Verb("aipbx_data.overlap"),
+    "pbxs": Verb("aipbx_data.pbxs"),
     "point": Verb("aipbx_data.moments"),
     "recover": Verb("aipbx_data.recover"),
     "restore": Verb("aipbx_data.restore", exclusive=True, watched=True),

@@ -17,6 +17,16 @@ SECONDS = 15
 GONE = 404
 
 
+class _Stays(urllib.request.HTTPRedirectHandler):
+    """A password goes where it was meant to go, and nowhere else."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """Follow none."""
+
+
+_OPENER = urllib.request.build_opener(_Stays)
+
+
 class Ari:
     """The PBX of this host.
 
@@ -24,10 +34,11 @@ class Ari:
         url: where its ARI is, as `https://pbx.example:8089/ari`.
         user, password: of ari.conf; they travel in a header.
         variable: the dialplan's global that its Stasis() names.
+        seconds: how long an answer may take.
     """
 
-    def __init__(self, url: str, user: str, password: str, variable: str) -> None:
-        self.url, self.variable = url.rstrip("/"), variable
+    def __init__(self, url: str, user: str, password: str, variable: str, seconds: float = SECONDS) -> None:
+        self.url, self.variable, self.seconds = url.rstrip("/"), variable, seconds
         self._header = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
     @classmethod
@@ -62,7 +73,7 @@ class Ari:
             self.url + path, method=method, headers={"Authorization": self._header}
         )
         try:
-            with urllib.request.urlopen(request, timeout=SECONDS) as answer:  # noqa: S310
+            with _OPENER.open(request, timeout=self.seconds) as answer:
                 content = answer.read()
             told = json.loads(content) if content else {}
         except urllib.error.HTTPError as problem:

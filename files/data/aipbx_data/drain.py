@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from aipbx_data import colours, docker, events, traffic
-from aipbx_data.ari import Ari
 from aipbx_data.config import Config
 from aipbx_data.errors import DataError, Refused
+from aipbx_data.pbxs import Pbxs
 
 if TYPE_CHECKING:
     from aipbx_data.switch import Switch
@@ -84,15 +84,15 @@ def calls(config: Config, switch: Switch, container: str) -> tuple[int, int]:
 
     Returns: how many ended by themselves, and how many did not.
     """
-    ari = Ari.of(config)
-    if not ari:
+    pbxs = Pbxs.of(config)
+    if not pbxs:
         return 0, live(config, switch.names["backend"][0])
     name, end = colours.bot(container), switch.begun + _until(switch, container)
     seen: set[str] = set()
     empty_since = time.monotonic()
     with events.step("calls on it have ended"):
         while True:
-            now = ari.channels(name) or []
+            now = pbxs.channels(name) or []
             seen |= set(now)
             if now:
                 empty_since = time.monotonic()
@@ -103,7 +103,7 @@ def calls(config: Config, switch: Switch, container: str) -> tuple[int, int]:
             time.sleep(PAUSE)
     for channel in now:
         try:
-            ari.hang_up(channel)
+            pbxs.hang_up(channel)
         except DataError as problem:
             events.note(f"{channel} could not be hung up: {problem.why}")
     events.note(f"{len(now)} calls had not ended after {switch.drain_seconds:.0f} s and were hung up.")

@@ -6,9 +6,9 @@ import time
 from typing import Any
 
 from aipbx_data import colours, docker
-from aipbx_data.ari import Ari
 from aipbx_data.config import Config
 from aipbx_data.errors import Failed
+from aipbx_data.pbxs import Pbxs
 from aipbx_data.process import run
 
 PAUSE = 0.5
@@ -38,17 +38,23 @@ def wait(config: Config, name: str, seconds: float) -> None:
         time.sleep(PAUSE)
 
 
-def registered(config: Config, name: str, ari: Ari) -> None:
-    """Wait until a colour of the backend is registered with the PBX: else new calls would reach nobody.
+def registered(config: Config, name: str, old: str, pbxs: Pbxs) -> None:
+    """Wait until a colour of the backend is registered with the PBXs: else new calls would reach nobody.
+
+    Args:
+        config: the host's.
+        name: the colour.
+        old: the colour that serves; empty: none does.
+        pbxs: the first must know the new colour, each other one that knows the old.
 
     Raises:
         Failed: it is not.
     """
-    application = colours.bot(colours.present(config, name))
+    application, before = (colours.bot(colours.present(config, each)) if each else "" for each in (name, old))
     end = time.monotonic() + float(config.raw["ready_seconds"])
-    while ari.channels(application) is None:
+    while missing := pbxs.missing(application, before):
         if time.monotonic() > end:
-            raise colours.not_well(config, name, f"It is not registered with the PBX as {application}.")
+            raise colours.not_well(config, name, f"It is not registered as {application} with {', '.join(missing)}.")
         time.sleep(PAUSE)
 
 

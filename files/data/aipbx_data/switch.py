@@ -31,9 +31,9 @@ from aipbx_data import (
     sets,
     swap,
 )
-from aipbx_data.ari import Ari
 from aipbx_data.config import Config
 from aipbx_data.errors import DataError, Failed, Refused, Told
+from aipbx_data.pbxs import COST, Pbxs
 from aipbx_data.process import run
 from aipbx_data.swap import undisturbed
 
@@ -118,9 +118,9 @@ def carry_out(config: Config, switch: Switch) -> dict[str, int]:
         Refused: no moment without a call came, or the timers would run twice; nothing was touched.
         Failed: it did not work.
     """
-    ari = Ari.of(config) if "backend" in switch.names else None
-    if ari:
-        _refuse_silent(ari)
+    pbxs = Pbxs.of(config) if "backend" in switch.names else None
+    if pbxs:
+        _refuse_silent(pbxs)
     elif not switch.recreates:
         drain.wait_for_quiet(config, switch.names.get("backend", ("", ""))[0], switch.drain_seconds)
     serving = switch.names.get("backend", ("", ""))[0]
@@ -129,7 +129,7 @@ def carry_out(config: Config, switch: Switch) -> dict[str, int]:
     (config.app / WANTED).chmod(0o644)
     sets.write_json(journal(config), asdict(switch))
     try:
-        cut = _forward(config, switch, ari)
+        cut = _forward(config, switch, pbxs)
         _commit(config, switch)
     except BaseException as problem:
         with undisturbed():
@@ -181,9 +181,11 @@ def _host_stops() -> bool:
         return False
 
 
-def _refuse_silent(ari: Ari) -> None:
+def _refuse_silent(pbxs: Pbxs) -> None:
+    for name, why in pbxs.silent.items():
+        events.note(f"{name} cannot be handed over: {why}. {COST}")
     try:
-        ari.gets_new_calls()
+        pbxs.gets_new_calls()
     except Failed as problem:
         raise Refused(problem.what, problem.why, f"{problem.do} Nothing was changed.") from None
 
@@ -201,7 +203,7 @@ def pending(config: Config) -> Switch | None:
     return Switch(**{**raw, "names": {service: (old, new) for service, (old, new) in raw["names"].items()}})
 
 
-def _forward(config: Config, switch: Switch, ari: Ari | None) -> int:
+def _forward(config: Config, switch: Switch, pbxs: Pbxs | None) -> int:
     """Everything until the new colours serve. Returns: how many calls that cut."""
     old, new = switch.names.get("backend", ("", ""))
     cut = 0
@@ -218,16 +220,16 @@ def _forward(config: Config, switch: Switch, ari: Ari | None) -> int:
     for service, (_, name) in switch.names.items():
         with events.step(f"{name} ready"):
             readying.wait(config, name, float(config.raw["ready_seconds"]))
-            if ari and service == "backend":
-                readying.registered(config, name, ari)
+            if pbxs and service == "backend":
+                readying.registered(config, name, old, pbxs)
     with events.step(f"still so after {config.raw['settle_seconds']} s"):
         readying.stays(config, [name for _, name in switch.names.values()], float(config.raw["settle_seconds"]))
     with events.step("requests go to it"):
         for service, (_, name) in switch.names.items():
             colours.point(config, service, name)
-    if ari:
+    if pbxs:
         with events.step("new calls go to it"):
-            ari.hand_over(colours.bot(colours.present(config, new)))
+            pbxs.hand_over(colours.bot(colours.present(config, new)))
     with events.step(f"https://{config.host} answers"):
         public.check(config)
     if new:
@@ -295,11 +297,11 @@ def _back(config: Config, switch: Switch) -> None:
             docker.wait_healthy(container, f"The {service} that ran before", float(config.raw["ready_seconds"]))
         colours.point(config, service, old)
     old, new = switch.names.get("backend", ("", ""))
-    ari = Ari.of(config) if old and new else None
-    if ari:
+    pbxs = Pbxs.of(config) if old and new else None
+    if pbxs:
         name = colours.bot(colours.present(config, old))
-        if ari.gets_new_calls() not in {"", name}:
-            ari.hand_over(name)
+        if pbxs.gets_new_calls() not in {"", name}:
+            pbxs.hand_over(name)
     for _, name in switch.names.values():
         colours.remove(config, name)
 

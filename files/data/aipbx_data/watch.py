@@ -1,5 +1,7 @@
 """`aipbx-data watch`: is the last good set too old, the last verified one, the last verified one with a copy elsewhere?
 
+It also has PBXs that forgot it, or were out of reach in a deploy, name the backend that serves (pbxs.py).
+
 Every hour. Whoever is told is told when something changes, and once a day while it lasts. The ages of what never was
 begin with the first look at this host.
 """
@@ -11,7 +13,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from typing import NamedTuple
 
-from aipbx_data import events, metrics, notify, offsite, sets, store, wal
+from aipbx_data import events, metrics, notify, offsite, pbxs, sets, store, wal
 from aipbx_data.config import Config
 
 STATE = "watch.json"
@@ -68,6 +70,7 @@ def main(config: Config, _: argparse.Namespace) -> None:
         path,
         {"began": began.isoformat(), "bad": bad, "told_at": told_at.isoformat() if told_at else None},
     )
+    pbxs.keep(config)
     events.result(too_old=bad)
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from aipbx_data.ari import Ari
@@ -13,51 +10,29 @@ from aipbx_data.config import Config
 from aipbx_data.errors import Failed
 
 from lab.world.pbx_stand_in import Call, Pbx
-
-
-class _Nobody:
-    """A registered application that hears nothing."""
-
-    def write(self, _: bytes) -> None:
-        """Nothing."""
+from tests.unit.data import exchange
 
 
 @pytest.fixture
 def pbx() -> Iterator[tuple[Pbx, str]]:
     """A PBX, and where its ARI is."""
-    made, loop, started = Pbx("u:p"), asyncio.new_event_loop(), threading.Event()
-    port = 0
-
-    async def serve() -> None:
-        nonlocal port
-        server = await asyncio.start_server(made.serve, "127.0.0.1", 0)
-        port = server.sockets[0].getsockname()[1]
-        started.set()
-
-    loop.create_task(serve())
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    started.wait(10)
-    yield made, f"http://127.0.0.1:{port}/ari/"
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join(10)
-    loop.close()
+    with exchange.serving() as made:
+        yield made
 
 
 def test_who_is_registered_and_who_gets_calls(pbx: tuple[Pbx, str]) -> None:
-    exchange, url = pbx
+    made, url = pbx
     ari = Ari(url, "u", "p", "AIBOT")
     assert ari.channels("aipbx-blue") is None
     assert ari.gets_new_calls() == ""
     ari.hand_over("aipbx-blue")
     assert ari.gets_new_calls() == "aipbx-blue"
-    nobody: Any = _Nobody()
-    exchange.applications["aipbx-blue"] = nobody
+    exchange.register(made, "aipbx-blue")
     assert ari.channels("aipbx-blue") == []
-    exchange.live["call-1"] = Call("call-1", "aipbx-blue", 60)
+    made.live["call-1"] = Call("call-1", "aipbx-blue", 60)
     assert ari.channels("aipbx-blue") == ["call-1"]
     ari.hang_up("call-1")
-    assert exchange.live["call-1"].ended == "hung up"
+    assert made.live["call-1"].ended == "hung up"
     ari.hang_up("gone")
 
 
@@ -85,3 +60,10 @@ def test_nobody_there_is_told() -> None:
 def test_only_two_colours_and_a_known_pbx_hand_over(mode: str, secrets: dict[str, str], known: bool) -> None:
     config = Config({"switch_mode": mode, "ari_variable": "AIBOT"}, {}, secrets)
     assert (Ari.of(config) is not None) == known
+
+
+def test_a_password_goes_nowhere_else(pbx: tuple[Pbx, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Pbx, "answer", lambda *_: (302, {}))
+    with pytest.raises(Failed) as told:
+        Ari(pbx[1], "u", "p", "AIBOT").gets_new_calls()
+    assert "was answered 302" in told.value.why

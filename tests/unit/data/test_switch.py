@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 from aipbx_data import (
-    ari,
     colours,
     deploy_lock,
     docker,
     drain,
     overlap,
+    pbxs,
     public,
     readying,
     release_ledger,
@@ -95,6 +95,8 @@ class World:
         return name, self.releases[name]
 
     # The PBX.
+    silent: dict[str, str] = {}  # noqa: RUF012
+
     def gets_new_calls(self) -> str:
         return self.pbx
 
@@ -141,7 +143,7 @@ def world(config: Config, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(drain, "LATE_SECONDS", 0)
     monkeypatch.setattr(drain, "PAUSE", 0)
     monkeypatch.setattr(traffic, "flows", lambda _: 0)
-    monkeypatch.setattr(ari.Ari, "of", lambda config: made if config.hands_over else None)
+    monkeypatch.setattr(pbxs.Pbxs, "of", lambda config: made if config.hands_over else None)
     return made
 
 

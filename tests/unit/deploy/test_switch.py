@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from fleet.data import agent
 from fleet.deploy import switch, tasks
 from fleet.errors import OperatorError
 
@@ -50,3 +51,29 @@ def test_how_long_calls_may_go_on(given: int, now: bool, seconds: int) -> None:
 def test_what_makes_no_sense_is_refused(given: int, now: bool) -> None:
     with pytest.raises(OperatorError):
         tasks._drain_seconds(HOST, given, now=now)
+
+
+def test_pbxs_that_are_left_out_are_named_with_what_it_costs(monkeypatch: pytest.MonkeyPatch) -> None:
+    remote: Any = SimpleNamespace(settings=SimpleNamespace(ari_variable="AIBOT"))
+    found: dict[str, Any] = {"count": 2, "silent": {}, "strange": [], "unset": []}
+    monkeypatch.setattr(agent, "ask", lambda *_: found)
+    assert switch.about_pbxs(remote, hands_over=True) == ["PBXs: 2, of which 2 are handed over."]
+    found |= {"count": 4, "silent": {"a (pbx:1)": "timed out"}, "strange": ["b"], "unset": ["c"]}
+    assert switch.about_pbxs(remote, hands_over=True) == [
+        "PBXs: 4, of which 3 are handed over.",
+        "a (pbx:1) is not handed over: timed out. Once the old backend has ended, new calls there reach nobody, until "
+        "the hourly aipbx-watch finds it again.",
+        "b does not know the backend that runs: no calls come from there.",
+        "c was never handed over. If its dialplan does not say Stasis(${GLOBAL(AIBOT)},…), new calls reach nobody.",
+    ]
+    assert switch.about_pbxs(remote, hands_over=False) == [
+        "PBXs: 4 in the application's table; none is handed over (ARI_* are not set)."
+    ]
+
+
+def test_a_host_with_an_older_program_is_not_kept_from_a_rollback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def old(*_: object) -> dict[str, Any]:
+        raise OperatorError("It knows no such verb.", "It is older.", "Converge it.")
+
+    monkeypatch.setattr(agent, "ask", old)
+    assert switch.about_pbxs(HOST, hands_over=True) == ["PBXs: unknown. It knows no such verb."]

@@ -34,7 +34,21 @@ function declareModels(database: Sequelize) {
   // As in the real application, what a model leaves out (an index, a column) only its migration makes.
   database.define("knowledgeChunks", { content: DataTypes.TEXT });
   database.define("our_organizations", { name: Text, bankName: Text });
-  return { roles, users, prices, invoices, projects };
+  const pbxs = database.define(
+    "PbxServers",
+    {
+      name: { type: Text, allowNull: false },
+      location: { type: Text, allowNull: false },
+      sip_host: { type: Text, allowNull: false, unique: true },
+      uniqueId: { type: Text, allowNull: false, unique: true },
+      ari_url: { type: Text, allowNull: false, unique: true },
+      ari_user: { type: Text, allowNull: false },
+      password: { type: Text, allowNull: false },
+      userId: DataTypes.INTEGER,
+    },
+    { tableName: "PbxServers" },
+  );
+  return { roles, users, prices, invoices, projects, pbxs };
 }
 
 /** Connect; say whether the first attempt did. Ten attempts, three seconds apart: the boot ends after about 33 s. */

@@ -1,7 +1,7 @@
 import type { AddressInfo } from "node:net";
 import { openDatabase } from "./database";
 import { buildHttp } from "./http";
-import { connectPbx } from "./pbx";
+import { connectPbxs } from "./pbx";
 import { startRtp } from "./rtp";
 import { readSettings } from "./settings";
 import { startSockets } from "./sockets";
@@ -14,7 +14,7 @@ async function start(): Promise<void> {
   const database = await openDatabase(settings);
   startSockets(settings.socketPort, settings.release);
   startRtp(settings.udpPort, settings.externalHost);
-  await connectPbx(settings);
+  await connectPbxs(settings, database);
   await warmUp();
   const server = buildHttp(settings, database).listen(settings.port, (error?: Error) => {
     if (error) throw error;

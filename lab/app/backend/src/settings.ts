@@ -24,9 +24,7 @@ export function readSettings() {
     port: Number(env.PORT ?? 0),
     udpPort: Number(env.UDP_SERVER_PORT ?? 0),
     socketPort: 3033,
-    botName: env.AIPBX_BOTNAME ?? "undefined",
-    // The real application keeps its PBXs in the database; empty: it has none.
-    pbxUrl: env.LAB_PBX_URL ?? "",
+    botName: `${env.AIPBX_BOTNAME}`,
     externalHost: env.EXTERNAL_HOST ?? "",
     adminEmail: env.ADMIN_EMAIL ?? "",
     privateKey: env.PRIVATE_KEY ?? "SECRET",
