@@ -179,7 +179,7 @@ def test_one_that_fails_leaves_schema_and_release_as_they_were(operator: Operato
     with operator.inv.changed(operator.server.name, branch="broken/migration"):
         run = operator.inv("deploy", operator.at, "--service=backend", "--yes")
     run.refused(
-        "2026-09-15-invoices-paid.sql: no rollback past it",
+        "2026-09-15-invoices-paid.sql: older releases can live with it",
         "Migration 2026-09-15-invoices-paid.sql failed, and nothing of it stays. No other was run.",
         'line 3: ERROR:  column "noSuchColumn" does not exist',
     )
