@@ -207,21 +207,23 @@ def test_who_is_in_the_way_is_named_and_not_waited_for(operator: Operator) -> No
 
 
 def test_nothing_in_a_file_switches_the_guard_of_locks_off(operator: Operator) -> None:
-    base = operator.git("rev-parse", "HEAD")
-    plain = operator.commit(**{GUARD: "SELECT set_config('lock_timeout', '0', false);\n"})
-    before = operator.state()
-    run = operator.inv("migrate", operator.at, f"--sha={plain}", "--yes")
-    run.refused(f"{GUARD}, line 1", "It changes lock_timeout.")
-    # What is made when it runs nobody can read: it needs consent, and a second session still sees to the lock.
-    block = "DO $$ BEGIN EXECUTE 'SET lock_timeout = 0'; LOCK invoices; END $$;\n"
-    hidden = operator.commit(**{GUARD: block})
-    operator.inv("migrate", operator.at, f"--sha={hidden}", "--yes").refused("SQL that is made when it runs")
-    with reading(operator), operator.inv.changed(operator.server.name, migration_lock_seconds=0.5):
-        words = ("migrate", operator.at, f"--sha={hidden}", f"--allow-destructive={GUARD}", "--yes")
-        run = operator.inv(*words)
+    base, before = operator.git("rev-parse", "HEAD"), operator.state()
+    migrate = ("migrate", operator.at, "--yes")
+    try:
+        plain = operator.commit(**{GUARD: "SELECT set_config('lock_timeout', '0', false);\n"})
+        run = operator.inv(*migrate, f"--sha={plain}")
+        run.refused(f"{GUARD}, line 1", "It changes lock_timeout.")
+        # What is made when it runs cannot be read: it needs consent, and a second session still sees to the lock.
+        block = "DO $$ BEGIN EXECUTE 'SET lock_timeout = 0'; LOCK invoices; END $$;\n"
+        hidden = operator.commit(**{GUARD: block})
+        operator.inv(*migrate, f"--sha={hidden}").refused("SQL that is made when it runs")
+        with reading(operator), operator.inv.changed(operator.server.name, migration_lock_seconds=0.5):
+            run = operator.inv(*migrate, f"--sha={hidden}", f"--allow-destructive={GUARD}")
+    finally:
+        operator.git("reset", "-q", "--hard", base)
+        operator.git("push", "-q", "--force", "origin", "HEAD:master")
     run.refused(f"Migration {GUARD} failed, and nothing of it stays", "It waited 0.5 s", "a report (active, process")
     assert operator.state() == before
-    operator.git("reset", "-q", "--hard", base)
 
 
 def test_it_is_shown_then_run_once_with_the_release(operator: Operator) -> None:
