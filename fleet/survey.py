@@ -58,6 +58,8 @@ class Survey:
         log: of PostgreSQL: at (when it was looked at), ok, error, until (what is kept), sent (what is elsewhere).
         backup_failed: whether the last run of the backup failed.
         unfinished: the restore, undo or import that is under way, or was when it was cut off; empty: none.
+        rotation: of the database's password: open while one is under way, or was when it was cut off; closed where the
+            host has ended what it left open; empty: none.
         kept: the restore that keeps what was live before it; empty: none does.
         calls: live RTP flows; None when they cannot be counted.
         migrations: how many of the release's files the database has not seen, as fleet/commands/migrations.py has it.
@@ -85,6 +87,7 @@ class Survey:
     log: dict[str, Any]
     backup_failed: bool
     unfinished: str
+    rotation: str
     kept: str
     calls: int | None
     migrations: str
@@ -154,6 +157,7 @@ def parse(output: str) -> Survey:
         log=_json(said["log"]),
         backup_failed=bool(said["backup_failed"]),
         unfinished=" ".join(said["unfinished"]),
+        rotation=" ".join(said["rotation"]),
         kept=" ".join(said["kept"]),
         calls=int(said["calls"][0]) if said["calls"] else None,
         migrations=" ".join(said["migrations"]),

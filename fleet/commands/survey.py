@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from fleet.commands import colours, docker, lock, migrations
+from fleet.commands import colours, docker, lock, migrations, rotation
 
 SERVICES = ("postgres", "backend", "frontend", "nginx")
 
@@ -44,6 +44,7 @@ def survey(app_dir: str, project: str, rtp_ports: list[int]) -> str:
         '[ -z "$kept" ] || say kept "$kept"',
         '[ ! -e backups/swap.json ] || say unfinished "$(sed -n "s/^ .what.: .\\(.*\\).$/\\1/p" backups/swap.json)"',
     ]
+    parts.append(rotation.left(project))
     parts.append(f'state=$({migrations.state(project)}); [ -z "$state" ] || say migrations "$state"')
     parts.append(f"if {colours.ready_for()}; then say file colours; fi")
     parts += [f"say colour {colours.serving(app_dir, service)}" for service in colours.SERVICES]

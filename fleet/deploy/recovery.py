@@ -34,6 +34,7 @@ def settled(remote: Remote, found: Survey) -> Survey:
         return found
     postgres = found.containers.get("postgres")
     wrong = [f"an unfinished {found.unfinished}"] if found.unfinished else []
+    wrong += ["a way into the database that an unfinished rotation left open"] if found.rotation == "open" else []
     wrong += ["a database that is down"] if postgres and {postgres.status, postgres.health} & _DOWN else []
     if not wrong:
         return found

@@ -87,6 +87,7 @@ def _facts(found: Survey | OperatorError, changes: list[str] | None) -> dict[str
         "offsite_hours": _hours(found.offsite, now),
         "log": found.log or None,
         "unfinished": found.unfinished or None,
+        "rotation": found.rotation or None,
         "kept": found.kept or None,
         "migrations": found.migrations or None,
         "lock": found.lock or None,
@@ -120,6 +121,8 @@ def _services(row: dict[str, Any]) -> str:
     told = [_red(f"{name} {how}", how != "healthy") for name, how in row["services"].items() if how != "healthy"]
     if row["unfinished"] and row["lock_standing"] not in locked.ALIVE:
         told.append(f"[red]unfinished {escape(row['unfinished'])}[/red]; inv deploy or inv unlock ends it")
+    if row["rotation"] and row["lock_standing"] not in locked.ALIVE:
+        told.append("[red]unfinished rotation of the password[/red]; inv db.rotate-password ends it")
     if row["maintenance"]:
         told.append("[yellow]maintenance page on[/yellow]")
     return "\n".join(told) or ("all healthy" if row["services"] else "none runs")

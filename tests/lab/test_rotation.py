@@ -21,6 +21,8 @@ from tests.lab.web import Web
 
 STARTED = "docker inspect --format '{{.State.StartedAt}}' aipbx-postgres-1"
 RULES = "docker exec aipbx-postgres-1 sh -c 'cat \"$PGDATA\"/pg_hba.conf'"
+# A server that does not run yet says nothing.
+CLOSED = f"rules=$({RULES}) && ! echo \"$rules\" | grep -q 'trust {MARK}'"
 # By the network, as the backend does; the password comes by standard input.
 LOGIN = (
     "docker exec -i aipbx-postgres-1 sh -c 'read -r PGPASSWORD; export PGPASSWORD; "
@@ -138,6 +140,21 @@ def test_whoever_dies_leaves_a_server_that_works_and_the_next_run_ends_it(
     output = rotate(deployed, server)
     assert "An earlier one was cut off" in output
     assert agree(deployed, server) == wanted
+
+
+def test_after_a_power_cut_no_one_gets_in_without_a_password(deployed: Inv, server: Host) -> None:
+    old = agree(deployed, server)
+    with faults.possible(server):
+        killed(deployed, server, " config --quiet", NOT_DONE, after=False)
+    assert f"trust {MARK}" in server.run(RULES).stdout
+    server.reboot(0)
+    wait.until(lambda: server.run(CLOSED, check=False).returncode == 0, 120, "it is closed", RULES)
+    wait.until(lambda: healthy(server), 90, "the backend is ready", "docker ps")
+    assert opens(server, old), "that is what runs has"
+    assert "unfinished rotation of the password" in deployed("status", f"--host={server.name}").output
+    wanted = password(deployed, server)
+    assert "An earlier one was cut off" in rotate(deployed, server)
+    assert agree(deployed, server) == wanted != old
 
 
 def healthy(server: Host) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
@@ -98,6 +99,13 @@ def taken_over(config: Config, owner: str) -> Iterator[None]:
         yield
     finally:
         give_back(config)
+
+
+def booted() -> float:
+    """When this host's first process started, seconds since 1970."""
+    uptime = float(Path("/proc/uptime").read_text("utf-8").split()[0])
+    ticks = int(Path("/proc/1/stat").read_text("utf-8").rpartition(")")[2].split()[19])
+    return time.time() - uptime + ticks / os.sysconf("SC_CLK_TCK")
 
 
 def give_back(config: Config, *, before: float = 0) -> None:

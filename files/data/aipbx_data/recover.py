@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 
-from aipbx_data import events, notify, outcome, stack, swap, switch, tidy
+from aipbx_data import events, notify, outcome, rotation, stack, swap, switch, tidy
 from aipbx_data.config import Config
 from aipbx_data.errors import DataError
 
@@ -47,6 +47,11 @@ def _recovered(config: Config, done: list[str]) -> None:
     cut_off = swap.pending(config)
     release = switch.pending(config)
     tidy.main(config, argparse.Namespace(after=""))
+    if rotation.close(config):
+        done.append(
+            "A rotation of the database's password had been cut off: none gets in without one any more. "
+            f"inv db.rotate-password --host={config.host} completes it."
+        )
     if cut_off and not swap.pending(config):
         done.append(f"The {cut_off[0].what} had been cut off, and is at its end.")
     if release and not switch.pending(config):

@@ -162,11 +162,10 @@ def tidy(config: Config) -> None:
     """The same after a unit has ended and at boot, unless a switch goes on; no lock of one that is gone stays."""
     if _host_stops():
         return  # it must not wait for calls; the next boot does the rest
-    started = time.time() - float(Path("/proc/uptime").read_text("utf-8").split()[0])
     try:
         with lock.held("tidy", LOCK):
             recover(config)
-            deploy_lock.give_back(config, before=started)
+            deploy_lock.give_back(config, before=deploy_lock.booted())
             if not os.path.lexists(config.app / "lock"):
                 # It is written under the lock: so nobody is about to switch to it.
                 (config.app / STAGED).unlink(missing_ok=True)

@@ -113,6 +113,7 @@ def test_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
             "log": None,
             "offsite_hours": None,
             "unfinished": None,
+            "rotation": None,
             "kept": None,
             "migrations": None,
             "lock": None,
@@ -141,6 +142,14 @@ def test_an_unfinished_restore_is_shown_unless_its_run_continues(
     one = host(unfinished="restore of x", lock_known=standing)
     _, out = shown(one, monkeypatch=monkeypatch, capsys=capsys, drifted={"aipbx.net": []})
     assert ("unfinished restore of x" in out) == is_shown
+
+
+@pytest.mark.parametrize("how", ["open", "closed"])
+def test_an_unfinished_rotation_is_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], how: str
+) -> None:
+    _, out = shown(host(rotation=how), monkeypatch=monkeypatch, capsys=capsys, drifted={"aipbx.net": []})
+    assert "unfinished rotation of the password; inv db.rotate-password ends it" in out
 
 
 def test_table(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,58 @@
+"""A rotation of the database's password that was cut off, after its operator's machine or this host went down.
+
+While it is under way, rules for logins let the backend's address in without a password. After a boot, another container
+may have that address. So this way in is closed: the password of the backend that serves counts, for the role and in
+environment.json. The mark stays: the next `inv db.rotate-password` completes what was begun.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+
+from aipbx_data import access_rules, colours, docker, events, roles, sets
+from aipbx_data.config import Config
+from aipbx_data.process import run
+
+NAME = "DB_PASS"
+
+
+def close(config: Config) -> bool:
+    """Close the way in that a rotation left open, unless one is under way.
+
+    Returns: whether there was one.
+
+    Raises:
+        DataError: it is still open.
+    """
+    backend = colours.present(config, colours.active(config, "backend"))
+    if config.dialect != "postgres" or not backend or os.path.lexists(config.app / "lock"):
+        return False
+    server = roles.live(config)
+    path = server.psql("SHOW hba_file")[0]
+    lines = access_rules.read(server, path).splitlines()
+    if not any(line.endswith(access_rules.MARK) and line != access_rules.MARK for line in lines):
+        return False
+    with events.step("way in without a password closed"):
+        password = _password(backend)
+        roles.set_password(server, config.role, password)
+        _declare(config, password)
+        others = [line for line in lines if not line.endswith(access_rules.MARK)]
+        access_rules.write(server, path, "".join(f"{line}\n" for line in (access_rules.MARK, *others)))
+    return True
+
+
+def _password(backend: str) -> str:
+    told = run(["docker", "inspect", "--format", "{{json .Config.Env}}", backend], seconds=docker.SECONDS)
+    variables: dict[str, str] = dict(word.partition("=")[::2] for word in json.loads(told))
+    return variables[NAME]
+
+
+def _declare(config: Config, password: str) -> None:
+    """Let the next backend have the password that the database has."""
+    path = config.app / "environment.json"
+    environment = sets.read_json(path)
+    variables, doubled = environment["services"]["backend"]["environment"], password.replace("$", "$$")
+    if variables[NAME] != doubled:
+        variables[NAME] = doubled
+        sets.write_json(path, environment)
