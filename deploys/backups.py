@@ -52,6 +52,9 @@ configuration.file(
             "restore_jobs": settings().restore_jobs,
             "ready_seconds": settings().ready_seconds,
             "rtp_ports": settings().rtp_ports,
+            # For what looks outside a switch, which brings its own: the plan of a deploy, the hourly watch.
+            "switch_mode": settings().switch_mode,
+            "ari_variable": settings().ari_variable,
             "verify_memory_mib": settings().verify_memory_mib,
             "verify_cpus": settings().verify_cpus,
             "min_free_disk_mib": settings().min_free_disk_mib,
