@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aipbx_data import colours, detached, docker, notify, outcome, recover, stack, swap, switch, tidy
+from aipbx_data import colours, detached, docker, notify, outcome, recover, rotation, stack, swap, switch, tidy
 from aipbx_data.config import Config
 from aipbx_data.errors import Failed
 
@@ -51,6 +51,7 @@ def config(tmp_path: Path) -> Config:
 def there(monkeypatch: pytest.MonkeyPatch) -> Stack:
     made = Stack()
     monkeypatch.setattr(docker, "answering", lambda: None)
+    monkeypatch.setattr(rotation, "close", lambda _: False)
     monkeypatch.setattr(docker, "container", lambda _, service, **__: service)
     monkeypatch.setattr(colours, "present", lambda _, service: service if service in made.states else "")
     monkeypatch.setattr(docker, "state", lambda service: made.states[service])
