@@ -70,7 +70,7 @@ def test_the_container_gets_the_checks_as_declared() -> None:
 
 def test_the_databases_names_are_the_containers_own() -> None:
     test = stack()["services"]["postgres"]["healthcheck"]["test"]
-    assert handed_on(test[1]) == 'pg_isready -q -h 127.0.0.1 -U "$POSTGRES_USER" -d "$POSTGRES_DB"'
+    assert handed_on(test[1]) == 'pg_isready -q -h 127.0.0.1 -U health -d "$POSTGRES_DB"'
 
 
 def test_only_nginx_and_rtp_can_be_reached_from_outside() -> None:

@@ -47,6 +47,9 @@ class Server:
     ) -> None:
         self.tables, self.rows, self.releases, self.begun = tables, rows, releases or {}, begun
 
+    def owner(self, _: str) -> str:
+        return "aipbx_user"
+
     def psql(self, sql: str, _: str = "", __: float = 0, **_unused: object) -> list[str]:
         named = [name for name in self.tables if f'"{name}"' in sql]
         answers = {
