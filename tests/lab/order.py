@@ -5,6 +5,7 @@ FIRST = ("test_lab.py", "test_fresh_to_converged.py")
 DEPLOYED = (
     "test_deploy.py",
     "test_switch.py",
+    "test_accidents.py",
     "test_fleet.py",
     "test_migrate.py",
     "test_eyes.py",
