@@ -28,6 +28,11 @@ ASK_UDP = (
     "python3 -c 'import socket, sys; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(3);"
     ' s.sendto(b"?", (sys.argv[1], int(sys.argv[2]))); print(s.recv(99).decode())\' %s %d'
 )
+# A call: a packet now and then, until it is ended. Its flow is live for 30 s after the last one.
+CALL = (
+    "timeout 300 python3 -c 'import socket, sys, time; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM);"
+    ' [(s.sendto(b"?", (sys.argv[1], 3032)), time.sleep(2)) for _ in range(150)]\' %s'
+)
 INTERESTING = "1-1024,3000-3040,5005,5432,8080,9090-9100,9443"
 
 
@@ -169,14 +174,16 @@ def test_rtp_can_be_limited_to_the_pbx_and_the_web_to_cloudflare(
 
 def test_docker_is_not_restarted_under_a_call(converged: Running, busy: Host, bootstrap: Bootstrap) -> None:
     started = busy.run("systemctl show -p ExecMainStartTimestampMonotonic docker").stdout
-    converged.client.run(ASK_UDP % (busy.address4, 3032))
-    refused = bootstrap("-y", "--limit", busy.name, "--data", "docker_log_files=7").refused(
-        "RTP flows are live on this host.", "docker_restart_during_calls=true"
-    )
-    assert "Error" in refused.output
-    assert busy.run("systemctl show -p ExecMainStartTimestampMonotonic docker").stdout == started
-    told = ("--data", "docker_restart_during_calls=true")
-    bootstrap("-y", "--limit", busy.name, *told).succeeded()
+    converged.client.run(f"({CALL % busy.address4}) >/dev/null 2>&1 & echo $! >/run/call")
+    try:
+        refused = bootstrap("-y", "--limit", busy.name, "--data", "docker_log_files=7").refused(
+            "RTP flows are live on this host.", "docker_restart_during_calls=true"
+        )
+        assert "Error" in refused.output
+        assert busy.run("systemctl show -p ExecMainStartTimestampMonotonic docker").stdout == started
+        bootstrap("-y", "--limit", busy.name, "--data", "docker_restart_during_calls=true").succeeded()
+    finally:
+        converged.client.run("pkill --parent $(cat /run/call) || kill $(cat /run/call)")
     assert busy.run("systemctl show -p ExecMainStartTimestampMonotonic docker").stdout != started
     # live-restore: the containers did not notice.
     assert docker_answers(busy)

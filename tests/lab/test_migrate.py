@@ -38,8 +38,17 @@ COLUMN = (
 # The tables of a host whose application was first started before there was any migration.
 ORIGINAL = """
 CREATE TABLE roles (id serial PRIMARY KEY, value varchar(255) UNIQUE, description varchar(255), STAMPS);
-CREATE TABLE users (id serial PRIMARY KEY, email varchar(255) UNIQUE, password varchar(255), name varchar(255), STAMPS);
-CREATE TABLE prices (id serial PRIMARY KEY, "userId" int, realtime float8, text float8, STAMPS);
+CREATE TABLE users (id serial PRIMARY KEY, email varchar(255) UNIQUE, password varchar(255), name varchar(255),
+    currency varchar(255) NOT NULL DEFAULT 'USD', "isActivated" boolean NOT NULL DEFAULT false,
+    "activationCode" varchar(255), "activationExpires" bigint, STAMPS);
+CREATE TABLE user_roles ("userId" int REFERENCES users ON UPDATE CASCADE ON DELETE CASCADE,
+    "roleId" int REFERENCES roles ON UPDATE CASCADE ON DELETE CASCADE, PRIMARY KEY ("userId", "roleId"));
+CREATE TABLE prices (id serial PRIMARY KEY, "userId" int, realtime float8, text float8, analytic float8, stt float8,
+    STAMPS);
+CREATE TABLE "PbxServers" (id serial PRIMARY KEY, name varchar(255) NOT NULL, location varchar(255) NOT NULL,
+    sip_host varchar(255) NOT NULL UNIQUE, "uniqueId" varchar(255) NOT NULL UNIQUE,
+    ari_url varchar(255) NOT NULL UNIQUE, ari_user varchar(255) NOT NULL, password varchar(255) NOT NULL,
+    "userId" int, STAMPS);
 CREATE TABLE invoices (id serial PRIMARY KEY, "userId" int, number varchar(255), total float8, file varchar(255),
     STAMPS);
 CREATE TABLE operator_projects (id serial PRIMARY KEY, name varchar(255), "userId" varchar(255), STAMPS);
