@@ -26,7 +26,7 @@ OPENED: dict[tuple[str, str], Identity] = {}
 
 
 def make_responsive(sock: Any) -> None:
-    """Send small packets at once (49 ms → 5 ms a command, shared/facts) and notice a dead line.
+    """Send small packets at once (49 ms → 5 ms a command) and notice a dead line.
 
     A proxied connection (ProxyJump) is a pipe to another ssh: there is nothing to set.
     """

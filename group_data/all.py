@@ -34,7 +34,7 @@ docker_packages = {
 }
 # Docker's apt repository; the distribution's id (debian, ubuntu) is appended.
 docker_repository = "https://download.docker.com/linux"
-# Size in MiB at which a container's log file rotates, and how many are kept (the plan, 7.2).
+# Size in MiB at which a container's log file rotates, and how many are kept.
 docker_log_max_mib = 10
 docker_log_files = 5
 # A change that restarts the Docker daemon stops here while calls are live; say yes for one run with
@@ -54,7 +54,7 @@ backend_repository = "git@github.com:krasterisk/aiPBX_backend.git"
 frontend_repository = "git@github.com:krasterisk/aiPBX.git"
 branch = "master"
 # Its images; the tag is the git SHA. `registry`: CI has pushed them, hosts pull them. `build`: the host builds them
-# from that SHA, niced and within build_memory_mib and build_cpus (Node builds peak at 1.9 GB, shared/facts/app.md).
+# from that SHA, niced and within build_memory_mib and build_cpus (Node builds peak at 1.9 GB).
 images_from = "registry"
 backend_image = "ghcr.io/krasterisk/aipbx_backend"
 frontend_image = "ghcr.io/krasterisk/aipbx"
@@ -89,7 +89,7 @@ volumes = {
     "backend_tts_voices": "aipbx_backend_tts_voices",
     "frontend_assets": "aipbx_frontend_assets",
 }
-# Most memory (MiB) and CPUs of each service (the plan, 4.1).
+# Most memory (MiB) and CPUs of each service.
 memory_mib = {"postgres": 1024, "backend": 2048, "frontend": 256, "nginx": 512}
 cpus = {"postgres": 1.0, "backend": 2.0, "frontend": 0.5, "nginx": 1.0}
 # Most processes and threads of each: what multiplies in one leaves the host and the others alone. PostgreSQL has one
@@ -104,8 +104,8 @@ compose_profiles: list[str] = []
 
 # --- Readiness -----------------------------------------------------------------------------------------------------
 # What the backend must answer before a release counts as ready: port inside the container, path, statuses that are
-# good, and the content type's beginning. /api/prices/public is the one public GET that sees the database
-# (shared/facts/app.md); never asked more than once in two seconds: the app's throttle answers 429, which is not ready.
+# good, and the content type's beginning. /api/prices/public is the one public GET that sees the database.
+# Never asked more than once in two seconds: the app's throttle answers 429, which is not ready.
 readiness = [
     {"port": 5005, "path": "/api/prices/public", "statuses": [200, 404], "content_type": "application/json"},
     {"port": 3033, "path": "/socket.io/?EIO=4&transport=polling", "statuses": [200], "content_type": "text/plain"},
@@ -180,7 +180,7 @@ max_body_mib = 70
 # An office of 100 behind one address has two sockets a tab and some requests. Each takes two of the 4096 connections
 # that nginx holds for each core, so 512 are a quarter of one core's.
 connections_per_client = 512
-# Requests a second that one client may make of /api/, and how many more at once (the plan, 9.2). The backend has a
+# Requests a second that one client may make of /api/, and how many more at once. The backend has a
 # limit of its own, 100 a minute and route, that counts all clients as one: it sees nginx's address only.
 api_requests_per_second = 10
 api_burst = 20
@@ -189,7 +189,7 @@ api_burst = 20
 login_requests_per_minute = 3
 login_burst = 5
 login_paths = ["/api/auth/login", "/api/auth/activation", "/api/auth/signup"]
-# Seconds for which browsers keep what lies below /static/ (avatars, logos; the plan: a week).
+# Seconds for which browsers keep what lies below /static/ (avatars, logos).
 static_cache_seconds = 604800
 # Seconds that a client is asked to wait while the maintenance page shows.
 maintenance_retry_seconds = 120
@@ -290,7 +290,7 @@ public_addresses: list[str] = []
 # --- Backups (files/data/aipbx_data is what does it, on the host) ---------------------------------------------------
 # Volumes, by their key above, that belong to every set beside the database: all that the application writes.
 backup_volumes = ["backend_static", "backend_tts_voices"]
-# When a set is taken, UTC (the plan, 5.2).
+# When a set is taken, UTC.
 backup_time_utc = "03:00"
 # How many sets stay on the host: of the last days, weeks and months, one each. The newest verified ones always stay.
 backup_keep = {"days": 7, "weeks": 4, "months": 6}

@@ -63,7 +63,7 @@ def read(host: Remote, email: str = "") -> State:
         raise OperatorError(
             f"{host.name} has no variables yet.",
             "Without them there is no application, and so no account.",
-            f"inv env.init --host={host.name}, then env.push and deploy",
+            f"inv env.init --host={host.name}, then inv env.push --host={host.name} and inv deploy --host={host.name}",
         )
     if variables.get("DB_DIALECT") != "postgres":
         raise OperatorError(

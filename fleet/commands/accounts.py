@@ -13,8 +13,8 @@ _PLAIN = r"""
 """
 # A JSON object, or nothing where a table is missing. Not every version has the two tables whose rows are counted.
 _FACTS = r"""
-SELECT count(*) = 4 AS complete FROM pg_tables
-WHERE schemaname = 'public' AND tablename IN ('users', 'roles', 'user_roles', 'prices') \gset
+SELECT count(*) = TABLE_COUNT AS complete FROM pg_tables
+WHERE schemaname = 'public' AND tablename IN (TABLE_NAMES) \gset
 SELECT to_regclass('"aiModels"') IS NOT NULL AS has_models, to_regclass('"PbxServers"') IS NOT NULL AS has_pbxs \gset
 \set models null
 \if :has_models
@@ -33,7 +33,7 @@ SELECT json_build_object(
     'prices', EXISTS (SELECT FROM prices p JOIN users u ON u.id = p."userId" WHERE lower(u.email) = :'email'),
     'models', :models, 'pbxs', :pbxs);
 \endif
-"""
+""".replace("TABLE_COUNT", str(len(TABLES))).replace("TABLE_NAMES", ", ".join(f"'{name}'" for name in TABLES))
 # As the application makes an account (UsersService.create): its roles, and the prices that it gives everybody.
 _GRANT = r"""
 BEGIN;

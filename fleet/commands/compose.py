@@ -65,24 +65,15 @@ def valid(app_dir: str, images: str) -> str:
     return compose(app_dir, "config", "--quiet", images=images)
 
 
-def up(app_dir: str, *services: str, images: str = "images.env", recreate: bool = False) -> str:
+def up(app_dir: str, *services: str, images: str = "images.env") -> str:
     """The command that brings services, and nothing that they depend on, to what the files say.
 
     Args:
         app_dir: where the stack's files are.
         services: which.
         images: the file, below `app_dir`, that says which images run.
-        recreate: whether containers are made again that are as the files say.
     """
-    words = [
-        "up",
-        "--detach",
-        "--no-deps",
-        "--no-build",
-        "--pull",
-        "never",
-        *(["--force-recreate"] if recreate else []),
-    ]
+    words = ["up", "--detach", "--no-deps", "--no-build", "--pull", "never"]
     return compose(app_dir, *words, *services, images=images)
 
 

@@ -108,7 +108,7 @@ def refuse(host: str, before: DockerBefore, declared: Mapping[str, Any]) -> None
     if before.config is None:
         raise OperatorError(
             f"{host}: /etc/docker/daemon.json is not JSON.",
-            "It would be replaced, and what it was to say of Docker's data would be lost.",
+            "Converging replaces that file, and what it says of Docker's data cannot be read, so it would be lost.",
             "Correct it on the host, or move it away, then run the same command again.",
         )
     lost = {key: before.config[key] for key in KEPT if key in before.config and before.config[key] != declared.get(key)}
@@ -131,7 +131,8 @@ def _refuse_flags(host: str, before: DockerBefore) -> None:
     if flags:
         raise OperatorError(
             f"{host}: docker.service starts dockerd with {', '.join(flags)}.",
-            f"dockerd refuses what daemon.json says too. It is said in {before.drop_ins or 'the unit itself'}.",
-            "Take it out there and `systemctl daemon-reload`; what Docker needs of it goes into docker_daemon "
-            f"in inventory.py for {host}.",
+            "dockerd does not start when a setting is there and in daemon.json, too. They are set in "
+            f"{before.drop_ins or 'the unit itself'}.",
+            "Remove them there, then `systemctl daemon-reload`. Those that Docker still needs (but for "
+            f"{', '.join(OURS)}) go into docker_daemon in inventory.py for {host}.",
         )

@@ -50,9 +50,9 @@ def read(path: Path) -> Archive | None:
             _not_custom(path, "a tar archive, as `pg_dump --format=tar` makes it")
             if _is_dump(head)
             else OperatorError(
-                f"{path} is a tar archive, and no set.",
-                "Its first file is not a set's.",
-                "A set is not packed: gunzip it.",
+                f"{path} is a tar archive packed with gzip.",
+                "A backup set is a tar archive that is not packed.",
+                f"Unpack it, then restore that file: gunzip --keep {path}",
             )
         )
     for begin, command in _PACKED.items():
@@ -97,7 +97,9 @@ def _unpacked(path: Path) -> bytes:
     try:
         return zlib.decompressobj(wbits=31).decompress(head)[:_HEAD]
     except zlib.error as problem:
-        raise OperatorError(f"{path} is no whole gzip file.", str(problem), "Take another, or copy it again.") from None
+        raise OperatorError(
+            f"{path} is not a complete gzip file.", str(problem), "Take another, or copy it again."
+        ) from None
 
 
 def _is_dump(tar: bytes) -> bool:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 PULL_SECONDS = 900
 UPLOAD_SECONDS = 300
-# The real frontend needs 6.5 minutes on two processors of its own (shared/facts/app.md).
+# The real frontend needs 6.5 minutes on two processors of its own.
 BUILD_SECONDS = 3600
 SHOWN_LINES = 30
 

@@ -38,6 +38,6 @@ def settled(remote: Remote, found: Survey) -> Survey:
     wrong += ["a database that is down"] if postgres and {postgres.status, postgres.health} & _DOWN else []
     if not wrong:
         return found
-    say(f"{remote.name} has {' and '.join(wrong)}: that comes first.", "yellow")
+    say(f"{remote.name} has {' and '.join(wrong)}. Recovery runs first.", "yellow")
     agent.call(remote, ["recover"], seconds=SECONDS)
     return survey.take(remote)

@@ -18,7 +18,7 @@ _BY_HAND = (
     "applied: inv migrate --baseline={file}"
 )
 _WHO = "Files run as the application's role, and their line in the ledger is written by ours."
-_READING = "What follows would be read otherwise than it was when it was judged."
+_READING = "The server would read the rest of the file differently from how it was checked."
 _NO_ROWS = "Its rows would have to follow outside of SQL."
 
 # Settings that no file may change, and why.

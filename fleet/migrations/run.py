@@ -161,10 +161,10 @@ def migrate(
     if not dry:
         plan.refuse_losses(remote.name, found, allowed)
     if not found["pending"]:
-        how = "none is to run, and some that were marked left things out (above)"
-        say(f"{remote.name}: {how}.", "yellow") if found["absent"] else say(
-            f"{remote.name}: nothing to run; {_of(len(at.dated))} applied.", "green"
-        )
+        if found["absent"]:
+            say(f"{remote.name}: nothing to run, but what files marked as applied would make is missing.", "yellow")
+        else:
+            say(f"{remote.name}: nothing to run; {_of(len(at.dated))} applied.", "green")
         return
     if dry:
         return

@@ -38,7 +38,9 @@ def migrate(
 
     if run_marked is not None and baseline is not None:
         raise OperatorError(
-            "--baseline and --run-marked cannot both be.", "The one marks files, the other runs them.", "Choose one."
+            "--baseline and --run-marked exclude each other.",
+            "The one marks files, the other runs them.",
+            "Choose one.",
         )
     marked, again = _files(baseline), _files(run_marked)
     for remote in remotes(hosts_to_change(host)):

@@ -166,7 +166,7 @@ def test_a_deploy_brings_back_a_database_that_cannot_start(writing: Inv, server:
     stray = "docker network connect aipbx-readiness aipbx-postgres-1; docker network rm aipbx-readiness"
     server.run(f"{stray}; docker stop aipbx-postgres-1", check=False)
     run = writing(*deploy(server)).succeeded()
-    assert "has a database that is down: that comes first" in run.output
+    assert "has a database that is down. Recovery runs first." in run.output
     assert "postgres does not start" in run.output
     well(server)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet import hosts, stores, templates
+from fleet import hosts, login, stores, templates
 from fleet.errors import OperatorError
 from fleet.hosts import Host
 from fleet.settings import of_host
@@ -97,3 +97,15 @@ def test_sshd_shuts_an_origin_up() -> None:
     alone = templates.render("sshd.conf.j2", settings=settings, key_exchanges=["a"], confined={})
     assert "AllowUsers deploy\nPermitRootLogin no\n" in alone
     assert "Match" not in alone
+
+
+def test_a_converged_host_is_known_by_what_its_sshd_offers() -> None:
+    settings = of_host("aipbx.org", {host.name: host for host in hosts.load()}["aipbx.org"].data)
+    text = templates.render("sshd.conf.j2", settings=settings, key_exchanges=["a"], confined={})
+    offers = dict(line.split(None, 1) for line in text.splitlines() if line.startswith(("Ciphers ", "MACs ")))
+    assert set(offers["Ciphers"].split(",")) == login.CIPHERS
+    assert set(offers["MACs"].split(",")) == login.MACS
+    assert [line for line in text.splitlines() if line.startswith("HostKey ")] == [
+        "HostKey /etc/ssh/ssh_host_ed25519_key"
+    ]
+    assert {"ssh-ed25519"} == login.HOST_KEYS

@@ -123,8 +123,9 @@ def refuse_broken(config: Config, images: str) -> None:
     if waits:
         raise Refused(
             "PostgreSQL would be restarted, and may not come back.",
-            f"Its declaration changed, and its own files say what it has never run with: {'; '.join(waits)}.",
-            f"Take that back (inv db --host={config.host}: ALTER SYSTEM RESET …), or restart it with that yourself, at "
+            "Its declaration changed, and its configuration files hold settings that it has not run with: "
+            f"{'; '.join(waits)}.",
+            f"Undo them (inv db --host={config.host}: ALTER SYSTEM RESET …), or restart it with them yourself at "
             f"a quiet hour: docker restart {config.project}-{SERVICE}-1; then run this again.",
         )
 

@@ -12,7 +12,7 @@ from aipbx_data import compose, docker, events, readiness
 from aipbx_data.config import Config
 from aipbx_data.process import run
 
-# What shall run (fleet/deploy/rollout.py): there is no images.env before the first release.
+# What shall run (fleet/commands/lock.py): there is no images.env before the first release.
 STAGED = "images.env.staged"
 
 

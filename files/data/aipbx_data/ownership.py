@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aipbx_data.ledger import SCHEMA as LEDGER  # what was migrated is not the application's to say
 from aipbx_data.postgres import Postgres, literal
 
 # The superuser that a server is born with keeps this number, whatever its name.
@@ -37,8 +38,6 @@ _KINDS = (
     ("TEXT SEARCH DICTIONARY", "pg_ts_dict", "dict", _NAMED, "true"),
     ("TEXT SEARCH CONFIGURATION", "pg_ts_config", "cfg", _NAMED, "true"),
 )
-# Our own schema: what was migrated is not the application's to say (ledger.py).
-LEDGER = "aipbx_fleet"
 # Only a superuser may own these.
 STAY = f"""
 SELECT 'publication ' || pubname FROM pg_publication WHERE pubowner = {BOOTSTRAP}

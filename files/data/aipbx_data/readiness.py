@@ -1,6 +1,6 @@
 """Whether the application works with restored data: a throwaway backend says so, which reaches nothing else.
 
-It is the present release, with the same variables. Two backends must never work at once (shared/facts/app.md): so it
+It is the present release, with the same variables. Two backends must never work at once: so it
 has a copy of the restored database, no volume, and a network of its own. The live server's container is never touched:
 attached to a network that is deleted later, it would not start again. A forwarder stands between, on both networks.
 """

@@ -49,7 +49,7 @@ def _recovered(config: Config, done: list[str]) -> None:
     tidy.main(config, argparse.Namespace(after=""))
     if rotation.close(config):
         done.append(
-            "A rotation of the database's password had been cut off: none gets in without one any more. "
+            "A rotation of the database's password was interrupted. Logins without a password are refused again. "
             f"inv db.rotate-password --host={config.host} completes it."
         )
     if cut_off and not swap.pending(config):

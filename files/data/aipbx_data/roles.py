@@ -91,20 +91,17 @@ WHERE NOT datistemplate AND datallowconn AND datname <> 'postgres' AND datdba = 
 """
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """Whether it only looks."""
-    parser.add_argument("--look", action="store_true", help="only tell whether the superuser is still the application")
+def arguments(_: argparse.ArgumentParser) -> None:
+    """It takes none."""
 
 
-def main(config: Config, options: argparse.Namespace) -> None:
-    """Bring the roles to what they are declared to be, and tell what changed."""
-    if config.dialect != "postgres":
-        events.result(moved=False, notes=[])
-        return
-    server = live(config)
-    moved = server.user != ADMIN
-    notes = [] if options.look else _settled(config, server, moved=moved)
-    events.result(moved=moved, notes=notes)
+def main(config: Config, _: argparse.Namespace) -> None:
+    """Bring the roles to what they are declared to be, and say what changed."""
+    notes: list[str] = []
+    if config.dialect == "postgres":
+        server = live(config)
+        notes = _settled(config, server, moved=server.user != ADMIN)
+    events.result(notes=notes)
 
 
 def live(config: Config) -> Postgres:

@@ -309,7 +309,7 @@ def _reclaim(config: Config, switch: Switch) -> None:
     """Start the release that serves once more, in the other colour, and let that one serve.
 
     Without names of their own the PBX knows both colours as one, and the failed one, which came last, took the name
-    away from the one that serves (shared/facts/switch.md). The next to come gets it.
+    away from the one that serves. The next to come gets it.
     """
     old, new = switch.names.get("backend", ("", ""))
     if not old or config.hands_over or switch.recreates or not colours.present(config, old):

@@ -51,7 +51,7 @@ def test_what_hosts_may_read(tmp_path: Path, content: bytes, found: Archive | No
         (gzip.compress(b"--\n-- PostgreSQL database dump\n--\n", mtime=0), "SQL"),
         (archive(15, "a", "16", "16", kind=3), "another format"),
         (b"\x28\xb5\x2f\xfd....", "zstd -d"),
-        (b"\x1f\x8bbroken", "no whole gzip file"),
+        (b"\x1f\x8bbroken", "not a complete gzip file"),
     ],
 )
 def test_what_none_can_is_refused_with_the_operator_s_own_name_for_it(
