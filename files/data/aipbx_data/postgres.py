@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 import subprocess
@@ -143,10 +144,12 @@ class Postgres:
 
     name = "postgres"
     dump_file = "database.dump"
+    # Settings that its sessions may not set.
+    unset: Collection[str] = ()
 
     def __init__(self, container: str, user: str, backups: Path, jobs: int, cpus: float = 0) -> None:
         self.container = container
-        self.user = user
+        self.user = self.admin = user
         self.backups = backups
         self.jobs = jobs
         self.cpus = cpus
@@ -189,7 +192,8 @@ class Postgres:
         self, *, root: bool = False, settings: Mapping[str, str] | None = None, leave: Collection[str] = ()
     ) -> list[str]:
         """The words before a program that is run beside the server; see `client`."""
-        options = {**sessions.SETTINGS, **newer(self.container, self.user), **(settings or {})}
+        options = {**sessions.SETTINGS, **newer(self.container, self.admin), **(settings or {})}
+        leave = [*leave, *self.unset]
         words = ["docker", "exec", "--interactive", *(["--user", "0"] if root else [])]
         words += ["--env", f"PGAPPNAME={APPLICATION}", "--env", f"PGOPTIONS={sessions.options(options, leave)}"]
         return [*words, self.container]
@@ -425,6 +429,17 @@ class Postgres:
         """The role that a database belongs to."""
         asked = f"SELECT to_json(pg_get_userbyid(datdba)::text) FROM pg_database WHERE datname = {literal(database)}"
         return str(json.loads(self.psql(asked)[0]))
+
+    def as_owner(self, database: str) -> Postgres:
+        """The same server, with sessions of the role that a database belongs to.
+
+        What the application wrote (a view, an index's expression) runs as whoever reads it. SET ROLE keeps nothing
+        from it: such a function may set the role back.
+        """
+        client = copy.copy(self)
+        client.user = self.owner(database)
+        client.unset = () if client.user == self.admin else sessions.SUPERUSER
+        return client
 
     def finish(self, database: str, like: str) -> None:  # noqa: ARG002 - MySQL's rights need it
         """Give a loaded database what no dump brings: statistics."""

@@ -31,6 +31,21 @@ def test_a_session_may_set_more_or_leave_something_as_the_database_has_it() -> N
     assert "--user 0 --env PGAPPNAME=aipbx-data" in " ".join(SERVER.client("pg_restore", root=True))
 
 
+def test_sessions_of_a_database_s_owner_set_nothing_that_needs_a_superuser(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Postgres, "owner", lambda *_: "app")
+    words = " ".join(SERVER.as_owner("production").client("psql", "--file", "-", leave=["search_path"]))
+    assert words.endswith(" abc psql --username app --file -")
+    assert "statement_timeout" in words
+    assert not [name for name in ("temp_file_limit", "lc_messages", "search_path") if name in words]
+    assert "--username aipbx " in " ".join(SERVER.client("psql", "--file"))
+    assert "lc_messages" in " ".join(SERVER.client("psql"))
+
+
+def test_a_database_of_the_superuser_s_own_is_asked_as_the_superuser(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Postgres, "owner", lambda *_: "aipbx")
+    assert SERVER.as_owner("x").client("psql") == SERVER.client("psql")
+
+
 def test_a_path_of_the_host_is_another_one_inside() -> None:
     assert str(SERVER.inside(Path("/app/aipbx/backups/sets/x/d"))) == "/var/lib/aipbx/backups/sets/x/d"
     with pytest.raises(ValueError, match="not in the subpath"):
