@@ -132,6 +132,8 @@ def carry_out(config: Config, switch: Switch) -> dict[str, int]:
         cut = _forward(config, switch, pbxs)
         _commit(config, switch)
     except BaseException as problem:
+        if not (config.app / WANTED).exists():
+            raise  # the new ones are the release: the tidying after this unit completes it
         with undisturbed():
             _back_after(config, switch, problem)
         raise
@@ -148,6 +150,7 @@ def recover(config: Config) -> None:
     with undisturbed(), events.step("a switch that was cut off comes to its end"):
         if committed:
             _record(config, switch, "")
+            _start_missing(config, switch)
             for service, (_, new) in switch.names.items():
                 colours.point(config, service, new)
             _finish(config, switch, 0)
@@ -156,6 +159,14 @@ def recover(config: Config) -> None:
             _record(config, switch, "It was cut off: killed, or the host went down.")
             _reclaim(config, switch)
             _end(config)
+
+
+def _start_missing(config: Config, switch: Switch) -> None:
+    """The old colours serve until the new ones can, also where somebody took a new one away meanwhile."""
+    for _, name in switch.names.values():
+        if not colours.present(config, name):
+            colours.start(config, name, config.app / IMAGES)
+            readying.wait(config, name, float(config.raw["ready_seconds"]))
 
 
 def tidy(config: Config) -> None:

@@ -25,7 +25,7 @@ from aipbx_data import (
     traffic,
 )
 from aipbx_data.config import Config
-from aipbx_data.errors import Failed, Refused
+from aipbx_data.errors import Failed, Interrupted, Refused
 
 from tests.unit.shell import stub
 
@@ -219,6 +219,39 @@ def test_whoever_comes_after_a_kill_leaves_one_backend(
     assert mode == "recreate" or not world.interrupted
     assert not switch.pending(config)
     assert not (config.app / switch.WANTED).exists()
+
+
+@pytest.mark.parametrize(
+    "problem", [Interrupted("The run was stopped.", "SIGTERM", "Again."), OSError(28, "No space left on device")]
+)
+def test_what_fails_after_the_decision_takes_nothing_back(
+    config: Config, world: World, monkeypatch: pytest.MonkeyPatch, problem: BaseException
+) -> None:
+    def fails(*_: object) -> None:
+        raise problem
+
+    with monkeypatch.context() as full:
+        full.setattr(switch, "_record", fails)
+        with pytest.raises(type(problem)):
+            switch.carry_out(config, planned(config))
+    assert colours.active(config, "backend") == "backend-green"
+    assert world.runs["backend-green"]
+    switch.recover(config)
+    assert world.serves() == ("backend-green", "new")
+    assert (world.pbx, ledger(config), switch.pending(config)) == ("aipbx-green", ["ok"], None)
+
+
+def test_a_release_whose_container_is_gone_is_started_before_it_serves(
+    config: Config, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as dead:
+        dead.setattr(switch, "_finish", lambda *_: None)
+        switch.carry_out(config, planned(config))
+    colours.point(config, "backend", "backend-blue")
+    del world.runs["backend-green"]
+    switch.recover(config)
+    assert world.serves() == ("backend-green", "new")
+    assert not world.interrupted
 
 
 @pytest.mark.parametrize("pbx", [True, False])
