@@ -85,8 +85,10 @@ def absent(server: Postgres, database: str, facts: Facts) -> list[str]:
 
 def _asked(server: Postgres, database: str, sql: str) -> list[str]:
     """Ask as the application's role: a view under a table's name runs what that role wrote."""
-    role = identifier(server.owner(database))
-    return server.psql(f"SET ROLE {role};\n{sql}", database, LONG, leave=sessions.OF_THE_DATABASE)
+    # A migration finds names as the database has it, and not as that role has it when it logs in.
+    (path,) = server.psql("SHOW search_path", database, leave=sessions.OF_THE_DATABASE)
+    found_by = f"SELECT pg_catalog.set_config('search_path', {literal(path)}, false) AS path \\gset\n"
+    return server.as_owner(database).psql(f"{found_by}{sql}", database, LONG, leave=sessions.OF_THE_DATABASE)
 
 
 def _name(table: tuple[str, str]) -> str:

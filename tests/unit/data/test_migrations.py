@@ -47,12 +47,18 @@ class Server:
     ) -> None:
         self.tables, self.rows, self.releases, self.begun = tables, rows, releases or {}, begun
 
-    def owner(self, _: str) -> str:
-        return "aipbx_user"
+        self.logged_in_as = "aipbx_admin"
+
+    def as_owner(self, _: str) -> Server:
+        owners = Server(self.tables, self.rows, self.releases, begun=self.begun)
+        owners.logged_in_as = "aipbx_user"
+        return owners
 
     def psql(self, sql: str, _: str = "", __: float = 0, **_unused: object) -> list[str]:
         named = [name for name in self.tables if f'"{name}"' in sql]
+        assert not named or self.logged_in_as == "aipbx_user", "the application's tables are asked as its own role"
         answers = {
+            "SHOW search_path": ['"$user", public'],
             "first_start": ["t" if self.begun else "f"],
             "releases') IS NOT NULL": ["f" if self.rows is None else "t"],
             "json_build_object('name'": [json.dumps(vars(row)) for row in self.rows or []],
