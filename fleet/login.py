@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import socket
 import subprocess
 import time
@@ -22,7 +23,7 @@ from paramiko import (
 )
 from paramiko.auth_strategy import AuthSource, AuthStrategy
 
-from fleet import access, identities, ssh, ssh_config
+from fleet import access, identities, known_hosts, ssh, ssh_config
 from fleet.errors import OperatorError
 from fleet.identities import Identity
 from fleet.ssh import CONNECT_SECONDS, KEEPALIVE_SECONDS
@@ -35,9 +36,18 @@ MACS = {"hmac-sha2-512-etm@openssh.com", "hmac-sha2-256-etm@openssh.com"}
 
 
 class _Transport(Transport):
-    """Keeps what the server offers in its key exchange: it is known before a login."""
+    """Keeps what the server offers in its key exchange: it is known before a login. Refuses revoked host keys."""
 
     offers: dict[str, list[str]]
+
+    def __init__(self, *args: Any, revoked: Sequence[PKey], **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._revoked = revoked
+
+    def start_client(self, event: Any = None, timeout: float | None = None) -> None:
+        super().start_client(event, timeout)
+        if self.get_remote_server_key() in self._revoked:
+            raise ssh.RevokedError
 
     def _really_parse_kex_init(self, m: Any, ignore_first_byte: bool = False) -> Any:
         parsed = super()._really_parse_kex_init(m, ignore_first_byte)  # type: ignore[misc]
@@ -186,11 +196,10 @@ def knock(host: str, account: str) -> Door:
     route = ssh_config.route(host, account)
     client = SSHClient()
     client.set_missing_host_key_policy(RejectPolicy())
-    for known in route.known_hosts:
-        with suppress(SSHException, OSError):
-            client.load_host_keys(str(known))
+    known = known_hosts.read(route.known_hosts, route.host_key_names)
+    client.get_host_keys().update(known.keys)
     # OpenSSH, too, knows a host on another port by its bare name.
-    known_as = next((name for name in route.host_key_names if client.get_host_keys().lookup(name)), "")
+    known_as = next((name for name in route.host_key_names if known.keys.lookup(name)), "")
     try:
         client.connect(
             known_as or route.host_key_names[0],
@@ -198,12 +207,12 @@ def knock(host: str, account: str) -> Door:
             timeout=CONNECT_SECONDS,
             banner_timeout=CONNECT_SECONDS,
             auth_timeout=identities.AGENT_SECONDS,
-            transport_factory=_Transport,
+            transport_factory=functools.partial(_Transport, revoked=known.revoked),
             auth_strategy=_Later(),
         )
     except (SSHException, OSError, EOFError) as error:
         client.close()
-        raise ssh.unreachable(route, error) from error
+        raise ssh.unreachable(route, error, authority=known.authority) from error
     transport = client.get_transport()
     assert isinstance(transport, _Transport)  # noqa: S101  the factory above made it
     return Door(client, transport, route, transport.declared or _seen(transport))

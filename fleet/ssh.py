@@ -40,6 +40,10 @@ class NoGreetingError(SSHException):
     """A port that answers, and does not begin to speak SSH; its words, if any, are the message."""
 
 
+class RevokedError(SSHException):
+    """A host shows a key that a line `@revoked` in known_hosts forbids it."""
+
+
 def refused(route: Route, attempts: list[RefusedError], *, converged: bool) -> OperatorError:
     """The refusal of an operator whose keys open none of these accounts.
 
@@ -74,8 +78,14 @@ def not_converged(host: str) -> OperatorError:
     )
 
 
-def unreachable(route: Route, error: Exception) -> OperatorError:
-    """Why a connection by `route` failed, and what to do, from paramiko's or the system's error."""
+def unreachable(route: Route, error: Exception, *, authority: bool = False) -> OperatorError:
+    """Why a connection by `route` failed, and what to do, from paramiko's or the system's error.
+
+    Args:
+        route: the way to the host.
+        error: the error.
+        authority: whether known_hosts leaves the host's key to an authority.
+    """
     config, host = ssh_config_path(), route.name
     port = "" if route.port == 22 else f"-p {route.port} "
     if isinstance(error, BadHostKeyException):
@@ -84,6 +94,12 @@ def unreachable(route: Route, error: Exception) -> OperatorError:
             "Either the server was reinstalled, or somebody stands between you and it. Nothing was sent.",
             f"Compare with the provider's console (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub); only then "
             f"`ssh-keygen -R '{error.hostname}'` and add the new key to known_hosts.",
+        )
+    if isinstance(error, RevokedError):
+        return OperatorError(
+            f"{host} shows a host key that is revoked.",
+            "A line `@revoked` in known_hosts names it: others may have it, too. Nothing was sent.",
+            "Make a new host key on the provider's console, and add it to known_hosts.",
         )
     if isinstance(error, socket.gaierror):
         return OperatorError(
@@ -96,7 +112,8 @@ def unreachable(route: Route, error: Exception) -> OperatorError:
     if "found in known_hosts" in str(error):
         return OperatorError(
             f"{host}'s host key is not known here.",
-            "An unknown key is never accepted: the first connection is when a man in the middle would strike.",
+            "An unknown key is never accepted: the first connection is when a man in the middle would strike."
+            + (" Lines `@cert-authority` are not followed: our SSH library cannot." if authority else ""),
             f"ssh-keyscan {port}{route.address}, compare with the provider's console, add the line to known_hosts.",
         )
     if isinstance(error, (TimeoutError, ConnectionError, OSError)):

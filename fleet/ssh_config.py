@@ -15,8 +15,13 @@ from fleet.access import ssh_config_path
 from fleet.errors import OperatorError
 
 READ_SECONDS = 10
-# Settings that lead elsewhere, or prove who we are, in a way that our SSH library does not know.
-UNSUPPORTED = {"pkcs11provider": "none", "proxyusefdpass": "no", "knownhostscommand": "none"}
+# Settings that lead elsewhere, or prove who we or the host are, in a way that our SSH library does not know.
+UNSUPPORTED = {
+    "pkcs11provider": "none",
+    "proxyusefdpass": "no",
+    "knownhostscommand": "none",
+    "revokedhostkeys": "none",
+}
 
 
 @dataclass(frozen=True)

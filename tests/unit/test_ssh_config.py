@@ -100,6 +100,9 @@ def test_what_ssh_cannot_read_is_named(config: Path) -> None:
 def test_what_our_library_cannot_follow_is_refused(config: Path) -> None:
     with pytest.raises(OperatorError, match=r"knownhostscommand in .* is not supported"):
         route(config, "KnownHostsCommand /bin/true\n")
+    with pytest.raises(OperatorError, match=r"revokedhostkeys in .* is not supported"):
+        route_again(config, "RevokedHostKeys /etc/ssh/revoked_keys\n")
+    assert route_again(config, "RevokedHostKeys none\n").name == HOST
 
 
 def test_openssh_is_asked_once(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
