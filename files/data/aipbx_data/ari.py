@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import base64
 import http.client
+import io
 import json
+import socket
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from typing import Any
+from typing import Any, cast
 
 from aipbx_data.config import Config
 from aipbx_data.errors import Failed
 
 SECONDS = 15
+# What an answer may be at most: a thousand calls are some 50 KiB.
+LIMIT = 1 << 20
 GONE = 404
 
 
@@ -24,7 +29,60 @@ class _Stays(urllib.request.HTTPRedirectHandler):
         """Follow none."""
 
 
-_OPENER = urllib.request.build_opener(_Stays)
+class _InTime(io.RawIOBase):
+    """A socket read until a deadline: its own timeout begins again with every byte."""
+
+    def __init__(self, raw: io.RawIOBase, connection: socket.socket) -> None:
+        self._raw, self._connection = raw, connection
+        self._end = time.monotonic() + (connection.gettimeout() or SECONDS)
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        """Read what there is."""
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        self._connection.settimeout(left)
+        return cast("int | None", self._raw.readinto(buffer))
+
+    def close(self) -> None:
+        """Close the socket as well."""
+        self._raw.close()
+        super().close()
+
+
+class _Answer(http.client.HTTPResponse):
+    """An answer whose headers and content come before one deadline."""
+
+    def __init__(self, sock: socket.socket, *arguments: Any, **more: Any) -> None:
+        super().__init__(sock, *arguments, **more)
+        self.fp = io.BufferedReader(_InTime(self.fp.detach(), sock))
+
+
+class _Connection(http.client.HTTPConnection):
+    response_class = _Answer
+
+
+class _SecureConnection(http.client.HTTPSConnection):
+    response_class = _Answer
+
+
+class _Http(urllib.request.HTTPHandler):
+    def http_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
+        """Ask over HTTP."""
+        return self.do_open(_Connection, request)
+
+
+class _Https(urllib.request.HTTPSHandler):
+    def https_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
+        """Ask over HTTPS."""
+        return self.do_open(_SecureConnection, request)
+
+
+_OPENER = urllib.request.build_opener(_Stays, _Http, _Https)
 
 
 class Ari:
@@ -52,7 +110,11 @@ class Ari:
     def channels(self, application: str) -> list[str] | None:
         """The calls of an application; None when nobody is registered under that name."""
         found = self._ask("GET", f"/applications/{urllib.parse.quote(application, safe='')}")
-        return None if found is None else [str(one) for one in found.get("channel_ids", [])]
+        if found is None:
+            return None
+        if not isinstance(calls := found.get("channel_ids", []), list):
+            raise self._silent("it names no list of calls")
+        return [str(one) for one in calls]
 
     def gets_new_calls(self) -> str:
         """The application that the dialplan names now; empty when the global was never set."""
@@ -69,12 +131,16 @@ class Ari:
         self._ask("DELETE", f"/channels/{urllib.parse.quote(channel, safe='')}")
 
     def _ask(self, method: str, path: str) -> dict[str, Any] | None:
-        request = urllib.request.Request(  # noqa: S310  the format of ARI_URL was checked before it was pushed
-            self.url + path, method=method, headers={"Authorization": self._header}
-        )
         try:
+            request = urllib.request.Request(  # noqa: S310  the format of ARI_URL was checked before it was pushed
+                self.url + path, method=method, headers={"Authorization": self._header}
+            )
             with _OPENER.open(request, timeout=self.seconds) as answer:
-                content = answer.read()
+                content = answer.read(LIMIT + 1)
+            if len(content) > LIMIT:
+                raise ValueError(f"of an answer of more than {LIMIT} bytes")
+            if answer.length:
+                raise http.client.IncompleteRead(content, answer.length)
             told = json.loads(content) if content else {}
         except urllib.error.HTTPError as problem:
             if problem.code == GONE:

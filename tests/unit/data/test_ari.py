@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+import time
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
-from aipbx_data.ari import Ari
+from aipbx_data.ari import LIMIT, Ari
 from aipbx_data.config import Config
 from aipbx_data.errors import Failed
 
@@ -67,3 +71,46 @@ def test_a_password_goes_nowhere_else(pbx: tuple[Pbx, str], monkeypatch: pytest.
     with pytest.raises(Failed) as told:
         Ari(pbx[1], "u", "p", "AIBOT").gets_new_calls()
     assert "was answered 302" in told.value.why
+
+
+def drips(listening: socket.socket, head: bytes) -> None:
+    """Answer with a byte after another, for as long as somebody listens."""
+    connection, _ = listening.accept()
+    with closing(connection):
+        connection.recv(65536)
+        connection.sendall(head)
+        for _ in range(100):
+            time.sleep(0.1)
+            try:
+                connection.sendall(b"x")
+            except OSError:
+                return
+
+
+@pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n"])
+def test_an_answer_that_drips_is_not_waited_for(head: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=drips, args=(listening, head), daemon=True).start()
+        began = time.monotonic()
+        with pytest.raises(Failed) as told:
+            Ari(f"http://127.0.0.1:{listening.getsockname()[1]}/ari", "u", "p", "AIBOT", 0.5).gets_new_calls()
+        assert time.monotonic() - began < 5
+        assert "timed out" in told.value.why
+
+
+@pytest.mark.parametrize("content", [b"", b'{"channel_ids": ["' + b"x" * LIMIT + b'"]}', b'{"channel_ids": null}'])
+def test_an_answer_that_is_cut_off_or_endless_or_none_is_no_empty_list(content: bytes) -> None:
+    def answers(listening: socket.socket) -> None:
+        connection, _ = listening.accept()
+        with closing(connection):
+            connection.recv(65536)
+            length = len(content) or 50
+            try:
+                connection.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n".encode() + content)
+            except OSError:
+                return
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=answers, args=(listening,), daemon=True).start()
+        with pytest.raises(Failed):
+            Ari(f"http://127.0.0.1:{listening.getsockname()[1]}/ari", "u", "p", "AIBOT").channels("aipbx-blue")
