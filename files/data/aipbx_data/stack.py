@@ -94,7 +94,8 @@ def _is_down(container: str, *, whatever_the_cause: bool) -> bool:
 
 def _is_gone(state: dict[str, Any]) -> bool:
     """Whether Docker calls a container running whose process ended with containerd's: it notices when it starts."""
-    return bool(state["Running"]) and not Path("/proc", str(state["Pid"])).exists()
+    has_process = state["Running"] and not state.get("Restarting") and state["Pid"] > 0
+    return bool(has_process) and not Path("/proc", str(state["Pid"])).exists()
 
 
 def _problem(container: str) -> DataError | None:
