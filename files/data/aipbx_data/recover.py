@@ -9,7 +9,7 @@ import argparse
 
 from aipbx_data import events, notify, outcome, rotation, stack, swap, switch, tidy
 from aipbx_data.config import Config
-from aipbx_data.errors import DataError
+from aipbx_data.errors import DataError, Failed
 
 VERB = "recover"
 
@@ -32,7 +32,8 @@ def main(config: Config, _: argparse.Namespace) -> None:
         outcome.write(config, VERB, running=False, ok=False, error=str(problem))
         if str(problem) != earlier.get("error"):
             notify.send(config, f"{config.host}: recovery failed", f"{problem}\nIt is tried again, with pauses.")
-        raise
+        # The exit code of Refused is a success for the unit: of a host that cannot be configured yet.
+        raise Failed(problem.what, problem.why, problem.do) from None
     outcome.write(config, VERB, running=False, ok=True, error="")
     if done or earlier.get("ok") is False:
         notify.send(config, f"{config.host}: recovered", "\n".join(done) or "Everything is in its place again.")

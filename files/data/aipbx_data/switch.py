@@ -13,6 +13,7 @@ import os
 import shutil
 import sys
 import time
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -173,15 +174,16 @@ def tidy(config: Config) -> None:
     """The same after a unit has ended and at boot, unless a switch goes on; no lock of one that is gone stays."""
     if _host_stops():
         return  # it must not wait for calls; the next boot does the rest
-    try:
-        with lock.held("tidy", LOCK):
-            recover(config)
-            deploy_lock.give_back(config, before=deploy_lock.booted())
-            if not os.path.lexists(config.app / "lock"):
-                # It is written under the lock: so nobody is about to switch to it.
-                (config.app / STAGED).unlink(missing_ok=True)
-    except Refused:
-        return
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(lock.held("tidy", LOCK))
+        except Refused:
+            return
+        recover(config)
+        deploy_lock.give_back(config, before=deploy_lock.booted())
+        if not os.path.lexists(config.app / "lock"):
+            # It is written under the lock: so nobody is about to switch to it.
+            (config.app / STAGED).unlink(missing_ok=True)
 
 
 def _host_stops() -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 from aipbx_data import (
@@ -39,17 +40,22 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(config: Config, options: argparse.Namespace) -> None:
-    """Take away what is left, unless somebody is at it: then it is not left."""
+    """Take away what is left, unless somebody is at it: then it is not left.
+
+    Raises:
+        DataError: a half-made swap or switch cannot be taken back.
+    """
     if options.after:
         outcome.after(config, options.after)
     detached.clear()
     docker.answering()
     switch.tidy(config)
-    try:
-        with lock.held("tidy"):
-            clear(config)
-    except Refused:
-        return
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(lock.held("tidy"))
+        except Refused:
+            return
+        clear(config)
 
 
 def clear(config: Config) -> None:

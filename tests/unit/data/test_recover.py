@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
-from aipbx_data import colours, detached, docker, notify, outcome, recover, rotation, stack, swap, switch, tidy
+from aipbx_data import colours, detached, docker, lock, notify, outcome, recover, rotation, stack, swap, switch, tidy
 from aipbx_data.config import Config
-from aipbx_data.errors import Failed
+from aipbx_data.errors import Failed, Refused
 
 UP = {"Running": True, "Pid": 1, "Error": "", "StartedAt": "2026-11-28T17:00:00Z", "FinishedAt": "0001-01-01T00:00:00Z"}
 DOWN = {**UP, "Running": False, "FinishedAt": "2026-11-28T17:10:00Z"}
@@ -73,6 +74,8 @@ def test_the_database_is_started_and_others_only_where_docker_could_not(config: 
     assert stack.stopped(config) == ["postgres", "nginx"]
     there.states["postgres"] = {**UP, "Pid": 2**22 + 1}
     assert stack.stopped(config) == ["postgres", "nginx"], "its process is gone, and Docker does not know"
+    there.states["postgres"] = {**UP, "Restarting": True, "Pid": 0}
+    assert stack.stopped(config) == ["nginx"], "Docker starts it again by itself"
     del there.states["postgres"]
     assert stack.stopped(config) == ["nginx"], "a server elsewhere is none of ours"
 
@@ -151,6 +154,29 @@ def test_the_team_hears_of_a_failure_once_and_of_its_end(
     assert outcome.state(config, "recover")["ok"]
     recover.main(config, options)
     assert len(sent) == 2
+
+
+@pytest.mark.parametrize("module", [swap, switch])
+def test_what_cannot_come_to_its_end_fails_and_is_no_held_lock(
+    config: Config, there: Stack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, module: ModuleType
+) -> None:
+    def recovers(_: Config) -> None:
+        raise Refused("backend is not there.", "Compose project p has no such container.", "inv status")
+
+    sent: list[str] = []
+    monkeypatch.setattr(notify, "send", lambda _, title, __: sent.append(title))
+    monkeypatch.setattr(lock, "PATH", tmp_path / "data-lock")
+    monkeypatch.setattr(switch, "LOCK", tmp_path / "switch-lock")
+    monkeypatch.setattr(switch, "_host_stops", lambda: False)
+    monkeypatch.setattr(module, "recover", recovers)
+    monkeypatch.setattr(tidy, "clear", swap.recover)
+    with pytest.raises(Failed, match="backend is not there"):
+        recover.main(config, argparse.Namespace())
+    assert sent == ["h: recovery failed"]
+    path = lock.PATH if module is swap else switch.LOCK
+    with lock.held("restore", path):
+        recover.main(config, argparse.Namespace())
+    assert sent[1:] == ["h: recovered"]
 
 
 def test_files_of_a_caller_that_was_killed_are_deleted_and_others_stay(tmp_path: Path) -> None:
