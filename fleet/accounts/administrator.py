@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from fleet.accounts import state
 from fleet.accounts.state import SECONDS, State
 from fleet.cli import agreed
-from fleet.commands import accounts, postgres
+from fleet.commands import accounts
 from fleet.env.formats import EMAIL
 from fleet.errors import FailedError, OperatorError
 from fleet.progress import say
@@ -54,7 +54,7 @@ def appoint(host: Remote, email: str, *, another: bool, yes: bool) -> None:
         say(f"  Not yet: without {', '.join(state.MAIL)} in the env file it sends no mail.", "yellow")
     if agreed(f"{what} on {host.name}", yes=yes):
         currency = "RUB" if found.variables.get("TENANT_CURRENCY", "").upper() == "RUB" else "USD"
-        _run(host, accounts.grant(found.email, currency))
+        _run(host, found, accounts.grant(found.email, currency))
         say(f"{host.name}: {found.email} is an administrator. Whoever is logged in must log in again.", "green")
 
 
@@ -82,7 +82,7 @@ def dismiss(host: Remote, email: str, *, yes: bool) -> None:
         "  A login lasts for up to 14 days and keeps the role until it ends: a new PRIVATE_KEY ends all logins at once."
     )
     if agreed(f"take the role from {found.email} on {host.name}", yes=yes):
-        _run(host, accounts.revoke(found.email))
+        _run(host, found, accounts.revoke(found.email))
 
 
 def _read(host: Remote, email: str) -> State:
@@ -96,8 +96,8 @@ def _read(host: Remote, email: str) -> State:
     return found
 
 
-def _run(host: Remote, sql: str) -> None:
-    command = postgres.psql(host.settings.compose_project, terminal=False, read_only=False)
+def _run(host: Remote, found: State, sql: str) -> None:
+    command = state.psql(host, found.variables, read_only=False)
     done = host.run(command, seconds=SECONDS, stdin=sql.encode())
     if done.code != 0:
         raise FailedError(

@@ -72,7 +72,7 @@ def read(host: Remote, email: str = "") -> State:
             "Look at the tables users, roles and user_roles there.",
         )
     wanted = (email or variables.get("ADMIN_EMAIL", "")).strip().lower()
-    command = postgres.psql(host.settings.compose_project, terminal=False, read_only=True)
+    command = psql(host, variables, read_only=True)
     done = host.run(command, seconds=SECONDS, stdin=accounts.facts(wanted).encode())
     if done.code != 0:
         raise OperatorError(
@@ -87,6 +87,18 @@ def read(host: Remote, email: str = "") -> State:
             f"inv deploy --host={host.name}",
         )
     return parse(done.out, variables, wanted)
+
+
+def psql(host: Remote, variables: Mapping[str, str], *, read_only: bool) -> str:
+    """The command that runs a script on the application's tables, as the application's role.
+
+    Args:
+        host: which.
+        variables: of the backend.
+        read_only: whether every transaction may only read.
+    """
+    role = variables["DB_USER"]
+    return postgres.psql(host.settings.compose_project, terminal=False, read_only=read_only, role=role)
 
 
 def parse(output: str, variables: Mapping[str, str], email: str) -> State:

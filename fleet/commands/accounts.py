@@ -11,16 +11,17 @@ _PLAIN = r"""
 \pset tuples_only on
 \pset format unaligned
 """
-# A JSON object, or nothing where a table is missing. Not every version has the two tables whose rows are counted.
+# A JSON object, or nothing where a table is missing. Not every version has the two tables whose rows are counted. What
+# the database answers is put into SQL in quotes: psql runs a backslash command in the value of a bare `:name`.
 _FACTS = r"""
 SELECT count(*) = TABLE_COUNT AS complete FROM pg_tables
 WHERE schemaname = 'public' AND tablename IN (TABLE_NAMES) \gset
 SELECT to_regclass('"aiModels"') IS NOT NULL AS has_models, to_regclass('"PbxServers"') IS NOT NULL AS has_pbxs \gset
-\set models null
+\set models ''
 \if :has_models
 SELECT count(*) AS models FROM "aiModels" \gset
 \endif
-\set pbxs null
+\set pbxs ''
 \if :has_pbxs
 SELECT count(*) AS pbxs FROM "PbxServers" \gset
 \endif
@@ -31,7 +32,7 @@ SELECT json_build_object(
         JOIN user_roles g ON g."userId" = u.id JOIN roles r ON r.id = g."roleId" WHERE r.value = 'ADMIN'),
     'account', EXISTS (SELECT FROM users WHERE lower(email) = :'email'),
     'prices', EXISTS (SELECT FROM prices p JOIN users u ON u.id = p."userId" WHERE lower(u.email) = :'email'),
-    'models', :models, 'pbxs', :pbxs);
+    'models', nullif(:'models', '')::bigint, 'pbxs', nullif(:'pbxs', '')::bigint);
 \endif
 """.replace("TABLE_COUNT", str(len(TABLES))).replace("TABLE_NAMES", ", ".join(f"'{name}'" for name in TABLES))
 # As the application makes an account (UsersService.create): its roles, and the prices that it gives everybody.

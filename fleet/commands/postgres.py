@@ -20,7 +20,7 @@ _READ_ONLY = " -c default_transaction_read_only=on"
 _PROMPTS = " --set 'PROMPT1=%n@%/%R%x%# ' --set 'PROMPT2=%n@%/%R%x%# '"
 
 
-def psql(project: str, database: str = "", *, terminal: bool, read_only: bool) -> str:
+def psql(project: str, database: str = "", *, terminal: bool, read_only: bool, role: str = "") -> str:
     """The command that opens psql on a database.
 
     Args:
@@ -28,9 +28,12 @@ def psql(project: str, database: str = "", *, terminal: bool, read_only: bool) -
         database: its name; empty: the application's.
         terminal: whether somebody types; else it reads SQL from standard input and stops at the first error.
         read_only: whether every transaction may only read.
+        role: which logs in; empty: the superuser. What the application wrote (a trigger, a view) runs as whoever
+            meets it, so what only reads and writes the application's tables logs in as the application.
     """
     options = _PROMPTS if terminal else " --no-psqlrc --set ON_ERROR_STOP=1 --file -"
     settings = (UNLIMITED if terminal else UNATTENDED) + (_READ_ONLY if read_only else "")
     name = shlex.quote(database) if database else '"$POSTGRES_DB"'
-    script = f'{WHO}; export PGOPTIONS={shlex.quote(settings)}; exec psql -U "$admin" -d {name}{options}'
+    become, user = ("", shlex.quote(role)) if role else (f"{WHO}; ", '"$admin"')
+    script = f"{become}export PGOPTIONS={shlex.quote(settings)}; exec psql -U {user} -d {name}{options}"
     return compose.execute(project, "postgres", ["sh", "-c", script], terminal=terminal)

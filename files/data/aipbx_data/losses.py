@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
+
 from aipbx_data import sessions
 from aipbx_data.facts import ROWS, UNKNOWN, Facts, Loss
 from aipbx_data.postgres import LONG, Postgres, identifier, literal, qualified
 
-# The tables that TRUNCATE … CASCADE empties: those that refer to it, and so on.
+# The tables that TRUNCATE … CASCADE empties: those that refer to it, and so on. Their names, and no SQL: with functions
+# of its own the application could answer anything, and psql would run it.
 _REFERRING = """
 WITH RECURSIVE reached(oid) AS (
     SELECT {table}::regclass::oid
     UNION SELECT c.conrelid FROM pg_constraint c JOIN reached r ON r.oid = c.confrelid WHERE c.contype = 'f'
 )
-SELECT format('SELECT count(*) FROM %s', oid::regclass) FROM reached
+SELECT pg_catalog.json_build_array(n.nspname, c.relname)
+FROM reached JOIN pg_catalog.pg_class c ON c.oid = reached.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 """
 
 
@@ -50,10 +54,11 @@ def _line(server: Postgres, database: str, loss: Loss, *, renames: bool) -> str:
 
 
 def _rows(server: Postgres, database: str, table: str, *, cascade: bool) -> int:
-    asked = [f"SELECT count(*) FROM {table}"]
+    emptied = [table]
     if cascade:
-        asked = _asked(server, database, _REFERRING.format(table=literal(table)))
-    return sum(int(_asked(server, database, one)[0]) for one in asked)
+        referring = _asked(server, database, _REFERRING.format(table=literal(table)))
+        emptied = [_name(json.loads(row)) for row in referring]
+    return sum(int(_asked(server, database, f"SELECT count(*) FROM {one}")[0]) for one in emptied)
 
 
 def _exists(server: Postgres, database: str, table: str) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from typing import Any
 
 import pytest
@@ -22,7 +24,7 @@ WELL = {
     "pbxs": 1,
 }
 MAIL = {"MAIL_HOST": "smtp.aipbx.test", "MAIL_USER": "a@aipbx.test", "MAIL_PASS": "secret-secret"}
-VARIABLES = {"DB_DIALECT": "postgres", "ADMIN_EMAIL": "Admin@aipbx.test"}
+VARIABLES = {"DB_DIALECT": "postgres", "DB_USER": "a b", "ADMIN_EMAIL": "Admin@aipbx.test"}
 
 
 class Host:
@@ -44,6 +46,7 @@ class Host:
 
     def run(self, command: str, *, seconds: float, stdin: bytes) -> Output:  # noqa: ARG002
         assert b"aipbx.test" not in command.encode(), "an address is on no command line"
+        assert "exec psql -U 'a b' -d " in shlex.split(command)[-1], "the application's role"
         self.given.append(stdin)
         return self.outputs.pop(0)
 
@@ -138,3 +141,10 @@ def test_the_role_can_be_taken_back() -> None:
 def test_a_quote_in_an_address_stays_in_it() -> None:
     assert "\\set email 'o''hara@aipbx.test'\n" in accounts.grant("o'hara@aipbx.test", "USD")
     assert "\\set email 'a\\\\b@aipbx.test'\n" in accounts.facts("a\\b@aipbx.test")
+
+
+def test_what_the_database_answers_is_never_run_by_psql() -> None:
+    script = accounts.facts("a@aipbx.test")
+    bare = [line for line in script.splitlines() if re.search(r"(?<![:'\w]):\w", line) and not line.startswith("\\")]
+    assert bare == []
+    assert "nullif(:'models', '')" in script

@@ -15,7 +15,7 @@ from aipbx_data.errors import Failed, Refused
 from aipbx_data.facts import Facts
 from aipbx_data.ledger import Row
 from aipbx_data.migrations import Found, Given, Pending
-from aipbx_data.postgres import TABLES, Postgres, identifier
+from aipbx_data.postgres import TABLES, Postgres
 
 from fleet.migrations import reading
 
@@ -65,7 +65,7 @@ class Server:
             "SELECT to_json(files)": [json.dumps(files) for sha, files in self.releases.items() if sha in sql],
             "FROM pg_attribute": ["1" if named and "'gone'" not in sql else "0"],
             "SELECT to_regclass": ["t" if named else "f"],
-            "WITH RECURSIVE": [" ".join(["SELECT count(*) FROM", identifier(name)]) for name in self.tables],
+            "WITH RECURSIVE": [json.dumps(["public", name]) for name in self.tables],
             "FILTER": [f"{self.tables[name]} of {self.tables[name]}" for name in named],
             "SELECT count(*)": [str(self.tables[name]) for name in named],
         }
