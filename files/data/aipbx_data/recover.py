@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 
-from aipbx_data import events, notify, outcome, rotation, stack, swap, switch, tidy
+from aipbx_data import docker, events, notify, outcome, rotation, stack, swap, switch, tidy
 from aipbx_data.config import Config
 from aipbx_data.errors import DataError, Failed
 
@@ -41,10 +41,8 @@ def main(config: Config, _: argparse.Namespace) -> None:
 
 
 def _recovered(config: Config, done: list[str]) -> None:
-    for service in stack.stopped(config):
-        with events.step(f"{service} was down: started"):
-            stack.brought_back(config, service)
-        done.append(f"{service} was down, and runs again.")
+    docker.answering()
+    problems = _brought_back(config, done)
     cut_off = swap.pending(config)
     release = switch.pending(config)
     tidy.main(config, argparse.Namespace(after=""))
@@ -57,3 +55,24 @@ def _recovered(config: Config, done: list[str]) -> None:
         done.append(f"The {cut_off[0].what} had been cut off, and is at its end.")
     if release and not switch.pending(config):
         done.append(f"A {release.entry['action']} had been cut off, and is at its end.")
+    if problems:
+        raise problems[0]
+
+
+def _brought_back(config: Config, done: list[str]) -> list[DataError]:
+    """Start what is down, the database first, without which nothing else comes to its end.
+
+    Returns: why other services do not come up.
+    """
+    problems = []
+    for service in stack.stopped(config):
+        try:
+            with events.step(f"{service} was down: started"):
+                stack.brought_back(config, service)
+        except DataError as problem:
+            if service == stack.database(config):
+                raise
+            problems.append(problem)
+        else:
+            done.append(f"{service} was down, and runs again.")
+    return problems

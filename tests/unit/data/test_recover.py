@@ -156,6 +156,31 @@ def test_the_team_hears_of_a_failure_once_and_of_its_end(
     assert len(sent) == 2
 
 
+def test_one_service_that_stays_down_keeps_nothing_else_from_its_end(
+    config: Config, there: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closes(_: Config) -> bool:
+        there.did.append("closed")
+        return True
+
+    there.states = {name: {**DOWN, "Error": "port is already allocated"} for name in there.states}
+    there.broken = {"nginx": "never"}
+    monkeypatch.setattr(notify, "send", lambda *_: None)
+    monkeypatch.setattr(docker, "answering", lambda: there.did.append("docker answers"))
+    monkeypatch.setattr(tidy, "main", lambda *_: there.did.append("tidied"))
+    monkeypatch.setattr(rotation, "close", closes)
+    with pytest.raises(Failed, match="nginx does not start"):
+        recover.main(config, argparse.Namespace())
+    assert there.states["backend"]["Running"]
+    assert there.did[0] == "docker answers"
+    assert there.did[-2:] == ["tidied", "closed"]
+    there.states["postgres"], there.broken = dict(DOWN), {"postgres": "never"}
+    there.did.clear()
+    with pytest.raises(Failed, match="postgres does not start"):
+        recover.main(config, argparse.Namespace())
+    assert "tidied" not in there.did
+
+
 @pytest.mark.parametrize("module", [swap, switch])
 def test_what_cannot_come_to_its_end_fails_and_is_no_held_lock(
     config: Config, there: Stack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, module: ModuleType
