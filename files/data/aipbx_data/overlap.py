@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 from aipbx_data import colours, docker, drain, events, sets
 from aipbx_data.config import Config
-from aipbx_data.errors import Refused
+from aipbx_data.errors import DataError, Refused
 
 MINUTE = timedelta(minutes=1)
 # Where no moment is free for so long, none ever is.
@@ -136,9 +136,12 @@ def start_seconds(config: Config) -> float:
 
 
 def learn(config: Config, seconds: float) -> None:
-    """Write down what a start took until requests went to it, without what it was watched for."""
+    """Write down what a start took until requests went to it, without what it was watched for; none fails by that."""
     known = (sets.read_json(_starts(config)) or {}).get("seconds") or []
-    sets.write_json(_starts(config), {"seconds": [*known, round(seconds, 1)][-STARTS:]})
+    try:
+        sets.write_json(_starts(config), {"seconds": [*known, round(seconds, 1)][-STARTS:]})
+    except OSError as problem:
+        events.note(f"How long the start took could not be written down: {problem}")
 
 
 def _starts(config: Config) -> Path:
@@ -195,7 +198,13 @@ def refuse(config: Config, serving: str, drain_seconds: float, *, accepted: bool
     Raises:
         Refused: nothing was touched.
     """
-    found = ahead(config, serving, drain_seconds)
+    try:
+        found = ahead(config, serving, drain_seconds)
+    except Refused as problem:
+        if not accepted:
+            raise
+        events.note(f"{problem.what} {problem.why} This goes on: look whether something was done twice.")
+        return
     if found and not accepted:
         raise Refused(found.what, found.why, f"{found.do} Nothing was changed.")
     if found:
@@ -205,11 +214,22 @@ def refuse(config: Config, serving: str, drain_seconds: float, *, accepted: bool
 def tell(config: Config, backend: str) -> None:
     """Say so when two backends were up while a timer ran, however long that was reckoned to be.
 
+    The release is done by now: where it cannot be known, that is all it says.
+
     Args:
         config: the host's, with this run's settings.
         backend: the new colour; the old one has just ended.
     """
     timers: dict[str, str] = config.raw.get("application_timers", {})
+    if not timers:
+        return
+    try:
+        _tell(config, backend, timers)
+    except DataError as problem:
+        events.note(f"It is not known whether timers ran in two backends: {problem.what} {problem.why}")
+
+
+def _tell(config: Config, backend: str, timers: dict[str, str]) -> None:
     started = str(docker.state(colours.present(config, backend))["StartedAt"])[:19]
     begin = datetime.fromisoformat(f"{started}+00:00")
     hit = touched(begin, (now() - begin).total_seconds(), timers, clock(config))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aipbx_data import colours, docker, drain, overlap
+from aipbx_data import colours, docker, drain, overlap, sets
 from aipbx_data.config import Config
 from aipbx_data.errors import Refused
 from hypothesis import given
@@ -221,6 +221,34 @@ def test_what_was_up_together_while_a_timer_ran_is_told_afterwards(
     monkeypatch.setattr(overlap, "now", lambda: at("12:02:00"))
     overlap.tell(config, "backend-green")
     assert ("Two backends were up at 12:00: digests are sent." in capsys.readouterr().out) == told
+
+
+def test_where_the_time_zone_is_unknown_what_cannot_wait_goes_on(
+    config: Config, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config.services["backend"]["TZ"] = "Mars/Olympus"
+    monkeypatch.setattr(colours, "present", lambda *_: "c0ffee")
+    monkeypatch.setattr(docker, "state", lambda _: {"StartedAt": "2026-11-26T11:59:30.1Z"})
+    with pytest.raises(Refused, match="Mars/Olympus"):
+        overlap.refuse(config, "backend-blue", 1800, accepted=False)
+    overlap.refuse(config, "backend-blue", 1800, accepted=True)
+    assert "does not know the time zone Mars/Olympus" in capsys.readouterr().out
+    overlap.tell(config, "backend-green")
+    assert "It is not known whether timers ran in two backends" in capsys.readouterr().out
+    del config.raw["application_timers"]
+    overlap.tell(config, "backend-green")
+    assert capsys.readouterr().out == ""
+
+
+def test_a_start_whose_length_cannot_be_written_down_is_no_failure(
+    config: Config, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(sets, "write_json", full)
+    overlap.learn(config, 20.0)
+    assert "No space left on device" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("services", "free"), [(["backend"], "12:01 UTC"), (["frontend"], None)])
