@@ -75,7 +75,8 @@ def requests(container: str, port: int) -> None:
 def calls(config: Config, switch: Switch, container: str) -> tuple[int, int]:
     """Wait until the old backend's calls have ended, and hang up what is left at the deadline.
 
-    Without the PBX's help nothing is waited for: it was done before.
+    Without the PBX's help nothing is waited for: it was done before. What a PBX that does not answer has is unknown:
+    none of it counts as ended, and where one never answered, no RTP may flow either.
 
     Args:
         config: the host's.
@@ -87,20 +88,28 @@ def calls(config: Config, switch: Switch, container: str) -> tuple[int, int]:
     pbxs = Pbxs.of(config)
     if not pbxs:
         return 0, live(config, switch.names["backend"][0])
+    old = switch.names["backend"][0]
     name, end = colours.bot(container), switch.begun + _until(switch, container)
     seen: set[str] = set()
-    empty_since = time.monotonic()
+    empty_since: float | None = None
     with events.step("calls on it have ended"):
         while True:
             now = pbxs.channels(name) or []
             seen |= set(now)
-            if now:
+            unknown = not now and (pbxs.unheard or bool(pbxs.silent and live(config, old)))
+            if now or unknown:
+                empty_since = None
+            elif empty_since is None:
                 empty_since = time.monotonic()
             elif time.monotonic() - empty_since > LATE_SECONDS:
                 return len(seen), 0
-            if now and time.time() > end:
+            if (now or unknown) and time.time() > end:
                 break
             time.sleep(PAUSE)
+    if unknown:
+        cut = live(config, old)
+        events.note(f"Not every PBX answers, so {cut} calls that had not ended are cut.")
+        return len(seen), cut
     for channel in now:
         try:
             pbxs.hang_up(channel)

@@ -9,9 +9,11 @@ from __future__ import annotations
 import argparse
 import json
 import socket
+import time
+from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from threading import Thread
 from typing import NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
@@ -27,6 +29,12 @@ ROWS = 'SELECT json_build_array(name, ari_url, ari_user, password) FROM public."
 OWN = "the PBX of ARI_URL"
 # Whoever does not answer so soon is not waited for: it may be a customer's, and switched off.
 SECONDS = 5
+# Asked at a time, and how long that many may take: names may resolve for ever, to any number of addresses.
+AT_ONCE = 16
+STUCK_SECONDS = 60
+STUCK = f"no answer came in {STUCK_SECONDS} s"
+# Where clouds tell a host its secrets, besides link-local addresses; as `metadata_networks` has them by default.
+METADATA = tuple(map(ip_network, ("100.100.100.200/32", "fd00:ec2::254/128", "fd20:ce::254/128")))
 # What it costs when the dialplan of a PBX goes on naming a backend that has ended.
 COST = "Once the old backend has ended, new calls there reach nobody, until the hourly aipbx-watch finds it again."
 Answer = TypeVar("Answer")
@@ -47,20 +55,30 @@ class Pbxs:
     Args:
         main: the first.
         others: rows of the table.
+        wrong: rows that are no PBX, and why.
+
+    Attributes:
+        silent: those that did not answer at the beginning, and why; they are not asked again.
+        unheard: whether one of the rest had no answer when `channels` asked last.
     """
 
-    def __init__(self, main: Ari, others: list[Exchange]) -> None:
-        asked = _at_once(others, lambda one: _why_silent(one.ari))
+    def __init__(self, main: Ari, others: list[Exchange], wrong: dict[str, str] | None = None) -> None:
+        asked = _at_once(others, lambda one: _why_silent(one.ari), STUCK)
         self.exchanges = [Exchange(OWN, main), *(one for one, why in zip(others, asked, strict=True) if not why)]
         self.silent = {one.name: why for one, why in zip(others, asked, strict=True) if why}
-        self.main = main
+        self.silent.update(wrong or {})
+        self.main, self.unheard = main, False
+        self._known: dict[tuple[int, str], list[str]] = {}
         self._where: dict[str, list[Ari]] = {}
 
     @classmethod
     def of(cls, config: Config) -> Pbxs | None:
         """Those that this host knows; None when calls are not handed over here."""
         main = Ari.of(config)
-        return cls(main, [one for one in rows(config, main.variable) if one.ari.url != main.url]) if main else None
+        if not main:
+            return None
+        others, wrong = rows(config, main.variable)
+        return cls(main, [one for one in others if one.ari.url != main.url], wrong)
 
     def gets_new_calls(self) -> str:
         """The application that the dialplan of the first names.
@@ -77,7 +95,7 @@ class Pbxs:
             Failed: the first does not answer.
         """
         of_main = [] if self.main.channels(application) is not None else [OWN]
-        lack = _at_once(self.exchanges[1:], lambda one: _knows(one, old) and not _knows(one, application))
+        lack = _at_once(self.exchanges[1:], lambda one: _knows(one, old) and not _knows(one, application), False)
         return of_main + [one.name for one, lacks in zip(self.exchanges[1:], lack, strict=True) if lacks]
 
     def hand_over(self, application: str) -> None:
@@ -91,12 +109,18 @@ class Pbxs:
 
     def correct(self, application: str) -> None:
         """The same where it is registered and the dialplan names another; what fails is noted."""
-        _at_once(self.exchanges, lambda one: _correct(one, application))
+        failed = _at_once(self.exchanges, lambda one: _correct(one, application), STUCK)
+        for one, why in zip(self.exchanges, failed, strict=True):
+            if why:
+                events.note(f"{one.name} was not handed over: {why}. {COST}")
 
     def channels(self, application: str) -> list[str] | None:
-        """The calls of an application on all of them; None when the first does not know it."""
+        """The calls of an application on all of them; None when the first does not know it.
+
+        One that does not answer now (`unheard`) has those that it named last.
+        """
         of_main = self.main.channels(application)
-        others = _at_once(self.exchanges[1:], lambda one: _channels(one, application))
+        others = self._of_others(application)
         self._where = {}
         # One PBX may be known by two addresses: its calls count once.
         for one, found in zip(self.exchanges, [of_main or [], *others], strict=True):
@@ -104,26 +128,44 @@ class Pbxs:
                 self._where.setdefault(channel, []).append(one.ari)
         return None if of_main is None and not self._where else list(self._where)
 
+    def _of_others(self, application: str) -> list[list[str]]:
+        answers = _at_once(self.exchanges[1:], lambda one: _channels(one, application), None)
+        self.unheard = None in answers
+        for number, answer in enumerate(answers):
+            if answer is not None:
+                self._known[number, application] = answer
+        return [self._known.get((number, application), []) for number in range(len(answers))]
+
     def hang_up(self, channel: str) -> None:
         """End one of the calls that `channels` named; nothing happens when it has ended."""
         for ari in self._where[channel]:
             ari.hang_up(channel)
 
 
-def rows(config: Config, variable: str) -> list[Exchange]:
-    """The PBXs of the application's table."""
+def rows(config: Config, variable: str) -> tuple[list[Exchange], dict[str, str]]:
+    """The PBXs of the application's table, and the rows that are none with the reason.
+
+    The table may be a view, whose code runs as whoever reads it: so nobody does as the superuser.
+    """
     try:
         server = engine.live(config)
         if not isinstance(server, Postgres) or server.psql(THERE, config.database) != ["t"]:
-            return []
-        found = [json.loads(row) for row in server.psql(ROWS, config.database)]
+            return [], {}
+        found = server.as_owner(config.database).psql(ROWS, config.database)
     except DataError as problem:
         events.note(f"The application's table of PBXs cannot be read, so only ARI_URL counts: {problem.what}")
-        return []
-    return [
-        Exchange(f"{name} ({_place(url)})", Ari(url, user, password, variable, SECONDS))
-        for name, url, user, password in found
-    ]
+        return [], {}
+    good: list[Exchange] = []
+    wrong: dict[str, str] = {}
+    for number, row in enumerate(found, 1):
+        name = ""
+        try:
+            name, url, user, password = json.loads(row)
+            good.append(Exchange(f"{name} ({_place(url)})", Ari(url, user, password, variable, SECONDS)))
+        except (ValueError, TypeError, AttributeError) as problem:
+            # Without the error's own words: they may hold a login that somebody put into the URL.
+            wrong[f"{name} (row {number})"] = f"what it has as its ARI URL is none ({type(problem).__name__})"
+    return good, wrong
 
 
 def _place(url: str) -> str:
@@ -131,11 +173,32 @@ def _place(url: str) -> str:
     return urlsplit(url).netloc.rpartition("@")[2] or url
 
 
-def _at_once(some: list[Exchange], how: Callable[[Exchange], Answer]) -> list[Answer]:
-    if not some:
-        return []
-    with ThreadPoolExecutor(max_workers=16) as pool:
-        return list(pool.map(how, some))
+def _at_once(some: list[Exchange], how: Callable[[Exchange], Answer], stuck: Answer) -> list[Answer]:
+    """Ask several at once.
+
+    Args:
+        some: they.
+        how: asks one.
+        stuck: the answer of one that is not waited for any longer; its thread keeps nobody from ending.
+    """
+    answers = [stuck] * len(some)
+    left = deque(enumerate(some))
+
+    def work() -> None:
+        while left:
+            try:
+                number, one = left.popleft()
+            except IndexError:
+                return
+            answers[number] = how(one)
+
+    workers = [Thread(target=work, daemon=True) for _ in some[:AT_ONCE]]
+    end = time.monotonic() + STUCK_SECONDS * (1 + len(some) // AT_ONCE)
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(max(0.0, end - time.monotonic()))
+    return list(answers)
 
 
 def _why_silent(ari: Ari) -> str:
@@ -158,11 +221,19 @@ def _refuse_ourselves(url: str) -> None:
         found = socket.getaddrinfo(parts.hostname or "", parts.port or 443, type=socket.SOCK_STREAM)
     except (OSError, ValueError) as problem:
         raise Failed(f"{url} has no address.", str(problem), "Correct the PBX in the application.") from None
-    addresses = [ip_address(str(each[4][0]).partition("%")[0]) for each in found]
-    if parts.scheme not in {"http", "https"} or any(
-        each.is_loopback or each.is_link_local or each.is_unspecified for each in addresses
-    ):
-        raise Failed(f"{url} is not asked.", "its address is this host's own", "Correct the PBX in the application.")
+    if parts.scheme not in {"http", "https"} or any(_is_ours(str(each[4][0])) for each in found):
+        why = "its address is this host's own or its cloud's"
+        raise Failed(f"{url} is not asked.", why, "Correct the PBX in the application.")
+
+
+def _is_ours(text: str) -> bool:
+    """Whether an address leads to this host itself, or to the cloud that it runs on."""
+    each: IPv4Address | IPv6Address = ip_address(text.partition("%")[0])
+    # ::ffff:127.0.0.1 is 127.0.0.1, which Python knows since 3.13.
+    if isinstance(each, IPv6Address) and each.ipv4_mapped:
+        each = each.ipv4_mapped
+    alone = each.is_loopback or each.is_link_local or each.is_unspecified
+    return alone or any(each in network for network in METADATA)
 
 
 def _knows(one: Exchange, application: str) -> bool:
@@ -179,19 +250,22 @@ def _is_unset(one: Exchange) -> bool:
         return False
 
 
-def _channels(one: Exchange, application: str) -> list[str]:
+def _channels(one: Exchange, application: str) -> list[str] | None:
+    """Its calls; None: it does not answer."""
     try:
         return one.ari.channels(application) or []
     except DataError:
-        return []
+        return None
 
 
-def _correct(one: Exchange, application: str) -> None:
+def _correct(one: Exchange, application: str) -> str:
+    """Hand one over where that is needed; the reason when it fails."""
     try:
         if one.ari.channels(application) is not None and one.ari.gets_new_calls() != application:
             one.ari.hand_over(application)
     except DataError as problem:
-        events.note(f"{one.name} was not handed over: {problem.why}. {COST}")
+        return problem.why
+    return ""
 
 
 def arguments(_: argparse.ArgumentParser) -> None:
@@ -203,7 +277,8 @@ def main(config: Config, _: argparse.Namespace) -> None:
     found = Pbxs.of(config)
     name = _serving(config)
     if not found or not name:
-        events.result(count=len(rows(config, "")), silent={}, strange=[], unset=[])
+        good, wrong = rows(config, "")
+        events.result(count=len(good) + len(wrong), silent={}, strange=[], unset=[])
         return
     strange = [one.name for one in found.exchanges if not _knows(one, name)]
     unset = [one.name for one in found.exchanges if one.name not in strange and _is_unset(one)]

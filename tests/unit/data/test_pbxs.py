@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import runpy
+import threading
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -16,6 +18,7 @@ from aipbx_data.errors import Failed
 from aipbx_data.pbxs import Pbxs
 from aipbx_data.postgres import Postgres
 
+from fleet.access import ROOT
 from lab.world.pbx_stand_in import Call, Pbx
 from tests.unit.data import exchange
 
@@ -25,12 +28,20 @@ OLD, NEW = "aipbx-blue", "aipbx-green"
 class Table(Postgres):
     """A database with the table of PBXs; with none when there are no rows."""
 
-    def __init__(self, rows: list[list[str]]) -> None:
-        self.rows = rows
+    def __init__(self, rows: list[list[str | None]]) -> None:
+        self.rows, self.owned = rows, False
+
+    def as_owner(self, database: str) -> Table:
+        """The same in the owner's sessions."""
+        assert database == "d"
+        made = Table(self.rows)
+        made.owned = True
+        return made
 
     def psql(self, sql: str, *_: object, **__: object) -> list[str]:
         """Its answers; in our sessions nothing is found without its schema."""
         assert 'public."PbxServers"' in sql
+        assert self.owned or sql == pbxs.THERE, "the application's own code would run as the superuser"
         return ["t" if self.rows else "f"] if sql == pbxs.THERE else [json.dumps(row) for row in self.rows]
 
 
@@ -39,7 +50,7 @@ def three(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Pbx]]:
     """The PBX of ARI_URL, which is in the table as well, and two more; a fourth row answers nothing."""
     with ExitStack() as stack:
         made, urls = zip(*(stack.enter_context(exchange.serving()) for _ in range(3)), strict=True)
-        rows = [[f"pbx-{number}", url, "u", "p"] for number, url in enumerate(urls)]
+        rows: list[list[str | None]] = [[f"pbx-{number}", url, "u", "p"] for number, url in enumerate(urls)]
         rows.append(["switched-off", "http://127.0.0.1:1/ari", "u", "p"])
         monkeypatch.setattr(engine, "live", lambda _: Table(rows))
         monkeypatch.setattr(pbxs, "_refuse_ourselves", lambda _: None)
@@ -154,10 +165,63 @@ def test_without_a_table_there_is_the_one_of_the_env_file(config: Config, monkey
     assert [one.name for one in found(config).exchanges] == [pbxs.OWN]
 
 
+def test_calls_of_one_that_does_not_answer_now_go_on(config: Config, three: list[Pbx]) -> None:
+    three[1].live["call"] = Call("call", OLD, 60)
+    known = found(config)
+    assert (known.channels(OLD), known.unheard) == (["call"], False)
+    three[1].key = "changed:password"
+    assert (known.channels(OLD), known.unheard) == (["call"], True)
+    three[1].key = "u:p"
+    three[1].live.clear()
+    assert (known.channels(OLD), known.unheard) == ([], False)
+
+
+def test_one_that_is_stuck_is_not_waited_for(
+    config: Config, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known = found(config)
+    stuck, ends = known.exchanges[1], threading.Event()
+    monkeypatch.setattr(stuck.ari, "channels", lambda _: ends.wait(30))
+    monkeypatch.setattr(pbxs, "STUCK_SECONDS", 1)
+    try:
+        assert known.channels(OLD) == []
+        assert known.unheard
+        known.correct(OLD)
+        assert f"{stuck.name} was not handed over: no answer came" in capsys.readouterr().out
+    finally:
+        ends.set()
+
+
+@pytest.mark.parametrize("url", ["http://anna:secret@[pbx/ari", None])
+def test_a_row_that_is_no_url_is_silent_and_no_traceback(
+    config: Config, capsys: pytest.CaptureFixture[str], url: str | None
+) -> None:
+    table: Any = engine.live(config)
+    table.rows.append(["wrong", url, "u", "p"])
+    pbxs.main(config, Namespace())
+    told = json.loads(out := capsys.readouterr().out)
+    assert (told["count"], list(told["silent"])[1]) == (5, "wrong (row 5)")
+    assert "secret" not in out
+    config.secrets.clear()
+    pbxs.main(config, Namespace())
+    assert json.loads(capsys.readouterr().out)["count"] == 5
+
+
 @pytest.mark.parametrize(
-    "url", ["http://127.0.0.1:8088/ari", "http://169.254.169.254/ari", "http://[::1]/ari", "file:///etc/shadow", "x"]
-)
+    "url",
+    [
+        "http://127.0.0.1:8088/ari", "http://169.254.169.254/ari", "http://[::1]/ari", "file:///etc/shadow", "x",
+        "http://[::ffff:127.0.0.1]/ari", "http://[::ffff:169.254.169.254]/ari", "http://[::ffff:100.100.100.200]/ari",
+    ],
+)  # fmt: skip
 def test_a_row_cannot_have_the_host_ask_itself(url: str) -> None:
     with pytest.raises(Failed):
         pbxs._refuse_ourselves(url)
     pbxs._refuse_ourselves("http://192.0.2.1:8088/ari")
+
+
+def test_a_row_cannot_have_the_cloud_asked() -> None:
+    for each in runpy.run_path(str(ROOT / "group_data" / "all.py"))["metadata_networks"]:
+        address = each.partition("/")[0]
+        with pytest.raises(Failed):
+            pbxs._refuse_ourselves(f"http://[{address}]/ari" if ":" in address else f"http://{address}/ari")

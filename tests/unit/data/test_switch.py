@@ -96,6 +96,7 @@ class World:
 
     # The PBX.
     silent: dict[str, str] = {}  # noqa: RUF012
+    unheard = False
 
     def gets_new_calls(self) -> str:
         return self.pbx
@@ -186,6 +187,27 @@ def test_calls_that_end_are_waited_for_and_the_rest_is_hung_up(config: Config, w
     world.calls = [["c", "d"], ["d"]]
     assert switch.carry_out(config, again) == {"ended": 0, "cut": 2}
     assert world.hung_up == ["c", "d"]
+
+
+def test_calls_of_a_pbx_that_does_not_answer_count_as_live(
+    config: Config, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both until it answers, or no RTP flows, and until the deadline."""
+    unheard = [True, True, False]
+    monkeypatch.setattr(World, "unheard", property(lambda _: unheard.pop(0) if unheard else False))
+    assert switch.carry_out(config, planned(config)) == {"ended": 0, "cut": 0}
+    assert not unheard
+    flows = [3, 2, 0]
+    monkeypatch.setattr(world, "silent", {"a customer's": "it is switched off"})
+    monkeypatch.setattr(overlap, "refuse", lambda *_, **__: None)
+    monkeypatch.setattr(traffic, "flows", lambda _: flows.pop(0) if flows else 0)
+    (config.app / switch.STAGED).write_text("third")
+    back = planned(config, names={"backend": ("backend-green", "backend-blue")})
+    assert switch.carry_out(config, back) == {"ended": 0, "cut": 0}
+    assert not flows
+    monkeypatch.setattr(traffic, "flows", lambda _: 2)
+    (config.app / switch.STAGED).write_text("fourth")
+    assert switch.carry_out(config, planned(config, drain_seconds=0.0, begun=0.0)) == {"ended": 0, "cut": 2}
 
 
 @pytest.mark.parametrize("mode", ["colours", "recreate"])
