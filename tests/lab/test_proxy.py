@@ -146,9 +146,10 @@ def test_maintenance_is_a_file(ask: Web, machine: Host) -> None:
 
 def test_an_application_that_is_away_and_comes_back_at_another_address(ask: Web, machine: Host) -> None:
     machine.run("docker rm -f aipbx-backend-blue-1 aipbx-frontend-1", timeout=60)
-    page = ask("/")
+    page = ask("/?token=s3cret")
     assert page.status in {502, 504}
     assert "aiPBX" in page.body
+    assert "s3cret" not in machine.run("docker logs --since 1m aipbx-nginx-1 2>&1").stdout
     assert ask("/api/x").header("content-type") == "application/json"
     # Somebody else takes the address meanwhile.
     machine.run("docker run -d --rm --name squatter --network aipbx_web python:3.13-slim sleep 300")

@@ -130,6 +130,17 @@ def test_hsts_is_data(changes: dict[str, Any], sent: str) -> None:
     assert f'on "{sent}";' in files(**changes)["nginx.conf"]
 
 
+def test_a_request_line_with_its_query_is_in_no_log() -> None:
+    found = files()
+    (http,) = (level for level in levels(found["nginx.conf"]) if "log_format" in level)
+    assert re.findall(r"error_log .*", http) == ["error_log stderr crit;"], "else nginx reports each request it limits"
+    assert "error_log" not in "".join(text for name, text in found.items() if name != "nginx.conf")
+    logged = " ".join(re.findall(r"log_format aipbx ([^;]*);", http))
+    assert set(re.findall(r"\$\w+", logged)) & {"$request", "$request_uri", "$args", "$http_referer"} == set()
+    for instead in ("$upstream_addr", "$upstream_status", "$limit_req_status", "$limit_conn_status"):
+        assert instead in logged
+
+
 def test_cloudflare_is_believed_only_where_the_host_is_behind_it() -> None:
     behind, plain = files("aipbx.org")["nginx.conf"], files("aipbx.ru")["nginx.conf"]
     assert "set_real_ip_from 173.245.48.0/20;" in behind
