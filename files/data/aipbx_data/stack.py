@@ -7,6 +7,7 @@ may hold a port for a container that is gone. With live-restore no running conta
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,7 @@ def brought_back(config: Config, service: str) -> None:
     Raises:
         Failed: it does not start, or is not healthy in time.
     """
-    ended = docker.state(docker.container(config.project, service, running=False))["FinishedAt"]
+    ended = _ended(docker.container(config.project, service, running=False))
     container = started(config, service)
     docker.wait_healthy(container, service, READY_SECONDS)
     backend = colours.present(config, colours.active(config, "backend"))
@@ -82,6 +83,18 @@ def brought_back(config: Config, service: str) -> None:
     # The application makes its roles when it starts, and continues without them.
     if docker.state(backend)["StartedAt"] > ended:
         run(["docker", "restart", backend], seconds=docker.DAEMON_SECONDS)
+
+
+def _ended(container: str) -> str:
+    """Until when a service that is down may have answered, as Docker writes times.
+
+    One that was created and never started replaced another; one whose process is gone was up until lately.
+    """
+    state = docker.state(container)
+    if _is_gone(state):
+        return f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%S.%fZ}"
+    created = run(["docker", "inspect", "--format", "{{.Created}}", container], seconds=docker.SECONDS)
+    return max(str(state["FinishedAt"]), created.decode().strip())
 
 
 def _is_down(container: str, *, whatever_the_cause: bool) -> bool:

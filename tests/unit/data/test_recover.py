@@ -14,6 +14,7 @@ from aipbx_data.config import Config
 from aipbx_data.errors import Failed, Refused
 
 UP = {"Running": True, "Pid": 1, "Error": "", "StartedAt": "2026-11-28T17:00:00Z", "FinishedAt": "0001-01-01T00:00:00Z"}
+CREATED = "2026-11-28T16:00:00Z"
 DOWN = {**UP, "Running": False, "FinishedAt": "2026-11-28T17:10:00Z"}
 
 
@@ -30,6 +31,12 @@ class Stack:
         if service in self.broken:
             raise Failed("docker failed.", "network x not found", "Look.")
         self.states[service]["Running"] = True
+
+    def run(self, argv: list[str], **_: Any) -> bytes:
+        if argv[1] == "inspect":
+            return f"{CREATED}\n".encode()
+        self.did.append(" ".join(argv[1:]))
+        return b""
 
     def heals(self, remedy: str) -> Any:
         def heal(_: Config, service: str) -> None:
@@ -59,7 +66,7 @@ def there(monkeypatch: pytest.MonkeyPatch) -> Stack:
     monkeypatch.setattr(docker, "running", lambda service: made.states[service]["Running"])
     monkeypatch.setattr(docker, "start", made.start)
     monkeypatch.setattr(docker, "wait_healthy", lambda *_: None)
-    monkeypatch.setattr(stack, "run", lambda argv, **_: made.did.append(" ".join(argv[1:])))
+    monkeypatch.setattr(stack, "run", made.run)
     monkeypatch.setattr(
         stack, "_REMEDIES", (("recreate it", made.heals("recreate")), ("restart", made.heals("daemon")))
     )
@@ -122,9 +129,23 @@ def test_what_starts_by_no_remedy_is_an_error(config: Config, there: Stack) -> N
         stack.started(config, "postgres")
 
 
-@pytest.mark.parametrize(("began", "again"), [("2026-11-28T17:10:05Z", True), ("2026-11-28T17:09:00Z", False)])
-def test_a_backend_that_met_no_database_is_started_again(config: Config, there: Stack, began: str, again: bool) -> None:
-    there.states["postgres"] = dict(DOWN)
+ONLY_CREATED, GONE = {**UP, "Running": False, "StartedAt": UP["FinishedAt"]}, {**UP, "Pid": 2**22 + 1}
+
+
+@pytest.mark.parametrize(
+    ("database", "began", "again"),
+    [
+        (DOWN, "2026-11-28T17:10:05Z", True),
+        (DOWN, "2026-11-28T17:09:00Z", False),
+        (ONLY_CREATED, "2026-11-28T16:00:05Z", True),
+        (ONLY_CREATED, "2026-11-28T15:59:00Z", False),
+        (GONE, "2020-01-01T00:00:00Z", False),
+    ],
+)
+def test_a_backend_that_met_no_database_is_started_again(
+    config: Config, there: Stack, database: dict[str, Any], began: str, again: bool
+) -> None:
+    there.states["postgres"] = dict(database)
     there.states["backend"]["StartedAt"] = began
     stack.brought_back(config, "postgres")
     assert ("restart backend" in there.did) == again
