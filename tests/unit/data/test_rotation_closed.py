@@ -25,7 +25,8 @@ class World:
         self.file = tmp_path / "environment.json"
         self.file.write_text(json.dumps(text))
         self.config = Config({"app_dir": str(tmp_path), "host": "h"}, {"backend": variables}, {})
-        server = SimpleNamespace(psql=lambda _: ["/hba"])
+        self.asked: list[str] = []
+        server = SimpleNamespace(psql=self.psql)
         monkeypatch.setattr(roles, "live", lambda _: server)
         monkeypatch.setattr(roles, "set_password", self.set_password)
         monkeypatch.setattr(colours, "active", lambda *_: "backend-blue")
@@ -33,6 +34,10 @@ class World:
         monkeypatch.setattr(rotation, "run", lambda *_, **__: b'["A=b", "DB_PASS=o$d=1"]')
         monkeypatch.setattr(access_rules, "read", lambda *_: self.rules)
         monkeypatch.setattr(access_rules, "write", self.write)
+
+    def psql(self, sql: str) -> list[str]:
+        self.asked.append(sql)
+        return ["/hba"]
 
     def set_password(self, _: Any, role: str, password: str) -> None:
         assert role == "role"
@@ -51,7 +56,15 @@ def test_what_runs_gets_in_with_its_own_password_and_nobody_without(
     assert world.role == "o$d=1"
     assert world.rules == f"{access_rules.MARK}\n{RULES}", "the next rotation finds that one is unfinished"
     assert '"DB_PASS": "o$$d=1"' in world.file.read_text()
+    world.asked.clear()
     assert not rotation.close(world.config)
+    assert world.asked[1:] == ["SELECT pg_reload_conf()"], "a kill may have come before the server read them"
+
+
+def test_rules_without_a_mark_are_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(tmp_path, monkeypatch, RULES)
+    assert not rotation.close(world.config)
+    assert world.asked == ["SHOW hba_file"]
 
 
 def test_one_that_is_under_way_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
