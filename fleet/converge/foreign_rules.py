@@ -8,6 +8,8 @@ import shlex
 _KNOWN = ("ufw-", "ufw6-", "f2b-", "DOCKER")
 # What Docker puts first once it runs: every forwarded packet passes our openings before anything else sees it.
 GATE = "FORWARD -j DOCKER-USER"
+# It only drops, between Docker's networks. A Docker that restarts under live-restore puts it before DOCKER-USER.
+ISOLATION = "FORWARD -j DOCKER-ISOLATION-STAGE-1"
 
 
 def foreign(kernel: list[str], nat: list[str]) -> dict[str, list[str]]:
@@ -34,8 +36,11 @@ def _known(line: str) -> bool:
 
 
 def gated(kernel: list[str]) -> bool:
-    """Whether forwarded packets meet DOCKER-USER first; before Docker has made its chains, nothing is forwarded."""
-    forwarded = [line for line in kernel if line.startswith("-A FORWARD ")]
+    """Whether forwarded packets meet DOCKER-USER before anything that accepts.
+
+    Before Docker has made its chains, nothing is forwarded.
+    """
+    forwarded = [line for line in kernel if line.startswith("-A FORWARD ") and line != f"-A {ISOLATION}"]
     return "-N DOCKER" not in kernel or forwarded[:1] == [f"-A {GATE}"]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -73,14 +74,14 @@ def watched(client: Client, machine: Host) -> Iterator[list[int]]:
 
 def sql(machine: Host, project: str, query: str) -> str:
     """What the database answers."""
-    ask = f'psql -qAt -U aipbx_user -d aipbx_production -c "{query}"'
+    ask = f"psql -qAt -U aipbx_user -d aipbx_production -c {shlex.quote(query)}"
     return machine.run(f"docker exec {project}-postgres-1 {ask}").stdout
 
 
 def tables(machine: Host, project: str) -> str:
     """The rows of every table."""
     names = sql(machine, project, "select tablename from pg_tables where schemaname = 'public' order by 1").split()
-    counts = (f"select '{name}', count(*) from {name}" for name in names)  # noqa: S608  names of our own tables
+    counts = (f"select '{name}', count(*) from \"{name}\"" for name in names)  # noqa: S608  names of our own tables
     return sql(machine, project, " union all ".join(counts))
 
 

@@ -70,7 +70,8 @@ def told(lab: Running) -> Iterator[list[Notification]]:
 
 @pytest.fixture(scope="module")
 def operator(deployed: Inv, server: Host) -> Inv:
-    """The operator, once the server knows whom to tell of failures."""
+    """The operator, once the server knows whom to tell of failures; no set is there yet."""
+    server.run(f"rm -rf {BACKUPS}/sets/*")
     path = deployed.ssh_config.parent / "env" / f"{server.name}.env"
     lines = {"ALERT_SLACK_WEBHOOK": HOOK, "ALERT_TELEGRAM_BOT_TOKEN": BOT, "ALERT_TELEGRAM_CHAT": CHAT}
     with path.open("a") as file:

@@ -191,6 +191,7 @@ def _look(config: Config, server: Engine, given: Source, name: str, tables: tupl
     # Written down first: what is there without a note would stay for good.
     kept.write(config, kept.Kept(now.replaced, {**now.looks, name: {"of": given.title, "at": sets.now()}}))
     server.rename([(new, name)])
+    server.open(name)
     database_roles.done(config)
     return {**_told(given, found, tables), "database": name, "engine": server.name}
 

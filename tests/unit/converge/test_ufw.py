@@ -141,3 +141,17 @@ def test_rules_go_as_the_kernel_writes_them() -> None:
     (command,) = foreign_rules.removal({"filter": [line]}, "cat; true ip6tables")
     said = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=True).stdout
     assert said == '*filter\n-D FORWARD -m comment --comment "it\'s -A" -j ACCEPT\nCOMMIT\n'
+
+
+@pytest.mark.parametrize(
+    ("rules", "gated"),
+    [
+        (["FORWARD -j DOCKER-USER", "FORWARD -j DOCKER"], True),
+        # As a Docker leaves it that has restarted under live-restore: the first chain only drops.
+        (["FORWARD -j DOCKER-ISOLATION-STAGE-1", "FORWARD -j DOCKER-USER"], True),
+        (["FORWARD -i docker0 ! -o docker0 -j ACCEPT", "FORWARD -j DOCKER-USER"], False),
+        (["FORWARD -j DOCKER"], False),
+    ],
+)
+def test_forwarded_packets_meet_docker_user_before_what_accepts(rules: list[str], gated: bool) -> None:
+    assert foreign_rules.gated(["-N DOCKER", *(f"-A {rule}" for rule in rules)]) is gated
