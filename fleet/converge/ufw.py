@@ -51,6 +51,10 @@ class Opening:
         source = f" -s {self.source}" if self.source else ""
         return f"-A {chain} {match}{source} -j ACCEPT"
 
+    def kernel_rule(self, chain: str) -> str:
+        """The same, as `iptables -S` prints it."""
+        return f"-A {chain} {self._from}-p {self.protocol} -m {self.protocol} --dport {self.port} -j ACCEPT"
+
     def forward_rule(self) -> str:
         """The rule for a port that a container publishes, as `iptables -S` prints it."""
         return (
@@ -179,12 +183,13 @@ class Ufw(FactBase[UfwState]):
 def in_force(kernel: list[str], declared: Declared, version: Version) -> bool:
     """Whether the kernel's rules are those that the files declare: policy, ufw's openings, and DOCKER-USER."""
     v = "" if version == 4 else "6"
-    of_ufw = [line for line in kernel if line.startswith(f"-A ufw{v}-user-input ")]
+    chain = f"ufw{v}-user-input"
+    of_ufw = [line for line in kernel if line.startswith(f"-A {chain} ")]
     of_docker = [line for line in kernel if line.startswith("-A DOCKER-USER ")]
     # Docker appends a RETURN of its own when it makes the chain; behind our DROP it never matters.
     return (
         {"-P INPUT DROP", "-P FORWARD DROP", f"-A INPUT -j ufw{v}-before-input"} <= set(kernel)
-        and len(of_ufw) == len(declared.opened)
+        and of_ufw == [opening.kernel_rule(chain) for opening in declared.opened]
         and [line for line in of_docker if line != "-A DOCKER-USER -j RETURN"] == declared.docker_user()
         and foreign_rules.gated(kernel)
     )

@@ -1,5 +1,6 @@
 """The firewall's rules, by their exact text."""
 
+import re
 import subprocess
 from ipaddress import ip_network
 from typing import Any
@@ -99,6 +100,43 @@ def test_any_missing_or_added_rule_is_drift() -> None:
         assert not ufw.in_force([rule for rule in KERNEL if rule != line], OURS, 4), line
     assert not ufw.in_force([*KERNEL, "-A ufw-user-input -p tcp -m tcp --dport 9090 -j ACCEPT"], OURS, 4)
     assert not ufw.in_force(["-A DOCKER-USER -j ACCEPT", *KERNEL], OURS, 4)
+
+
+@pytest.mark.parametrize(
+    ("version", "sources", "printed"),
+    [
+        (
+            4,
+            ["203.0.113.7/32", "173.245.48.0/20"],
+            [
+                "-A ufw-user-input -p tcp -m tcp --dport 22 -j ACCEPT",
+                "-A ufw-user-input -s 203.0.113.7/32 -p udp -m udp --dport 3032 -j ACCEPT",
+                "-A ufw-user-input -s 173.245.48.0/20 -p tcp -m tcp --dport 443 -j ACCEPT",
+                "-A ufw-user-input -p udp -m udp --dport 3034 -j ACCEPT",
+            ],
+        ),
+        (
+            6,
+            ["2001:db8::7/128", "2606:4700::/32"],
+            [
+                "-A ufw6-user-input -p tcp -m tcp --dport 22 -j ACCEPT",
+                "-A ufw6-user-input -s 2001:db8::7/128 -p udp -m udp --dport 3032 -j ACCEPT",
+                "-A ufw6-user-input -s 2606:4700::/32 -p tcp -m tcp --dport 443 -j ACCEPT",
+                "-A ufw6-user-input -p udp -m udp --dport 3034 -j ACCEPT",
+            ],
+        ),
+    ],
+)
+def test_a_rule_in_the_place_of_another_is_drift(version: Version, sources: list[str], printed: list[str]) -> None:
+    """By what `iptables-restore` made of the files' rules, and `iptables -S` printed (1.8.9, nf_tables and legacy)."""
+    pbx, web = (ip_network(source) for source in sources)
+    opened = [Opening("tcp", 22), Opening("udp", 3032, pbx), Opening("tcp", 443, web), Opening("udp", 3034)]
+    chains = [line.replace("ufw-", "ufw6-") if version == 6 else line for line in KERNEL[:9]]
+    kernel = [*chains, *printed, *Declared(opened).docker_user()]
+    assert ufw.in_force(kernel, Declared(opened), version)
+    for line in printed:
+        other = re.sub(r"--dport \d+", "--dport 9100", line)
+        assert not ufw.in_force([other if rule == line else rule for rule in kernel], Declared(opened), version), line
 
 
 def test_nothing_in_the_kernel_is_drift() -> None:
