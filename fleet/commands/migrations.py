@@ -7,13 +7,17 @@ import shlex
 from fleet.commands import postgres
 
 FIRST_START, UNKNOWN = "first start", "unknown"
-# psql decides, for a table that is not there cannot be asked.
+# psql decides, for a table that is not there cannot be asked. The superuser's own tables and pg_catalog's functions
+# only: the application could have made others of these names.
 _STATE = """\\set QUIET on
 \\pset tuples_only on
 \\pset format unaligned
 \\set begun f
-SELECT to_regclass('aipbx_fleet.releases') IS NOT NULL AS ledger,
-    to_regclass('aipbx_fleet.first_start') IS NOT NULL AS born \\gset
+SET search_path = pg_catalog;
+SELECT coalesce(bool_or(relname = 'releases'), false) AS ledger,
+    coalesce(bool_or(relname = 'first_start'), false) AS born
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE nspname = 'aipbx_fleet' AND relkind = 'r' AND nspowner = 10 AND relowner = 10 \\gset
 \\if :born
     SELECT count(*) > 0 AS begun FROM aipbx_fleet.first_start WHERE ended IS NULL \\gset
 \\endif

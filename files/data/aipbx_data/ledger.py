@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aipbx_data import lock_guard
+from aipbx_data.errors import Refused
 from aipbx_data.facts import Facts
 from aipbx_data.postgres import TABLES, Postgres, identifier, literal
 
@@ -40,6 +41,49 @@ CREATE TABLE IF NOT EXISTS {SCHEMA}.first_start (
     ended timestamptz
 );
 """
+# The superuser's number, and the first of objects that do not come with the server.
+BOOTSTRAP = 10
+FIRST_NUMBER = 16384
+_OURS = f"FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = '{SCHEMA}'"
+_OWNER = (
+    "pg_roles r WHERE r.oid = (SELECT datdba FROM pg_database WHERE datname = current_database()) AND NOT r.rolsuper"
+)
+_CHECK = f"CHECK ((how = ANY (ARRAY['{RUN}'::text, '{BASELINE}'::text])))"
+# What of a schema under this name could run somebody else's code in our sessions, a line each. The application owns its
+# database, and may have made the schema before us.
+FAULTS = f"""
+SELECT format('schema {SCHEMA} belongs to %s', pg_get_userbyid(nspowner)) FROM pg_namespace
+WHERE nspname = '{SCHEMA}' AND nspowner <> {BOOTSTRAP}
+UNION ALL SELECT format('%s belongs to %s', c.relname, pg_get_userbyid(c.relowner)) {_OURS}
+    AND c.relowner <> {BOOTSTRAP}
+UNION ALL SELECT format('%s is no table', c.relname) {_OURS} AND c.relkind NOT IN ('r', 'i', 'S')
+UNION ALL SELECT format('%s inherits, or is inherited', c.relname) {_OURS}
+    JOIN pg_inherits i ON c.oid IN (i.inhrelid, i.inhparent)
+UNION ALL SELECT format('trigger %s of %s', t.tgname, c.relname) {_OURS} JOIN pg_trigger t ON t.tgrelid = c.oid
+UNION ALL SELECT format('rule %s of %s', r.rulename, c.relname) {_OURS} JOIN pg_rewrite r ON r.ev_class = c.oid
+UNION ALL SELECT format('statistics %s', s.stxname) {_OURS} JOIN pg_statistic_ext s ON s.stxrelid = c.oid
+UNION ALL SELECT format('constraint %s of %s', k.conname, c.relname) {_OURS} JOIN pg_constraint k ON k.conrelid = c.oid
+    AND k.contype NOT IN ('p', 'n') AND NOT (k.contype = 'c' AND pg_get_constraintdef(k.oid) = {literal(_CHECK)})
+UNION ALL SELECT format('index %s', c.relname) {_OURS} JOIN pg_index x ON x.indexrelid = c.oid
+    AND (x.indexprs IS NOT NULL OR x.indpred IS NOT NULL)
+UNION ALL SELECT format('default %s of %s', pg_get_expr(d.adbin, d.adrelid), c.relname) {_OURS}
+    JOIN pg_attrdef d ON d.adrelid = c.oid AND pg_get_expr(d.adbin, d.adrelid) <> 'now()'
+UNION ALL SELECT format('type of %s.%s', c.relname, a.attname) {_OURS}
+    JOIN pg_attribute a ON a.attrelid = c.oid AND a.atttypid >= {FIRST_NUMBER}
+UNION ALL SELECT format('%s may create in {SCHEMA}', r.rolname) FROM pg_namespace n, {_OWNER}
+    AND n.nspname = '{SCHEMA}' AND has_schema_privilege(r.oid, n.oid, 'CREATE')
+UNION ALL SELECT format('%s may add triggers to %s', r.rolname, o.relname)
+    FROM (SELECT c.oid, c.relname {_OURS} AND c.relkind = 'r') o, {_OWNER}
+    AND has_table_privilege(r.oid, o.oid, 'TRIGGER, REFERENCES')
+"""
+# The same within a transaction, which such a fault ends.
+GUARD = f"""DO $aipbx$
+DECLARE fault text;
+BEGIN
+  FOR fault IN {FAULTS.strip()} LOOP
+    RAISE EXCEPTION 'the ledger of migrations is not the superuser''s alone: %', fault;
+  END LOOP;
+END $aipbx$"""
 _ROWS = f"""
 SELECT json_build_object('name', name, 'sha256', sha256, 'how', how, 'release', release, 'breaks', breaks,
     'restore_point', restore_point, 'at', to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI'))
@@ -76,8 +120,27 @@ def tables(server: Postgres, database: str) -> int:
     return len([schema for schema, _ in found if schema != SCHEMA])
 
 
+def refuse_foreign(server: Postgres, database: str) -> None:
+    """Refuse a schema under the ledger's name that the application could have put code into.
+
+    Raises:
+        Refused: it does not belong to the superuser, or holds more than the ledger does.
+    """
+    if faults := server.psql(FAULTS, database):
+        raise Refused(
+            f"The schema {SCHEMA} of {database} is not as this program makes it.",
+            f"What the application puts there could run as the superuser: {'; '.join(faults[:5])}.",
+            "Look where it comes from, and remove it: inv db",
+        )
+
+
 def read(server: Postgres, database: str) -> list[Row] | None:
-    """What the database has seen, by name; None: it has no ledger."""
+    """What the database has seen, by name; None: it has no ledger.
+
+    Raises:
+        Refused: what is there is somebody else's.
+    """
+    refuse_foreign(server, database)
     there = server.psql(f"SELECT to_regclass('{SCHEMA}.releases') IS NOT NULL", database)
     if there != ["t"]:
         return None
@@ -106,13 +169,13 @@ def mark(server: Postgres, database: str, rows: Sequence[Row]) -> None:
         f"VALUES ({_values(row, '0')}) ON CONFLICT (name) DO UPDATE SET sha256 = excluded.sha256;\n"
         for row in rows
     )
-    server.psql(f"BEGIN;\n{_CREATE}{inserts}COMMIT;\n", database)
+    server.psql(f"BEGIN;\n{_CREATE}{GUARD};\n{inserts}COMMIT;\n", database)
 
 
 def begin_first_start(server: Postgres, database: str) -> None:
     """Write down that a new database is on its way; what was marked for one that never came to be is forgotten."""
     server.psql(
-        f"BEGIN;\n{_CREATE}DELETE FROM {SCHEMA}.migrations WHERE how = '{BASELINE}';\n"
+        f"BEGIN;\n{_CREATE}{GUARD};\nDELETE FROM {SCHEMA}.migrations WHERE how = '{BASELINE}';\n"
         f"DELETE FROM {SCHEMA}.first_start;\nINSERT INTO {SCHEMA}.first_start DEFAULT VALUES;\nCOMMIT;\n",
         database,
     )

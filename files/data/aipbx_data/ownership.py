@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from aipbx_data import ledger
 from aipbx_data.ledger import SCHEMA as LEDGER  # what was migrated is not the application's to say
 from aipbx_data.postgres import Postgres, literal
 
 # The superuser that a server is born with keeps this number, whatever its name.
-BOOTSTRAP = 10
+BOOTSTRAP = ledger.BOOTSTRAP
 # Objects below this number come with the server.
-FIRST_NUMBER = 16384
+FIRST_NUMBER = ledger.FIRST_NUMBER
 _NAMED = "format('%I.%I', n.nspname, o.{prefix}name)"
 _BY_METHOD = f"{_NAMED} || format(' USING %I', (SELECT amname FROM pg_am WHERE oid = o.{{prefix}}method))"
 # Sequences of columns follow their tables.
@@ -54,7 +55,9 @@ def changes(server: Postgres, database: str, role: str) -> list[str]:
         database: its name.
         role: who shall own them.
     """
-    return server.psql(f"{_schemas(role)}\nUNION ALL {_others(role)}", database)
+    found = server.psql(f"{_schemas(role)}\nUNION ALL {_others(role)}", database)
+    # The server itself evaluates what belongs to a table, as the table's owner: no code comes with the ledger.
+    return [*found, ledger.GUARD] if any(LEDGER in one for one in found) else found
 
 
 def large_objects(server: Postgres, database: str, role: str) -> None:

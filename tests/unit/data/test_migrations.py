@@ -48,6 +48,7 @@ class Server:
         self.tables, self.rows, self.releases, self.begun = tables, rows, releases or {}, begun
 
         self.logged_in_as = "aipbx_admin"
+        self.faults: list[str] = []
 
     def as_owner(self, _: str) -> Server:
         owners = Server(self.tables, self.rows, self.releases, begun=self.begun)
@@ -58,6 +59,7 @@ class Server:
         named = [name for name in self.tables if f'"{name}"' in sql]
         assert not named or self.logged_in_as == "aipbx_user", "the application's tables are asked as its own role"
         answers = {
+            ledger.FAULTS: self.faults,
             "SHOW search_path": ['"$user", public'],
             "first_start": ["t" if self.begun else "f"],
             "releases') IS NOT NULL": ["f" if self.rows is None else "t"],
@@ -223,10 +225,18 @@ def test_marks_are_made_with_the_ledger_or_not_at_all() -> None:
     for sql, last in zip(
         said, ("INSERT INTO aipbx_fleet.migrations", "INSERT INTO aipbx_fleet.first_start"), strict=True
     ):
-        order = ("BEGIN;", "CREATE SCHEMA", "CREATE TABLE", last, "COMMIT;")
+        order = ("BEGIN;", "CREATE SCHEMA", "CREATE TABLE", ledger.GUARD, last, "COMMIT;")
         places = [sql.index(word) for word in order]
         assert places == sorted(places)
     assert "DELETE FROM aipbx_fleet.migrations WHERE how = 'baseline'" in said[1]
+
+
+def test_a_ledger_that_the_application_made_itself_is_refused_before_anything_is_read() -> None:
+    server = Server({"a": 1}, [row(A)])
+    server.faults = ["schema aipbx_fleet belongs to app", "trigger t of migrations"]
+    with pytest.raises(Refused, match="aipbx_fleet of aipbx is not as this program makes it") as refused:
+        look(server)
+    assert "belongs to app; trigger t of migrations" in refused.value.why
 
 
 @pytest.fixture

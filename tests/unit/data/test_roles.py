@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aipbx_data import access_rules, ownership, roles
+from aipbx_data import access_rules, ledger, ownership, roles
 from aipbx_data.config import Config
 from aipbx_data.errors import Failed, Refused
 from aipbx_data.postgres import ADMIN, Postgres
@@ -98,6 +98,14 @@ def test_the_ledger_is_never_the_applications() -> None:
     ownership.changes(server, "aipbx", "o'b")
     assert "'o''b'" in server.asked[0]
     assert server.asked[0].count("n.nspname <> 'aipbx_fleet'") == 1 + len(ownership._KINDS)
+
+
+def test_the_ledger_becomes_the_superusers_without_code_of_the_applications(monkeypatch: pytest.MonkeyPatch) -> None:
+    server, adopted = Server(), ["ALTER SCHEMA aipbx_fleet OWNER TO aipbx_admin"]
+    monkeypatch.setattr(server, "psql", lambda *_: adopted)
+    assert ownership.changes(server, "aipbx", "app") == [*adopted, ledger.GUARD], "in the same transaction, at its end"
+    monkeypatch.setattr(server, "psql", lambda *_: ["ALTER TABLE a OWNER TO app"])
+    assert ownership.changes(server, "aipbx", "app") == ["ALTER TABLE a OWNER TO app"]
 
 
 def test_rules_that_go_are_named_but_for_those_of_birth() -> None:
