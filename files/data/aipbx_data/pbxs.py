@@ -27,6 +27,7 @@ from aipbx_data.postgres import Postgres
 THERE = "SELECT to_regclass('public.\"PbxServers\"') IS NOT NULL"
 ROWS = 'SELECT json_build_array(name, ari_url, ari_user, password) FROM public."PbxServers" ORDER BY id'
 OWN = "the PBX of ARI_URL"
+UNREAD = "whatever PBX the application's table has"
 # Whoever does not answer so soon is not waited for: it may be a customer's, and switched off.
 SECONDS = 5
 # Asked at a time, and how long that many may take: names may resolve for ever, to any number of addresses.
@@ -143,7 +144,7 @@ class Pbxs:
 
 
 def rows(config: Config, variable: str) -> tuple[list[Exchange], dict[str, str]]:
-    """The PBXs of the application's table, and the rows that are none with the reason.
+    """The PBXs of the application's table, and the rows that are none with the reason, or why it cannot be read.
 
     The table may be a view, whose code runs as whoever reads it: so nobody does as the superuser.
     """
@@ -154,7 +155,7 @@ def rows(config: Config, variable: str) -> tuple[list[Exchange], dict[str, str]]
         found = server.as_owner(config.database).psql(ROWS, config.database)
     except DataError as problem:
         events.note(f"The application's table of PBXs cannot be read, so only ARI_URL counts: {problem.what}")
-        return [], {}
+        return [], {UNREAD: problem.why}
     good: list[Exchange] = []
     wrong: dict[str, str] = {}
     for number, row in enumerate(found, 1):

@@ -192,6 +192,14 @@ def test_one_that_is_stuck_is_not_waited_for(
         ends.set()
 
 
+def test_a_table_that_cannot_be_read_is_no_empty_one(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(_: Config) -> Postgres:
+        raise Failed("It does not run.", "No such container.", "Look.")
+
+    monkeypatch.setattr(engine, "live", fails)
+    assert found(config).silent == {pbxs.UNREAD: "No such container."}
+
+
 @pytest.mark.parametrize("url", ["http://anna:secret@[pbx/ari", None])
 def test_a_row_that_is_no_url_is_silent_and_no_traceback(
     config: Config, capsys: pytest.CaptureFixture[str], url: str | None
