@@ -63,11 +63,10 @@ def under_load(pbx: Pbx, server: Host) -> Callable[..., Met]:
 
 @pytest.fixture
 def customers(pbx: Pbx, server: Host) -> Iterator[Pbx]:
-    """A customer's PBX beside the first, and one more that is switched off."""
-    other, off = Pbx(pbx.lab, pbx.port + 1), Pbx(pbx.lab, pbx.port + 2)
+    """A customer's PBX beside the first."""
+    other = Pbx(pbx.lab, pbx.port + 1)
     other.start()
-    for one in (other, off):
-        one.enter(server)
+    other.enter(server)
     application = colours.serving(server, "backend").replace("backend", "aiPBXBot")
     known = f"/ari/applications/{application}"
     wait.until(lambda: "name" in other.ask(known), 30, "the backend has found it", "inv logs backend")
@@ -75,8 +74,7 @@ def customers(pbx: Pbx, server: Host) -> Iterator[Pbx]:
     try:
         yield other
     finally:
-        for one in (other, off):
-            one.take_out(server)
+        other.take_out(server)
         other.stop()
 
 
@@ -133,14 +131,28 @@ def test_a_deploy_and_a_rollback_cost_no_request_and_no_call(
     met.calls += customers.calls()
     for run in runs:
         run.succeeded()
-        assert "PBXs: 3, of which 2 are handed over." in run.output
-        assert f"pbx-{customers.port + 1} ({customers.lab.client.address4}:{customers.port + 1}) is not" in run.output
-        assert "go on on the old backend" in run.output
+        assert "PBXs: 2, of which 2 are handed over." in run.output
         assert "0 cut" in run.output
     cost_nothing(met)
     for calls in (met.calls, customers.calls()):
         assert {call["to"].rpartition(":")[2] for call in calls} == {"3032", "3034"}
     as_before_a_switch(server)
+
+
+@pytest.mark.test_all
+def test_a_pbx_that_is_switched_off_is_named_and_holds_no_release_up(
+    deployed: Inv, server: Host, customers: Pbx
+) -> None:
+    off = Pbx(customers.lab, customers.port + 1)
+    off.enter(server)
+    try:
+        run = deployed("deploy", f"--host={server.name}", f"--sha={OLDER}", "--service=backend", "--yes").succeeded()
+    finally:
+        off.take_out(server)
+    assert "PBXs: 3, of which 2 are handed over." in run.output
+    assert f"pbx-{off.port} ({off.lab.client.address4}:{off.port}) is not" in run.output
+    assert "go on on the old backend" in run.output
+    deployed("deploy", f"--host={server.name}", f"--sha={HEAD}", "--service=backend", "--yes").succeeded()
 
 
 @pytest.mark.test_all
