@@ -1,5 +1,6 @@
 """What PostgreSQL is asked, word by word; names and texts cannot end their quotes."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -66,11 +67,26 @@ def test_quotes(text: str, quoted: str, named: str) -> None:
     assert (literal(text), identifier(text)) == (quoted, named)
 
 
-def test_rows_are_counted_in_one_question() -> None:
-    assert counting([["public", "a"], ["s", 'b"c']]) == (
-        'SELECT pg_catalog.json_build_array(\'public.a\', pg_catalog.count(*)) FROM ONLY "public"."a" UNION ALL '
-        'SELECT pg_catalog.json_build_array(\'s."b""c"\', pg_catalog.count(*)) FROM ONLY "s"."b""c"'
-    )
+def test_rows_are_counted_without_planning_a_query_on_the_applications_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    tables = [["public", "a", "id"], ["s", 'b"c', "x"], ["s", "empty"]]
+    asked: list[str] = []
+
+    def psql(_: Postgres, sql: str, *__: object, **settings: object) -> list[str]:
+        asked.append(sql)
+        assert not settings, "what the database has as search_path is not the superuser's"
+        answers = {postgres.COUNTED: [json.dumps(one) for one in tables], "COPY": ["0 7", "1 0", "2 3"]}
+        return next((answer for words, answer in answers.items() if words in sql), ['{"views": 1}'])
+
+    monkeypatch.setattr(Postgres, "psql", psql)
+    assert SERVER.contents("x", "1-2").tables == {"public.a": 7, 's."b""c"': 0, "s.empty": 3}
+    assert asked[1].splitlines()[2:-2] == [
+        """COPY "public"."a" ("id") TO '/dev/null' (ENCODING 'SQL_ASCII');""",
+        "\\echo 0 :ROW_COUNT",
+        """COPY "s"."b""c" ("x") TO '/dev/null' (ENCODING 'SQL_ASCII');""",
+        "\\echo 1 :ROW_COUNT",
+        """COPY "s"."empty" TO '/dev/null' (ENCODING 'SQL_ASCII');""",
+        "\\echo 2 :ROW_COUNT",
+    ]
     assert counting([]) == ""
 
 
