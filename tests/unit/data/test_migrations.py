@@ -67,6 +67,7 @@ class Server:
             "SELECT to_json(files)": [json.dumps(files) for sha, files in self.releases.items() if sha in sql],
             "FROM pg_attribute": ["1" if named and "'gone'" not in sql else "0"],
             "SELECT to_regclass": ["t" if named else "f"],
+            "has_table_privilege": ["f" if '"theirs"' in sql else "t"],
             "WITH RECURSIVE": [json.dumps(["public", name]) for name in self.tables],
             "FILTER": [f"{self.tables[name]} of {self.tables[name]}" for name in named],
             "SELECT count(*)": [str(self.tables[name]) for name in named],
@@ -153,6 +154,8 @@ def test_what_cannot_be_run_is_refused_with_the_file_s_name() -> None:
         ("DROP TABLE a", ["line 1: DROP TABLE: a has 7 rows"]),
         ("DROP TABLE empty", []),
         ("DROP TABLE missing", []),
+        ("DROP TABLE theirs",
+         ["line 1: DROP TABLE of theirs, which is not the application's; how many rows that takes cannot be told"]),
         ("ALTER TABLE a RENAME TO x; DROP TABLE x", ["line 1: DROP TABLE of x, which gets its name on the way"]),
         ("DROP SCHEMA s CASCADE", ["line 1: DROP SCHEMA s CASCADE; how many rows that takes cannot be told"]),
         ("ALTER TABLE a DROP COLUMN b", ["line 1: DROP COLUMN b: 7 of 7 rows of a have a value"]),
@@ -167,7 +170,7 @@ def test_what_cannot_be_run_is_refused_with_the_file_s_name() -> None:
     ],
 )  # fmt: skip
 def test_what_takes_away_rows_needs_consent(source: str, told: list[str]) -> None:
-    found = look(Server({"a": 7, "empty": 0}, []), files={A: source})
+    found = look(Server({"a": 7, "empty": 0, "theirs": 0}, []), files={A: source})
     assert found.pending[0].losses == told
     given = Given(RELEASE, FILES, allow=(A,))
     migrations.refuse_losses(found, given)
