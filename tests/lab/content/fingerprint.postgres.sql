@@ -13,7 +13,8 @@ BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
 SELECT format('database: %s %s %s %s, at most %s sessions, %s', pg_encoding_to_char(encoding), datlocprovider, datcollate,
     datctype, datconnlimit, to_json(shobj_description(oid, 'pg_database')))
 FROM pg_database WHERE datname = current_database();
-SELECT format('database may: %s', one) FROM pg_database, unnest(datacl) one WHERE datname = current_database() ORDER BY 1;
+SELECT format('database may: %s', one) FROM pg_database, unnest(coalesce(datacl, acldefault('d', datdba))) one
+WHERE datname = current_database() ORDER BY 1;
 SELECT format('setting of %s: %s', pg_get_userbyid(nullif(setrole, 0)), unnest(setconfig))
 FROM pg_db_role_setting s JOIN pg_database d ON d.oid = setdatabase WHERE datname = current_database() ORDER BY 1;
 SELECT format('extension: %I %s in %I', extname, extversion, nspname)
