@@ -274,8 +274,10 @@ def test_what_was_applied_may_neither_change_nor_go(operator: Operator) -> None:
 
 
 def test_rows_go_with_consent_only_and_no_rollback_leads_past_that(operator: Operator) -> None:
-    operator.sql("SET ROLE aipbx_user; CREATE TABLE story_notes AS SELECT generate_series(1, 3) AS id")
-    operator.sql("CREATE TABLE story_lines AS SELECT i AS a, nullif(i % 2, 0) AS b FROM generate_series(1, 4) i")
+    operator.sql(
+        "SET ROLE aipbx_user; CREATE TABLE story_notes AS SELECT generate_series(1, 3) AS id; "
+        "CREATE TABLE story_lines AS SELECT i AS a, nullif(i % 2, 0) AS b FROM generate_series(1, 4) i"
+    )
     sha = operator.commit(**{DROP: f"DROP TABLE story_notes;\n{BLOCK}"})
     operator.offer(sha)
     before = operator.state()

@@ -40,6 +40,9 @@ CREATE TABLE IF NOT EXISTS {SCHEMA}.first_start (
     begun timestamptz NOT NULL DEFAULT now(),
     ended timestamptz
 );
+-- A dump that the application's role makes of its database, as scripts of before do, reads these too.
+GRANT USAGE ON SCHEMA {SCHEMA} TO PUBLIC;
+GRANT SELECT ON ALL TABLES IN SCHEMA {SCHEMA} TO PUBLIC;
 """
 # The superuser's number, and the first of objects that do not come with the server.
 BOOTSTRAP = 10

@@ -81,7 +81,12 @@ UNION ALL SELECT format('ALTER SCHEMA {LEDGER} OWNER TO %I', pg_get_userbyid({BO
 WHERE n.nspname = '{LEDGER}' AND n.nspowner <> {BOOTSTRAP}
 UNION ALL SELECT format('ALTER TABLE {LEDGER}.%I OWNER TO %I', c.relname, pg_get_userbyid({BOOTSTRAP}))
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = '{LEDGER}' AND c.relkind = 'r' AND c.relowner <> {BOOTSTRAP}"""
+WHERE n.nspname = '{LEDGER}' AND c.relkind = 'r' AND c.relowner <> {BOOTSTRAP}
+UNION ALL SELECT 'GRANT USAGE ON SCHEMA {LEDGER} TO PUBLIC' FROM pg_namespace n
+WHERE n.nspname = '{LEDGER}' AND NOT has_schema_privilege('public', n.oid, 'USAGE')
+UNION ALL SELECT format('GRANT SELECT ON {LEDGER}.%I TO PUBLIC', c.relname)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = '{LEDGER}' AND c.relkind = 'r' AND NOT has_table_privilege('public', c.oid, 'SELECT')"""
 
 
 def _others(role: str) -> str:
