@@ -52,7 +52,7 @@ configuration.file(
             "restore_jobs": settings().restore_jobs,
             "ready_seconds": settings().ready_seconds,
             "rtp_ports": settings().rtp_ports,
-            # For what looks outside a switch, which brings its own: the plan of a deploy, the hourly watch.
+            # Outside a switch, which brings its own values: for inv deploy before it asks, and the hourly watch.
             "switch_mode": settings().switch_mode,
             "ari_variable": settings().ari_variable,
             "verify_memory_mib": settings().verify_memory_mib,
