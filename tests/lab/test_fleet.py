@@ -55,6 +55,8 @@ def fleet(deployed: Inv, lab: Running, tmp_path_factory: pytest.TempPathFactory)
     made.bootstrap("-y", *(word for name in OTHERS for word in ("--limit", name))).succeeded()
     for name in OTHERS:
         made.configured(name)
+    # Stories before this one leave either release on the canary.
+    deployed("deploy", f"--host={CANARY}", f"--sha={HEAD}", "--now", "--yes").succeeded()
     known = f"env/{CANARY}.env"
     shutil.copy(deployed.ssh_config.parent / known, made.ssh_config.parent / known)
     for name in FLEET:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 import time
 from collections.abc import Iterator
@@ -273,9 +274,18 @@ def test_an_unknown_host_key_is_a_stop(inv: Inv, origin: Host) -> None:
     assert at(5) in copied(origin)
 
 
+def flip_a_bit(host: Host, path: str, offset: int) -> None:
+    """Change one byte for certain: a fixed one would be there already once in 256 runs."""
+    program = (
+        f"f = open({path!r}, 'r+b'); f.seek({offset}); byte = f.read(1)[0]; "
+        f"f.seek({offset}); f.write(bytes([byte ^ 1]))"
+    )
+    host.run(f"python3 -c {shlex.quote(program)}")
+
+
 def test_a_copy_that_was_tampered_with_is_noticed(inv: Inv, sibling: Host, tmp_path: Path) -> None:
     path = f"{KEPT}/sets/{at(5)}.tar.age"
-    sibling.run(f"printf X | dd of={path} bs=1 seek=500000 conv=notrunc status=none")
+    flip_a_bit(sibling, path, 500000)
     inv("offsite.check", f"--host={ORIGIN}").refused("is damaged")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AIPBX_AGE_IDENTITY", str(tmp_path / "other.key"))
