@@ -16,6 +16,7 @@ from lab.host import Host
 from lab.progress import Steps
 from lab.running import Running
 from lab.topology import HOSTS, Lab
+from tests import started
 from tests.lab import order
 from tests.lab.inv_run import Inv
 from tests.lab.pyinfra_run import Bootstrap
@@ -41,9 +42,10 @@ def alone(checkout: Path) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def lab() -> Running:
-    """The lab, up; tests/conftest.py takes away what was not up before."""
+    """The lab, up; the run takes it down at its end unless it was up before."""
     here = Lab.here()
     with alone(here.root), Steps().shown() as steps:
+        started.record(here)
         up = lifecycle.up(here, steps)
     require_lab_addresses(here.directory / "ssh_config", NAMES)
     return up

@@ -1,0 +1,37 @@
+"""What a test run has started: written down by the worker that starts it, read by whoever ends the run."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from lab import engine, removal, running
+from lab.progress import Steps
+from lab.topology import Lab
+
+# Workers inherit it from the run that they belong to.
+FOLDER = "AIPBX_TEST_RUN_STARTED"
+ENGINE = "engine"
+
+
+def record(lab: Lab) -> None:
+    """Write down, before a lab is brought up, what is not running yet: a run that is cut off later ends it too."""
+    folder = Path(os.environ[FOLDER])
+    if engine.find() is None:
+        (folder / ENGINE).touch()
+    if running.current(lab) is None:
+        (folder / f"lab-{lab.name}").touch()
+
+
+def end(root: Path) -> None:
+    """Take down what this run has started, and nothing else.
+
+    Args:
+        root: The checkout.
+    """
+    names = {path.name for path in Path(os.environ[FOLDER]).iterdir()}
+    with Steps().shown() as steps:
+        for name in sorted(names - {ENGINE}):
+            removal.down(Lab(root, name.removeprefix("lab-")), steps)
+    if ENGINE in names:
+        engine.stop()
