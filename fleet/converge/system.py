@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fleet.access import ssh_config_path
 from fleet.errors import OperatorError
 
-# Systems by os-release's ID and VERSION_ID. Ubuntu could not be run in the lab; README says which were.
+# Systems by os-release's ID and VERSION_ID. Ubuntu could not be run in the lab; docs/development.md says which were.
 SUPPORTED = {("debian", "12"), ("debian", "13"), ("ubuntu", "22.04"), ("ubuntu", "24.04")}
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 

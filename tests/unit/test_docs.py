@@ -1,0 +1,89 @@
+"""Pages that operators read: short, with links that lead somewhere and commands that exist."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import tasks
+from fleet.env import reference
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+MOST_LINES = 150
+MOST_WORDS = 40
+# Whatever can print a message to an operator.
+SOURCES = ("fleet", "aipbx_agent", "files", "deploys", "templates")
+LIST_ITEM = re.compile(r"\s*(?:[-*]|\d+\.) ")
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+VERB = re.compile(r"\binv ([a-z]+(?:\.[a-z-]+)?)")
+
+every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+
+
+def written(page: Path) -> str:
+    """The part of a page that was written by hand."""
+    return page.read_text("utf-8").partition(reference.BEGIN)[0]
+
+
+def prose(text: str) -> Iterator[str]:
+    """The paragraphs and list items of a page, without code, tables and headings."""
+    fenced, lines = False, list[str]()
+    for line in [*text.splitlines(), ""]:
+        fence = line.lstrip().startswith("```")
+        fenced ^= fence
+        apart = fence or fenced or not line.strip() or line.lstrip().startswith(("|", "#")) or line.startswith("    ")
+        if (apart or LIST_ITEM.match(line)) and lines:
+            yield " ".join(lines)
+            lines = []
+        if not apart:
+            lines.append(line.strip())
+
+
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= MOST_LINES
+
+
+@every_page
+def test_paragraphs_are_short(page: Path) -> None:
+    long = {part[:60]: len(part.split()) for part in prose(written(page)) if len(part.split()) > MOST_WORDS}
+    assert not long
+
+
+def test_a_long_paragraph_would_be_noticed() -> None:
+    text = "# Title\n\none two\nthree\n- four\n\n```sh\nno prose\n```\n| no | prose |\n"
+    assert list(prose(text)) == ["one two three", "- four"]
+
+
+@every_page
+def test_links_lead_somewhere(page: Path) -> None:
+    targets = [link for link in LINK.findall(page.read_text("utf-8")) if "://" not in link]
+    assert not [link for link in targets if not (page.parent / link.partition("#")[0]).exists()]
+
+
+@every_page
+def test_verbs_exist(page: Path) -> None:
+    known = {name for verb, aliases in tasks.namespace.task_names.items() for name in (verb, *aliases)}
+    assert not set(VERB.findall(page.read_text("utf-8"))) - known - {"db"}
+
+
+def test_messages_of_the_troubleshooting_page_are_ours() -> None:
+    page = (ROOT / "docs" / "troubleshooting.md").read_text("utf-8")
+    messages = re.findall(r"^\| `([^`]+)` \|", page, re.MULTILINE)
+    ours = "\n".join(_texts())
+    assert len(messages) >= 30
+    assert not [message for message in messages if message not in ours]
+
+
+def _texts() -> Iterator[str]:
+    """Everything that the program could print: strings of its sources, `…` where a value stands."""
+    for path in (path for folder in SOURCES for path in (ROOT / folder).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.JoinedStr):
+                yield "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values)
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield node.value
