@@ -7,6 +7,7 @@ them away.
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 
 from aipbx_data.errors import Failed
 from aipbx_data.postgres import ADMIN, Postgres
@@ -32,26 +33,41 @@ OF_BIRTH = {
     *(f"host {what} all {where} trust" for what in ("all", "replication") for where in ("127.0.0.1/32", "::1/128")),
     "host all all all scram-sha-256",
 }
-METHOD = "SELECT CASE WHEN bool_or(rolpassword LIKE 'md5%') THEN 'md5' ELSE 'scram-sha-256' END FROM pg_authid"
 FAULTS = "SELECT string_agg(error, '; ') FROM pg_hba_file_rules WHERE error IS NOT NULL"
 
 
-def declare(server: Postgres) -> list[str]:
-    """Have the server's rules be the declared ones.
+@dataclass(frozen=True)
+class Rules:
+    """The rules as they are.
+
+    Args:
+        path: of the file, in the container.
+        text: what it holds.
+        method: how passwords are checked: the strongest that every role's is stored for.
+        loaded: whether the server has read the file since it was written; in doubt, not.
+    """
+
+    path: str
+    text: str
+    method: str
+    loaded: bool
+
+
+def declare(server: Postgres, rules: Rules) -> list[str]:
+    """Have the server's rules be the declared ones, also where a run was killed before the server read them.
 
     Returns: the lines that went, without comments.
 
     Raises:
         Failed: the server cannot read them; the rules from before count.
     """
-    path = server.psql("SHOW hba_file")[0]
-    before = read(server, path)
-    rotation = [f"{line}\n" for line in before.splitlines() if line.endswith(MARK)]
-    after = "".join(rotation) + RULES.format(admin=ADMIN, method=server.psql(METHOD)[0])
-    if after == before:
-        return []
-    write(server, path, after)
-    return gone(before, after)
+    rotation = [f"{line}\n" for line in rules.text.splitlines() if line.endswith(MARK)]
+    after = "".join(rotation) + RULES.format(admin=ADMIN, method=rules.method)
+    if after != rules.text:
+        write(server, rules.path, after)
+    elif not rules.loaded:
+        _reload(server)
+    return gone(rules.text, after)
 
 
 def gone(before: str, after: str) -> list[str]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
+
 from aipbx_data import ledger
 from aipbx_data.ledger import SCHEMA as LEDGER  # what was migrated is not the application's to say
 from aipbx_data.postgres import Postgres, literal
@@ -45,23 +48,47 @@ SELECT 'publication ' || pubname FROM pg_publication WHERE pubowner = {BOOTSTRAP
 UNION ALL SELECT 'event trigger ' || evtname FROM pg_event_trigger WHERE evtowner = {BOOTSTRAP}
 UNION ALL SELECT 'subscription ' || subname FROM pg_subscription WHERE subowner = {BOOTSTRAP}
 """
+_SURVEY = f"""
+SELECT json_build_object(
+  'changes', (SELECT coalesce(json_agg(command), '[]') FROM ({{changes}}) found (command)),
+  'large_objects', EXISTS (SELECT FROM pg_largeobject_metadata WHERE lomowner = {BOOTSTRAP}),
+  'stays', (SELECT coalesce(json_agg(thing), '[]') FROM ({{stays}}) found (thing)))
+"""
 
 
-def changes(server: Postgres, database: str, role: str) -> list[str]:
-    """The commands that give a database's objects of the superuser to a role, and the ledger to the superuser.
+@dataclass(frozen=True)
+class Survey:
+    """What in one database is not whose it shall be.
+
+    Args:
+        changes: the commands that give the superuser's objects to the role, and the ledger to the superuser.
+        large_objects: whether the superuser has some, which `large_objects` gives to the role.
+        stays: what only a superuser may own.
+    """
+
+    changes: list[str]
+    large_objects: bool
+    stays: list[str]
+
+
+def survey(server: Postgres, database: str, role: str) -> Survey:
+    """Ask for it, in one session.
 
     Args:
         server: with that database.
         database: its name.
-        role: who shall own them.
+        role: who shall own its objects.
     """
-    found = server.psql(f"{_schemas(role)}\nUNION ALL {_others(role)}", database)
-    # The server itself evaluates what belongs to a table, as the table's owner: no code comes with the ledger.
-    return [*found, ledger.GUARD] if any(LEDGER in one for one in found) else found
+    asked = _SURVEY.format(changes=f"{_schemas(role)}\nUNION ALL {_others(role)}", stays=STAY)
+    found = Survey(**json.loads("".join(server.psql(asked, database))))
+    if any(LEDGER in one for one in found.changes):
+        # The server itself evaluates what belongs to a table, as the table's owner: no code comes with the ledger.
+        found.changes.append(ledger.GUARD)
+    return found
 
 
 def large_objects(server: Postgres, database: str, role: str) -> None:
-    """The same for large objects: each by itself, because there may be more than a transaction can lock."""
+    """Give the superuser's large objects to a role: each by itself, there may be more than a transaction can lock."""
     server.psql(
         f"SELECT format('ALTER LARGE OBJECT %s OWNER TO %I', oid, {literal(role)}) FROM pg_largeobject_metadata "
         f"WHERE lomowner = {BOOTSTRAP} \\gexec",

@@ -10,14 +10,14 @@ A new server has only the first. On an older one, the application's role is the 
 from __future__ import annotations
 
 import argparse
-import json
 import time
 
-from aipbx_data import access_rules, engine, events, lock, ownership
+from aipbx_data import access_rules, engine, events, lock, ownership, role_facts
 from aipbx_data.config import Config
 from aipbx_data.errors import DataError, Failed, Refused
 from aipbx_data.postgres import ADMIN, Postgres, identifier, literal
 from aipbx_data.process import run
+from aipbx_data.role_facts import Facts
 
 # Exists within one transaction: nobody can rename the role that their session is of.
 FOR_A_MOMENT = "aipbx_admin_for_a_moment"
@@ -37,10 +37,6 @@ OTHERS = """
 SELECT format('%s (%s, open for %s s)', coalesce(nullif(application_name, ''), 'a session'), state,
     round(extract(epoch FROM now() - xact_start))) FROM pg_stat_activity
 WHERE datname IS NOT NULL AND xact_start IS NOT NULL AND pid <> pg_backend_pid() ORDER BY xact_start LIMIT 3
-"""
-ROLE = """
-SELECT json_build_array(rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication OR rolbypassrls OR NOT rolcanlogin,
-    (SELECT rolpassword IS NOT NULL FROM pg_authid a WHERE a.oid = r.oid)) FROM pg_roles r WHERE rolname = {role}
 """
 # What the superuser had as the application, and what other roles let it do without having to say so.
 BECOMES = """
@@ -85,10 +81,6 @@ FROM pg_default_acl d, LATERAL (SELECT
   CASE d.defaclobjtype WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES' WHEN 'f' THEN 'FUNCTIONS'
     WHEN 'T' THEN 'TYPES' ELSE 'SCHEMAS' END AS kind) w WHERE d.defaclrole = {bootstrap}
 """
-DATABASES = """
-SELECT to_json(datname::text) FROM pg_database
-WHERE NOT datistemplate AND datallowconn AND datname <> 'postgres' AND datdba = {owner}
-"""
 
 
 def arguments(_: argparse.ArgumentParser) -> None:
@@ -124,32 +116,47 @@ def _settled(config: Config, server: Postgres, *, moved: bool) -> list[str]:
         with lock.held("roles of the database"):
             notes += _move(config, server)
         server = live(config)
-    _role(config, server)
-    _database(config, server)
-    for database in _databases(server, f"(SELECT oid FROM pg_roles WHERE rolname = {literal(config.role)})"):
-        if todo := ownership.changes(server, database, config.role):
-            with lock.held("owners of what is in the database"):
-                _patiently(server, f"BEGIN; {PATIENCE}\n{_script(todo)}COMMIT;\n", database)
-        ownership.large_objects(server, database, config.role)
-    if gone := access_rules.declare(server):
+    facts = role_facts.read(server, config.role)
+    if _declare(config, server, facts):
+        facts = role_facts.read(server, config.role)
+    stays = _own_all(config, server, facts)
+    if gone := access_rules.declare(server, facts.rules):
         notes.append(
             f"Rules for logins that are no longer there (pg_hba.conf.before-aipbx has them): {' · '.join(gone)}"
         )
-    return [*notes, *_remarks(config, server)]
+    return [
+        *notes,
+        *(f"{name} is a superuser, too." for name in facts.other_superusers),
+        *(f"The {one} stays {ADMIN}'s: only a superuser may own it." for one in stays),
+    ]
+
+
+def _own_all(config: Config, server: Postgres, facts: Facts) -> list[str]:
+    """Give what is in the role's databases to the role, and return what stays the superuser's in the application's."""
+    databases = sorted({*facts.databases_of_role, config.database})
+    found = {database: ownership.survey(server, database, config.role) for database in databases}
+    for database in facts.databases_of_role:
+        if todo := found[database].changes:
+            with lock.held("owners of what is in the database"):
+                _patiently(server, f"BEGIN; {PATIENCE}\n{_script(todo)}COMMIT;\n", database)
+        if found[database].large_objects:
+            ownership.large_objects(server, database, config.role)
+    return found[config.database].stays
 
 
 def _move(config: Config, server: Postgres) -> list[str]:
     """Part the application from the superuser, in one transaction."""
     role, names = literal(config.role), {"bootstrap": ownership.BOOTSTRAP, "first": ownership.FIRST_NUMBER}
     _refuse_taken(config, server)
+    facts = role_facts.read(server, config.role)
     first = BECOMES.format(role=role, admin=ADMIN, attributes=ATTRIBUTES, **names)
-    if server.user != config.role and server.psql(ROLE.format(role=role)) == []:
+    if facts.role is None:
         first += f"CREATE ROLE {identifier(config.role)} {ATTRIBUTES};\n"
-    databases = _databases(server, str(ownership.BOOTSTRAP))
+    databases = facts.databases_of_superuser
     owners = [f"ALTER DATABASE {identifier(name)} OWNER TO {identifier(config.role)}" for name in databases]
-    there = config.database in server.databases()
+    there = config.database in facts.databases
     database = config.database if there else "postgres"
-    todo = ownership.changes(server, database, config.role) if there else []
+    todo = ownership.survey(server, database, config.role).changes if there else []
     defaults = server.psql(DEFAULTS.format(role=role, **names), database)
     script = [
         f"BEGIN; {PATIENCE}\nCREATE ROLE {FOR_A_MOMENT} SUPERUSER; SET SESSION AUTHORIZATION {FOR_A_MOMENT};\n",
@@ -172,26 +179,34 @@ def _refuse_taken(config: Config, server: Postgres) -> None:
         )
 
 
-def _role(config: Config, server: Postgres) -> None:
-    """Make the application's role, or take away what it may not; the superuser has no password."""
-    told = server.psql(ROLE.format(role=literal(config.role)))
-    too_much, has_password = json.loads(told[0]) if told else (True, False)
+def _declare(config: Config, server: Postgres, facts: Facts) -> bool:
+    """Make the application's role and database what they are declared to be, and say whether something changed."""
+    too_much, has_password = facts.role or (True, False)
+    name, role = identifier(config.database), identifier(config.role)
+    commands = []
     if too_much:
-        verb = "ALTER" if told else "CREATE"
-        server.psql(f"{verb} ROLE {identifier(config.role)} {ATTRIBUTES}")
-    if server.psql(f"SELECT FROM pg_authid WHERE oid = {ownership.BOOTSTRAP} AND rolpassword IS NOT NULL"):
-        server.psql(f"ALTER ROLE {ADMIN} PASSWORD NULL")
+        commands.append(f"{'ALTER' if facts.role else 'CREATE'} ROLE {role} {ATTRIBUTES}")
+    if facts.superuser_has_password:
+        commands.append(f"ALTER ROLE {ADMIN} PASSWORD NULL")
+    if config.database not in facts.databases:
+        commands.append(f"CREATE DATABASE {name} OWNER {role} TEMPLATE template0")
+    elif config.database in facts.databases_of_superuser:
+        commands.append(f"ALTER DATABASE {name} OWNER TO {role}")
+    if commands:
+        server.psql(_script(commands))
     if not has_password:
         set_password(server, config.role, config.services["backend"]["DB_PASS"])
+    return bool(commands) or not has_password
 
 
 def own(server: Postgres, database: str) -> None:
     """Give what the superuser has loaded into a database to the role that owns it; the ledger stays the superuser's."""
     owner = server.owner(database)
     if owner != server.user:
-        todo = ownership.changes(server, database, owner)
-        server.psql(f"BEGIN;\n{_script(todo)}COMMIT;\n", database, 600)
-        ownership.large_objects(server, database, owner)
+        found = ownership.survey(server, database, owner)
+        server.psql(f"BEGIN;\n{_script(found.changes)}COMMIT;\n", database, 600)
+        if found.large_objects:
+            ownership.large_objects(server, database, owner)
 
 
 def set_password(server: Postgres, role: str, password: str) -> None:
@@ -200,18 +215,6 @@ def set_password(server: Postgres, role: str, password: str) -> None:
     words = ["--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1", "--dbname", "postgres"]
     argv = server.client("psql", *words, "--command", f"\\password {identifier(role)}", settings=settings)
     run(argv, seconds=SECONDS, stdin=f"{password}\n{password}\n".encode())
-
-
-def _database(config: Config, server: Postgres) -> None:
-    name, role = identifier(config.database), identifier(config.role)
-    if config.database not in server.databases():
-        server.psql(f"CREATE DATABASE {name} OWNER {role} TEMPLATE template0")
-    elif config.database in _databases(server, str(ownership.BOOTSTRAP)):
-        server.psql(f"ALTER DATABASE {name} OWNER TO {role}")
-
-
-def _databases(server: Postgres, owner: str) -> list[str]:
-    return [json.loads(row) for row in server.psql(DATABASES.format(owner=owner))]
 
 
 def _script(commands: list[str]) -> str:
@@ -241,16 +244,6 @@ def _patiently(server: Postgres, script: str, database: str) -> None:
             time.sleep(PAUSE)
         else:
             return
-
-
-def _remarks(config: Config, server: Postgres) -> list[str]:
-    """What an operator should know: who else may do everything, and what only a superuser can own."""
-    others = server.psql(f"SELECT rolname FROM pg_roles WHERE rolsuper AND oid <> {ownership.BOOTSTRAP}")
-    stays = server.psql(ownership.STAY, config.database)
-    return [
-        *(f"{name} is a superuser, too." for name in others),
-        *(f"The {one} stays {ADMIN}'s: only a superuser may own it." for one in stays),
-    ]
 
 
 def superuser(container: str, role: str) -> str:

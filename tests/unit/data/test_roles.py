@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aipbx_data import access_rules, ledger, ownership, roles
+from aipbx_data import access_rules, ledger, lock, ownership, role_facts, roles
 from aipbx_data.config import Config
 from aipbx_data.errors import Failed, Refused
 from aipbx_data.postgres import ADMIN, Postgres
@@ -14,6 +17,7 @@ from aipbx_data.postgres import ADMIN, Postgres
 from fleet.commands import rotation
 
 CONFIG = Config({"host": "aipbx.org"}, {"backend": {"DB_NAME": "aipbx", "DB_USER": "o'b"}}, {})
+DECLARED = access_rules.RULES.format(admin=ADMIN, method="scram-sha-256")
 BORN = "# a comment\nlocal   all   all   trust\nhost all all 127.0.0.1/32 trust\nhost all all all scram-sha-256\n"
 
 
@@ -36,6 +40,31 @@ class Server(Postgres):
                     raise told
                 return list(told)
         return []
+
+
+def answer(*, rules: str = DECLARED, loaded: bool = True, **facts: Any) -> list[str]:
+    """What a server that needs nothing says of itself, but for some facts."""
+    path = "/var/lib/postgresql/data/pg_hba.conf"
+    text = base64.b64encode(rules.encode()).decode()
+    return [
+        json.dumps(
+            {
+                "role": [False, True],
+                "superuser_has_password": False,
+                "other_superusers": [],
+                "databases": ["aipbx", "postgres"],
+                "databases_of_superuser": [],
+                "databases_of_role": ["aipbx"],
+                "rules": {"path": path, "text": text, "method": "scram-sha-256", "loaded": loaded},
+            }
+            | facts
+        )
+    ]
+
+
+def found(**survey: Any) -> str:
+    """What a database says in which everything is the application's, but for some things."""
+    return json.dumps({"changes": [], "large_objects": False, "stays": []} | survey)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +102,8 @@ def test_busy_tables_are_tried_again_and_then_named(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_move_gives_up_before_the_application_would(monkeypatch: pytest.MonkeyPatch) -> None:
-    server = Server(pg_database=['"aipbx"'], nspowner=["ALTER SCHEMA app OWNER TO x"])
+    facts = answer(role=[True, True], databases=["aipbx"], databases_of_superuser=["aipbx"])
+    server = Server(hba_file=facts, nspowner=[found(changes=["ALTER SCHEMA app OWNER TO x"])])
     server.user = "o'b"
     monkeypatch.setattr(roles, "FOR_A_MOMENT", "other")
     roles._move(CONFIG, server)
@@ -95,27 +125,79 @@ def test_another_role_of_that_name_is_refused() -> None:
 
 def test_the_ledger_is_never_the_applications() -> None:
     server = Server()
-    ownership.changes(server, "aipbx", "o'b")
+    server.answers = {"": [found()]}
+    ownership.survey(server, "aipbx", "o'b")
     assert "'o''b'" in server.asked[0]
     assert server.asked[0].count("n.nspname <> 'aipbx_fleet'") == 1 + len(ownership._KINDS)
 
 
-def test_the_ledger_becomes_the_superusers_without_code_of_the_applications(monkeypatch: pytest.MonkeyPatch) -> None:
-    server, adopted = Server(), ["ALTER SCHEMA aipbx_fleet OWNER TO aipbx_admin"]
-    monkeypatch.setattr(server, "psql", lambda *_: adopted)
-    assert ownership.changes(server, "aipbx", "app") == [*adopted, ledger.GUARD], "in the same transaction, at its end"
-    monkeypatch.setattr(server, "psql", lambda *_: ["ALTER TABLE a OWNER TO app"])
-    assert ownership.changes(server, "aipbx", "app") == ["ALTER TABLE a OWNER TO app"]
+def test_the_ledger_becomes_the_superusers_without_code_of_the_applications() -> None:
+    adopted = "ALTER SCHEMA aipbx_fleet OWNER TO aipbx_admin"
+    survey = ownership.survey(Server(nspowner=[found(changes=[adopted])]), "aipbx", "app")
+    assert survey.changes == [adopted, ledger.GUARD], "in the same transaction, at its end"
+    survey = ownership.survey(Server(nspowner=[found(changes=["ALTER TABLE a OWNER TO app"])]), "aipbx", "app")
+    assert survey.changes == ["ALTER TABLE a OWNER TO app"]
 
 
 def test_rules_that_go_are_named_but_for_those_of_birth() -> None:
-    declared = access_rules.RULES.format(admin=ADMIN, method="scram-sha-256")
-    assert access_rules.gone(BORN, declared) == []
-    assert access_rules.gone(f"{BORN}host all all 0.0.0.0/0  trust # mine\n", declared) == [
+    assert access_rules.gone(BORN, DECLARED) == []
+    assert access_rules.gone(f"{BORN}host all all 0.0.0.0/0  trust # mine\n", DECLARED) == [
         "host all all 0.0.0.0/0 trust"
     ]
-    assert declared.splitlines()[3] == "host  all         aipbx_admin all reject", "before any rule that lets in"
+    assert DECLARED.splitlines()[3] == "host  all         aipbx_admin all reject", "before any rule that lets in"
 
 
 def test_both_sides_know_a_rotations_rules_by_the_same_mark() -> None:
     assert access_rules.MARK == rotation.MARK
+
+
+def test_a_server_that_needs_nothing_is_asked_twice() -> None:
+    server = Server(hba_file=answer(), nspowner=[found(stays=["publication p"])])
+    assert roles._settled(CONFIG, server, moved=False) == [
+        "The publication p stays aipbx_admin's: only a superuser may own it."
+    ]
+    facts, survey = server.asked
+    assert facts == role_facts.FACTS.format(role="'o''b'")
+    assert survey.startswith("\nSELECT json_build_object(\n  'changes', ")
+
+
+def test_what_is_lacking_is_made_in_one_session_and_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    bare = answer(role=None, superuser_has_password=True, databases=["postgres"], databases_of_role=[])
+    passwords = list[str]()
+    monkeypatch.setattr(roles, "set_password", lambda _, role, password: passwords.append(f"{role} {password}"))
+    server = Server(hba_file=[bare, answer(other_superusers=["ann"])], nspowner=[found()])
+    config = Config({"host": "aipbx.org"}, {"backend": {"DB_NAME": "aipbx", "DB_USER": "app", "DB_PASS": "x"}}, {})
+    assert roles._settled(config, server, moved=False) == ["ann is a superuser, too."]
+    assert server.asked[1] == (
+        'CREATE ROLE "app" LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS;\n'
+        "ALTER ROLE aipbx_admin PASSWORD NULL;\n"
+        'CREATE DATABASE "aipbx" OWNER "app" TEMPLATE template0;\n'
+    )
+    assert passwords == ["app x"]
+    assert len(server.asked) == 4
+
+
+def test_objects_of_the_superuser_are_given_to_the_role(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock, "held", lambda _: nullcontext())
+    survey = found(changes=["ALTER TABLE a OWNER TO app"], large_objects=True)
+    server = Server(hba_file=answer(), nspowner=[survey])
+    roles._settled(CONFIG, server, moved=False)
+    assert server.asked[2] == f"BEGIN; {roles.PATIENCE}\nALTER TABLE a OWNER TO app;\nCOMMIT;\n"
+    assert "ALTER LARGE OBJECT" in server.asked[3]
+
+
+def test_rules_that_a_killed_run_wrote_are_read_by_the_server_after_all() -> None:
+    server = Server(pg_conf_load_time=[["one"], ["one"], ["two"]])
+    rules = access_rules.Rules("/hba", DECLARED, "scram-sha-256", loaded=False)
+    assert access_rules.declare(server, rules) == []
+    assert server.asked == [
+        "SELECT pg_conf_load_time()",
+        "SELECT pg_reload_conf()",
+        *["SELECT pg_conf_load_time()"] * 2,
+    ]
+
+
+def test_rules_that_the_server_has_read_are_left_alone() -> None:
+    server = Server()
+    assert access_rules.declare(server, access_rules.Rules("/hba", DECLARED, "scram-sha-256", loaded=True)) == []
+    assert server.asked == []
