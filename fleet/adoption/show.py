@@ -58,4 +58,4 @@ def _write_environment(remote: Remote, old: HandMade) -> int:
             print(f"    note: {line}")
     else:
         print(f"{files.shown(path)} is there already, and stays as it is")
-    return report.findings(files.load(remote.name))
+    return report.findings(files.load(remote.name), remote.settings.images_from)

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from fleet.access import ROOT
-from fleet.env import files, rendering
+from fleet.env import build_values, files, rendering
 from fleet.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -56,11 +56,30 @@ def refuse_lost(remote: Remote, release: Release, repositories: dict[str, Reposi
             )
 
 
+def ignored(remote: Remote) -> list[str]:
+    """Return what the operator set for builds on a host that pulls its images instead, as the operator wrote it.
+
+    An env file that cannot be read holds up no deploy that does not need it.
+    """
+    if remote.settings.images_from == "build":
+        return []
+    try:
+        named = build_values.without_effect(_env_file(remote), remote.settings.images_from)
+    except OperatorError:
+        named = []
+    arguments = remote.settings.build_arguments
+    return [*named, *(f"build_arguments {service} {name}" for service in arguments for name in arguments[service])]
+
+
+def _env_file(remote: Remote) -> dict[str, str]:
+    """Return what this machine's env file says; nothing where there is none."""
+    there = any(path.exists() for path in files.paths(remote.name))
+    return files.load(remote.name).values() if there else {}
+
+
 def _of_operator(remote: Remote, service: str) -> dict[str, str]:
     """What the env file says to the build (FRONTEND_SITE_URL becomes SITE_URL, and so on), then the inventory."""
-    values: dict[str, str] = {}
-    if service == "frontend" and any(path.exists() for path in files.paths(remote.name)):
-        values = rendering.frontend_build(files.load(remote.name).values())
+    values = rendering.frontend_build(_env_file(remote)) if service == "frontend" else {}
     named = {name.removeprefix("FRONTEND_"): value for name, value in values.items()}
     public = {_OTHER_NAMES.get(name, name): value for name, value in named.items()}
     return public | remote.settings.build_arguments.get(service, {})

@@ -152,6 +152,8 @@ def deploy(
         )
     if edited := configuration.waiting(remote):
         say(f"  Edited here and not pushed: {', '.join(edited)}. inv env.push --host={remote.name}", "yellow")
+    if ignored := build_arguments.ignored(remote):
+        say(f"  No effect, because CI has built the images (images_from): {', '.join(ignored)}.", "yellow")
     if not accepts_overlap:
         overlap.refuse(remote, what, drain_seconds, waits=waits)
     return Prepared(remote, what, found, known, old, drain_seconds, waits, accepts_overlap)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from fleet.env import build_values
 from fleet.env.comparison import Change
 from fleet.env.files import HostFile, shown
 
 
-def findings(file: HostFile) -> int:
+def findings(file: HostFile, images_from: str) -> int:
     """Show what is wrong with a file.
+
+    Args:
+        file: a host's.
+        images_from: the host's setting.
 
     Returns: the number of errors.
     """
-    found = file.findings()
+    found = file.findings() + build_values.findings(file.read, images_from)
     errors = sum(finding.grave for finding in found)
     counts = ((errors, "error"), (len(found) - errors, "warning"))
     summary = ", ".join(f"{count} {word}{'s' * (count != 1)}" for count, word in counts if count)
@@ -19,6 +24,12 @@ def findings(file: HostFile) -> int:
     for finding in found:
         print(f"    {'error' if finding.grave else 'warning'}: {finding.text}")
     return errors
+
+
+def without_effect(file: HostFile, images_from: str) -> None:
+    """Show which values of a file reach nothing, however often they are pushed."""
+    for finding in build_values.findings(file.read, images_from):
+        print(f"    warning: {finding.text}")
 
 
 def changes(host: str, found: list[Change], *, first: bool) -> None:

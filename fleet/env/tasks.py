@@ -46,7 +46,7 @@ def check(_: Context, host: str = "") -> None:
     wrong: list[str] = []
     for chosen in hosts_to_read(host):
         try:
-            errors = report.findings(files.load(chosen.name))
+            errors = report.findings(files.load(chosen.name), chosen.data["images_from"])
         except OperatorError as error:
             print(f"{chosen.name}: {error}")
             errors = 1
@@ -97,7 +97,9 @@ def push(_: Context, host: str = "", yes: bool = False) -> None:
     chosen_hosts = hosts_to_change(host)
     values = files.all_checked([chosen.name for chosen in chosen_hosts])
     for chosen in chosen_hosts:
-        print(f"{chosen.name}: push {files.shown(files.load(chosen.name).path)}")
+        file = files.load(chosen.name)
+        print(f"{chosen.name}: push {files.shown(file.path)}")
+        report.without_effect(file, chosen.data["images_from"])
         remote = _remote(chosen)
         ready = pushing.plan(remote, chosen.data["app_dir"], values[chosen.name])
         report.changes(chosen.name, ready.changes, first=ready.first)
@@ -145,7 +147,7 @@ def edit(_: Context, host: str = "") -> None:
         )
     files.save(file.path, content)
     print(f"{chosen.name}: saved {files.shown(file.path)}{' (encrypted)' if file.sealed else ''}.")
-    if report.findings(files.load(chosen.name)) == 0:
+    if report.findings(files.load(chosen.name), chosen.data["images_from"]) == 0:
         print(f"next: inv env.push --host={chosen.name}")
 
 

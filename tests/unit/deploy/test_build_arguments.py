@@ -67,3 +67,22 @@ def test_the_build_gets_them_by_the_names_that_it_reads(told: dict[str, str]) ->
         "STRIPE_PUBLISHABLE_KEY": "pk_live_x",
     }
     assert build_arguments.given(remote, "backend", "f" * 40) == {"RELEASE": "f" * 40}
+
+
+def test_what_reaches_no_build_is_named_where_images_are_pulled(told: dict[str, str]) -> None:
+    told |= {"FRONTEND_GA4_MEASUREMENT_ID": "G-1", "FRONTEND_API_URL": "/api", "FRONTEND_WS_URL": "", "API_URL": "x"}
+    pulls = DATA.model_copy(update={"images_from": "registry", "build_arguments": {"backend": {"NODE_IMAGE": "x"}}})
+    remote: Any = SimpleNamespace(name="aipbx.ru", settings=pulls)
+    assert build_arguments.ignored(remote) == ["FRONTEND_GA4_MEASUREMENT_ID", "build_arguments backend NODE_IMAGE"]
+    remote.settings = pulls.model_copy(update={"images_from": "build"})
+    assert build_arguments.ignored(remote) == []
+
+
+def test_an_env_file_that_cannot_be_read_holds_up_no_deploy_of_pulled_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(_: str) -> None:
+        raise OperatorError("no key", "", "")
+
+    monkeypatch.setattr(files, "paths", lambda _: [ROOT])
+    monkeypatch.setattr(files, "load", load)
+    remote: Any = SimpleNamespace(name="aipbx.ru", settings=DATA.model_copy(update={"images_from": "registry"}))
+    assert build_arguments.ignored(remote) == []

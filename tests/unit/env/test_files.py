@@ -7,7 +7,7 @@ from pathlib import Path
 import pyrage
 import pytest
 
-from fleet.env import editing, files, sealing
+from fleet.env import editing, files, report, sealing
 from fleet.errors import OperatorError
 
 AGE_KEY = pyrage.x25519.Identity.generate()
@@ -43,6 +43,22 @@ def test_a_file_that_others_can_read_is_an_error(folder: Path) -> None:
     path.chmod(0o644)
     first = files.load("aipbx.org").findings()[0]
     assert (first.grave, first.do) == (True, f"chmod 600 {path}")
+
+
+def test_values_that_reach_no_build_are_a_warning_where_images_are_pulled(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files.save(files.paths("aipbx.org")[0], b"FRONTEND_GA4_MEASUREMENT_ID='G-1'\nFRONTEND_API_URL='/api'\n")
+    file = files.load("aipbx.org")
+    report.without_effect(file, "registry")
+    warning = capsys.readouterr().out
+    assert warning.startswith("    warning: line 1: FRONTEND_GA4_MEASUREMENT_ID has no effect: the host pulls images ")
+    assert warning.count("\n") == 1
+    report.findings(file, "registry")
+    assert warning in capsys.readouterr().out
+    report.findings(file, "build")
+    report.without_effect(file, "build")
+    assert "has no effect" not in capsys.readouterr().out
 
 
 def test_no_file_and_two_files_are_refused(folder: Path) -> None:
