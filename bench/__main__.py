@@ -86,7 +86,7 @@ def run(repeats: int, started: Startup) -> None:
 
 
 def back_up() -> None:
-    """Bring the lab up, compare backups and restores with the plan's, print the table, and write it to the same file.
+    """Bring the lab up, compare backups and restores with the usual commands, print and write the table.
 
     Raises:
         LabError: the host is not the lab's, or the lab has a problem.
@@ -131,8 +131,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     only = parser.add_mutually_exclusive_group()
     only.add_argument("--startup", action="store_true", help="only `inv --list`; needs no lab")
-    only.add_argument("--backup", action="store_true", help="only backups and restores, beside the plan's commands")
-    only.add_argument("--releases", action="store_true", help="only what a release costs, beside the plan's command")
+    only.add_argument("--backup", action="store_true", help="only backups and restores, beside the usual commands")
+    only.add_argument("--releases", action="store_true", help="only what a release costs, beside recreated containers")
     parser.add_argument("--repeats", type=int, default=5, help="runs of each no-op, of which the median counts (5)")
     chosen = parser.parse_args()
     try:

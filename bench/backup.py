@@ -1,4 +1,4 @@
-"""How long a backup and a restore take beside the commands of the team's plan, on a lab host that runs aiPBX."""
+"""How long a backup and a restore take beside the usual commands, on a lab host that runs aiPBX."""
 
 from __future__ import annotations
 
@@ -84,8 +84,8 @@ class Bench:
         path = dump(side)
         self.run(f"rm -f {path}")
         with self.clock(samples, "back up", cpus, side):
-            if side == "plan":
-                self.run(throughput.plan_back_up(CONTAINER, self.user, self.database, path))
+            if side == "manual":
+                self.run(throughput.manual_back_up(CONTAINER, self.user, self.database, path))
             elif side == "ours":
                 self.run(throughput.ours("back up", self.database, path), throughput.OURS)
             else:
@@ -99,8 +99,8 @@ class Bench:
         newest = self.run("ls /app/aipbx/backups/sets | tail -n 1").strip()
         self.run(f"cat {dump(side) if side != 'verb' else f'/app/aipbx/backups/sets/{newest}/*'} >/dev/null")
         with self.clock(samples, "restore", cpus, side):
-            if side == "plan":
-                self.run(throughput.plan_restore(CONTAINER, self.user, SCRATCH, dump(side)))
+            if side == "manual":
+                self.run(throughput.manual_restore(CONTAINER, self.user, SCRATCH, dump(side)))
             elif side == "ours":
                 self.run(throughput.ours("restore", SCRATCH, dump(side)), throughput.OURS)
             else:
@@ -192,6 +192,6 @@ def measure(lab: Lab, steps: Steps) -> tuple[list[Sample], dict[str, Any]]:
             for side in throughput.turns(round_):
                 bench.back_up(samples, shown, side)
                 bench.restore(samples, shown, side)
-    sizes = bench.run(f"stat -c %s {dump('plan')} {dump('ours')}").split()
-    circumstances["dump_bytes"] = dict(zip(("plan", "ours"), map(int, sizes), strict=True))
+    sizes = bench.run(f"stat -c %s {dump('manual')} {dump('ours')}").split()
+    circumstances["dump_bytes"] = dict(zip(("manual", "ours"), map(int, sizes), strict=True))
     return samples, circumstances

@@ -1,4 +1,4 @@
-"""What visitors and callers meet while a release comes: `inv deploy` beside the plan's `up -d --force-recreate`."""
+"""What visitors and callers meet while a release comes: `inv deploy` beside `docker compose up -d --force-recreate`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from lab.load import Met, Pbx
 from lab.progress import Steps
 from lab.running import Running
 
-Side = Literal["inv deploy", "the plan"]
+Side = Literal["inv deploy", "manual"]
 
 VISITS_A_SECOND, SOCKETS, CALLS, CALL_SECONDS = 100, 20, 5, 10
 # Load before and after, so that a boot that goes on behind a command's back counts.
@@ -28,8 +28,8 @@ AROUND_SECONDS = 5
 BACK_SECONDS = 120
 # Calls end long before that; a shorter drain may begin closer to a timer (application_timers), and then it waits.
 DEPLOY = ("--drain-timeout=60", "--wait", "--yes")
-# The plan's command for the services that a release changes, each as our host starts it: the same files and variables.
-PLAN = """
+# What one types without this project, for the services that a release changes: the same files and variables.
+MANUAL = """
 import sys
 sys.path.insert(0, "/usr/local/lib/aipbx/data")
 from aipbx_data import colours, config
@@ -119,7 +119,7 @@ def measure(lab: Running, steps: Steps) -> list[Sample]:
     hosts = lab.hosts
     one = hosts[0]
     ways: list[tuple[Side, list[Host], Callable[[], object]]] = [
-        ("the plan", [one], lambda: one.run("python3 -", 300, stdin=PLAN.encode())),
+        ("manual", [one], lambda: one.run("python3 -", 300, stdin=MANUAL.encode())),
         ("inv deploy", [one], lambda: _typed(lab, "deploy", f"--host={one.name}", *DEPLOY)),
         ("inv deploy", hosts, lambda: _typed(lab, "deploy", "--host=all", *DEPLOY)),
     ]

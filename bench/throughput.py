@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, Literal
 
-# `plan`: the commands of the team's plan. `ours`: our dump and our load, and nothing else. `verb`: all that a backup
-# and a restore do on the host.
-Side = Literal["plan", "ours", "verb"]
+# `manual`: what one types without this project. `ours`: our dump and our load, and nothing else. `verb`: all that a
+# backup and a restore do on the host.
+Side = Literal["manual", "ours", "verb"]
 Work = Literal["back up", "restore"]
-SIDES: tuple[Side, ...] = ("plan", "ours", "verb")
+SIDES: tuple[Side, ...] = ("manual", "ours", "verb")
 WORKS: tuple[Work, ...] = ("back up", "restore")
 LEAST_BYTES = 1 << 30
 
@@ -60,8 +60,8 @@ class Row:
     seconds: Mapping[Side, tuple[float, ...]]
 
     def times(self, side: Side) -> float:
-        """How many times as fast as the plan, by the medians."""
-        return median(self.seconds["plan"]) / median(self.seconds[side])
+        """How many times as fast as the manual commands, by the medians."""
+        return median(self.seconds["manual"]) / median(self.seconds[side])
 
 
 def turns(round_: int) -> list[Side]:
@@ -70,17 +70,17 @@ def turns(round_: int) -> list[Side]:
 
 
 def piped(command: str) -> str:
-    """A pipe for a shell of which the first failure counts; the plan's scripts say so too."""
+    """A pipe for a shell of which the first failure counts; the manual scripts say so too."""
     return f"bash -c {shlex.quote('set -o pipefail; ' + command)}"
 
 
-def plan_back_up(container: str, user: str, database: str, path: str) -> str:
-    """The plan's 5.1, where its `docker compose exec -T` is a little quicker `docker exec`."""
+def manual_back_up(container: str, user: str, database: str, path: str) -> str:
+    """The usual dump, by `docker exec`: a little quicker than `docker compose exec -T`."""
     return piped(f"docker exec {container} pg_dump -U {user} -d {database} --format=custom | gzip >{path}")
 
 
-def plan_restore(container: str, user: str, database: str, path: str) -> str:
-    """The plan's 5.3, likewise."""
+def manual_restore(container: str, user: str, database: str, path: str) -> str:
+    """The usual restore, likewise."""
     words = f"pg_restore -U {user} -d {database} --clean --if-exists"
     return piped(f"gunzip <{path} | docker exec -i {container} {words}")
 
@@ -105,12 +105,12 @@ def _order(case: tuple[Work, str]) -> int:
 
 
 def table(measured: Sequence[Row]) -> str:
-    """The comparison as text: seconds as the median with the range, and how many times as fast as the plan."""
-    lines = [("", "server's CPUs", "plan, s", "dump or load, s", "times as fast", "whole verb, s", "times as fast")]
+    """The comparison as text: seconds as the median with the range, and how many times as fast as by hand."""
+    lines = [("", "server's CPUs", "manual, s", "dump or load, s", "times as fast", "whole verb, s", "times as fast")]
     for row in measured:
         shown = {side: _shown(row.seconds[side]) for side in SIDES}
         times = {side: f"{row.times(side):.1f}" for side in SIDES}
-        lines.append((row.work, row.cpus, shown["plan"], shown["ours"], times["ours"], shown["verb"], times["verb"]))
+        lines.append((row.work, row.cpus, shown["manual"], shown["ours"], times["ours"], shown["verb"], times["verb"]))
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     return "\n".join(
         "  ".join([line[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(line[1:], widths[1:], strict=True))])
@@ -131,7 +131,7 @@ def report(samples: Sequence[Sample], circumstances: Mapping[str, Any]) -> dict[
                 "work": row.work,
                 "cpus": row.cpus,
                 "median_seconds": {side: median(row.seconds[side]) for side in SIDES},
-                "times_as_fast": {side: row.times(side) for side in SIDES if side != "plan"},
+                "times_as_fast": {side: row.times(side) for side in SIDES if side != "manual"},
             }
             for row in rows(samples)
         ],

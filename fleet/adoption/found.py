@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from fleet.remote import Remote
     from fleet.settings import Settings
 
-# Services of the plan that this project runs in their place, and the order in which they start.
+# Services of a stack made by hand that this project runs in their place, and the order in which they start.
 OURS = ("postgres", "backend", "frontend", "nginx", "certbot")
 # Where the application keeps what must not be lost, by our names of the volumes.
 DATABASE = "/var/lib/postgresql/data"
@@ -40,7 +40,7 @@ class OldContainer:
     volumes: dict[str, str]
 
 
-# What dumps the application's database: the plan's script, or something like it.
+# What dumps the application's database: a script of the team's, or something like it.
 _DUMPS = re.compile(r"pg_dump|backup-db|/app/\S*backup")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 
-# What a container is, apart by `|`. A mount is type:volume:path; paths with spaces are of no service of the plan.
+# What a container is, apart by `|`. A mount is type:volume:path; paths with spaces belong to none of these services.
 _CONTAINER = "|".join(
     [
         '{{index .Config.Labels "com.docker.compose.project"}}',
@@ -123,7 +123,7 @@ def start(container: str, seconds: int, *, healthy: bool) -> str:
     Args:
         container: its id.
         seconds: how long to wait.
-        healthy: whether its health check must agree; that of the plan's nginx never does.
+        healthy: whether its health check must agree; that of a nginx made by hand never does.
     """
     health = "{{if .State.Health}}{{.State.Health.Status}}{{else}}healthy{{end}}"
     form = health if healthy else "{{.State.Status}}"

@@ -142,7 +142,7 @@ def test_a_set_comes_back_over_changed_data_and_they_come_back_too(told: Inv, se
     assert content.fingerprint_mysql(server) == was
     assert content.mariadb(server, "SELECT oddDouble(21); SELECT twice FROM oddCounted LIMIT 1;", root=False)
     assert "oddLately SLAVESIDE_DISABLED" in content.fingerprint_mysql(server, database=kept)
-    # A file of the plan's old script, to look into: nothing in it works by itself.
+    # A file of the team's old script, to look into: nothing in it works by itself.
     server.run(f"{unpacked} | gzip >{BACKUPS}/incoming/old.sql.gz")
     server.run(f"aipbx-data --json restore old.sql.gz --to-database=looked; rm {BACKUPS}/incoming/old.sql.gz")
     looked = content.fingerprint_mysql(server, database="looked")

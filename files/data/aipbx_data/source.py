@@ -1,4 +1,4 @@
-"""What is restored: a set of this host's, a set that was brought here as a file, or a file of the plan's old script.
+"""What is restored: a set of this host's, a set that was brought here as a file, or a dump made by hand.
 
 Told apart by what is in them, never by their names. Everything is read to its end before anything is touched.
 """

@@ -1,5 +1,5 @@
 #!/bin/bash
-# The plan's 5.1, with the paths that the servers have.
+# The team's own script, with the paths that the servers have.
 set -euo pipefail
 
 # shellcheck disable=SC1091

@@ -1,4 +1,4 @@
-"""A host as the team's plan makes it, by the plan's own commands, with what it has gathered since."""
+"""A host as the team makes it by hand, with what it has gathered since."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _put(machine: Host, path: str, text: str) -> None:
 
 
 def build(machine: Host, backend: str, frontend: str) -> None:
-    """Make the host: phases 0, 1, 4, 5, 8 and 10 of the plan, and some data.
+    """Make the host: packages, files, stack, certificate, cron, and some data.
 
     Args:
         machine: a fresh host.

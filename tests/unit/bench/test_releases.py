@@ -15,8 +15,8 @@ def call(lost: int = 0, backends: int = 1, ended: str = "by the caller") -> dict
 
 def test_hosts_are_added_up() -> None:
     met = [Met(300, ["a", "b"], 20, [call(lost=7)]), Met(100, [], 1, [call(), call()])]
-    one = releases.sample("the plan", 12.34, 0.5, met)
-    assert one == releases.Sample("the plan", 2, 12.3, 400, ("a", "b"), 21, 1500, 7, 3, 1, 0.5)
+    one = releases.sample("manual", 12.34, 0.5, met)
+    assert one == releases.Sample("manual", 2, 12.3, 400, ("a", "b"), 21, 1500, 7, 3, 1, 0.5)
     head, line = releases.table([one]).splitlines()
     assert head.split("  ")[-1].strip() == "load before"
     assert re.split(r" {2,}", line.strip())[2:] == ["12.3", "2 of 400", "21 of 40", "7 of 1500", "1 of 3", "0.5"]

@@ -16,26 +16,26 @@ def sample(work: Work, cpus: str, side: Side, seconds: float) -> Sample:
 
 
 SAMPLES = [
-    sample("back up", "1", "plan", 60.0),
+    sample("back up", "1", "manual", 60.0),
     sample("back up", "1", "ours", 20.0),
     sample("back up", "1", "verb", 30.0),
-    sample("restore", "1", "plan", 50.0),
+    sample("restore", "1", "manual", 50.0),
     sample("restore", "1", "ours", 25.0),
     sample("restore", "1", "verb", 100.0),
-    sample("back up", "1", "plan", 90.0),
+    sample("back up", "1", "manual", 90.0),
     sample("back up", "1", "ours", 20.0),
     sample("back up", "1", "verb", 30.0),
-    sample("back up", "1", "plan", 59.0),
+    sample("back up", "1", "manual", 59.0),
     sample("back up", "1", "ours", 99.0),
     sample("back up", "1", "verb", 15.0),
 ]
 
 
-def test_the_plan_s_commands_are_those_of_the_plan() -> None:
-    assert throughput.plan_back_up("c", "u", "d", "/f") == (
+def test_the_manual_commands_are_the_usual_ones() -> None:
+    assert throughput.manual_back_up("c", "u", "d", "/f") == (
         "bash -c 'set -o pipefail; docker exec c pg_dump -U u -d d --format=custom | gzip >/f'"
     )
-    assert throughput.plan_restore("c", "u", "d", "/f") == (
+    assert throughput.manual_restore("c", "u", "d", "/f") == (
         "bash -c 'set -o pipefail; gunzip </f | docker exec -i c pg_restore -U u -d d --clean --if-exists'"
     )
 
@@ -51,7 +51,7 @@ def test_ours_is_the_product_s_own_code(tmp_path: Path) -> None:
 
 
 def test_every_other_round_goes_the_other_way() -> None:
-    assert [throughput.turns(round_)[0] for round_ in range(3)] == ["plan", "verb", "plan"]
+    assert [throughput.turns(round_)[0] for round_ in range(3)] == ["manual", "verb", "manual"]
     assert set(throughput.turns(1)) == set(throughput.SIDES)
 
 
