@@ -21,6 +21,7 @@ SOURCES = ("fleet", "aipbx_agent", "files", "deploys", "templates")
 LIST_ITEM = re.compile(r"\s*(?:[-*]|\d+\.) ")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 VERB = re.compile(r"\binv ([a-z]+(?:\.[a-z-]+)?)")
+COMMAND = re.compile(r"^\s*inv ([a-z.-]+)(.*?)(?: # | -- |$)", re.MULTILINE)
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
@@ -69,6 +70,13 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_verbs_exist(page: Path) -> None:
     known = {name for verb, aliases in tasks.namespace.task_names.items() for name in (verb, *aliases)}
     assert not set(VERB.findall(page.read_text("utf-8"))) - known - {"db"}
+
+
+@every_page
+def test_options_exist(page: Path) -> None:
+    for verb, rest in COMMAND.findall(page.read_text("utf-8")):
+        known = {f"--{name.replace('_', '-')}" for one in tasks.namespace[verb].get_arguments() for name in one.names}
+        assert set(re.findall(r"--[a-z][a-z-]*", rest)) <= known, f"inv {verb}{rest}"
 
 
 def test_messages_of_the_troubleshooting_page_are_ours() -> None:

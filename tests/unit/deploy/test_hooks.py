@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+import typing
 from pathlib import Path
 
 import pytest
 
+from fleet.access import ROOT
 from fleet.deploy import hooks
 from fleet.deploy.plan import Plan
 from fleet.errors import OperatorError
@@ -78,3 +81,22 @@ def test_afterwards_a_failing_hook_is_told_and_changes_nothing(
     told = capsys.readouterr().err
     assert f"hooks/{moment} failed, which changes nothing on aipbx.org" in told
     assert "out of paper" in told
+
+
+@pytest.mark.parametrize("moment", typing.get_args(hooks.Moment))
+def test_samples_ask_for_what_hooks_are_told(moment: str) -> None:
+    used = re.findall(r"\$\{?(AIPBX_[A-Z_]*[A-Z])", (ROOT / "hooks" / f"{moment}.sample").read_text("utf-8"))
+    assert used
+    assert set(used) <= set(TOLD)
+
+
+def test_the_page_names_all_that_hooks_are_told() -> None:
+    page = (ROOT / "docs" / "deploy.md").read_text("utf-8")
+    assert all(f"`{name}`" in page for name in TOLD)
+
+
+def test_the_sample_of_post_deploy_writes_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    hook(tmp_path, "post-deploy", (ROOT / "hooks" / "post-deploy.sample").read_text("utf-8"))
+    hooks.run("post-deploy", TOLD, tmp_path)
+    assert f"backend {OLD.backend} -> {NEW.backend}" in (tmp_path / "aipbx-releases.log").read_text()
