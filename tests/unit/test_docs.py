@@ -13,7 +13,7 @@ import tasks
 from fleet.env import reference
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("[a-z]*/*.md"))]
 MOST_LINES = 150
 MOST_WORDS = 40
 # Whatever can print a message to an operator.
@@ -23,7 +23,7 @@ LINK = re.compile(r"\]\(([^)\s]+)\)")
 VERB = re.compile(r"\binv ([a-z]+(?:\.[a-z-]+)?)")
 COMMAND = re.compile(r"^\s*inv ([a-z.-]+)(.*?)(?: # | -- |$)", re.MULTILINE)
 
-every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
 
 def written(page: Path) -> str:
