@@ -89,7 +89,7 @@ class Bench:
             elif side == "ours":
                 self.run(throughput.ours("back up", self.database, path), throughput.OURS)
             else:
-                self.run("aipbx-data backup")
+                self.run("aipbx-agent backup")
 
     def restore(self, samples: list[Sample], cpus: str, side: Side) -> None:
         """Load what the same way made, into an empty database; the verb: put it in the place of the live one."""
@@ -104,9 +104,9 @@ class Bench:
             elif side == "ours":
                 self.run(throughput.ours("restore", SCRATCH, dump(side)), throughput.OURS)
             else:
-                self.run(shlex.join(["aipbx-data", "restore", newest]))
+                self.run(shlex.join(["aipbx-agent", "restore", newest]))
         if side == "verb":
-            self.run("aipbx-data discard")
+            self.run("aipbx-agent discard")
         if self.rows(self.database if side == "verb" else SCRATCH) != before:
             raise OperatorError(
                 f"What {side} restored is not what was backed up.",

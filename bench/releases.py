@@ -31,8 +31,8 @@ DEPLOY = ("--drain-timeout=60", "--wait", "--yes")
 # What one types without this project, for the services that a release changes: the same files and variables.
 MANUAL = """
 import sys
-sys.path.insert(0, "/usr/local/lib/aipbx/data")
-from aipbx_data import colours, config
+sys.path.insert(0, "/usr/local/lib/aipbx/agent")
+from aipbx_agent import colours, config
 here = config.load(stack=True)
 here.raw["switch_mode"] = "colours"  # so that it registers with the PBX under the name that it had
 for service in colours.SERVICES:

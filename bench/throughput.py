@@ -20,8 +20,8 @@ LEAST_BYTES = 1 << 30
 OURS = """
 import sys
 from pathlib import Path
-sys.path.insert(0, "/usr/local/lib/aipbx/data")
-from aipbx_data import config, engine
+sys.path.insert(0, "/usr/local/lib/aipbx/agent")
+from aipbx_agent import config, engine
 server = engine.live(config.load())
 work, database, path = sys.argv[1:]
 if work == "restore":

@@ -20,5 +20,7 @@ local.include("deploys/docker.py")  # Docker Engine, pinned, with Compose and bu
 local.include("deploys/app.py")  # the application's place: its stack, how its images are built
 local.include("deploys/proxy.py")  # nginx: its configuration, tested by nginx before it gets there
 local.include("deploys/tls.py")  # the certificate: how it is obtained, renewed, checked, served
-local.include("deploys/backups.py")  # the data: what backs them up, verifies and restores them, and when
+local.include("deploys/agent.py")  # the program that lives on the host: releases, backups, restores
+local.include("deploys/backups.py")  # when the data are backed up and verified
 local.include("deploys/offsite.py")  # copies off this host, and what it keeps for others
+local.include("deploys/former_agent.py")  # the agent's former program goes, once nothing calls it any more

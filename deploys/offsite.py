@@ -16,9 +16,9 @@ configuration.folders(
 for unit, what in (("aipbx-offsite", "Off-site: copies"), ("aipbx-siblings", "Off-site: what it keeps for others")):
     timer = f"/etc/systemd/system/{unit}.timer"
     configuration.file(
-        name=what, path=f"/etc/systemd/system/{unit}.service", text=configuration.shipped(f"data/{unit}.service")
+        name=what, path=f"/etc/systemd/system/{unit}.service", text=configuration.shipped(f"agent/{unit}.service")
     )
-    configuration.file(name=f"{what}, when", path=timer, text=configuration.shipped(f"data/{unit}.timer"))
+    configuration.file(name=f"{what}, when", path=timer, text=configuration.shipped(f"agent/{unit}.timer"))
     services.running(name=f"{what}: the timer runs", unit=f"{unit}.timer", config=(timer,))
 
 # --- What it keeps for others. sshd's part of it: deploys/ssh.py ---

@@ -1,29 +1,18 @@
-"""How this project tells an operator that something is wrong: what, why, what to do. Never a traceback."""
+"""Errors of the operator's side: the agent's, with the exit codes of `inv`. Never a traceback."""
 
 from __future__ import annotations
 
+from aipbx_agent.contract import FAILED, REFUSED
+from aipbx_agent.core.errors import Problem
 
-class OperatorError(Exception):
-    """A mistake or a circumstance that the operator can mend.
 
-    Args:
-        what: one line: what is wrong, with host and object.
-        why: one line: how we know, or what would happen.
-        do: one line: what to type or change next.
-    """
+class OperatorError(Problem, Exception):
+    """A mistake or a circumstance that the operator can fix; nothing was touched."""
 
-    # The process's exit code: refused, and nothing was touched.
-    code = 2
-
-    def __init__(self, what: str, why: str, do: str) -> None:
-        super().__init__(what)
-        self.what, self.why, self.do = what, why, do
-
-    def __str__(self) -> str:
-        return f"{self.what}\n    why: {self.why}\n    do:  {self.do}"
+    code = REFUSED
 
 
 class FailedError(OperatorError):
-    """Something was begun and did not succeed; `what` and `do` say how things stand now."""
+    """Something was begun and did not succeed; `what` and `do` say how things are now."""
 
-    code = 1
+    code = FAILED

@@ -26,7 +26,7 @@ from paramiko.auth_strategy import AuthSource, AuthStrategy
 from fleet import access, identities, known_hosts, ssh, ssh_config
 from fleet.errors import OperatorError
 from fleet.identities import Identity
-from fleet.ssh import CONNECT_SECONDS, KEEPALIVE_SECONDS
+from fleet.ssh import CONNECT_SECONDS, KEEPALIVE_SECONDS, RefusedError
 from fleet.ssh_config import Route
 
 # templates/sshd.conf.j2: an sshd that offers nothing beyond these is a converged host's. Stock ones offer ChaCha20.
@@ -77,20 +77,6 @@ class _Later(AuthStrategy):
     def get_sources(self) -> Iterator[AuthSource]:
         """None."""
         yield from ()
-
-
-class RefusedError(Exception):
-    """The host refuses every key for an account.
-
-    Args:
-        account: who it was.
-        keys: what was offered.
-        why: the host's words, where they say more.
-    """
-
-    def __init__(self, account: str, keys: list[Identity], why: str = "") -> None:
-        super().__init__(account)
-        self.account, self.keys, self.why = account, keys, why
 
 
 @dataclass

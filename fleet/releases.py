@@ -7,7 +7,8 @@ import re
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
-SERVICES = ("backend", "frontend")
+from aipbx_agent.contract import SERVICES
+
 SHA = re.compile(r"[0-9a-f]{40}")
 # As long as git's own advice lets a subject be, and half as much again.
 SUBJECT_CHARACTERS = 72

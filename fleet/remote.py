@@ -203,7 +203,7 @@ def _open(name: str, account: str) -> Connection:
         if not door.converged:
             raise ssh.not_converged(name)
         ssh.OPENED[name, account] = door.enter(account)
-    except login.RefusedError as error:
+    except ssh.RefusedError as error:
         door.client.close()
         raise ssh.refused(door.route, [error], converged=True) from None
     except OperatorError:

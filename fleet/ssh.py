@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from paramiko import BadHostKeyException, SSHException
 
@@ -13,9 +13,6 @@ from fleet.access import ssh_config_path
 from fleet.errors import OperatorError
 from fleet.identities import Identity
 from fleet.ssh_config import Route
-
-if TYPE_CHECKING:
-    from fleet.login import RefusedError
 
 CONNECT_SECONDS = 10
 # A pulled cable is noticed after this long: the kernel gives up on data that nobody acknowledged.
@@ -42,6 +39,20 @@ class NoGreetingError(SSHException):
 
 class RevokedError(SSHException):
     """A host shows a key that a line `@revoked` in known_hosts forbids it."""
+
+
+class RefusedError(Exception):
+    """The host refuses every key for an account.
+
+    Args:
+        account: who it was.
+        keys: what was offered.
+        why: the host's words, where they say more.
+    """
+
+    def __init__(self, account: str, keys: list[Identity], why: str = "") -> None:
+        super().__init__(account)
+        self.account, self.keys, self.why = account, keys, why
 
 
 def refused(route: Route, attempts: list[RefusedError], *, converged: bool) -> OperatorError:

@@ -17,7 +17,7 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", max_len
 PREFIX = "aipbxoffsite-"
 # Linux takes no longer account names.
 LONGEST = 32
-# What a store has (files/data/aipbx_data/store.py): sets, and what a restore to a point in time needs.
+# What a store has (aipbx_agent/stores/base.py): sets, and what a restore to a point in time needs.
 FOLDERS = ("sets", "base", "wal")
 # All that an origin's account may ask of SFTP. Neither remove nor setstat is among it, nor anything else that could
 # undo what has arrived; `rename` never replaces a file (sftp-server links, and unlinks).

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from aipbx_agent import contract
 from fleet import releases
 from fleet.commands import survey as commands
 
@@ -105,9 +106,9 @@ class Survey:
     @property
     def running(self) -> Release | None:
         """The release that runs, by images.env: what a deploy goes back to."""
-        if not self.images.keys() >= set(releases.SERVICES):
+        if not self.images.keys() >= set(contract.SERVICES):
             return None
-        return releases.Release(*(self.images[service].rpartition(":")[2] for service in releases.SERVICES))
+        return releases.Release(*(self.images[service].rpartition(":")[2] for service in contract.SERVICES))
 
 
 def parse_container(line: str) -> Container:

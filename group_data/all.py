@@ -121,7 +121,7 @@ public_checks = [
     {"path": "/socket.io/?EIO=4&transport=polling", "statuses": [200], "content_type": "text/plain"},
 ]
 
-# --- Switching releases (files/data/aipbx_data/switch.py) -----------------------------------------------------------
+# --- Switching releases (aipbx_agent/switch.py) -----------------------------------------------------------
 # `colours`: the new backend starts beside the old one. With ARI_* in the env file the PBX hands new calls to it, and
 # old calls stay where they are until they end; without, a deploy waits for a moment without a call, as two backends
 # under one name would take each other's calls. `recreate`: the old one ends first, with every call and request on it.
@@ -287,7 +287,7 @@ acme_contact = "admin@aipbx.net"
 # Addresses by which the internet reaches this host, where its own interfaces do not have them (one-to-one NAT).
 public_addresses: list[str] = []
 
-# --- Backups (files/data/aipbx_data is what does it, on the host) ---------------------------------------------------
+# --- Backups (aipbx_agent is what does it, on the host) ---------------------------------------------------
 # Volumes, by their key above, that belong to every set beside the database: all that the application writes.
 backup_volumes = ["backend_static", "backend_tts_voices"]
 # When a set is taken, UTC.

@@ -12,6 +12,7 @@ from fleet import settings
 from lab import ci, lifecycle, typed
 from lab.app import history
 from lab.app.commits import BRANCH
+from lab.build import ARGUMENTS
 from lab.errors import LabError
 from lab.guard import require_lab_addresses
 from lab.images import Images
@@ -204,7 +205,7 @@ def arguments(lab: Lab, source: Source) -> Mapping[str, str]:
     """
     stand_in = lab.directory / "repositories" / f"{GITHUB[source.service]}.git"
     roots = _git(source.repository, "rev-list", "--max-parents=0", source.sha).stdout.split()
-    return ci.ARGUMENTS[source.service] if history.commits(stand_in)["first"] in roots else {}
+    return ARGUMENTS[source.service] if history.commits(stand_in)["first"] in roots else {}
 
 
 def _git(repository: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lab.archive import Seed
-from lab.ci import ARGUMENTS
+from lab.build import ARGUMENTS
 from lab.errors import LabError
 from lab.host import Host
 from lab.images import Recipe, host_recipe
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from lab.ci import Build
+    from lab.build import Build
     from lab.images import Images
     from lab.mirror import Mirror
     from lab.progress import Steps

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lab.app import history
 from lab.app.commits import NEVER_BUILT
+from lab.build import ARGUMENTS, Build
 from lab.images import fingerprint
 from lab.world import store
 from lab.world.store import Offer
@@ -23,27 +23,6 @@ IMAGES = {
     "krasterisk/aiPBX_backend": ("backend", "ghcr.io/krasterisk/aipbx_backend"),
     "krasterisk/aiPBX": ("frontend", "ghcr.io/krasterisk/aipbx"),
 }
-# The stand-in needs neither ffmpeg nor a browser that writes its pages as HTML.
-ARGUMENTS = {"backend": {"RUNTIME_PACKAGES": ""}, "frontend": {"PRERENDER_PACKAGES": ""}}
-
-
-@dataclass(frozen=True)
-class Build:
-    """An image that CI makes.
-
-    Args:
-        service: ``backend`` or ``frontend``.
-        repository: The bare repository with its source.
-        sha: The commit.
-        offer: Under which name the image is offered, and what it is made of.
-        arguments: Build arguments by name, beside RELEASE.
-    """
-
-    service: str
-    repository: Path
-    sha: str
-    offer: Offer
-    arguments: Mapping[str, str]
 
 
 def builds(repositories: Mapping[str, Path], dockerfiles: Path, bases: Sequence[str]) -> list[Build]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from lab.ci import Build
+    from lab.build import Build
     from lab.host import Host
     from lab.images import Images
     from lab.machine import Machine

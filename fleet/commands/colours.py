@@ -1,4 +1,4 @@
-"""Which colour of a service serves, as the host's files say (files/data/aipbx_data/colours.py): the one place here.
+"""Which colour of a service serves, as the host's files say (aipbx_agent/release/colours.py): the one place here.
 
 An operator says `backend`, and means the colour that serves; of logs, those of both while there are two.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shlex
 
-SERVICES = ("backend", "frontend")
+from aipbx_agent.contract import LIBRARY, SERVICES
 
 
 def serving(app_dir: str, service: str) -> str:
@@ -42,5 +42,5 @@ def present(project: str, service: str) -> str:
 
 def ready_for() -> str:
     """The command that succeeds in the application's folder when the host is converged for colours."""
-    program = "/usr/local/lib/aipbx/data/aipbx_data/switch.py"
+    program = f"{LIBRARY}/aipbx_agent/release/switch.py"
     return f'[ "$(grep -ls backend-green compose.yml nginx/https.conf | grep -c .)" = 2 ] && [ -e {program} ]'

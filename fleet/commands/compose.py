@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shlex
 
+from aipbx_agent.contract import IMAGES
 from fleet.commands import colours
 
 # For sh, which knows the two values.
@@ -25,7 +26,7 @@ def _command(*arguments: str, images: tuple[str, ...] = ()) -> str:
     return f"{_CLEAN} {shlex.join([*images, *_COMPOSE, *arguments])}"
 
 
-def compose(app_dir: str, *arguments: str, images: str = "images.env") -> str:
+def compose(app_dir: str, *arguments: str, images: str = IMAGES) -> str:
     """A Compose command of this host's stack.
 
     Args:
@@ -65,7 +66,7 @@ def valid(app_dir: str, images: str) -> str:
     return compose(app_dir, "config", "--quiet", images=images)
 
 
-def up(app_dir: str, *services: str, images: str = "images.env") -> str:
+def up(app_dir: str, *services: str, images: str = IMAGES) -> str:
     """The command that brings services, and nothing that they depend on, to what the files say.
 
     Args:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import shlex
 
-# What shall run: the host's switch gives it the place of images.env (files/data/aipbx_data/switch.py).
-STAGED = "images.env.staged"
+from aipbx_agent.contract import CARRIED_OUT, STAGED, UNIT
+
 HELD = 75  # EX_TEMPFAIL: somebody else has it
 
 
-# What stands behind an owner whose run the host itself carries out (aipbx_data/deploy_lock.py), and its unit there.
-FOR_HIM = "; the host carries it out"
-UNIT = "aipbx-data-switch"
 # The SSH connection that a shell came over: sshd's process for it, and the moment that began, in ticks of the kernel's.
 # Both, because a number comes again.
 _CONNECTION = (
@@ -42,8 +39,8 @@ def standing(app_dir: str) -> str:
     """
     lock = shlex.quote(f"{app_dir}/lock")
     return (
-        f"if read -r owner 2>/dev/null <{lock}/owner; then case $owner in *{shlex.quote(FOR_HIM)}) "
-        f"case $(systemctl show --property=ActiveState --value {UNIT} 2>/dev/null) in "
+        f"if read -r owner 2>/dev/null <{lock}/owner; then case $owner in *{shlex.quote(CARRIED_OUT)}) "
+        f"case $(systemctl show --property=ActiveState --value {UNIT}switch 2>/dev/null) in "
         "inactive|failed) echo stopped;; ?*) echo runs;; esac;; "
         f"*) if read -r process began 2>/dev/null <{lock}/connection; then "
         "now=$(awk '{print $22}' /proc/$process/stat 2>/dev/null); "

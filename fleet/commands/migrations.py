@@ -1,4 +1,4 @@
-"""What the migrations' ledger says of the release that runs (files/data/aipbx_data/ledger.py)."""
+"""What the migrations' ledger says of the release that runs (aipbx_agent/migrations/ledger.py)."""
 
 from __future__ import annotations
 

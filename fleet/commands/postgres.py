@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shlex
 
+from aipbx_agent.contract import ADMIN
 from fleet.commands import compose
 
-# files/data/aipbx_data/roles.py makes it; until a deploy has, the superuser is the one that the server was born with.
-ADMIN = "aipbx_admin"
+# aipbx_agent/roles/declare.py makes it; until a deploy has, the superuser is the one that the server was born with.
 _EXISTS = 'psql -U "$admin" -d postgres --no-psqlrc -qAtc "" </dev/null >/dev/null 2>&1'
 WHO = f"admin={ADMIN}; {_EXISTS} || admin=$POSTGRES_USER"
 # Limits that a database or a role sets for the application's sessions; an operator's query has its own deadline.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 
+from aipbx_agent import contract
 from fleet.commands import colours, docker, lock, migrations, rotation
 
 SERVICES = ("postgres", "backend", "frontend", "nginx")
@@ -32,7 +33,7 @@ def survey(app_dir: str, project: str, rtp_ports: list[int]) -> str:
         'say memory "$(awk \'/^MemTotal|^MemAvailable/ {print int($2/1024)}\' /proc/meminfo | paste -sd" ")"',
         'say load "$(cut -d" " -f1 /proc/loadavg) $(nproc)"',
         'end=$(openssl x509 -noout -enddate -in tls/current/fullchain.pem 2>/dev/null) && say certificate "${end#*=}"',
-        # Sets are folders named by their moment; aipbx-data (files/data) writes the rest beside them.
+        # Sets are folders named by their moment; the agent writes the rest beside them.
         'newest() { set -- "$1" "$(tail -n 1 | cut -d/ -f3)"; [ -z "$2" ] || say "$1" "$2"; }',
         "ls -d backups/sets/2*Z/manifest.json 2>/dev/null | newest backup",
         "grep -sl '\"ok\": true' backups/sets/2*Z/verified.json | newest verified",
@@ -47,7 +48,7 @@ def survey(app_dir: str, project: str, rtp_ports: list[int]) -> str:
     parts.append(rotation.left(project))
     parts.append(f'state=$({migrations.state(project)}); [ -z "$state" ] || say migrations "$state"')
     parts.append(f"if {colours.ready_for()}; then say file colours; fi")
-    parts += [f"say colour {colours.serving(app_dir, service)}" for service in colours.SERVICES]
+    parts += [f"say colour {colours.serving(app_dir, service)}" for service in contract.SERVICES]
     parts += [
         f'state=$({docker.state(project, service, app_dir)}); [ -z "$state" ] || say {service} "$state"'
         for service in SERVICES

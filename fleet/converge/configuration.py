@@ -238,10 +238,9 @@ def program(path: str, texts: dict[str, str]) -> Generator[PyinfraCommand | str,
     )
 
 
-def shipped_tree(name: str, suffix: str) -> dict[str, str]:
-    """The texts of all files with that suffix below a folder of files/, by their path within it."""
-    root = ROOT / "files" / name
-    return {str(file.relative_to(root)): file.read_text("utf-8") for file in sorted(root.rglob(f"*{suffix}"))}
+def package(name: str) -> dict[str, str]:
+    """The modules of one of this repository's packages, by their path below a folder that Python searches."""
+    return {str(file.relative_to(ROOT)): file.read_text("utf-8") for file in sorted((ROOT / name).rglob("*.py"))}
 
 
 def shipped(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,7 @@ from pyinfra.connectors.util import CommandOutput
 
 from fleet import login, settings, stores
 from fleet.access import ssh_config_path
-from fleet.converge import docker_before, explain, system
+from fleet.converge import docker_before, explain, former_agent, system
 from fleet.errors import OperatorError
 
 # What pyinfra's own connector takes from data or options, and ssh_config says here.
@@ -47,8 +48,7 @@ class FleetConnector(SSHConnector):
             if self.converging:
                 system.refuse_another_port(self.host.name, answers, checked.sshd_port)
                 system.refuse_unsupported(self.host.name, answers, checked.min_free_disk_mib)
-                present, _ = self._probe(docker_before.as_root(answers.uid))
-                docker_before.refuse(self.host.name, docker_before.parse(present.splitlines()), checked.docker_daemon)
+                self._refuse_loss(checked, as_root=answers.uid == 0)
         except OperatorError as error:
             raise ConnectError(str(error)) from error
         self.host.connector_data |= {"settings": checked, "system": answers}
@@ -96,6 +96,14 @@ class FleetConnector(SSHConnector):
             named = error.account
             self._enter(lambda _: [named])
             return system.read(self.host.name, self.account, *self._probe(system.PROBE))
+
+    def _refuse_loss(self, checked: settings.Settings, *, as_root: bool) -> None:
+        """Refuse to take away what runs there; one round trip, by root, who alone may ask Docker."""
+        probe = docker_before.PROBE + former_agent.PROBE
+        answer, _ = self._probe(probe if as_root else f"sudo -n sh -c {shlex.quote(probe)}")
+        lines = answer.splitlines()
+        docker_before.refuse(self.host.name, docker_before.parse(lines), checked.docker_daemon)
+        former_agent.refuse_busy(self.host.name, lines)
 
     def _probe(self, probe: str) -> tuple[str, str]:
         assert self.client is not None  # noqa: S101  _log_in has set it or raised

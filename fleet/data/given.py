@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from aipbx_agent.contract import UPLOAD
 from fleet.data import archive, dump_file
 from fleet.data.dump_file import Archive
 from fleet.errors import OperatorError
 from fleet.progress import size, step
 
-# What is brought for one run is called so (aipbx_data.sets.UPLOAD): the run takes it away, and so does time.
-UPLOAD = ".upload-"
 OF_A_HOST = re.compile(r"([a-z0-9.-]+)/(\d{8}T\d{6}Z)")
 INTERRUPTS = "  Interrupts: API, Socket.IO and calls for as long as the backend takes to start (10 to 25 s)"
 

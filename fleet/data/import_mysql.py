@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fleet import survey
+from fleet import agent, survey
 from fleet.cli import agreed
-from fleet.data import agent, transfer
+from fleet.data import transfer
 from fleet.data.given import INTERRUPTS, Given
 from fleet.errors import OperatorError
 from fleet.progress import say, size, step

@@ -51,7 +51,7 @@ def _in(local: datetime, zone: str) -> datetime:
 
 
 def named(at: datetime) -> str:
-    """The same for a host's program (aipbx_data.point)."""
+    """The same for a host's program (aipbx_agent.restore.from_moment)."""
     text = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f").rstrip("0").rstrip(".")
     return f"@{text}Z"
 

@@ -7,8 +7,8 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from fleet import hosts, settings, ssh, stores
-from fleet.data import agent, archive, sealed
+from fleet import agent, hosts, settings, ssh, stores
+from fleet.data import archive, sealed
 from fleet.errors import FailedError, OperatorError
 from fleet.progress import say, step
 from fleet.remote import Remote, as_root
@@ -186,7 +186,7 @@ def chosen(host: str, found: list[dict[str, Any]], name: str) -> dict[str, Any]:
 def _sending(remote: Remote, copy: dict[str, Any]) -> list[str]:
     """The command that prints a sealed copy."""
     asked, more = through(remote)
-    words = shlex.join(["aipbx-data", "offsite-send", f"sets/{copy['name']}.tar.age", *more])
+    words = shlex.join(["aipbx-agent", "offsite-send", f"sets/{copy['name']}.tar.age", *more])
     return ssh.command(asked.name, asked.settings.deploy_user, as_root(words, LONG))
 
 

@@ -12,9 +12,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from fleet import ssh, survey
+from aipbx_agent import contract
+from fleet import agent, ssh, survey
 from fleet.cli import hosts_to_change, one
-from fleet.data import agent, moment, offsite, restore
+from fleet.data import moment, offsite, restore
 from fleet.data.given import INTERRUPTS, Given
 from fleet.env import sealing
 from fleet.errors import FailedError, OperatorError
@@ -120,14 +121,14 @@ def fetch(remote: Remote, at: datetime, folder: Path, length: int) -> Path:
         folder: gets the file.
         length: bytes that will come.
 
-    Returns: a tar that the host's program takes (aipbx_data.point).
+    Returns: a tar that the host's program takes (aipbx_agent.restore.from_moment).
 
     Raises:
         OperatorError: no key here opens it.
         FailedError: it did not come, or is not what was stored.
     """
     asked, more = offsite.through(remote)
-    words = shlex.join([agent.PROGRAM, "offsite-point", moment.named(at), "--send", *more])
+    words = shlex.join([contract.COMMAND, "offsite-point", moment.named(at), "--send", *more])
     argv = ssh.command(asked.name, asked.settings.deploy_user, as_root(words, offsite.LONG), "-T")
     path = folder / f"point-{at:%Y%m%dT%H%M%SZ}.tar"
     with tempfile.TemporaryFile() as said, bar(f"{moment.shown(at)} from off-site", length) as passed:

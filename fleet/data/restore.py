@@ -6,9 +6,9 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fleet import survey
+from fleet import agent, survey
 from fleet.cli import agreed, hosts_to_change, one
-from fleet.data import agent, dump_file, offsite, sets, transfer
+from fleet.data import dump_file, offsite, sets, transfer
 from fleet.data.given import INTERRUPTS, Given, announcement, looking, named
 from fleet.errors import OperatorError
 from fleet.progress import say, size, step

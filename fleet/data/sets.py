@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from fleet import tables
-from fleet.data import agent, archive, transfer
+from fleet import agent, tables
+from fleet.data import archive, transfer
 from fleet.errors import FailedError, OperatorError
 from fleet.progress import say, size, step
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING
 
+from aipbx_agent.contract import UPLOAD
 from fleet import ssh
 from fleet.errors import FailedError, OperatorError
 from fleet.progress import bar, size
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
 
 # A transfer's deadline. A dead line ends it after half a minute (ssh's ServerAlive…).
 SECONDS = 6 * 3600
-# What the host's tidying takes away when nobody writes to it any more (aipbx_data.sets), and exit codes of `receive`.
-UPLOAD = ".upload-"
+# Exit codes of `receive`.
 FULL, CUT = 28, 65
 _CHUNK = 1 << 18
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
+from aipbx_agent import contract
 from fleet import releases, survey, tables
 from fleet.commands import docker
 from fleet.commands import rollout as commands
@@ -33,7 +34,7 @@ def show(hosts: list[Remote], *, as_json: bool) -> None:
         print(json.dumps({name: [asdict(entry) for entry in one.entries] for name, one in found.items()}, indent=2))
         return
     for name, one in found.items():
-        columns = ("", "since (UTC)", *releases.SERVICES, "action", "result", "s", "operator", "images")
+        columns = ("", "since (UTC)", *contract.SERVICES, "action", "result", "s", "operator", "images")
         table = Table(*columns, title=name)
         for entry in reversed(one.entries):
             mark = "→" if entry is one.current else ""
@@ -56,7 +57,7 @@ def _taken(host: Remote) -> Survey:
 def _commits(entries: list[Entry]) -> list[str]:
     """What the commits of these releases say of themselves, the newest first, each once."""
     told: dict[str, None] = {}
-    for service in releases.SERVICES:
+    for service in contract.SERVICES:
         for entry in reversed(entries):
             if service in entry.subjects:
                 told[f"  {service:<9}{entry.after.sha(service)[:8]}  {entry.subjects[service]}"] = None
@@ -64,7 +65,7 @@ def _commits(entries: list[Entry]) -> list[str]:
 
 
 def _row(entry: Entry) -> list[str]:
-    shas = [entry.after.sha(service)[:8] for service in releases.SERVICES]
+    shas = [entry.after.sha(service)[:8] for service in contract.SERVICES]
     when = entry.time.replace("T", " ").rstrip("Z")
     return [when, *shas, entry.action, entry.result, str(entry.seconds), entry.operator]
 

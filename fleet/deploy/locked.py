@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from fleet.commands.lock import UNIT
+from aipbx_agent.contract import UNIT
 from fleet.errors import OperatorError
 
 # By what the host knows of that run (fleet/commands/lock.py); a word that is not here: it knows nothing.
 KNOWN = {
     "open": "Its run is at it: the SSH connection that took the lock is open, or the host's own process runs.",
     "ended": "Its run is over: the SSH connection that took the lock, or the host's own process, has ended.",
-    "runs": f"The host carries it out ({UNIT}), whatever became of that operator's machine.",
-    "stopped": f"The host carried it out, and {UNIT} has ended without giving the lock back.",
+    "runs": f"The host carries it out ({UNIT}switch), whatever became of that operator's machine.",
+    "stopped": f"The host carried it out, and {UNIT}switch has ended without giving the lock back.",
 }
 GONE = {"ended", "stopped"}
 ALIVE = {"open", "runs"}
@@ -33,7 +33,7 @@ def refusal(host: str, owner: str, seconds: int, standing: str) -> OperatorError
         standing: what the host knows of his run.
     """
     gone = standing in GONE
-    looks = f"journalctl -u {UNIT} there says why; then " if standing == "stopped" else ""
+    looks = f"journalctl -u {UNIT}switch there says why; then " if standing == "stopped" else ""
     return OperatorError(
         f"{host} is locked: {owner} (for {age(seconds)}).",
         KNOWN.get(standing, "Two deploys at once would leave a mixture of both."),

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fleet.data import agent
+from aipbx_agent.contract import SERVICES
+from fleet import agent
 from fleet.errors import OperatorError
 from fleet.progress import say
-from fleet.releases import SERVICES
 
 if TYPE_CHECKING:
     from fleet.deploy.plan import Plan

@@ -1,7 +1,7 @@
 """Whether two backends would be up when the application's timers run: asked of the host, whose clock counts.
 
 Asked before the operator is, and once more when what takes long is over (pulling, building); the host's switch itself
-has the last look (files/data/aipbx_data/overlap.py).
+has the last look (aipbx_agent/release/overlap.py).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
-from fleet.data import agent
+from fleet import agent
 from fleet.deploy.switch import goes_by
 from fleet.errors import OperatorError
 from fleet.progress import say, step

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from aipbx_agent.contract import SERVICES
 from fleet import releases
 from fleet.deploy import locked
 from fleet.errors import OperatorError
-from fleet.releases import SERVICES, Release
+from fleet.releases import Release
 
 if TYPE_CHECKING:
     from fleet.migrations.plan import Schema

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
+from aipbx_agent import contract
 from fleet import releases, survey, tables
 from fleet.cli import agreed
 from fleet.commands import docker, image_store
@@ -75,7 +76,7 @@ def needed(entries: list[Entry], running: Release | None, keep: int) -> dict[tup
     reasons = [(each.after, f"of the last {keep} releases") for each in releases.kept(entries, keep)]
     reasons += [(release, "a rollback goes there") for release in back]
     reasons += [(running, "runs now")] if running else []
-    return {(service, release.sha(service)): why for release, why in reasons for service in releases.SERVICES}
+    return {(service, release.sha(service)): why for release, why in reasons for service in contract.SERVICES}
 
 
 def judged(told: str, settings: Settings, stay: dict[tuple[str, str], str]) -> list[Image]:
@@ -214,7 +215,7 @@ def _show(host: str, found: Survey, images: list[Image]) -> None:
         (service, entry.after.sha(service)): f"{entry.time[:16].replace('T', ' ')} {entry.result} "
         f"{entry.subjects.get(service, '')}"
         for entry in releases.with_subjects(found.entries)
-        for service in releases.SERVICES
+        for service in contract.SERVICES
     }
     table = Table("image", "last release (UTC)", "age", "size", "", title=host)
     for image in sorted(images, key=lambda image: bool(image.stays)):

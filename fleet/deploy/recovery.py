@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fleet import survey
-from fleet.data import agent
+from fleet import agent, survey
 from fleet.deploy import locked
 from fleet.progress import say
 

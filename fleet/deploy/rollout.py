@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from aipbx_agent.contract import STAGED
+from fleet import agent
 from fleet.commands import compose, docker
 from fleet.commands import rollout as commands
-from fleet.commands.lock import STAGED
-from fleet.data import agent
 from fleet.errors import OperatorError
 from fleet.progress import say, step
 from fleet.settings import volumes_of

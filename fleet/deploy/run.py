@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
+from aipbx_agent.contract import SERVICES
 from fleet import drift, survey
 from fleet.adoption import gate, takeover
 from fleet.deploy import (
@@ -34,7 +35,7 @@ from fleet.deploy.lock import held, operator
 from fleet.errors import FailedError, OperatorError
 from fleet.migrations import run as migrations
 from fleet.progress import say, step
-from fleet.releases import SERVICES, Entry, Release
+from fleet.releases import Entry, Release
 from fleet.repository import Repository, chosen
 
 if TYPE_CHECKING:
@@ -294,6 +295,6 @@ def _switched(prepared: Prepared, entry: Entry, started: datetime) -> dict[str, 
 def _prepare(remote: Remote, what: Plan, entry: Entry) -> None:
     """Everything that a release needs, and that changes nothing about the one that runs."""
     rollout.base(remote)
-    migrations.apply(remote, what)
+    migrations.apply(remote, what.schema)
     rollout.fill_volumes(remote, entry.images)
     rollout.certificate(remote)

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from fleet.data import agent
+from fleet import agent
 from fleet.errors import OperatorError
 
 if TYPE_CHECKING:

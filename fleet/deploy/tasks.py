@@ -12,7 +12,7 @@ from fleet.cli import finish, hosts_to_change, hosts_to_read, one, remotes, told
 if TYPE_CHECKING:
     from fleet.remote import Remote
 
-# The host's own deadline for what it waits for (files/data/aipbx_data/detached.py) is an hour longer.
+# The host's own deadline for what it waits for (aipbx_agent/core/detached.py) is an hour longer.
 LONGEST_DRAIN_SECONDS = 14400
 
 
@@ -48,9 +48,9 @@ def deploy(
     yes: bool = False,
 ) -> None:
     """Bring a release to a host: the head of the branch, or --sha; goes back by itself when it does not work."""
+    from aipbx_agent.contract import SERVICES
     from fleet.deploy import run, waves
     from fleet.errors import OperatorError
-    from fleet.releases import SERVICES
 
     if service and service not in SERVICES:
         raise OperatorError(

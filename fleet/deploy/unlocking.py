@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fleet import survey
+from fleet import agent, survey
 from fleet.cli import agreed
 from fleet.commands import lock
-from fleet.data import agent
 from fleet.deploy import locked, recovery
 from fleet.errors import OperatorError
 from fleet.progress import say

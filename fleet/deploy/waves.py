@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
+from aipbx_agent.contract import SERVICES
 from fleet import survey, tables
 from fleet.cli import agreed
 from fleet.deploy import hooks, notice, run
@@ -17,7 +18,6 @@ from fleet.deploy.plan import Plan
 from fleet.errors import FailedError, OperatorError
 from fleet.migrations import run as migrations
 from fleet.progress import say, speaking_for, step
-from fleet.releases import SERVICES
 
 if TYPE_CHECKING:
     from fleet.deploy.run import Prepared

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from fleet.migrations import grammar
 from fleet.migrations.grammar import Part
 
-# What the host counts (files/data/aipbx_data/losses.py): all rows, the values of columns; or it cannot be told.
+# What the host counts (aipbx_agent/migrations/losses.py): all rows, the values of columns; or it cannot be told.
 ROWS, VALUES, UNKNOWN = "rows", "values", "unknown"
 _TABLES = {"OBJECT_TABLE": "DROP TABLE", "OBJECT_MATVIEW": "DROP MATERIALIZED VIEW"}
 # With CASCADE these take no column and no table along.

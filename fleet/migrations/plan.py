@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from aipbx_agent.contract import FIRST_START, KNOWN, LIVES, NEW, NO_SERVER
 from fleet.errors import OperatorError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-# What the host's program answers (files/data/aipbx_data/migrations.py).
-OTHER, NO_SERVER, NEW, LIVES, KNOWN = "other dialect", "no server", "new", "lives", "known"
-FIRST_START = "first start"
 SHOWN = 10
 
 

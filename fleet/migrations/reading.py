@@ -15,7 +15,7 @@ def facts(source: str) -> dict[str, Any]:
     Args:
         source: its content.
 
-    Returns: as JSON has it (`Facts` of files/data/aipbx_data/facts.py):
+    Returns: as JSON has it (`Facts` of aipbx_agent/migrations/facts.py):
 
         statements: where each begins (a character of the file without its byte order mark), its first and last line,
             and whether the server's superuser runs it.

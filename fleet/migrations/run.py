@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from fleet import survey
+from aipbx_agent import contract
+from fleet import agent, survey
 from fleet.cli import agreed
-from fleet.data import agent
 from fleet.errors import OperatorError
 from fleet.migrations import files, plan, reading
 from fleet.migrations.plan import Schema
@@ -17,7 +17,6 @@ from fleet.repository import Repository, chosen
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fleet.deploy.plan import Plan
     from fleet.migrations.files import Files
     from fleet.releases import Release
     from fleet.remote import Remote
@@ -55,10 +54,10 @@ def planned(
     if lives:
         # Its server does not run under our project yet.
         pending = [{"name": name, "breaks": "", "losses": []} for name in at.dated]
-        found: dict[str, Any] = {"state": plan.LIVES, "pending": pending, "missing": [], "absent": [], "sets": []}
+        found: dict[str, Any] = {"state": contract.LIVES, "pending": pending, "missing": [], "absent": [], "sets": []}
     else:
         found = _asked(remote, given)
-    if found["state"] == plan.OTHER:
+    if found["state"] == contract.OTHER:
         return Schema(lines=_by_hand(repository, before, after))
     running = before is not None and before.backend == after.backend
     without, told = plan.agreed_without(
@@ -70,28 +69,28 @@ def planned(
         despite=despite,
     )
     shown = plan.lines(found, given, allowed)
-    if found["state"] == plan.KNOWN:
+    if found["state"] == contract.KNOWN:
         _show_refused(remote, found, shown, allowed)
-    changes = found["state"] != plan.KNOWN or bool(found["pending"])
-    given |= {"without": without, "shown": found["state"] != plan.NO_SERVER}
+    changes = found["state"] != contract.KNOWN or bool(found["pending"])
+    given |= {"without": without, "shown": found["state"] != contract.NO_SERVER}
     return Schema(given, [*shown, *told], changes)
 
 
-def apply(remote: Remote, what: Plan) -> None:
-    """Run what was planned; the deploy lock is held already.
+def apply(remote: Remote, schema: Schema | None) -> None:
+    """Run what was planned; the deploy lock is held already, and the database runs.
 
     Args:
         remote: the host.
-        what: the deploy; its database runs.
+        schema: what comes to the database; None: nothing.
 
     Raises:
         OperatorError: a migration failed and is rolled back, or was refused; no service was started.
     """
-    if what.schema and what.schema.changes:
-        _run(remote, ["migrate"], what.schema.given)
-    elif what.schema and what.schema.given:
+    if schema and schema.changes:
+        _run(remote, ["migrate"], schema.given)
+    elif schema and schema.given:
         # Without the lock of backups: a release for which there is nothing to do need not wait for one.
-        agent.ask(remote, ["migrations", "--record"], json.dumps(what.schema.given).encode())
+        agent.ask(remote, ["migrations", "--record"], json.dumps(schema.given).encode())
 
 
 def allow_back(remote: Remote, running: Release | None, after: Release, *, despite: bool) -> Schema:
@@ -138,9 +137,9 @@ def migrate(
         at = files.of(repository, _commit(remote, repository, running, sha), "postgres")
         given = _given(remote, at) | {"allow": list(allowed), "baseline": baseline, "run_marked": run_marked}
         found = _asked(remote, given)
-    if found["state"] == plan.OTHER:
+    if found["state"] == contract.OTHER:
         _run(remote, ["migrate"], given)
-    if found["state"] in {plan.NEW, plan.FIRST_START}:
+    if found["state"] in {contract.NEW, contract.FIRST_START}:
         raise OperatorError(
             f"{remote.name}: the database has not come to the end of its first start.",
             "The application makes its tables there, and the files run on them.",

@@ -33,7 +33,7 @@ real "$@"
 
 def kill(verb: str) -> str:
     """The fault: kill -9 of the whole unit that does a verb."""
-    return f"systemctl kill --signal=KILL aipbx-data-{verb}.service; sleep 60"
+    return f"systemctl kill --signal=KILL aipbx-agent-{verb}.service; sleep 60"
 
 
 @contextmanager
@@ -77,6 +77,6 @@ def calls(host: Host) -> str:
 
 def ended(host: Host, verb: str) -> None:
     """Wait until the unit that does a verb has ended, tidied up after."""
-    ask = f"systemctl is-active aipbx-data-{verb}.service"
+    ask = f"systemctl is-active aipbx-agent-{verb}.service"
     done = ("inactive", "failed")
     wait.until(lambda: host.run(ask, check=False).stdout.strip() in done, 90, f"{verb} has ended", ask)

@@ -17,7 +17,17 @@ from fleet.access import ROOT
 
 PYINFRA = str(Path(sys.executable).parent / "pyinfra")
 DEADLINE_SECONDS = 600
-NEEDED = ("config.py", "inventory.py", "deploys", "files", "fleet", "group_data", "operators", "templates")
+NEEDED = (
+    "aipbx_agent",
+    "config.py",
+    "inventory.py",
+    "deploys",
+    "files",
+    "fleet",
+    "group_data",
+    "operators",
+    "templates",
+)
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ BACKUPS = "/app/aipbx/backups"
 # But for PostgreSQL's log and its base backups, which come all the while.
 EVERYTHING = f"find {BACKUPS} ! -path '*/wal*' ! -path '*/base*' ! -path '*/spool*' | sort"
 FIGURES = "/var/lib/prometheus/node-exporter/aipbx_backup.prom"
-OURS = "FROM pg_stat_activity WHERE application_name = 'aipbx-data' AND pid <> pg_backend_pid()"
+OURS = "FROM pg_stat_activity WHERE application_name = 'aipbx-agent' AND pid <> pg_backend_pid()"
 HOLDS_UP = "BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(60)"
 
 
@@ -173,7 +173,7 @@ def test_settings_for_the_application_s_sessions_end_no_backup(operator: Inv, se
 
 def test_a_disk_too_small_is_refused_before_anything_is_written(operator: Inv, server: Host, lab: Running) -> None:
     before = server.run(EVERYTHING).stdout
-    server.run('sed -i \'s/"min_free_disk_mib": [0-9]*/"min_free_disk_mib": 99999999/\' /etc/aipbx/data.json')
+    server.run('sed -i \'s/"min_free_disk_mib": [0-9]*/"min_free_disk_mib": 99999999/\' /etc/aipbx/agent.json')
     try:
         with told(lab) as came:
             run = operator("backup", f"--host={server.name}").refused(
@@ -208,7 +208,7 @@ def test_a_disk_that_fills_up_meanwhile_leaves_nothing(operator: Inv, server: Ho
     [
         pytest.param("aipbx-backup", "dump", marks=pytest.mark.test_all),
         ("aipbx-backup", "packing"),
-        pytest.param("aipbx-data-backup", "dump", marks=pytest.mark.test_all),
+        pytest.param("aipbx-agent-backup", "dump", marks=pytest.mark.test_all),
     ],
 )
 def test_a_killed_run_leaves_nothing_and_is_told(
@@ -223,7 +223,7 @@ def test_a_killed_run_leaves_nothing_and_is_told(
         psql = "docker exec aipbx-postgres-1 psql -U aipbx_admin -d aipbx_production -c"
         server.run(f"{psql} {shlex.quote(HOLDS_UP)} >/dev/null 2>&1 &")
     with told(lab) as came:
-        run = operator.started("backup", f"--host={server.name}") if unit == "aipbx-data-backup" else None
+        run = operator.started("backup", f"--host={server.name}") if unit == "aipbx-agent-backup" else None
         if not run:
             server.run(f"systemctl start --no-block {unit}")
         if step == "packing":

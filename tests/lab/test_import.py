@@ -92,7 +92,7 @@ def test_what_has_no_place_or_is_not_whole_is_refused(given: Given) -> None:
     ):
         try:
             server.run(f"{{ {made}; }} >{INCOMING}/bad 2>/dev/null", check=False)
-            done = server.run(f"aipbx-data --json import-mysql {words} 2>&1", check=False, timeout=120)
+            done = server.run(f"aipbx-agent --json import-mysql {words} 2>&1", check=False, timeout=120)
         finally:
             server.run(f"rm -rf {INCOMING}/bad /app/aipbx/lock")
         assert (done.returncode, "Traceback" in done.stdout) == (2, False), f"{made}: {done.stdout}"

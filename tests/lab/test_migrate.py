@@ -311,7 +311,7 @@ def test_a_laptop_that_dies_stops_nothing(operator: Operator) -> None:
     wait.until(lambda: operator.sql(running).strip() == "1", 90, "it runs", "look at inv migrate")
     os.killpg(run.pid, signal.SIGKILL)
     run.wait(timeout=20)
-    wait.until(lambda: SLOW in operator.sql(LEDGER), 30, "it is through", "journalctl -u aipbx-data-migrate")
+    wait.until(lambda: SLOW in operator.sql(LEDGER), 30, "it is through", "journalctl -u aipbx-agent-migrate")
     gone = "[ ! -e /app/aipbx/lock ] && [ ! -L /app/aipbx/lock ]"
     wait.until(
         lambda: operator.server.run(gone, check=False).returncode == 0, 30, "no lock is left", "ls -l /app/aipbx"

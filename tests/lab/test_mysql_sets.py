@@ -110,7 +110,7 @@ def state(server: Host) -> str:
 
 def restored(server: Host, *words: str) -> str:
     """What the host's own program says of a restore that does not succeed."""
-    done = server.run(f"aipbx-data --detached restore {' '.join(words)} 2>&1", check=False, timeout=180)
+    done = server.run(f"aipbx-agent --detached restore {' '.join(words)} 2>&1", check=False, timeout=180)
     assert done.returncode, done.stdout
     return done.stdout
 
@@ -144,7 +144,7 @@ def test_a_set_comes_back_over_changed_data_and_they_come_back_too(told: Inv, se
     assert "oddLately SLAVESIDE_DISABLED" in content.fingerprint_mysql(server, database=kept)
     # A file of the team's old script, to look into: nothing in it works by itself.
     server.run(f"{unpacked} | gzip >{BACKUPS}/incoming/old.sql.gz")
-    server.run(f"aipbx-data --json restore old.sql.gz --to-database=looked; rm {BACKUPS}/incoming/old.sql.gz")
+    server.run(f"aipbx-agent --json restore old.sql.gz --to-database=looked; rm {BACKUPS}/incoming/old.sql.gz")
     looked = content.fingerprint_mysql(server, database="looked")
     assert looked.replace("oddOften SLAVESIDE_DISABLED", "oddOften ENABLED") == was
 

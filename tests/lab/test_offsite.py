@@ -41,7 +41,7 @@ EMPTY = (
 MAKE = """
 import os, sys
 from pathlib import Path
-from aipbx_data import sets
+from aipbx_agent import sets
 name, mib = sys.argv[1], int(sys.argv[2])
 aside = Path(sys.argv[3]) / f"{sets.ASIDE}{name}"
 aside.mkdir(mode=0o700)
@@ -57,7 +57,7 @@ sets.complete(aside, manifest)
 # PostgreSQL's log and a base backup as `wal` and `base` keep them, sent as they send them.
 LOG = """
 from datetime import datetime, timedelta, timezone
-from aipbx_data import archive, base, config, segments, sets, wal_ship
+from aipbx_agent import archive, base, config, segments, sets, wal_ship
 told, moment = config.load(stack=False), datetime(2026, 11, 23, tzinfo=timezone.utc)
 closed = [segments.Segment(7, 1, number, moment + timedelta(minutes=number)) for number in range(3)]
 for one in closed:
@@ -71,7 +71,7 @@ for _ in range(2):
 """
 # Ends a program as a line that dies does, once it has sent some megabytes.
 KILL = """
-aipbx-data offsite >/tmp/story.log 2>&1 & run=$!
+aipbx-agent offsite >/tmp/story.log 2>&1 & run=$!
 for try in $(seq 2000); do
   pid=$(pgrep -n -f '{program}' || true)
   [ -n "$pid" ] && [ "$(sed -n 's/^wchar: //p' /proc/$pid/io)" -gt 4000000 ] && break
@@ -146,7 +146,7 @@ def day(ago: int) -> str:
 
 
 def make(host: Host, name: str, mib: int = 1) -> str:
-    host.run(f"PYTHONPATH=/usr/local/lib/aipbx/data python3 - {name} {mib} {SETS}", stdin=MAKE.encode())
+    host.run(f"PYTHONPATH=/usr/local/lib/aipbx/agent python3 - {name} {mib} {SETS}", stdin=MAKE.encode())
     return name
 
 
@@ -156,7 +156,7 @@ def at(number: int) -> str:
 
 
 def copied(host: Host) -> list[str]:
-    listed = json.loads(host.run("aipbx-data offsite-list").stdout)
+    listed = json.loads(host.run("aipbx-agent offsite-list").stdout)
     return [copy["name"] for copy in listed["sets"] if copy["whole"]]
 
 
@@ -173,7 +173,7 @@ def as_intruder(origin: Host, commands: str) -> str:
 
 def test_before_they_know_each_other_nothing_goes_and_that_is_told(inv: Inv, origin: Host) -> None:
     make(origin, at(1))
-    assert "inv offsite.init" in failed(origin, "aipbx-data offsite")
+    assert "inv offsite.init" in failed(origin, "aipbx-agent offsite")
     assert json.loads(origin.run("cat /app/aipbx/backups/offsite-state.json").stdout)["ok"] is False
     assert (
         "aipbx_offsite_last_run_ok 0" in origin.run("cat /var/lib/prometheus/node-exporter/aipbx_offsite.prom").stdout
@@ -196,12 +196,12 @@ def test_every_set_gets_a_copy_that_an_operator_can_prove_and_its_host_cannot_re
     said = inv("offsite.check", f"--host={ORIGIN}").succeeded().output
     assert f"{at(2)} came from off-site, was opened here" in said
     keys = "-i /etc/aipbx/offsite/id_ed25519"
-    said = failed(origin, f"aipbx-data offsite-send sets/{at(2)}.tar.age | age --decrypt {keys} -o /dev/null")
+    said = failed(origin, f"aipbx-agent offsite-send sets/{at(2)}.tar.age | age --decrypt {keys} -o /dev/null")
     assert "no identity matched" in said
 
 
 def test_an_intruder_on_the_host_changes_nothing_that_was_copied(inv: Inv, origin: Host, sibling: Host) -> None:
-    sibling.run("aipbx-data siblings")
+    sibling.run("aipbx-agent siblings")
     before = sibling.run(f"cd {KEPT}/sets && sha256sum 2*").stdout
     name, other = f"sets/{at(1)}.tar.age", f"sets/{at(2)}.tar.age"
     origin.run("echo evil >/tmp/evil")
@@ -225,14 +225,14 @@ def test_an_intruder_on_the_host_changes_nothing_that_was_copied(inv: Inv, origi
 
 
 def test_the_log_of_the_database_goes_the_same_way(inv: Inv, origin: Host, sibling: Host) -> None:
-    origin.run("PYTHONPATH=/usr/local/lib/aipbx/data python3 -", stdin=LOG.encode())
-    ask = f"aipbx-data --json offsite-point @2026-11-23T00:01:30Z --of {ORIGIN}"
+    origin.run("PYTHONPATH=/usr/local/lib/aipbx/agent python3 -", stdin=LOG.encode())
+    ask = f"aipbx-agent --json offsite-point @2026-11-23T00:01:30Z --of {ORIGIN}"
     assert json.loads(sibling.run(ask).stdout.splitlines()[-1])["result"]["base"] == "2026-11-23T00:00:09Z"
     sent = sibling.run(f"{ask} --send | tar -t").stdout.split()
     assert [name.partition(".")[2] for name in sent] == ["json", "tar.zst.age", *["wal.zst.age"] * 3]
     later = sibling.run(f"{ask.replace('00:01:30', '00:03:00')} 2>&1", check=False)
     assert (later.returncode, "cannot be restored" in later.stdout) == (2, True)
-    sibling.run("aipbx-data siblings")
+    sibling.run("aipbx-agent siblings")
     said = as_intruder(origin, f"-rm wal/{sent[-1]}\n-rm base/{sent[0]}\n")
     assert said.count("sftp> -") == 2
     assert sibling.run(f"ls {KEPT}/wal {KEPT}/base").stdout.count(".age") == 4
@@ -247,7 +247,7 @@ def test_the_sibling_deletes_what_is_old_and_what_was_never_finished(inv: Inv, o
         )
     alone = f"{KEPT}/sets/{at(3)}.tar.age"
     as_intruder(origin, f"put /tmp/evil sets/{at(3)}.tar.age\n")
-    sibling.run(f"touch -d '-3 days' {alone} {KEPT}/sets/.part-probe.*; aipbx-data siblings")
+    sibling.run(f"touch -d '-3 days' {alone} {KEPT}/sets/.part-probe.*; aipbx-agent siblings")
     left = sibling.run(f"ls -A {KEPT}/sets").stdout.split()
     assert left == [f"{name}.{end}" for name in (old[1], at(1), at(2)) for end in ("json", "tar.age")]
 
@@ -260,7 +260,7 @@ def test_a_line_that_dies_in_an_upload_leaves_nothing_that_looks_whole(inv: Inv,
     assert sibling.run(f"ls {KEPT}/sets/{name}* 2>/dev/null || true").stdout == ""
     failed(origin, KILL.format(program="^ssh -F none", victim="$run"))
     assert name not in copied(origin)
-    origin.run(f"! test -e {SETS}/{name}/offsite.json && aipbx-data offsite", timeout=120)
+    origin.run(f"! test -e {SETS}/{name}/offsite.json && aipbx-agent offsite", timeout=120)
     assert name in copied(origin)
 
 
@@ -268,9 +268,9 @@ def test_an_unknown_host_key_is_a_stop(inv: Inv, origin: Host) -> None:
     origin.run("sed -i 's/AAAAC3Nza.*/AAAAC3NzaC1lZDI1NTE5AAAAIN1234567890123456789012345678901234567890123/' "
                "/etc/aipbx/offsite/known_hosts")  # fmt: skip
     make(origin, at(5))
-    assert "does not show the host key" in failed(origin, "aipbx-data offsite")
+    assert "does not show the host key" in failed(origin, "aipbx-agent offsite")
     inv("offsite.init", f"--host={ORIGIN}").succeeded()
-    origin.run("aipbx-data offsite")
+    origin.run("aipbx-agent offsite")
     assert at(5) in copied(origin)
 
 
@@ -322,7 +322,7 @@ def test_object_storage_takes_copies_once_its_keys_are_right(inv: Inv, converged
     make(sibling, at(1))
     before = len(converged.world.notifications())
     for _ in range(2):
-        assert "SignatureDoesNotMatch" in failed(sibling, "aipbx-data offsite")
+        assert "SignatureDoesNotMatch" in failed(sibling, "aipbx-agent offsite")
     told = [one.body for one in converged.world.notifications()[before:] if one.path.endswith("offsite")]
     assert len(told) == 1
     assert "no off-site copy" in told[0]
@@ -339,13 +339,13 @@ def test_a_run_that_is_killed_leaves_no_copy_in_a_bucket(inv: Inv, sibling: Host
     name = make(sibling, at(2), mib=100)
     failed(sibling, KILL.format(program="^rclone .* rcat", victim="$run"))
     assert name not in copied(sibling)
-    sibling.run("aipbx-data offsite", timeout=120)
+    sibling.run("aipbx-agent offsite", timeout=120)
     assert copied(sibling) == [at(1), at(2)]
 
 
 def test_old_copies_leave_the_bucket_by_rule(inv: Inv, sibling: Host) -> None:
     sibling.run("sed -i 's/\"days\": 14/\"days\": 1/; s/\"weeks\": 8/\"weeks\": 0/; s/\"months\": 12/\"months\": 0/' "
-                "/etc/aipbx/data.json && aipbx-data offsite")  # fmt: skip
+                "/etc/aipbx/agent.json && aipbx-agent offsite")  # fmt: skip
     assert copied(sibling) == [at(2)]
 
 
@@ -353,12 +353,12 @@ def test_somebody_is_told_when_there_is_no_verified_copy_for_too_long(
     inv: Inv, converged: Running, sibling: Host
 ) -> None:
     name = make(sibling, time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()))
-    sibling.run("aipbx-data offsite")
+    sibling.run("aipbx-agent offsite")
     before = len(converged.world.notifications())
-    sibling.run("aipbx-data watch")
+    sibling.run("aipbx-agent watch")
     old = '{"began": "2026-01-01T00:00:00+00:00", "bad": [], "told_at": null}'
-    sibling.run(f"echo '{old}' >/app/aipbx/backups/watch.json; aipbx-data watch; aipbx-data watch")
-    sibling.run(f'echo \'{{"ok": true, "at": "2026"}}\' >{SETS}/{name}/verified.json; aipbx-data watch')
+    sibling.run(f"echo '{old}' >/app/aipbx/backups/watch.json; aipbx-agent watch; aipbx-agent watch")
+    sibling.run(f'echo \'{{"ok": true, "at": "2026"}}\' >{SETS}/{name}/verified.json; aipbx-agent watch')
     told = [one.body for one in converged.world.notifications()[before:] if one.path.endswith("offsite")]
     assert len(told) == 2
     assert "verified backup with a checked copy" in told[0]

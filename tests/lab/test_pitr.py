@@ -164,7 +164,7 @@ def test_what_cannot_be_is_refused_before_anything_is_touched(given: Given) -> N
 def test_killed_at_any_step_it_leaves_all_as_it_was(given: Given, when: str) -> None:
     server, before = given.server, given.state()
     faults.at(server, when, faults.kill("restore"))
-    command = f"aipbx-data --detached restore {named(given.moments[2])} 2>&1"
+    command = f"aipbx-agent --detached restore {named(given.moments[2])} 2>&1"
     done = server.run(command, check=False, timeout=360)
     assert done.returncode not in {0, 2}, done.stdout
     assert faults.happened(server)
@@ -180,7 +180,7 @@ def test_a_moment_after_which_nobody_wrote_is_all_that_there_is(given: Given) ->
     # The segment is closed so long after it that its name says so, with no commit in between.
     content.psql(server, "SELECT pg_sleep(3)")
     content.psql(server, "SELECT pg_switch_wal()")
-    done = server.run(f"aipbx-data restore {named(at)} --to-database=look 2>&1", check=False, timeout=360)
+    done = server.run(f"aipbx-agent restore {named(at)} --to-database=look 2>&1", check=False, timeout=360)
     assert done.returncode == 0, done.stdout
     assert rows(server, "look") == "last"
     content.psql(server, "DROP TABLE story_point")
@@ -234,7 +234,7 @@ def test_a_log_that_cannot_be_kept_does_not_stop_the_database_and_is_told(given:
     wait.until(lambda: begun(server), 10, "a new base backup", gap)
     at = moment(server)
     content.psql(server, "DROP TABLE story_point")
-    command = f"aipbx-data --detached restore {named(at)} --to-database=look 2>&1"
+    command = f"aipbx-agent --detached restore {named(at)} --to-database=look 2>&1"
     done = server.run(command, check=False, timeout=360)
     assert done.returncode == 0, done.stdout
     assert rows(server, "look") == " ".join(map(str, range(8)))

@@ -103,7 +103,7 @@ class Given:
 
     def restore(self, *words: str) -> subprocess.CompletedProcess[str]:
         """The host's own program, as its unit runs it."""
-        command = shlex.join(["aipbx-data", "--detached", "restore", *words])
+        command = shlex.join(["aipbx-agent", "--detached", "restore", *words])
         return self.server.run(f"{command} 2>&1", check=False, timeout=180)
 
     def fingerprint(self, database: str = "") -> str:
@@ -130,7 +130,7 @@ def given(deployed: Inv, server: Host) -> Iterator[Given]:
         content.load(server)
     content.psql(server, OWN)
     # What the superuser has made here is the application's, as after a deploy and after a restore.
-    server.run("aipbx-data roles")
+    server.run("aipbx-agent roles")
     server.run(f"mkdir -p {STATIC}/_data/story && printf paid >{STATIC}/_data/story/'счёт 7.pdf'")
     with rows.written(server):
         deployed("backup", f"--host={server.name}").succeeded()
@@ -181,7 +181,7 @@ def test_what_cannot_or_should_not_be_restored_is_refused_before_anything_is_tou
         try:
             server.run(f"SET={given.name}; {prepare}")
             done = server.run(
-                f"aipbx-data --json restore {what.replace('$SET', given.name)} 2>&1", check=False, timeout=120
+                f"aipbx-agent --json restore {what.replace('$SET', given.name)} 2>&1", check=False, timeout=120
             )
         finally:
             server.run(f"rm -rf {INCOMING}/bad {BACKUPS}/sets/20200101T000000Z /app/aipbx/lock")
@@ -213,7 +213,7 @@ def test_a_restore_killed_at_any_step_leaves_all_as_it_was(given: Given, moment:
 
 
 def test_a_disk_that_fills_up_stops_the_restore_before_it_is_full(given: Given) -> None:
-    server, told = given.server, "/etc/aipbx/data.json"
+    server, told = given.server, "/etc/aipbx/agent.json"
     # Its own small disk for a volume.
     server.run(f"mount -t tmpfs -o size=160m tmpfs {VOICES} && mkdir {VOICES}/_data && cp {told} /tmp/told")
     server.run(f'sed -i \'s/"min_free_disk_mib": [0-9]*/"min_free_disk_mib": 100/\' {told}')
@@ -237,7 +237,7 @@ def test_a_server_that_stops_in_the_middle_of_a_load(given: Given) -> None:
     assert done.returncode == 1, done.stdout
     given.server.run("docker start aipbx-postgres-1")
     given.server.run("timeout 60 sh -c 'until docker exec aipbx-postgres-1 pg_isready -q; do sleep 0.2; done'", 70)
-    given.server.run("aipbx-data tidy")
+    given.server.run("aipbx-agent tidy")
     assert given.state() == before
     assert given.lost(LIVE) == set()
     healthy(given.server)
@@ -309,7 +309,7 @@ def swapped_or_not(given: Given, before: str, *, decided: bool) -> None:
     assert retained == f"{LIVE}_{'after' if decided else 'before'}_{given.name}"
     if decided:
         assert given.fingerprint(retained) == given.whole
-        done = server.run("aipbx-data --detached undo 2>&1", check=False, timeout=180)
+        done = server.run("aipbx-agent --detached undo 2>&1", check=False, timeout=180)
         assert done.returncode == 0, done.stdout
         assert given.lost(LIVE, f"{LIVE}_before_{given.name}") == set()
     else:
@@ -323,7 +323,7 @@ def test_a_swap_killed_at_any_step_is_taken_back_or_completed(
 ) -> None:
     before, server = given.state(), given.server
     faults.at(server, moment, faults.kill("undo"), after=after)
-    assert server.run("aipbx-data --detached undo", check=False, timeout=120).returncode not in {0, 2}
+    assert server.run("aipbx-agent --detached undo", check=False, timeout=120).returncode not in {0, 2}
     assert faults.happened(server)
     faults.ended(server, "undo")
     swapped_or_not(given, before, decided=decided)
@@ -333,7 +333,7 @@ def in_the_hold(given: Given, moment: str, *, after: bool) -> None:
     """An undo has come to a step of its hold, and stays there."""
     server = given.server
     faults.at(server, moment, f"touch {faults.FOLDER}/now; sleep 60", after=after)
-    server.run("systemd-run --quiet --unit=story-undo aipbx-data --detached undo")
+    server.run("systemd-run --quiet --unit=story-undo aipbx-agent --detached undo")
     there = f"[ -e {faults.FOLDER}/now ]"
     wait.until(lambda: server.run(there, check=False).returncode == 0, 60, moment, "journalctl -u story-undo")
 
@@ -397,7 +397,7 @@ def test_an_unfinished_swap_is_ended_before_its_lock_is_broken(given: Given) -> 
     before, server = given.state(), given.server
     # Nobody tidies up: neither the unit that was killed, nor its next run.
     faults.at(server, "RENAME TO", "kill -9 $CALLER", after=True)
-    server.run("aipbx-data undo", check=False, timeout=60)
+    server.run("aipbx-agent undo", check=False, timeout=60)
     assert server.run(f"[ -e {BACKUPS}/swap.json ] && [ -e /app/aipbx/maintenance/on ]").returncode == 0
     run = given.inv("unlock", f"--host={server.name}", "--yes").succeeded()
     assert "the host's own process, has ended" in run.output

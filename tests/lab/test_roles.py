@@ -55,5 +55,5 @@ def test_the_application_is_no_superuser(deployed: Inv, server: Host) -> None:
 def test_a_host_from_before_is_brought_to_it(deployed: Inv, server: Host) -> None:
     content.psql(server, OLDER)
     assert as_the_backend(server, "SELECT rolsuper FROM pg_roles WHERE rolname = current_user") == "t\n"
-    server.run("aipbx-data roles")
+    server.run("aipbx-agent roles")
     confined(server)

@@ -187,7 +187,7 @@ def test_a_switch_that_is_killed_leaves_a_release_serving(
     assert run.stdout
     for line in run.stdout:
         if f"{after} (" in line and "nginx" not in line:
-            server.run("systemctl kill --signal=KILL --kill-whom=main aipbx-data-switch", check=False)
+            server.run("systemctl kill --signal=KILL --kill-whom=main aipbx-agent-switch", check=False)
             break
     run.communicate(timeout=120)
     as_before_a_switch(server)
@@ -207,7 +207,7 @@ def test_a_laptop_that_dies_stops_nothing(deployed: Inv, server: Host, pbx: Pbx)
     run.wait(timeout=30)
     assert server.run("cat /app/aipbx/lock/owner").stdout.endswith("; the host carries it out\n")
     deployed("unlock", f"--host={server.name}", "--yes").refused("The host carries it out", "inv unlock --force")
-    gone = "! systemctl is-active --quiet aipbx-data-switch && [ ! -e /app/aipbx/lock ]"
+    gone = "! systemctl is-active --quiet aipbx-agent-switch && [ ! -e /app/aipbx/lock ]"
     wait.until(lambda: server.run(gone, check=False).returncode == 0, 90, "the switch ends", "look at its unit")
     as_before_a_switch(server)
     assert Web(server)("/api/version").json["sha"] == OLDER

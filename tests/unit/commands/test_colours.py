@@ -54,8 +54,9 @@ def test_a_host_is_ready_when_all_three_know_colours(tmp_path: Path) -> None:
     (tmp_path / "nginx").mkdir()
     (tmp_path / "compose.yml").write_text("backend-green:\nbackend-green\n")
     (tmp_path / "nginx" / "https.conf").write_text("backend-green\n")
-    program = tmp_path / "switch.py"
-    command = f"cd {tmp_path}; {colours.ready_for().replace('/usr/local/lib/aipbx/data/aipbx_data', str(tmp_path))}"
+    program = tmp_path / "release" / "switch.py"
+    program.parent.mkdir()
+    command = f"cd {tmp_path}; {colours.ready_for().replace('/usr/local/lib/aipbx/agent/aipbx_agent', str(tmp_path))}"
     assert sh(command).returncode != 0
     program.touch()
     assert sh(command).returncode == 0

@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from aipbx_data import deploy_lock, detached
 
+from aipbx_agent.contract import CARRIED_OUT, UNIT
 from fleet.commands import lock
 from tests.unit.shell import sh, stub
 
@@ -77,14 +77,9 @@ def test_what_the_host_carries_out_is_asked_of_its_unit(tmp_path: Path, state: s
     sh(lock.acquire(str(tmp_path), tied=True), stdin=OWNER)
     connection(tmp_path, 2**22, "1")
     owner = tmp_path / "lock" / "owner"
-    owner.write_text(f"{owner.read_text().strip()}{lock.FOR_HIM}\n")
-    stubs = stub(tmp_path / "bin", "systemctl", f'[ "$4" = {lock.UNIT} ] && echo {state}')
+    owner.write_text(f"{owner.read_text().strip()}{CARRIED_OUT}\n")
+    stubs = stub(tmp_path / "bin", "systemctl", f'[ "$4" = {UNIT}switch ] && echo {state}')
     assert sh(lock.standing(str(tmp_path)), stubs).stdout == f"{told}\n"
-
-
-def test_the_host_writes_what_is_looked_for() -> None:
-    assert deploy_lock._FOR_HIM == lock.FOR_HIM
-    assert f"{detached.NAME}switch" == lock.UNIT
 
 
 def test_the_second_is_told_who_was_first(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from aipbx_data import sets
 
+from aipbx_agent.core import files
 from fleet import releases, survey
 from fleet.commands import survey as commands
 from fleet.survey import Survey
@@ -21,7 +21,7 @@ ENTRY = releases.Entry(
 STATE = "ghcr.io/krasterisk/aipbx_backend:abc|running|0|healthy|2026-11-23T10:00:30.5Z"
 
 
-# As aipbx_data.sets.write_json has it.
+# As aipbx_agent.backup.sets.write_json has it.
 KEPT = json.dumps(
     {"looks": {}, "replaced": {"at": "x", "database": "y", "folders": [], "what": "restore of a b.tar"}}, indent=1
 )
@@ -97,7 +97,7 @@ def test_a_host_in_use(tmp_path: Path) -> None:
     assert found.backup_failed
     assert found.kept == "restore of a b.tar"
     assert found.unfinished == ""
-    sets.write_json(app / "backups" / "swap.json", {"what": "restore of a b.tar", "phase": "begun"})
+    files.write_json(app / "backups" / "swap.json", {"what": "restore of a b.tar", "phase": "begun"})
     assert taken(app, tmp_path / "bin").unfinished == "restore of a b.tar"
     assert found.calls == 3
     assert found.migrations == "2"

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from aipbx_data import sets
 
+from aipbx_agent.backup import sets
 from fleet.data import archive
 from fleet.errors import OperatorError
-from tests.unit.data.test_sets import NAME, made
+from tests.unit.agent.backup.test_sets import NAME, made
 from tests.unit.shell import sh
 
 

@@ -14,7 +14,7 @@ from invoke.parser.parser import Parser
 from fleet.data import restore_tasks
 from fleet.data.given import Given, announcement, looking, named
 from fleet.errors import OperatorError
-from tests.unit.data.test_sets import NAME, made
+from tests.unit.agent.backup.test_sets import NAME, made
 
 LIVE = {"database": "aipbx_production", "bytes": 5 << 20}
 SET = Given("aipbx.org", NAME, None, "2026-11-23T03:00:00Z", 55, 1200)

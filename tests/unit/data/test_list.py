@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aipbx_data import listing, sets
-from aipbx_data.config import Config
 
+from aipbx_agent.backup import sets
+from aipbx_agent.core import files
+from aipbx_agent.core.config import Config
+from aipbx_agent.status import listing
 from fleet.data import sets as shown
 from fleet.errors import OperatorError
-from tests.unit.data.test_sets import NAME, made
+from tests.unit.agent.backup.test_sets import NAME, made
 
 NOW = "2026-11-24T15:30:00Z"
 
@@ -43,11 +45,11 @@ def test_a_row(host: Config, capsys: pytest.CaptureFixture[str]) -> None:
     one = listed(host, capsys)["sets"][0]
     assert one["files"] == {"database.dump": 5}
     assert shown.row(one, NOW) == (NAME, "36.5 h", "5 B", "3", "-", "no", "no")
-    sets.write_json(path / sets.VERIFIED, {"at": "2026-11-22T15:30:00Z", "ok": True})
-    sets.write_json(path / sets.OFFSITE, {"at": "2026-11-24T15:00:00Z"})
+    files.write_json(path / sets.VERIFIED, {"at": "2026-11-22T15:30:00Z", "ok": True})
+    files.write_json(path / sets.OFFSITE, {"at": "2026-11-24T15:00:00Z"})
     row = shown.row(listed(host, capsys)["sets"][0], NOW)
     assert row[5:] == ("[green]2 d ago[/green]", "30 min ago")
-    sets.write_json(path / sets.VERIFIED, {"at": NOW, "ok": False, "error": "rows differ [x]\nmore"})
+    files.write_json(path / sets.VERIFIED, {"at": NOW, "ok": False, "error": "rows differ [x]\nmore"})
     assert shown.row(listed(host, capsys)["sets"][0], NOW)[5] == "[red]failed: rows differ \\[x][/red]"
 
 

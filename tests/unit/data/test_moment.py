@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from aipbx_data import moments
-from aipbx_data.errors import Refused
 
+from aipbx_agent.core.errors import Refused
+from aipbx_agent.pitr import targets
 from fleet.data import moment
 from fleet.errors import OperatorError
 
@@ -29,7 +29,7 @@ FIVE_PAST_TWO = datetime(2026, 11, 23, 14, 5, tzinfo=UTC)
 def test_what_is_understood(text: str, past: float) -> None:
     found = moment.understood(text)
     assert found == FIVE_PAST_TWO + timedelta(seconds=past)
-    assert moments.moment(moment.named(found)) == found
+    assert targets.moment(moment.named(found)) == found
 
 
 @pytest.mark.parametrize(
@@ -50,6 +50,6 @@ def test_how_it_is_shown() -> None:
 
 def test_what_is_still_to_come_is_refused() -> None:
     with pytest.raises(Refused, match="still to come"):
-        moments.refuse_future(datetime.now(UTC) + timedelta(hours=1))
+        targets.refuse_future(datetime.now(UTC) + timedelta(hours=1))
     with pytest.raises(Refused, match="is no moment"):
-        moments.moment("@2026-11-31T14:05:00Z")
+        targets.moment("@2026-11-31T14:05:00Z")

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from fleet.data import agent, offsite, restore, transfer
+from fleet import agent
+from fleet.data import offsite, restore, transfer
 from fleet.data.given import Given
 from fleet.errors import OperatorError
+from tests.unit.agent.backup.test_sets import NAME
 from tests.unit.data.test_given import packed
-from tests.unit.data.test_sets import NAME
 
 if TYPE_CHECKING:
     from fleet.remote import Remote

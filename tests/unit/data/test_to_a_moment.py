@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, cast
 import pyrage
 import pytest
 
-from fleet import ssh
-from fleet.data import agent, offsite, point
+from fleet import agent, ssh
+from fleet.data import offsite, point
 from fleet.env import sealing
 from fleet.errors import FailedError, OperatorError
 

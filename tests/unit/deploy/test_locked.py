@@ -24,7 +24,7 @@ def test_for_how_long(seconds: int, told: str) -> None:
         (
             "stopped",
             "has ended without giving the lock back",
-            "journalctl -u aipbx-data-switch there says why; then inv",
+            "journalctl -u aipbx-agent-switch there says why; then inv",
         ),
     ],
 )

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from fleet import hosts, settings
-from fleet.data import agent
+from fleet import agent, hosts, settings
 from fleet.deploy import overlap
 from fleet.deploy.plan import Plan
 from fleet.errors import OperatorError

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from fleet import survey
-from fleet.data import agent
+from fleet import agent, survey
 from fleet.deploy import recovery, unlocking
 from fleet.errors import OperatorError
 from fleet.survey import Container, Survey

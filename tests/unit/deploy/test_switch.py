@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fleet.data import agent
+from fleet import agent
 from fleet.deploy import switch, tasks
 from fleet.errors import OperatorError
 

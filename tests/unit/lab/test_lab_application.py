@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import application, ci
+from lab import application, build
 from lab.app import history
 from lab.errors import LabError
 from lab.topology import Lab
@@ -103,5 +103,5 @@ def test_only_the_stand_in_is_built_without_ffmpeg_and_a_browser(own: Path, tmp_
     changed = tmp_path / "changed"
     subprocess.run(["git", "clone", "-q", str(stand_in), str(changed)], check=True)
     commit(changed, "more")
-    assert application.arguments(lab, application.read("frontend", str(changed))) == ci.ARGUMENTS["frontend"]
+    assert application.arguments(lab, application.read("frontend", str(changed))) == build.ARGUMENTS["frontend"]
     assert application.arguments(lab, application.read("frontend", str(own))) == {}

@@ -9,6 +9,7 @@ import pytest
 
 from lab import ci
 from lab.app import history
+from lab.build import ARGUMENTS, Build
 from lab.builder import build_command
 from lab.world.store import Offer
 
@@ -26,7 +27,7 @@ def dockerfiles(tmp_path: Path) -> Path:
     return shutil.copytree(ROOT / "files" / "images", tmp_path / "images")
 
 
-def kept(builds: list[ci.Build], service: str) -> set[str]:
+def kept(builds: list[Build], service: str) -> set[str]:
     return {build.offer.image for build in builds if build.service == service}
 
 
@@ -54,13 +55,13 @@ def test_an_image_is_made_anew_when_what_it_is_made_of_changes(
     other_files = ci.builds(repositories, dockerfiles, BASES)
     assert kept(other_files, "backend") == kept(before, "backend")
     assert not kept(other_files, "frontend") & kept(before, "frontend")
-    monkeypatch.setitem(ci.ARGUMENTS, "backend", {"RUNTIME_PACKAGES": "file"})
+    monkeypatch.setitem(ARGUMENTS, "backend", {"RUNTIME_PACKAGES": "file"})
     assert not kept(ci.builds(repositories, dockerfiles, BASES), "backend") & kept(before, "backend")
 
 
 def test_the_command_that_builds_and_pushes_an_image() -> None:
     offer = Offer("ghcr.io/krasterisk/aipbx:0123abc", "i:1")
-    build = ci.Build("frontend", Path("/r.git"), "0123abc", offer, ci.ARGUMENTS["frontend"])
+    build = Build("frontend", Path("/r.git"), "0123abc", offer, ARGUMENTS["frontend"])
     assert build_command(build) == (
         "rm -rf /root/source/frontend && mkdir -p /root/source/frontend && tar -x -C /root/source/frontend && "
         "docker build --quiet --file /root/images/frontend/Dockerfile --build-context image=/root/images/frontend "

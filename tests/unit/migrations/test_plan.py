@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from aipbx_agent import contract
 from fleet.errors import OperatorError
 from fleet.migrations import plan
 
@@ -26,7 +27,9 @@ def row(name: str, breaks: str = "", point: str = "") -> dict[str, Any]:
     }  # fmt: skip
 
 
-def found(*there: dict[str, Any], state: str = plan.KNOWN, missing: tuple[dict[str, Any], ...] = ()) -> dict[str, Any]:
+def found(
+    *there: dict[str, Any], state: str = contract.KNOWN, missing: tuple[dict[str, Any], ...] = ()
+) -> dict[str, Any]:
     return {"state": state, "pending": list(there), "missing": list(missing), "absent": [], "sets": [POINT]}
 
 
@@ -49,11 +52,11 @@ def test_a_new_database_shows_its_steps_in_order() -> None:
     c = "2026-09-21-c.sql"
     given = asked(A, B, c, early=B, skipped=c)
     for state, how in (
-        (plan.NEW, "the database is new;"),
-        (plan.NO_SERVER, "does not run yet; if it is new,"),
-        (plan.FIRST_START, "did not come to its end; it continues,"),
+        (contract.NEW, "the database is new;"),
+        (contract.NO_SERVER, "does not run yet; if it is new,"),
+        (contract.FIRST_START, "did not come to its end; it continues,"),
     ):
-        pendings = () if state == plan.NO_SERVER else (pending(A), pending(B), pending(c))
+        pendings = () if state == contract.NO_SERVER else (pending(A), pending(B), pending(c))
         first, *rest = plan.lines(found(*pendings, state=state), given, [])
         assert how in first
         assert rest == [
@@ -66,10 +69,10 @@ def test_a_new_database_shows_its_steps_in_order() -> None:
 
 
 def test_a_database_that_lived_runs_nothing() -> None:
-    first, second = plan.lines(found(pending(A), pending(B), state=plan.LIVES), asked(A, B), [])
+    first, second = plan.lines(found(pending(A), pending(B), state=contract.LIVES), asked(A, B), [])
     assert first.endswith(f"2 files count as applied by hand, up to {B}")
     assert "--sha" in second
-    assert plan.lines(found(state=plan.LIVES), asked(), []) == []
+    assert plan.lines(found(state=contract.LIVES), asked(), []) == []
 
 
 def test_what_marked_files_left_out_is_shown() -> None:

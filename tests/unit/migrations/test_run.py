@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from fleet.data import agent
+from aipbx_agent import contract
+from fleet import agent
 from fleet.deploy.plan import Plan
 from fleet.errors import OperatorError
-from fleet.migrations import files, plan, run
+from fleet.migrations import files, run
 from fleet.migrations.files import Files
 from fleet.releases import Release
 from tests.unit.migrations.test_plan import A, B, pending, row
@@ -72,7 +73,7 @@ def test_a_deploy_shows_what_it_runs_and_runs_it(asked: Asked) -> None:
     schema = planned(OLD, NEW)
     what = Plan("aipbx.ru", "deploy", OLD, NEW, schema=schema)
     assert f"      {B}: older releases can live with it" in what.lines()
-    run.apply(HOST, what)
+    run.apply(HOST, what.schema)
     assert asked.verbs == ["migrations", "migrate"]
     told = asked.given[1]
     assert (told["release"], told["files"], told["without"]) == (NEW.backend, {A: "a", B: "b"}, [])
@@ -80,9 +81,9 @@ def test_a_deploy_shows_what_it_runs_and_runs_it(asked: Asked) -> None:
 
 
 def test_without_a_migration_it_is_only_written_down_which_the_release_knows(asked: Asked) -> None:
-    run.apply(HOST, Plan("aipbx.ru", "deploy", OLD, NEW, schema=planned(OLD, NEW)))
+    run.apply(HOST, planned(OLD, NEW))
     assert asked.verbs == ["migrations", "migrations --record"]
-    run.apply(HOST, Plan("aipbx.ru", "deploy", OLD, NEW))
+    run.apply(HOST, None)
     assert len(asked.verbs) == 2
 
 
@@ -95,10 +96,10 @@ def test_a_take_over_marks_all_without_asking_a_server_that_is_not_ours(asked: A
 
 
 def test_a_server_that_does_not_run_yet_runs_nothing_unseen(asked: Asked) -> None:
-    asked.answer = answer(state=plan.NO_SERVER)
+    asked.answer = answer(state=contract.NO_SERVER)
     schema = planned(None, NEW)
     assert (schema.changes, schema.given["shown"]) == (True, False)
-    asked.answer = answer(state=plan.NEW)
+    asked.answer = answer(state=contract.NEW)
     assert planned(None, NEW).given["shown"]
 
 
@@ -118,7 +119,7 @@ def test_a_rollback_needs_no_repository_and_runs_nothing(asked: Asked) -> None:
     schema = run.allow_back(HOST, NEW, OLD, despite=False)
     assert asked.given == [{"release": OLD.backend, "files": None}]
     assert B in schema.lines[0]
-    run.apply(HOST, Plan("aipbx.ru", "rollback", NEW, OLD, schema=schema))
+    run.apply(HOST, schema)
     assert len(asked.verbs) == 1
     asked.answer = answer(missing=(row(B, "x"),))
     with pytest.raises(OperatorError, match="older than 1 file"):
@@ -126,9 +127,9 @@ def test_a_rollback_needs_no_repository_and_runs_nothing(asked: Asked) -> None:
 
 
 def test_on_mysql_new_files_are_named_and_nothing_is_run(asked: Asked) -> None:
-    asked.answer = answer(state=plan.OTHER)
+    asked.answer = answer(state=contract.OTHER)
     schema = planned(OLD, NEW)
     assert schema.lines == [f"  migrations: MySQL cannot take back a half-done file, so run it by hand first: {B}"]
-    run.apply(HOST, Plan("aipbx.ru", "deploy", OLD, NEW, schema=schema))
+    run.apply(HOST, schema)
     assert asked.verbs == ["migrations"]
     assert planned(None, NEW).lines == []

@@ -1,0 +1,133 @@
+"""`aipbx-agent VERB …`: each verb is a module with `arguments(parser)` and `main(config, options)`.
+
+    aipbx-agent backup                 as the timer runs it: plain lines, in this process
+    aipbx-agent --json backup          as `inv` runs it: JSON lines (events.py)
+    aipbx-agent --detached --json …    the same, in a unit of systemd's that a lost connection does not stop
+
+Exit codes: 0 done, 1 begun and failed, 2 refused before anything was touched.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import signal
+import sys
+from contextlib import ExitStack
+from typing import NamedTuple
+
+from aipbx_agent.contract import VERSION
+from aipbx_agent.core import detached, events, lock
+from aipbx_agent.core.config import Config, load
+from aipbx_agent.core.errors import AgentError, Failed, Interrupted, Refused
+from aipbx_agent.report import run_state
+
+
+class Verb(NamedTuple):
+    """What the program can do: in which module, whether one run at a time, whether somebody is told when it fails.
+
+    Without a stack goes what asks nothing of the application: a host may keep others' copies before it has one.
+    """
+
+    module: str
+    exclusive: bool = False
+    watched: bool = False
+    stack: bool = True
+
+
+VERBS = {
+    "base": Verb("aipbx_agent.pitr.base_backup"),
+    "backup": Verb("aipbx_agent.backup.take", exclusive=True, watched=True),
+    "database": Verb("aipbx_agent.release.database_container"),
+    "discard": Verb("aipbx_agent.restore.discard", exclusive=True, watched=True),
+    "import-mysql": Verb("aipbx_agent.mysql_import.run", exclusive=True, watched=True),
+    "kept": Verb("aipbx_agent.restore.retained"),
+    "list": Verb("aipbx_agent.status.listing"),
+    "migrate": Verb("aipbx_agent.migrations.apply", exclusive=True, watched=True),
+    "migrations": Verb("aipbx_agent.migrations.due"),
+    "overlap": Verb("aipbx_agent.release.overlap"),
+    "pbxs": Verb("aipbx_agent.release.pbxs"),
+    "point": Verb("aipbx_agent.pitr.targets"),
+    "recover": Verb("aipbx_agent.recover"),
+    "restore": Verb("aipbx_agent.restore.restore", exclusive=True, watched=True),
+    "roles": Verb("aipbx_agent.roles.declare"),
+    "switch": Verb("aipbx_agent.release.switch", watched=True),
+    "tell": Verb("aipbx_agent.report.tell"),
+    "tidy": Verb("aipbx_agent.cleanup"),
+    "undo": Verb("aipbx_agent.restore.undo", exclusive=True, watched=True),
+    "verify": Verb("aipbx_agent.backup.verify", exclusive=True, watched=True),
+    "watch": Verb("aipbx_agent.status.freshness"),
+    # Copies are made beside backups: a slow line must not keep the next set from being taken.
+    "offsite": Verb("aipbx_agent.offsite.copy_sets", stack=False),
+    "offsite-list": Verb("aipbx_agent.offsite.stored", stack=False),
+    "offsite-point": Verb("aipbx_agent.offsite.send_point", stack=False),
+    "offsite-send": Verb("aipbx_agent.offsite.send", stack=False),
+    "offsite-probe": Verb("aipbx_agent.offsite.probe", stack=False),
+    "siblings": Verb("aipbx_agent.offsite.peers", stack=False),
+    "wal": Verb("aipbx_agent.pitr.daemon", stack=False),
+}
+
+
+def main(words: list[str]) -> int:
+    """Do what the words say.
+
+    Returns: the exit code.
+    """
+    parser = argparse.ArgumentParser(prog="aipbx-agent", description="The agent of this host. Operators use `inv`.")
+    parser.add_argument("--json", action="store_true", help="report progress as JSON lines")
+    parser.add_argument("--detached", action="store_true", help="continue when the caller is gone")
+    parser.add_argument("--stdin", action="store_true", help="with --detached: hand standard input on")
+    parser.add_argument("--contract", type=int, default=VERSION, help="the version that the caller speaks")
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    for name, verb in VERBS.items():
+        arguments = verbs.add_parser(name)
+        if name in words:
+            importlib.import_module(verb.module).arguments(arguments)
+    options = parser.parse_args(words)
+    if options.json:
+        events.speak_json()
+    try:
+        _refuse_another_contract(options.contract)
+        if options.detached:
+            return detached.run([word for word in words if word != "--detached"], options.verb)
+        signal.signal(signal.SIGTERM, _stopped)
+        _run(load(stack=VERBS[options.verb].stack), options)
+    except (AgentError, Interrupted) as problem:
+        events.error(problem)
+        return problem.code
+    except OSError as problem:
+        events.error(Failed(f"{options.verb} failed.", str(problem), "Mend what it names, then run it again."))
+        return 1
+    return 0
+
+
+def _refuse_another_contract(spoken: int) -> None:
+    if spoken != VERSION:
+        newer = "this host's agent" if spoken < VERSION else "this checkout"
+        raise Refused(
+            "This host's agent and this checkout are of different versions.",
+            f"Their contracts are {VERSION} and {spoken}; {newer} is newer.",
+            "Update the checkout (git pull), then converge the host: pyinfra inventory.py deploys/bootstrap.py",
+        )
+
+
+def _run(config: Config, options: argparse.Namespace) -> None:
+    verb = VERBS[options.verb]
+    with ExitStack() as stack:
+        told = run_state.told(config, options.verb, attended=options.json) if verb.watched else None
+        run = stack.enter_context(told) if told else None
+        if verb.exclusive:
+            stack.enter_context(lock.held(options.verb))
+        if run:
+            run.begun()
+        importlib.import_module(verb.module).main(config, options)
+
+
+def _stopped(_: int, __: object) -> None:
+    raise Interrupted("The run was stopped.", "It was told to end (SIGTERM).", "Run it again.")
+
+
+if __name__ == "__main__":
+    os.umask(0o077)
+    sys.exit(main(sys.argv[1:]))

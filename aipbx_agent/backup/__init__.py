@@ -1,0 +1,1 @@
+"""Backup sets: made, counted, verified, retained."""

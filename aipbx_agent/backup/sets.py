@@ -1,0 +1,221 @@
+"""Backup sets: a folder each below backups/sets, complete or not there at all.
+
+backups/sets/20261123T030000Z/
+    manifest.json                        what is in it (`Manifest`)
+    database.dump                        pg_dump's custom format with zstd; MySQL: database.sql.zst
+    volume-backend_static.tar.zst        one for each volume that the application writes
+    verified.json                        written by `verify`: when it was restored and found equal
+    offsite.json                         written by `offsite`: where its copy is, and when that was checked
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from aipbx_agent.core.errors import Refused
+from aipbx_agent.core.files import read_json, sha256, sync, write_json
+from aipbx_agent.databases.contents import Contents
+
+# 2: what a database itself has, and the roles that it needs.
+FORMAT = 2
+NAME = re.compile(r"\d{8}T\d{6}Z")
+MANIFEST = "manifest.json"
+VERIFIED = "verified.json"
+OFFSITE = "offsite.json"
+# What is made aside, in backups/sets and backups/incoming, begins so; `tidy` takes it away.
+ASIDE = ".aside-"
+ZSTD = b"\x28\xb5\x2f\xfd"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a set holds.
+
+    Args:
+        host: where it was taken.
+        name: the set's.
+        taken: the moment whose data it holds, ISO 8601 in UTC.
+        seconds: how long it took.
+        engine: `postgres` or `mysql`.
+        server_version: as the server tells it, `16.14`.
+        database: its name.
+        role: who owned it.
+        database_bytes: its size on the server.
+        release: SHA by service, of what ran.
+        contents: what the database held.
+        volumes: files and bytes of each volume, by key: {"files": n, "bytes": n}.
+        files: bytes and sha256 of each file of the set, by name.
+        format: of this description.
+    """
+
+    host: str
+    name: str
+    taken: str
+    seconds: float
+    engine: str
+    server_version: str
+    database: str
+    role: str
+    database_bytes: int
+    release: dict[str, str]
+    contents: Contents
+    volumes: dict[str, dict[str, int]]
+    files: dict[str, dict[str, Any]]
+    format: int = FORMAT
+
+    @property
+    def major(self) -> int:
+        """The server's major version."""
+        return int(self.server_version.split(".")[0])
+
+    @property
+    def bytes(self) -> int:
+        """The size of the whole set."""
+        return sum(int(file["bytes"]) for file in self.files.values())
+
+
+def name_of(moment: datetime) -> str:
+    """The name of the set of a moment."""
+    return moment.astimezone(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+
+
+def moment_of(name: str) -> datetime:
+    """The moment that a set's name tells."""
+    return datetime.strptime(name, "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc)
+
+
+def now() -> str:
+    """This moment, as files of ours tell it: ISO 8601 in UTC."""
+    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def folder(backups: Path) -> Path:
+    """Where sets are."""
+    return backups / "sets"
+
+
+def names(backups: Path) -> list[str]:
+    """The complete sets, oldest first."""
+    there = folder(backups)
+    if not there.is_dir():
+        return []
+    return sorted(one.name for one in there.iterdir() if NAME.fullmatch(one.name) and (one / MANIFEST).is_file())
+
+
+def readable(backups: Path) -> list[tuple[str, Manifest]]:
+    """The complete sets whose manifests can be read, oldest first."""
+    found = []
+    for name in names(backups):
+        try:
+            found.append((name, read(folder(backups) / name)))
+        except Refused:
+            continue
+    return found
+
+
+def verified(backups: Path, name: str) -> bool:
+    """Whether a set was restored and found equal."""
+    return read_json(folder(backups) / name / VERIFIED).get("ok") is True
+
+
+def read(path: Path) -> Manifest:
+    """The manifest of the set in a folder.
+
+    Raises:
+        Refused: there is none, or this program does not understand it.
+    """
+    try:
+        raw = json.loads((path / MANIFEST).read_text("utf-8"))
+        if raw["format"] > FORMAT:
+            raise Refused(
+                f"{path.name} was made by a newer aiPBX Fleet.",
+                f"Its format is {raw['format']}, and this one reads up to {FORMAT}.",
+                "Converge this host with the present repository.",
+            )
+        manifest = Manifest(**{**raw, "contents": Contents(**raw["contents"])})
+        _plausible(manifest)
+    except FileNotFoundError:
+        raise Refused(f"{path} is no backup set.", "It has no manifest.json.", "inv backups") from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
+        raise Refused(f"The manifest of {path.name} is damaged.", str(problem), "Take another set.") from None
+    return manifest
+
+
+def _plausible(manifest: Manifest) -> None:
+    """Touch all that others rely on; what a damaged file left in its place raises one of many errors."""
+    contents, numbers = manifest.contents, [manifest.seconds, manifest.database_bytes, manifest.contents.large_objects]
+    numbers += [*contents.tables.values(), *(file["bytes"] for file in manifest.files.values())]
+    numbers += [number for volume in manifest.volumes.values() for number in volume.values()]
+    texts = [manifest.host, manifest.taken, manifest.engine, manifest.database, manifest.role]
+    texts += [*manifest.release.values(), *(file["sha256"] for file in manifest.files.values())]
+    texts += [*contents.properties.values(), *contents.stays]
+    for role in contents.roles.values():
+        texts += [role["attributes"], role["powers"], role["comment"], *role["settings"], *role["member_of"].values()]
+    if not all(isinstance(number, (int, float)) and number >= 0 for number in numbers):
+        raise ValueError("a number in it is none")
+    if not all(isinstance(text, str) for text in texts):
+        raise ValueError("a text in it is none")
+    moment_of(manifest.name)
+    contents.sequences.keys()
+    contents.extensions.keys()
+    if manifest.major < 1:
+        raise ValueError("its server's version is none")
+
+
+def check(path: Path) -> Manifest:
+    """Read a set's manifest, and compare every file of it, byte for byte, with what the manifest says.
+
+    Raises:
+        Refused: a file is missing, cut off, or changed.
+    """
+    manifest = read(path)
+    for name, expected in manifest.files.items():
+        file = path / name
+        if "/" in name or not file.is_file():
+            raise Refused(f"{path.name} is not whole.", f"{name} is missing.", "Take another set.")
+        size = file.stat().st_size
+        if size != expected["bytes"]:
+            raise Refused(
+                f"{path.name} is not whole.", f"{name} has {size} bytes, not {expected['bytes']}.", "Take another set."
+            )
+        if sha256(file) != expected["sha256"]:
+            raise Refused(f"{path.name} is damaged.", f"{name} is not what was written.", "Take another set.")
+    return manifest
+
+
+def complete(aside: Path, manifest: Manifest) -> Path:
+    """Make a set of the folder `aside`: manifest written, everything synced, renamed to the set's name.
+
+    Args:
+        aside: a folder beside the sets, with every file of the manifest in it.
+        manifest: what it holds.
+
+    Returns: the set's folder.
+    """
+    write_json(aside / MANIFEST, asdict(manifest))
+    for file in aside.iterdir():
+        sync(file)
+    sync(aside)
+    place = aside.parent / manifest.name
+    aside.rename(place)
+    sync(place.parent)
+    return place
+
+
+def remove(path: Path) -> None:
+    """Delete a set: first its name, so that a half-deleted one is none."""
+    doomed = path.with_name(f".{path.name}.removed")
+    path.rename(doomed)
+    shutil.rmtree(doomed)
+
+
+def is_packed(path: Path) -> bool:
+    """Whether a file is packed by zstd, by its first bytes."""
+    with path.open("rb") as file:
+        return file.read(len(ZSTD)) == ZSTD

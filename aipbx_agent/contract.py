@@ -1,0 +1,37 @@
+"""What an operator's checkout and a host must agree on: each fact once, for both sides.
+
+Change VERSION with anything here, or in a verb's request or result, that the other side would misread: then a checkout
+and a host that differ say so instead of going wrong.
+"""
+
+from __future__ import annotations
+
+VERSION = 1
+
+# Where deploys/agent.py installs this program, and what its configuration is.
+COMMAND = "/usr/local/sbin/aipbx-agent"
+LIBRARY = "/usr/local/lib/aipbx/agent"
+CONFIGURATION = "/etc/aipbx/agent.json"
+# A long verb runs in a transient unit of systemd, which a lost connection does not stop: this and the verb.
+UNIT = "aipbx-agent-"
+
+# A run's exit codes: it began and failed; it refused, and nothing was touched.
+FAILED, REFUSED = 1, 2
+
+# Which release runs: the images of the stack, and those that a deploy asks for.
+IMAGES, STAGED = "images.env", "images.env.staged"
+# The services that a switch moves from one colour to the other.
+SERVICES = ("backend", "frontend")
+# In the deploy lock: what follows an owner whose run the host itself carries out.
+CARRIED_OUT = "; the host carries it out"
+
+# PostgreSQL's superuser: all that this program does there, it does as this role, over the server's own socket.
+ADMIN = "aipbx_admin"
+
+# What the migrations of a release meet: another server than PostgreSQL; none that runs; a database without tables, or
+# whose first start was interrupted; one whose files were never recorded; one whose ledger knows them.
+OTHER, NO_SERVER, NEW, FIRST_START, LIVES, KNOWN = "other dialect", "no server", "new", "first start", "lives", "known"
+
+# A file that an operator's machine sends begins so. It is deleted an hour after the last byte was written.
+UPLOAD = ".upload-"
+UPLOAD_SECONDS = 3600

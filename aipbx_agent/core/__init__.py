@@ -1,0 +1,1 @@
+"""What every room stands on: configuration, errors, events, locks, processes, Docker, files."""

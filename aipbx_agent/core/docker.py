@@ -1,0 +1,165 @@
+"""The stack's containers and volumes, as Docker knows them."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from aipbx_agent.core import events
+from aipbx_agent.core.errors import Failed, Refused
+from aipbx_agent.core.process import last_words, run
+
+SECONDS = 60
+DAEMON_SECONDS = 120
+# Seconds between two looks at a container that starts.
+PAUSE = 0.3
+LOG_LINES = 15
+
+
+def answering() -> None:
+    """Wait until Docker answers: it may just be starting again.
+
+    Raises:
+        Failed: it does not in time.
+    """
+    end = time.monotonic() + DAEMON_SECONDS
+    while True:
+        try:
+            run(["docker", "version"], seconds=SECONDS)
+        except Failed:
+            if time.monotonic() > end:
+                raise
+            time.sleep(PAUSE)
+        else:
+            return
+
+
+def container(project: str, service: str, *, running: bool = True) -> str:
+    """The id of a service's container.
+
+    Args:
+        project: the Compose project.
+        service: its name.
+        running: whether only a running one will do.
+
+    Raises:
+        Refused: there is none.
+    """
+    filters = [f"label=com.docker.compose.project={project}", f"label=com.docker.compose.service={service}"]
+    filters.append("label=com.docker.compose.oneoff=False")
+    # The newest first; `--latest` would name one that has stopped.
+    words = ["docker", "ps", "--quiet", "--no-trunc", *([] if running else ["--all"])]
+    found = run([*words, *(f"--filter={one}" for one in filters)], seconds=SECONDS).decode().split()
+    if not found:
+        how = "does not run" if running else "is not there"
+        raise Refused(f"{service} {how}.", f"Compose project {project} has no such container.", "inv status")
+    return found[0]
+
+
+def mounted(container: str, place: str) -> bool:
+    """Whether a container has something of this host mounted at a place."""
+    form = "{{range .Mounts}}{{println .Destination}}{{end}}"
+    return place in run(["docker", "inspect", "--format", form, container], seconds=SECONDS).decode().splitlines()
+
+
+def state(container: str) -> dict[str, Any]:
+    """How a container is: Docker's `State`."""
+    words = ["docker", "inspect", "--format", "{{json .State}}", container]
+    told: dict[str, Any] = json.loads(run(words, seconds=SECONDS))
+    return told
+
+
+def image(container: str) -> str:
+    """The name of the image that a container was made of."""
+    words = ["docker", "inspect", "--format", "{{.Config.Image}}", container]
+    return run(words, seconds=SECONDS).decode().strip()
+
+
+def running(container: str) -> bool:
+    """Whether it runs."""
+    return bool(state(container)["Running"])
+
+
+def stop(container: str) -> None:
+    """Stop a container; `unless-stopped` does not start it again."""
+    run(["docker", "stop", container], seconds=2 * SECONDS)
+
+
+def start(container: str) -> None:
+    """Start a container as it was made; nothing happens when it runs."""
+    run(["docker", "start", container], seconds=2 * SECONDS)
+
+
+def wait_healthy(container: str, what: str, seconds: float) -> None:
+    """Wait until a container runs and its health check says so.
+
+    Args:
+        container: its id or name.
+        what: it is, for the message.
+        seconds: the deadline.
+
+    Raises:
+        Failed: it ended, began anew, or is not well in time; with the end of its log.
+    """
+    end = time.monotonic() + seconds
+    restarts = _restarts(container)
+    while True:
+        now = state(container)
+        health = now.get("Health", {}).get("Status", "healthy")
+        if now["Running"] and health == "healthy":
+            return
+        if not now["Running"] or _restarts(container) > restarts:
+            raise _not_well(container, what, "It ended by itself.")
+        if time.monotonic() > end:
+            raise _not_well(container, what, f"It is {health} after {seconds:.0f} s.")
+        time.sleep(PAUSE)
+
+
+def _restarts(container: str) -> int:
+    return int(run(["docker", "inspect", "--format", "{{.RestartCount}}", container], seconds=SECONDS))
+
+
+def _not_well(container: str, what: str, how: str) -> Failed:
+    log = run(["sh", "-c", 'exec docker logs --tail "$1" "$2" 2>&1', "sh", str(LOG_LINES), container], seconds=SECONDS)
+    return Failed(f"{what} is not ready.", f"{how} The end of its log: {last_words(log)}", "Look at what it says.")
+
+
+def volume(name: str) -> Path:
+    """Where a volume's files are on this host.
+
+    Raises:
+        Failed: there is no such volume.
+    """
+    words = ["docker", "volume", "inspect", "--format", "{{.Mountpoint}}", name]
+    return Path(run(words, seconds=SECONDS).decode().strip())
+
+
+def limit(container: str, cpus: float) -> None:
+    """Let a container use so many CPUs, from now on and after every restart of it."""
+    run(["docker", "update", f"--cpus={cpus:g}", container], seconds=SECONDS)
+
+
+@contextmanager
+def every_core(container: str, usual: float) -> Iterator[None]:
+    """A container may use every core of this host meanwhile, which its neighbours then share with it fairly.
+
+    A run that is killed leaves it so, and the tidying after it ends that (`Postgres.clear`).
+
+    Args:
+        container: its id or name.
+        usual: how many CPUs it may use otherwise.
+    """
+    try:
+        limit(container, max(usual, os.cpu_count() or 1))
+    except Failed as problem:  # slower, and still right
+        events.note(f"It keeps to {usual:g} CPUs: {problem.why}")
+    try:
+        yield
+    finally:
+        with suppress(Failed):  # the tidying tries it again, and here it would hide why a load failed
+            limit(container, usual)

@@ -1,0 +1,73 @@
+"""What a run tells while it goes on: plain lines for the journal, JSON lines for `inv`, which makes progress of them.
+
+JSON lines, one object each, told apart by their key:
+    {"step": text}                      a step began
+    {"done": text, "seconds": n}        it ended well
+    {"undone": text, "seconds": n}      it did not
+    {"progress": [done, total]}         bytes of the step that goes on
+    {"note": text}                      a line for the operator
+    {"result": {...}}                   what came of it; the last line of a run that went well
+    {"error": {what, why, do, code}}    the last line of one that did not
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from aipbx_agent.core.errors import Problem
+
+_as_json = False
+
+
+def speak_json() -> None:
+    """From now on, JSON lines."""
+    global _as_json  # noqa: PLW0603 - one process, one reader
+    _as_json = True
+
+
+def _tell(plain: str, **event: Any) -> None:
+    line = json.dumps(event, ensure_ascii=False) if _as_json else plain
+    if line:
+        print(line, flush=True)
+
+
+def note(text: str) -> None:
+    """A line for the operator."""
+    _tell(text, note=text)
+
+
+def progress(done: int, total: int) -> None:
+    """How far the present step is, in bytes; call it a few times a second at most."""
+    _tell("", progress=[done, total])
+
+
+def result(**values: Any) -> None:
+    """What came of the run."""
+    _tell(json.dumps(values, ensure_ascii=False, sort_keys=True), result=values)
+
+
+def error(problem: Problem) -> None:
+    """Why the run ended."""
+    if _as_json:
+        _tell("", error={"what": problem.what, "why": problem.why, "do": problem.do, "code": problem.code})
+    else:
+        print(problem, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def step(text: str) -> Iterator[None]:
+    """Tell that something goes on, and how long it took."""
+    begun = time.monotonic()
+    _tell("", step=text)
+    try:
+        yield
+    except BaseException:
+        _tell(f"failed: {text}", undone=text, seconds=round(time.monotonic() - begun, 1))
+        raise
+    seconds = round(time.monotonic() - begun, 1)
+    _tell(f"{text}: {seconds} s", done=text, seconds=seconds)

@@ -1,0 +1,40 @@
+"""Figures for node_exporter's textfile collector: a file of each capability, replaced in one step."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from aipbx_agent.core import config
+
+
+def gauges(figures: Mapping[str, tuple[str, float]]) -> list[str]:
+    """The lines that Prometheus reads.
+
+    Args:
+        figures: by name: one line of help, and the value.
+    """
+    return [
+        line
+        for name, (told, value) in figures.items()
+        for line in (f"# HELP {name} {told}", f"# TYPE {name} gauge", f"{name} {value:.15g}")
+    ]
+
+
+def write(name: str, lines: list[str]) -> None:
+    """Replace the figures of one capability; whoever collects them sees the old or the new ones.
+
+    Args:
+        name: its: `backup` becomes aipbx_backup.prom.
+        lines: as Prometheus reads them.
+
+    Raises:
+        OSError: they cannot be written.
+    """
+    folder = Path(json.loads(config.PATH.read_text("utf-8"))["metrics_dir"])
+    # Collected are names that end in .prom only; readable, because the exporter is not root.
+    new = folder / f"aipbx_{name}.prom.new"
+    new.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+    new.chmod(0o644)
+    new.replace(folder / f"aipbx_{name}.prom")

@@ -1,0 +1,210 @@
+"""Other programs: with a deadline, their words kept, no secret on a command line."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tempfile
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO
+
+from aipbx_agent.core.errors import Failed
+
+# Seconds that a program gets to end when the last of its pipe has.
+GRACE_SECONDS = 30
+ERROR = re.compile(r"\b(ERROR|FATAL|PANIC|error|fatal): ")
+# How pg_restore names the object that it was at, which command failed, and what it says of the next thing.
+_AT = re.compile(r"pg_restore: from TOC entry \d+; \d+ \d+ (.+)")
+COMMAND, _NEXT = "Command was: ", "pg_restore: "
+_WORKER = "a worker process died unexpectedly"
+_LONGEST_COMMAND = 400
+_PIECE = 1 << 20
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    seconds: float,
+    stdin: bytes = b"",
+    env: dict[str, str] | None = None,
+    into: Path | None = None,
+    source: Path | None = None,
+    fine: Collection[int] = (0,),
+) -> bytes:
+    """Run a program that must succeed, and return what it printed.
+
+    Args:
+        argv: its words; they appear in `ps`, so never with a secret in them.
+        seconds: its deadline.
+        stdin: its standard input.
+        env: its whole environment; None: ours.
+        into: a file that gets its standard output instead; must not exist yet.
+        source: a file that is its standard input instead of `stdin`.
+        fine: the exit codes of success.
+
+    Raises:
+        Failed: it did not; `why` is the end of what it said.
+    """
+    reading: IO[bytes] | None = source.open("rb") if source else None
+    writing: IO[bytes] | None = into.open("xb") if into else None
+    try:
+        done = subprocess.run(
+            list(argv),
+            stdin=reading,
+            input=None if reading else stdin,
+            stdout=writing or subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=env,
+            timeout=seconds,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise Failed(f"{argv[0]} did not end within {seconds:.0f} s.", "It was killed.", "Look at the host.") from None
+    except OSError as problem:
+        raise Failed(f"{argv[0]} cannot be run.", str(problem), "Converge the host.") from None
+    finally:
+        for stream in (reading, writing):
+            if stream:
+                stream.close()
+    if done.returncode not in fine:
+        raise Failed(
+            f"{named(argv)} failed with exit code {done.returncode}.", last_words(done.stderr), "Mend what it names."
+        )
+    return done.stdout or b""
+
+
+def pipe(commands: Sequence[Sequence[str]], *, seconds: float, source: Path | None = None) -> bytes:
+    """Run programs, each reading what the one before it writes; every one of them must succeed.
+
+    Args:
+        commands: their words; never with a secret in them.
+        seconds: the deadline for all.
+        source: a file that the first one reads.
+
+    Returns: what the last one printed.
+
+    Raises:
+        Failed: one did not succeed; the first that complains is named, and all are ended.
+    """
+    started: list[subprocess.Popen[bytes]] = []
+    with ExitStack() as stack:
+        reading: IO[bytes] | None = stack.enter_context(source.open("rb")) if source else None
+        said: list[IO[bytes]] = []
+        for argv in commands:
+            said.append(stack.enter_context(tempfile.TemporaryFile()))
+            one = subprocess.Popen(
+                list(argv), stdin=reading or subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said[-1]
+            )
+            if reading:
+                reading.close()  # it belongs to the program now, which shall learn when its reader is gone
+            started.append(one)
+            reading = one.stdout
+        try:
+            out, _ = started[-1].communicate(timeout=seconds)
+            for one in started:
+                one.wait(timeout=GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise Failed(
+                f"{named(commands[0])} did not end within {seconds:.0f} s.", "It was killed.", "Look at the host."
+            ) from None
+        finally:
+            for one in started:
+                if one.poll() is None:
+                    one.kill()
+                    one.wait()
+        for argv, one, words in zip(commands, started, said, strict=True):
+            # 13 is SIGPIPE: its reader went away, and the reader's own words tell why.
+            if one.returncode not in {0, -13}:
+                words.seek(0)
+                raise Failed(
+                    f"{named(argv)} failed with exit code {one.returncode}.",
+                    last_words(words.read()),
+                    "Mend what it names.",
+                )
+        if any(one.returncode for one in started):
+            raise Failed(f"{named(commands[0])} was cut off.", "Its reader went away early.", "Look at the host.")
+        return out
+
+
+def stream(
+    commands: Sequence[Sequence[str]], *, source: Path | None = None, env: dict[str, str] | None = None
+) -> Iterator[bytes]:
+    """What the last of several programs prints, each reading what the one before it writes, while it prints.
+
+    Args:
+        commands: their words; never with a secret in them.
+        source: a file that the first one reads.
+        env: their whole environment; None: ours.
+
+    Raises:
+        Failed: after the last piece, when one of them did not succeed: what came before is then not whole.
+    """
+    with ExitStack() as stack:
+        reading: IO[bytes] | None = stack.enter_context(source.open("rb")) if source else None
+        started: list[tuple[subprocess.Popen[bytes], IO[bytes]]] = []
+        try:
+            for argv in commands:
+                said: IO[bytes] = stack.enter_context(tempfile.TemporaryFile())
+                one = subprocess.Popen(
+                    list(argv), stdin=reading or subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said, env=env
+                )
+                if reading:
+                    reading.close()  # it belongs to the program now, which shall learn when its reader is gone
+                started.append((one, said))
+                reading = one.stdout
+            while reading and (piece := reading.read(_PIECE)):
+                yield piece
+            for one, _ in started:
+                one.wait(timeout=GRACE_SECONDS)
+        except (OSError, subprocess.TimeoutExpired) as problem:
+            raise Failed(f"{named(commands[0])} cannot be run to its end.", str(problem), "Look at the host.") from None
+        finally:
+            for one, _ in started:
+                _end(one)
+        for argv, (one, said) in zip(commands, started, strict=True):
+            if one.returncode != 0:
+                said.seek(0)
+                raise Failed(
+                    f"{named(argv)} failed with exit code {one.returncode}.",
+                    last_words(said.read()),
+                    "Mend what it names.",
+                )
+
+
+def _end(one: subprocess.Popen[bytes]) -> None:
+    if one.poll() is None:
+        one.kill()
+        one.wait()
+    if one.stdout:
+        one.stdout.close()
+
+
+def named(argv: Sequence[str]) -> str:
+    """The program that a command is about, for a message: of `docker exec … pg_dump -U x`, `pg_dump`."""
+    inside = [word for word in argv if "/" not in word and not word.startswith("-")]
+    for word in inside:
+        if word.startswith(("pg_", "psql", "mysql", "mariadb")):
+            return word
+    return argv[0].rpartition("/")[2]
+
+
+def last_words(errors: bytes | None) -> str:
+    """What a program said that tells why, in one line: its first errors where it calls them so, else the end."""
+    lines = [line.strip() for line in (errors or b"").decode(errors="replace").strip().splitlines()]
+    told = [line for line in lines if ERROR.search(line) and _WORKER not in line][:2] or lines[-4:]
+    return " / ".join([*told, *_command(lines)])[:1200] or "It said nothing."
+
+
+def _command(lines: list[str]) -> list[str]:
+    """Of pg_restore's first error: within what it came, the object, and the command."""
+    first = next((number for number, line in enumerate(lines) if ERROR.search(line)), len(lines))
+    end = next((number for number in range(first + 1, len(lines)) if lines[number].startswith(_NEXT)), len(lines))
+    rest = lines[first + 1 : end]
+    start = next((number for number, line in enumerate(rest) if line.startswith(COMMAND)), len(rest))
+    if start == len(rest):
+        return []
+    within = [line for line in rest[:start] if line.startswith("CONTEXT: ")][:1]
+    at = [f"at: {match[1]}" for line in lines[:first] if (match := _AT.match(line))][-1:]
+    return [*within, *at, " ".join(rest[start:]).strip()[:_LONGEST_COMMAND]]

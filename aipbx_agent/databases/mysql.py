@@ -1,0 +1,319 @@
+"""MySQL or MariaDB inside its container: the login is that of the container's own variables.
+
+A dump and its count must see one moment, and mysqldump begins a transaction of its own: so writes wait, for the second
+in which both begin. MySQL renames no database: how restored data take the place of others is told in mysql_places.py.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from aipbx_agent.backup import sets
+from aipbx_agent.core.errors import Failed, Refused
+from aipbx_agent.core.process import last_words, pipe, stream
+from aipbx_agent.databases import mysql_grants, mysql_rename
+from aipbx_agent.databases.contents import Contents
+from aipbx_agent.databases.mysql_client import QUICK, READING, Client
+from aipbx_agent.databases.quoting import named, quoted
+
+LONG = 6 * 3600
+# Seconds for which the lock is waited for: a long statement holds it up, and behind it everybody else.
+BEGIN_SECONDS = 60
+DUMP = ("--single-transaction", "--quick", "--hex-blob", "--routines", "--events", "--triggers", "--no-tablespaces")
+SNAPSHOT = "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ; SET SESSION sql_mode = '';\n"
+# Names come in hexadecimal: whatever is in them, a line stays a line.
+TABLES = """SELECT HEX(table_name) FROM information_schema.tables
+WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE' ORDER BY table_name;
+"""
+VIEWS = "SELECT COUNT(*) FROM information_schema.views WHERE table_schema = DATABASE();"
+PROGRAMS = """SELECT 'trigger', HEX(trigger_name) FROM information_schema.triggers WHERE trigger_schema = DATABASE()
+UNION ALL SELECT LOWER(routine_type), HEX(routine_name) FROM information_schema.routines
+WHERE routine_schema = DATABASE()
+UNION ALL SELECT 'event', HEX(event_name) FROM information_schema.events WHERE event_schema = DATABASE();
+"""
+_OF_SERVER = "('mysql', 'sys', 'information_schema', 'performance_schema')"
+_MARK = "=== aipbx-agent ==="
+# In rows and texts of a dump a line break is written as \\n, so no line of them begins so.
+_TABLE = re.compile(rb"CREATE TABLE (?:IF NOT EXISTS )?`((?:[^`]|``)+)` \(")
+# It would be loaded into the database that it names itself: the live one.
+_ELSEWHERE = re.compile(rb"USE `|CREATE DATABASE |(?:/\*!\d+ )?DROP DATABASE ")
+_FROM = re.compile(r"^-- Server version\s+(\d+(?:\.\d+)*)", re.MULTILINE)
+_ENDED = b"-- Dump completed"
+_HEAD_LINES = 12
+# Of an INSERT, which may be as long as a packet, no more is needed at a time.
+_LINE_BYTES = 1 << 20
+
+
+class Held(NamedTuple):
+    """A moment: a session that sees it, a dump of it, and what was read of that dump."""
+
+    session: subprocess.Popen[bytes]
+    dump: subprocess.Popen[bytes]
+    begun: bytes
+
+
+class MySQL(Client):
+    """A server in a container: the engine that backup, restore and verification ask."""
+
+    name = "mysql"
+    dump_file = "database.sql.zst"
+
+    def __init__(self, container: str, backups: Path = Path()) -> None:
+        super().__init__(container, backups)
+        self._held: Held | None = None
+
+    def version(self) -> str:
+        """The server's version, as `11.8.3`."""
+        return self.ask("SELECT VERSION();")[0][0].split("-")[0]
+
+    def size(self, database: str) -> int:
+        """Bytes of a database's tables and indexes."""
+        sql = "SELECT IFNULL(SUM(data_length + index_length), 0) FROM information_schema.tables WHERE table_schema = "
+        return int(self.ask(f"{sql}{quoted(database)};")[0][0])
+
+    def databases(self) -> list[str]:
+        """The names of all databases but the server's own."""
+        sql = f"SELECT schema_name FROM information_schema.schemata WHERE schema_name NOT IN {_OF_SERVER};"
+        return [row[0] for row in self.ask(sql)]
+
+    @contextmanager
+    def moment(self, database: str) -> Iterator[str]:
+        """Hold a moment still: in a session that will count, and in a dump that waits until somebody reads it.
+
+        Nobody writes from before both have begun until after.
+        """
+        words = self.words("client", *READING, database)
+        with _session(words) as lock, ExitStack() as stack:
+            with _ended_after(2 * BEGIN_SECONDS, lock):
+                _said(lock, f"SET SESSION lock_wait_timeout = {BEGIN_SECONDS}; FLUSH TABLES WITH READ LOCK;")
+                # Started no sooner: mysqldump begins its transaction by itself, and the lock would not keep it from it.
+                session = stack.enter_context(_session(words))
+                dump = stack.enter_context(_session(self.words("dump", *DUMP, database)))
+                with _ended_after(2 * BEGIN_SECONDS, session, dump):
+                    _said(session, f"{SNAPSHOT}START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY;")
+                    begun = _begun(dump)
+                _said(lock, "UNLOCK TABLES;")
+            self._held = Held(session, dump, begun)
+            try:
+                with _ended_after(LONG, session, dump):
+                    yield "held"
+            finally:
+                self._held = None
+
+    def contents(self, database: str, moment: str = "") -> Contents:
+        """What a database holds, counted row by row."""
+        held = self._held if moment else None
+
+        def ask(sql: str) -> list[list[str]]:
+            if held:
+                return [line.split("\t") for line in _said(held.session, sql)]
+            return self.ask(f"{SNAPSHOT}{sql}", database, LONG)
+
+        tables = [bytes.fromhex(row[0]).decode() for row in ask(TABLES)]
+        rows = ask("".join(f"SELECT COUNT(*) FROM {named(table)};\n" for table in tables)) if tables else []
+        programs = [(kind, bytes.fromhex(name).decode()) for kind, name in ask(PROGRAMS)]
+        return Contents(
+            tables={table: int(row[0]) for table, row in zip(tables, rows, strict=True)},
+            views=int(ask(VIEWS)[0][0]),
+            programs={name: kind for kind, name in programs},
+        )
+
+    def dump(self, database: str, path: Path, moment: str) -> None:  # noqa: ARG002 - the moment knows
+        """Write what the held dump says, packed by zstd, to a file that does not exist yet.
+
+        Raises:
+            Failed: it did not come to its end.
+        """
+        held = self._held
+        if held is None or held.dump.stdout is None:  # for mypy: a moment holds both
+            raise AssertionError
+        with (
+            path.open("xb") as file,
+            subprocess.Popen(["zstd", "--quiet", "-1", "--stdout"], stdin=subprocess.PIPE, stdout=file) as packing,
+        ):
+            if packing.stdin is None:
+                raise AssertionError
+            packing.stdin.write(held.begun)
+            shutil.copyfileobj(held.dump.stdout, packing.stdin, 1 << 20)
+            packing.stdin.close()
+        held.dump.wait(timeout=QUICK)
+        if held.dump.returncode or packing.returncode:
+            errors = held.dump.stderr.read() if held.dump.stderr else b""
+            raise Failed("mysqldump failed.", last_words(errors), f"docker logs {self.container}")
+
+    def listed(self, path: Path) -> set[str]:
+        """The tables that a dump makes; read to its end.
+
+        Raises:
+            Refused: it cannot be read, or does not say that it is complete.
+        """
+        found, ended = set(), False
+        try:
+            for line in _lines(path):
+                if _ELSEWHERE.match(line):
+                    raise Refused(
+                        f"{path.name} names the database that it goes into.",
+                        f"It says: {line[:80].decode(errors='replace')}",
+                        "Take a dump of one database: mysqldump … DATABASE, without --databases.",
+                    )
+                if match := _TABLE.match(line):
+                    found.add(match[1].replace(b"``", b"`").decode())
+                ended = line.startswith(_ENDED) or (ended and not line.strip())
+        except Failed as problem:
+            raise Refused(f"{path.name} is no dump that can be read.", problem.why, "Take another set.") from None
+        if not ended:
+            raise Refused(
+                f"{path.name} is no whole dump of MySQL's.", "Its end does not say `Dump completed`.", "Take another."
+            )
+        return found
+
+    def dumped_from(self, path: Path) -> str:
+        """The version of the server that a dump was taken from, as `11.8.3`."""
+        head = b"\n".join(line for line, _ in zip(_lines(path), range(_HEAD_LINES), strict=False))
+        told = _FROM.search(head.decode(errors="replace"))
+        if not told:
+            raise Refused(f"{path.name} does not say what it is of.", "Its head names no server.", "Take another file.")
+        return told[1]
+
+    def create(self, database: str, like: str = "") -> None:
+        """Make an empty database, with the characters and their order of the database `like`.
+
+        Whoever has rights there may read here, until `drop` or `rename` (mysql_rights.py).
+        """
+        rights = mysql_grants.lent(self, [database], like) if like else []
+        self.ask("\n".join([self.creation(database, like), *rights]))
+
+    def restore(self, path: Path, database: str, tables: tuple[str, ...] = ()) -> None:
+        """Load a dump into an empty database; all of it, its events off. In whose name things work stays as it was.
+
+        Raises:
+            Failed: at the first error.
+        """
+        if tables:
+            raise AssertionError  # refused before (mysql_places.refuse)
+        client = self.words("client", "--binary-mode", "--comments", database)
+        pipe([_unpacking(path), mysql_rename.EVENTS_OFF, client], seconds=LONG, source=path)
+
+    def copy(self, database: str, of: str) -> None:  # noqa: ARG002
+        """Not here: MySQL copies no database, and nobody asks for it (restore.py)."""
+        raise AssertionError
+
+    def finish(self, database: str, like: str) -> None:
+        """See that what acts in somebody's name can, and that all is ready to move; statistics come by themselves.
+
+        Raises:
+            Failed: somebody has no account here.
+        """
+        missing = mysql_grants.strangers(self, database, like)
+        if missing:
+            raise Failed(
+                f"{missing[0]} has no account on this server; nothing live was touched.",
+                f"Views, triggers or procedures work in the name of {', '.join(missing)}, and would fail.",
+                f"Make it first: CREATE USER {missing[0]} ACCOUNT LOCK; with the rights that it had.",
+            )
+        mysql_rename.checkpoint(self)
+
+    def drop(self, database: str) -> None:
+        """Delete a database, and who had rights in it; nothing happens when there is none."""
+        rights = mysql_grants.ended(self, database)
+        self.ask("\n".join([*rights, f"DROP DATABASE IF EXISTS {named(database)};"]), seconds=600)
+
+    def rename(self, pairs: list[tuple[str, str]]) -> None:
+        """Let what databases hold change places, all of it or nothing; their sessions end."""
+        mysql_rename.rename(self, pairs)
+
+    def open(self, database: str) -> None:
+        """Nothing: MySQL closes no single database; the backend, which is held, is who writes."""
+
+    def take_back(self, pairs: list[tuple[str, str]]) -> None:
+        """Take a rename back, however far it came."""
+        mysql_rename.take_back(self, pairs)
+
+    def clear(self) -> None:
+        """Nothing on the server: sessions and dumps of a run that was killed end with their pipes."""
+        mysql_rename.forget(self)
+
+
+def _unpacking(path: Path) -> list[str]:
+    return ["zstd", "--quiet", "--decompress", "--stdout"] if sets.is_packed(path) else ["cat"]
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    """A dump's lines; of a long one, a part at a time."""
+    rest = b""
+    for piece in stream([_unpacking(path)], source=path):
+        *whole, rest = (rest + piece).split(b"\n")
+        yield from whole
+        if len(rest) > _LINE_BYTES:
+            yield rest
+            rest = b"-"
+    yield rest
+
+
+@contextmanager
+def _session(words: list[str]) -> Iterator[subprocess.Popen[bytes]]:
+    """A program that talks by pipes, ended afterwards."""
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as one:
+        try:
+            yield one
+        finally:
+            if one.poll() is None:
+                one.kill()
+
+
+@contextmanager
+def _ended_after(seconds: float, *programs: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Programs that are ended when this takes longer: their readers then meet an end, and a lock of theirs is gone."""
+
+    def end() -> None:
+        for one in programs:
+            one.kill()
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _said(session: subprocess.Popen[bytes], sql: str) -> list[str]:
+    """What a session answers."""
+    if session.stdin is None or session.stdout is None:  # for mypy: both are pipes
+        raise AssertionError
+    with suppress(BrokenPipeError):
+        session.stdin.write(f"{sql}\nSELECT '{_MARK}';\n".encode())
+        session.stdin.flush()
+    lines: list[str] = []
+    while raw := session.stdout.readline():
+        line = raw.decode().rstrip("\n")
+        if line == _MARK:
+            return lines
+        lines.append(line)
+    errors = session.stderr.read() if session.stderr else b""
+    raise Failed("The database cannot be held still for a backup.", last_words(errors), "inv logs mysql")
+
+
+def _begun(dump: subprocess.Popen[bytes]) -> bytes:
+    """Read a dump until it tells of its first table: by then its transaction has begun.
+
+    Returns: what was read.
+    """
+    if dump.stdout is None:
+        raise AssertionError
+    read = b""
+    while b"\n-- Table structure" not in read and _ENDED not in read:
+        line = dump.stdout.readline()
+        if not line:
+            errors = dump.stderr.read() if dump.stderr else b""
+            raise Failed("mysqldump failed.", last_words(errors), "inv logs mysql")
+        read += line
+    return read

@@ -1,0 +1,58 @@
+"""A MySQL or MariaDB server that is thrown away, held to a part of the machine, reachable by nothing."""
+
+from __future__ import annotations
+
+import time
+
+from aipbx_agent.core import docker
+from aipbx_agent.core.config import Config
+from aipbx_agent.core.errors import AgentError
+from aipbx_agent.core.process import run
+
+SCRATCH = "aipbx-import"
+START_SECONDS = 180
+# No network, so no password; what is lost in a crash is a copy.
+SERVER = (
+    "--max-allowed-packet=1G",
+    "--innodb-flush-log-at-trx-commit=0",
+    "--innodb-doublewrite=0",
+    "--event-scheduler=OFF",
+    "--sql-mode=",
+)
+VARIABLES = ("MARIADB_ALLOW_EMPTY_ROOT_PASSWORD=yes", "MYSQL_ALLOW_EMPTY_PASSWORD=yes", "MARIADB_DATABASE=source")
+# Over TCP: while it is being made, it listens on its socket only.
+ASK = 'exec "$(command -v mariadb-admin || command -v mysqladmin)" --host=127.0.0.1 --user=root --skip-ssl ping'
+
+
+def clear() -> None:
+    """Delete the scratch server, also one that a killed run left."""
+    run(["docker", "rm", "--force", "--volumes", SCRATCH], seconds=docker.SECONDS)
+
+
+def start(config: Config, image: str, name: str) -> None:
+    """Start a server that is thrown away, held to a part of the machine, reachable by nobody, and wait for it.
+
+    Args:
+        config: the host's.
+        image: what it is; it is there.
+        name: of its container.
+
+    Raises:
+        Failed: it does not come up; with the end of its log.
+    """
+    words = ["docker", "run", "--detach", "--name", name, "--network", "none", "--pull", "never"]
+    words += ["--memory", f"{config.raw['verify_memory_mib']}m", "--cpus", str(config.raw["verify_cpus"])]
+    words += ["--pids-limit", "512", "--cpu-shares", "128", "--oom-score-adj", "900", "--volume", "/var/lib/mysql"]
+    words += [word for variable in VARIABLES for word in ("--env", variable)]
+    run([*words, image, *SERVER], seconds=docker.SECONDS)
+    end = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            run(["docker", "exec", name, "sh", "-c", ASK], seconds=docker.SECONDS)
+        except AgentError:
+            if time.monotonic() > end or not docker.running(name):
+                docker.wait_healthy(name, "The scratch server", 0)
+                raise
+            time.sleep(0.3)
+        else:
+            return

@@ -1,0 +1,88 @@
+"""A database server that is thrown away: of the live one's kind, held to a part of the machine, reachable by nobody."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from aipbx_agent.contract import ADMIN
+from aipbx_agent.core import docker
+from aipbx_agent.core.config import Config
+from aipbx_agent.core.errors import AgentError
+from aipbx_agent.core.process import run
+from aipbx_agent.databases import mysql_grants, mysql_throwaway
+from aipbx_agent.databases.engine import Engine
+from aipbx_agent.databases.mysql import MySQL
+from aipbx_agent.databases.postgres import INSIDE, Postgres
+
+NAME = "aipbx-verification"
+START_SECONDS = 120
+# Nothing in it outlives a crash of the machine, and nothing has to.
+QUICKLY = ("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "autovacuum=off")
+
+
+def command(config: Config, image: str) -> list[str]:
+    """The command that starts it. It has no network, so that it needs no password.
+
+    Args:
+        config: the host's.
+        image: the live server's.
+    """
+    words = ["docker", "run", "--detach", "--name", NAME, "--network", "none", "--pull", "never"]
+    words += ["--memory", f"{config.raw['verify_memory_mib']}m", "--cpus", str(config.raw["verify_cpus"])]
+    words += ["--pids-limit", "512", "--cpu-shares", "128", "--oom-score-adj", "900", "--shm-size", "128m"]
+    words += ["--volume", f"{config.backups}:{INSIDE}:ro", "--volume", "/var/lib/postgresql/data"]
+    words += ["--env", f"POSTGRES_USER={ADMIN}", "--env", "POSTGRES_HOST_AUTH_METHOD=trust"]
+    words += ["--env", "POSTGRES_INITDB_ARGS=--no-sync --encoding=UTF8 --locale=C"]
+    return [*words, image, "postgres", *QUICKLY]
+
+
+@contextmanager
+def server(config: Config, live: Engine) -> Iterator[Engine]:
+    """A server for a while, which of the live one has only the image, and MySQL's accounts; deleted afterwards.
+
+    Args:
+        config: the host's.
+        live: the server that the application works with.
+    """
+    clear()
+    told = run(["docker", "inspect", "--format", "{{.Config.Image}}", live.container], seconds=docker.SECONDS)
+    image = told.decode().strip()
+    if isinstance(live, MySQL):
+        try:
+            mysql_throwaway.start(config, image, NAME)
+            scratch = MySQL(NAME)
+            scratch.ask("\n".join(mysql_grants.accounts(live)))
+            yield scratch
+        finally:
+            clear()
+        return
+    if not isinstance(live, Postgres):  # for mypy: there is no third kind
+        raise AssertionError
+    try:
+        run(command(config, image), seconds=docker.SECONDS)
+        _wait()
+        yield Postgres(NAME, ADMIN, config.backups, live.jobs)
+    finally:
+        clear()
+
+
+def clear() -> None:
+    """Delete what a killed run left."""
+    run(["docker", "rm", "--force", "--volumes", NAME, mysql_throwaway.SCRATCH], seconds=docker.SECONDS)
+
+
+def _wait() -> None:
+    """Wait until it answers over TCP: while it is being made, it listens on its socket only."""
+    end = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            run(["docker", "exec", NAME, "pg_isready", "--quiet", "--host", "127.0.0.1"], seconds=docker.SECONDS)
+        except AgentError:
+            if time.monotonic() > end or not docker.running(NAME):
+                docker.wait_healthy(NAME, "The scratch server", 0)
+                raise
+            time.sleep(0.3)
+        else:
+            return

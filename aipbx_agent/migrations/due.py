@@ -1,0 +1,301 @@
+"""`aipbx-agent migrations`: what a release's migrations would do to this host's database.
+
+It runs none, and waits for nobody: so a release that brings none comes also while a backup is taken. Standard input is
+what `inv` knows of the release, as JSON (`Given`); what comes of it is told as `Found`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+from collections.abc import Collection
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from aipbx_agent.backup import sets
+from aipbx_agent.contract import FIRST_START, KNOWN, LIVES, NEW, NO_SERVER, OTHER
+from aipbx_agent.core import docker, events
+from aipbx_agent.core.config import Config
+from aipbx_agent.core.errors import Refused
+from aipbx_agent.databases import engine
+from aipbx_agent.databases.postgres import Postgres
+from aipbx_agent.migrations import facts as reading
+from aipbx_agent.migrations import ledger, losses
+from aipbx_agent.migrations.facts import Facts
+from aipbx_agent.migrations.ledger import BASELINE, Row
+
+
+@dataclass(frozen=True)
+class Given:
+    """What `inv` brings.
+
+    Args:
+        release: the backend's SHA.
+        files: the dated files of that commit: content by name; None: they are not at hand (a rollback).
+        facts: what each of them does (`Facts`), by name.
+        without: files that were applied and that this release does not know, by agreement.
+        allow: files that may take away rows.
+        early: files that a new database gets before the application's first start.
+        skipped: files that a new database does not get, each with the reason.
+        run_marked: files that were only marked as applied and shall run; empty: all of them, but for those of a new
+            database alone; None: none.
+        shown: whether an operator has seen what there is to run; a server that did not run could not tell it.
+        lives: whether the database was cared for by hand until now: what it has is taken as applied.
+        baseline: files to mark as applied; empty: all that the database has not seen; None: none.
+        lock_seconds, statement_seconds: of each file's session.
+    """
+
+    release: str
+    files: dict[str, str] | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+    without: tuple[str, ...] = ()
+    allow: tuple[str, ...] = ()
+    early: tuple[str, ...] = ()
+    skipped: dict[str, str] = field(default_factory=dict)
+    run_marked: tuple[str, ...] | None = None
+    shown: bool = True
+    lives: bool = False
+    baseline: tuple[str, ...] | None = None
+    lock_seconds: float = 3
+    statement_seconds: float = 300
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A file that would be run, or marked.
+
+    Args:
+        name, sha256: the file's.
+        breaks: what an older release may not live with; empty: it can.
+        losses: what needs consent, a line each.
+    """
+
+    name: str
+    sha256: str
+    breaks: str
+    losses: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What there is to do.
+
+    Args:
+        state: OTHER than PostgreSQL; NO_SERVER: it does not run; NEW: the application makes its tables when it starts;
+            FIRST_START: it was to do so, and not all that belongs to it was done; LIVES: everything is taken as
+            applied; KNOWN: there is a ledger.
+        pending: the files to run, in order; of one that LIVES: to be marked; of a new one: also those to be skipped.
+        missing: what the database has seen and this release does not know.
+        absent: what files that were only marked as applied would have made, and this database does not have.
+        sets: the backup sets on this host.
+    """
+
+    state: str
+    pending: list[Pending] = field(default_factory=list)
+    missing: list[Row] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)
+    sets: list[str] = field(default_factory=list)
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Whether a release comes for which there is nothing to do."""
+    parser.add_argument("--record", action="store_true", help="write down which files the release knows")
+
+
+def main(config: Config, options: argparse.Namespace) -> None:
+    """Tell what there is to do."""
+    given = read()
+    server = live(config) if config.dialect == "postgres" else None
+    found = look(config, server, given) if server else Found(OTHER if config.dialect != "postgres" else NO_SERVER)
+    if options.record and server and found.state == KNOWN and not found.pending:
+        ledger.release(server, config.database, given.release, sorted(given.files or {}))
+    events.result(**asdict(found))
+
+
+def read() -> Given:
+    """What `inv` brings on standard input.
+
+    Raises:
+        Refused: it is something else.
+    """
+    try:
+        raw: dict[str, Any] = json.load(sys.stdin)
+        lists = {name: tuple(value) for name, value in raw.items() if isinstance(value, list)}
+        return Given(**{**raw, **lists})
+    except (ValueError, TypeError, AttributeError) as problem:
+        raise Refused("What a release brings is to come on standard input.", str(problem), "inv migrate") from None
+
+
+def refuse_dialect(config: Config) -> None:
+    """Refuse a database whose definitions cannot be taken back.
+
+    Raises:
+        Refused: it is none of PostgreSQL's.
+    """
+    if config.dialect != "postgres":
+        raise Refused(
+            f"Migrations of {config.dialect} are not run by this.",
+            "It has no transactions around CREATE, ALTER and DROP: a file that fails half way would stay half done.",
+            f"Run those of migrations/{config.dialect} by hand, after: inv backup --host={config.host}",
+        )
+
+
+def live(config: Config) -> Postgres | None:
+    """The live server; None: it does not run."""
+    try:
+        docker.container(config.project, "postgres")
+    except Refused:
+        return None
+    server = engine.live(config)
+    return server if isinstance(server, Postgres) else None
+
+
+def look(config: Config, server: Postgres, given: Given) -> Found:
+    """What there is to do.
+
+    Raises:
+        Refused: what the database has seen, or a file that it has not, cannot be gone on with.
+    """
+    rows = ledger.read(server, config.database)
+    tables = ledger.tables(server, config.database)
+    begun = ledger.in_first_start(server, config.database)
+    known = {row.name: row for row in rows or [] if _counts(row, given, new=not tables and not begun)}
+    there = sets.names(config.backups)
+    if given.files is None:
+        if rows is None:
+            return Found(KNOWN, sets=there)
+        names = ledger.known_to(server, config.database, given.release)
+        # A release from before the ledger knew what was marked when the ledger began.
+        missing = [row for row in known.values() if (row.how != BASELINE if names is None else row.name not in names)]
+        return Found(KNOWN, missing=missing, sets=there)
+    lives = rows is None or (given.lives and not known)
+    state = FIRST_START if begun else NEW if not tables else LIVES if lives else KNOWN
+    if state == LIVES and not (given.lives or given.baseline is not None) and given.files:
+        raise Refused(
+            f"Which migrations {config.database} has seen is not known: it has {tables} tables, and no ledger.",
+            "Running one a second time loses data; leaving one out breaks the release.",
+            f"Were all of the running release applied? inv migrate --baseline --host={config.host}",
+        )
+    refuse_changed(given, known)
+    pending = [name for name in sorted(given.files) if name not in known]
+    if state == KNOWN and given.baseline is None and given.run_marked is None:
+        refuse_late(pending, known)
+    found = _pending(config, server, given, state, pending)
+    missing = [row for row in known.values() if row.name not in given.files]
+    return Found(state, found, missing, _absent(config, server, given, known) if state == KNOWN else [], there)
+
+
+def _counts(row: Row, given: Given, *, new: bool) -> bool:
+    """Whether a row says that its file is not to run.
+
+    What was marked for a first start that never made a table, or for a take-over that failed, is of no account.
+    """
+    if row.how != BASELINE:
+        return True
+    if given.run_marked is None:
+        return not (new or given.lives)
+    return row.name not in given.run_marked if given.run_marked else row.name in {*given.skipped, *given.early}
+
+
+def _pending(config: Config, server: Postgres, given: Given, state: str, names: list[str]) -> list[Pending]:
+    """The files that have not run, with what they take away.
+
+    On a new database there is nothing but what the application's own start has made.
+
+    Raises:
+        Refused: one of them cannot be run.
+    """
+    understood = {name: understand(given, name) for name in names}
+    renames = any(one.renames for one in understood.values())
+    runs = given.baseline is None and state in {KNOWN, NEW, FIRST_START}
+    found = []
+    for name, one in understood.items():
+        if runs and not (state != KNOWN and name in given.skipped):
+            refuse_impossible(name, one)
+        counted = losses.told(server, config.database, one, renames=renames) if runs and state == KNOWN else []
+        found.append(Pending(name, checksum((given.files or {})[name]), one.breaks, counted))
+    return found
+
+
+def _absent(config: Config, server: Postgres, given: Given, known: dict[str, Row]) -> list[str]:
+    """What the database lacks of files that were only marked, unless a later file takes it away again."""
+    marked = [name for name, row in known.items() if row.how == BASELINE and name in (given.files or {})]
+    told = []
+    for name in marked:
+        if name not in given.skipped and (lacks := losses.absent(server, config.database, understand(given, name))):
+            told.append(f"{name}: {', '.join(lacks)}")
+    return told
+
+
+def checksum(source: str) -> str:
+    """SHA-256 of a file's content."""
+    return hashlib.sha256(source.encode()).hexdigest()
+
+
+def understand(given: Given, name: str) -> Facts:
+    """What a file would do.
+
+    Raises:
+        Refused: the operator's machine did not tell.
+    """
+    return reading.of(name, given.facts.get(name))
+
+
+def refuse_changed(given: Given, known: dict[str, Row]) -> None:
+    """Refuse a file that is not what was applied.
+
+    Raises:
+        Refused: names both checksums.
+    """
+    for name, source in sorted((given.files or {}).items()):
+        row = known.get(name)
+        if row and row.sha256 != checksum(source) and name not in (given.baseline or ()):
+            raise Refused(
+                f"Migration {name} is not what was applied on {row.at} UTC.",
+                f"Applied: SHA-256 {row.sha256}; in {given.release[:12]}: {checksum(source)}.",
+                "Give the file its content back, and write what is new into a new file. If the change is of no "
+                f"effect (a comment): inv migrate --baseline={name}",
+            )
+
+
+def refuse_late(pending: Collection[str], known: Collection[str]) -> None:
+    """Refuse a file that is dated before one that was applied: nothing is reordered.
+
+    Raises:
+        Refused: there is one.
+    """
+    newest = max(known, default="")
+    for name in pending:
+        if name[:10] < newest[:10]:
+            raise Refused(
+                f"Migration {name} comes too late.",
+                f"{newest} is applied already, and was written after it: files run in the order of their dates only.",
+                f"Give it a later date in the repository; if it was run by hand: inv migrate --baseline={name}",
+            )
+
+
+def refuse_impossible(name: str, one: Facts) -> None:
+    """Refuse a file with a statement that cannot be run in a transaction of ours.
+
+    Raises:
+        Refused: names the first, and what to do.
+    """
+    for line, statement, why, do in one.cannot:
+        raise Refused(f"{name}, line {line}: {statement} cannot be run.", why, do.format(file=name))
+
+
+def refuse_losses(found: Found, given: Given) -> None:
+    """Refuse to take away rows without consent.
+
+    Raises:
+        Refused: names file, table and rows.
+    """
+    for one in found.pending:
+        if one.losses and one.name not in given.allow:
+            raise Refused(
+                f"Migration {one.name} takes away what holds rows.",
+                "; ".join(one.losses),
+                f"If that is what you want: --allow-destructive={one.name}",
+            )

@@ -1,0 +1,98 @@
+"""What a migration would do, as the operator's machine read it (fleet/migrations/reading.py)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from aipbx_agent.core.errors import Refused
+
+ROWS, VALUES, UNKNOWN = "rows", "values", "unknown"
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Something that a statement takes away.
+
+    Args:
+        line: of the file.
+        what: as `DROP COLUMN note`.
+        kind: ROWS of a table, VALUES of its columns, or UNKNOWN: that cannot be known before it runs.
+        table: schema (empty: the usual one) and name.
+        columns: whose values are at stake.
+        cascade: whether tables that refer to it lose theirs as well.
+    """
+
+    line: int
+    what: str
+    kind: str
+    table: tuple[str, str] = ("", "")
+    columns: tuple[str, ...] = ()
+    cascade: bool = False
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a statement is in its file.
+
+    Args:
+        start: its first character.
+        line, last: its first and last line, from 1.
+        admin: whether the server's superuser runs it, and not the application's role.
+    """
+
+    start: int
+    line: int
+    last: int
+    admin: bool = False
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a file would do.
+
+    Args:
+        statements: where each begins and ends.
+        cannot: what of it cannot be run: line, statement, why, what to do.
+        losses: what it takes away.
+        breaks: what an older release may not live with, in a few words; empty: it can.
+        renames: whether it gives names to what had others.
+        makes: kind and names of what is there once it was run.
+    """
+
+    statements: tuple[Place, ...] = ()
+    cannot: tuple[tuple[int, str, str, str], ...] = ()
+    losses: tuple[Loss, ...] = ()
+    breaks: str = ""
+    renames: bool = False
+    makes: tuple[tuple[str, ...], ...] = field(default=())
+
+
+def of(name: str, raw: dict[str, Any] | None) -> Facts:
+    """Return the facts of a file.
+
+    Args:
+        name: the file's.
+        raw: as the operator's machine sent them; None: it sent none.
+
+    Raises:
+        Refused: an older checkout, or a newer one, sent them.
+    """
+    try:
+        if raw is None:
+            raise ValueError("it sent none")
+        losses = [{**one, "table": tuple(one["table"]), "columns": tuple(one["columns"])} for one in raw["losses"]]
+        return Facts(
+            statements=tuple(Place(**one) for one in raw["statements"]),
+            cannot=tuple((one[0], one[1], one[2], one[3]) for one in raw["cannot"]),
+            losses=tuple(Loss(**one) for one in losses),
+            breaks=raw["breaks"],
+            renames=raw["renames"],
+            makes=tuple(tuple(one) for one in raw["makes"]),
+        )
+    except (ValueError, TypeError, KeyError, IndexError) as problem:
+        raise Refused(
+            f"This host was not told what migration {name} does.",
+            f"Your checkout and the host's program differ: {problem}.",
+            "Update your checkout and converge the host: pyinfra inventory.py deploys/bootstrap.py",
+        ) from None

@@ -1,0 +1,1 @@
+"""A MySQL database carried over into PostgreSQL."""

@@ -1,0 +1,217 @@
+"""`aipbx-agent base`: a base backup when one is due; those that have no copy off this host get one; old ones go.
+
+The log alone restores nothing: it is replayed on a base backup. wal.py starts this when it is due and tells of its end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+from aipbx_agent.backup import sets
+from aipbx_agent.core import events, files, lock
+from aipbx_agent.core.config import Config
+from aipbx_agent.core.errors import AgentError, Failed, Interrupted, Refused
+from aipbx_agent.core.process import pipe
+from aipbx_agent.databases import engine
+from aipbx_agent.databases.engine import Engine
+from aipbx_agent.databases.postgres import Postgres
+from aipbx_agent.databases.quoting import literal
+from aipbx_agent.pitr import archive, base_check, collect, window
+from aipbx_agent.pitr.segments import Base, Segment
+from aipbx_agent.stores import configured, encryption
+from aipbx_agent.stores.base import Store, Taken, measured
+
+LOCK = Path("/run/lock/aipbx-base")
+STATE = "base-state.json"
+# The end of backups and restores ends all sessions of theirs; this one is none of them.
+APPLICATION = "aipbx-base"
+SECONDS = 6 * 3600
+# Kept once more than the database is large: the log that is written meanwhile.
+GROWS = 1.2
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Whether one is made in any case."""
+    parser.add_argument("--now", action="store_true", help="make one, due or not")
+
+
+def main(config: Config, options: argparse.Namespace) -> None:
+    """Do it, and write down how it ended."""
+    with lock.held("base", LOCK):
+        _write(config, ok=False, error="It was cut off.")
+        try:
+            server = postgres(config)
+            server.psql(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                f"WHERE application_name = {literal(APPLICATION)}"
+            )
+            made = ""
+            if options.now or due(config, datetime.now(timezone.utc)):
+                made = make(config, server).name
+            copied = ship(config)
+            gone = archive.prune(config)
+        except (AgentError, Interrupted, OSError) as problem:
+            _write(config, ok=False, error=str(problem))
+            raise
+        _write(config, ok=True, error="")
+    events.result(base=made, copied=copied, gone=gone, **archive.told(config))
+
+
+def postgres(config: Config) -> Postgres:
+    """The live server.
+
+    Raises:
+        Refused: it is none that can be restored to a moment, or does not run.
+    """
+    live: Engine = engine.live(config)
+    if not isinstance(live, Postgres):
+        raise Refused(f"{live.name} cannot be restored to a moment.", "Only PostgreSQL can.", "inv backups")
+    return live
+
+
+def due(config: Config, now: datetime) -> bool:
+    """Whether a base backup is to be made: there is none since the hour for it, or the log has a gap since."""
+    bases, there = archive.kept_bases(archive.base(config)), archive.kept_segments(archive.wal(config))
+    return is_due(bases, list(there), now, config.raw["base_time_utc"], int(config.raw["base_days"]))
+
+
+def is_due(bases: list[Base], there: list[Segment], now: datetime, at: str, days: int) -> bool:
+    """The same, of what there is.
+
+    Args:
+        bases: those that there are, oldest first.
+        there: the segments.
+        now: this moment.
+        at: the hour for it, UTC, as `01:30`.
+        days: from one to the next.
+    """
+    if not bases:
+        return True
+    last = bases[-1]
+    hour, minute = map(int, at.split(":"))
+    boundary = now.replace(hour=hour, minute=minute, second=0, microsecond=0)
+    boundary -= timedelta(days=days if boundary > now else days - 1)
+    newest = window.newest(one for one in there if one.moment >= last.moment)
+    if newest and (newest.system, newest.timeline) != (last.first.system, last.first.timeline):
+        return True
+    follow = window.chain(last, there)
+    broken = bool(newest and (not follow or newest.number > follow[-1].number))
+    return last.moment < boundary or broken
+
+
+def make(config: Config, server: Postgres) -> Base:
+    """Make a base backup: aside, read again to its last byte, renamed.
+
+    Raises:
+        Refused: there is no room.
+        Failed: there is none; nothing of it is left.
+    """
+    folder = archive.base(config)
+    for left in folder.glob(f"{sets.ASIDE}*"):
+        left.unlink()
+    _refuse_full(config, server)
+    aside = folder / f"{sets.ASIDE}base"
+    try:
+        with events.step("base backup"):
+            pipe([command(server), ["zstd", "-q", "-3", "-T0", "-o", str(aside)]], seconds=SECONDS)
+        moment = datetime.now(timezone.utc).replace(microsecond=0) + timedelta(seconds=1)
+        with events.step("every file of it compared with the server's manifest"):
+            needs = base_check.check(aside)
+        system = int(server.psql("SELECT system_identifier FROM pg_control_system()")[0])
+        collect.take(config)
+        first = Segment(system & (1 << 64) - 1, needs.timeline, needs.first, moment)
+        made = Base(first, needs.last, aside.stat().st_size)
+        follow = window.chain(made, archive.kept_segments(archive.wal(config)))
+        if not follow or follow[-1].number < made.last:
+            raise Failed(
+                "The base backup cannot be restored.",
+                "A segment of the log that it needs was given up meanwhile.",
+                f"inv status --host={config.host} says why; it is made again within the hour.",
+            )
+        files.sync(aside)
+        aside.rename(folder / f"{made.name}{archive.TAR}")
+        files.write_json(folder / f"{made.name}{archive.LABEL}", description(config, server, made))
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
+    return made
+
+
+def command(server: Postgres) -> list[str]:
+    """The command that prints a base backup as a tar with its manifest, once all its log is archived."""
+    words = ["docker", "exec", "--env", f"PGAPPNAME={APPLICATION}", server.container, "pg_basebackup"]
+    words += ["--username", server.user, "--no-password", "--pgdata=-", "--format=tar", "--wal-method=none"]
+    return [*words, "--checkpoint=fast", "--manifest-checksums=SHA256", "--label=aiPBX"]
+
+
+def description(config: Config, server: Postgres, made: Base) -> dict[str, Any]:
+    """What is written beside a base backup."""
+    path = archive.base(config) / f"{made.name}{archive.TAR}"
+    return {
+        "host": config.host,
+        "last": made.last,
+        "bytes": made.bytes,
+        "sha256": files.sha256(path),
+        "server_version": server.version(),
+        "database_bytes": server.size(config.database),
+    }
+
+
+def ship(config: Config) -> list[str]:
+    """Give every base backup that has no copy one.
+
+    Returns: the names of those that got one.
+
+    Raises:
+        Failed: one could not be copied.
+    """
+    kept = configured.of(config)
+    if kept is None:
+        return []
+    keys, copied = encryption.recipients(config), []
+    with kept:
+        there = {one.name for one in archive.store_bases(kept)}
+        for one in archive.kept_bases(archive.base(config)):
+            if one.name not in there:
+                with events.step(f"{one.name} to {kept.where}"):
+                    _copy(config, kept, one, keys)
+                copied.append(one.name)
+        if not kept.prunes_itself:
+            archive.prune_store(config, kept)
+    return copied
+
+
+def _copy(config: Config, kept: Store, one: Base, keys: list[str]) -> None:
+    path = archive.base(config) / f"{one.name}{archive.TAR}"
+    name = f"base/{one.name}{archive.TAR}{archive.SEALED}"
+    try:
+        content = kept.put(encryption.sealed(path, keys), name)
+    except Taken:
+        content = measured(kept.read(name))
+    label = files.read_json(path.with_name(f"{one.name}{archive.LABEL}"))
+    label |= {"sealed_bytes": content.bytes, "sealed_sha256": content.sha256}
+    kept.put([(json.dumps(label, indent=1, sort_keys=True) + "\n").encode()], f"base/{one.name}{archive.LABEL}")
+
+
+def _refuse_full(config: Config, server: Postgres) -> None:
+    folder = archive.base(config)
+    earlier = archive.kept_bases(folder)
+    whole = server.whole_size()
+    need = min(whole, GROWS * earlier[-1].bytes * 2 if earlier else whole)
+    spare = int(config.raw["min_free_disk_mib"]) << 20
+    free = shutil.disk_usage(folder).free
+    if free < need + spare:
+        raise Refused(
+            f"There is no room for a base backup: it may take {need / archive.MIB:.0f} MiB.",
+            f"{free >> 20} MiB are free, of which {spare >> 20} MiB stay so (min_free_disk_mib).",
+            "Make room: du -xh -d2 / | sort -h | tail; fewer days: wal_keep_days.",
+        )
+
+
+def _write(config: Config, **values: Any) -> None:
+    files.write_json(config.backups / STATE, {"at": sets.now(), **values})

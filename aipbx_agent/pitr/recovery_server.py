@@ -1,0 +1,200 @@
+"""A throwaway server in which a base backup and the log since come to be a database as it was at a moment."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from aipbx_agent.core import docker, events
+from aipbx_agent.core.config import Config
+from aipbx_agent.core.errors import AgentError, Failed
+from aipbx_agent.core.process import last_words, run
+from aipbx_agent.databases import superuser, throwaway
+from aipbx_agent.databases.postgres import LONG, Postgres
+from aipbx_agent.pitr import archive
+from aipbx_agent.pitr.segments import BYTES
+from aipbx_agent.pitr.window import Needed
+
+NAME = VOLUME = "aipbx-point"
+DATA = "/var/lib/postgresql/data"
+WAL = "/wal"
+LOG_LINES = 200
+# What PostgreSQL says when the log ends before a commit that is younger than the moment.
+ENDED = "recovery ended before configured recovery target was reached"
+STOPPED = "recovery stopping"
+# Whatever the live server's own files say.
+SETTINGS = {"archive_mode": "off", "logging_collector": "off", "log_destination": "stderr", "lc_messages": "C"}
+_LSN = re.compile(r"([0-9A-F]+)/([0-9A-F]+)")
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """What is recovered.
+
+    Args:
+        at: the moment.
+        needs: the base backup, and the segments.
+        base, wal: the folders with them.
+    """
+
+    at: datetime
+    needs: Needed
+    base: Path
+    wal: Path
+
+    @property
+    def covered(self) -> int:
+        """Where in the log the moment is past for sure, in bytes."""
+        one = next(one for one in self.needs.segments if one.until >= self.at and one.number >= self.needs.base.last)
+        return (one.number + 1) * BYTES
+
+
+def settings(what: Recovery, *, target: bool) -> str:
+    """What PostgreSQL is told for its recovery, as postgresql.auto.conf has it.
+
+    Args:
+        what: is recovered.
+        target: whether it stops at the moment, or at the end of what there is.
+    """
+    system = f"{what.needs.base.first.system:016x}"
+    told = {
+        "restore_command": f'zstd -dc {WAL}/{system}-%f-*{archive.PACKED} >"%p"',
+        "recovery_target_timeline": "current",
+        "recovery_target_action": "promote",
+        **({"recovery_target_time": what.at.strftime("%Y-%m-%d %H:%M:%S.%f+00")} if target else {}),
+    }
+    return "".join(f"{name} = '{value}'\n" for name, value in told.items())
+
+
+def command(config: Config, image: str, wal: Path) -> list[str]:
+    """The command that starts the server.
+
+    Args:
+        config: the host's.
+        image: the live server's.
+        wal: the folder with the segments.
+    """
+    words = ["docker", "run", "--detach", "--name", NAME, "--network", "none", "--pull", "never"]
+    words += ["--memory", f"{config.raw['verify_memory_mib']}m", "--cpus", str(config.raw["verify_cpus"])]
+    words += ["--pids-limit", "512", "--cpu-shares", "128", "--oom-score-adj", "900", "--shm-size", "128m"]
+    words += ["--volume", f"{VOLUME}:{DATA}", "--volume", f"{wal}:{WAL}:ro", image, "postgres", *throwaway.QUICKLY]
+    return [*words, *(word for name, value in SETTINGS.items() for word in ("-c", f"{name}={value}"))]
+
+
+@contextmanager
+def server(config: Config, live: Postgres, what: Recovery) -> Iterator[Postgres]:
+    """The server, once it is at the moment; deleted afterwards with all that was in it.
+
+    Raises:
+        Failed: it did not come up to that moment.
+    """
+    clear()
+    image = run(["docker", "inspect", "--format", "{{.Config.Image}}", live.container], seconds=docker.SECONDS)
+    name = image.decode().strip()
+    try:
+        run(["docker", "volume", "create", VOLUME], seconds=docker.SECONDS)
+        data = docker.volume(VOLUME)
+        with events.step("base backup unpacked, and verified"):
+            _unpack(name, what, data)
+        made = Postgres(NAME, live.user, config.backups, live.jobs)
+        with events.step(f"log replayed up to {what.at:%Y-%m-%d %H:%M:%S} UTC"):
+            _tell(data, settings(what, target=True))
+            run(command(config, name, what.wal), seconds=docker.SECONDS)
+            stopped = _recovered(config, made)
+            if not stopped:
+                # Nobody has written since: all that there is, is what there was.
+                _tell(data, settings(what, target=False))
+                docker.start(NAME)
+                _recovered(config, made)
+            _check(made, what, stopped=stopped)
+        yield made
+    finally:
+        clear()
+
+
+def clear() -> None:
+    """Delete what a killed run left."""
+    run(["docker", "rm", "--force", "--volumes", NAME], seconds=docker.SECONDS)
+    run(["docker", "volume", "rm", "--force", VOLUME], seconds=docker.SECONDS)
+
+
+def _unpack(image: str, what: Recovery, data: Path) -> None:
+    tar = what.base / f"{what.needs.base.name}{archive.TAR}"
+    words = ["tar", "--extract", "--numeric-owner", "--same-owner", "--use-compress-program=zstd"]
+    run([*words, "--file", str(tar), "--directory", str(data)], seconds=LONG)
+    words = ["docker", "run", "--rm", "--network", "none", "--pull", "never", "--user", "0:0"]
+    words += ["--volume", f"{VOLUME}:{DATA}:ro", "--entrypoint", "pg_verifybackup", image]
+    run([*words, "--no-parse-wal", "--exit-on-error", "--quiet", DATA], seconds=LONG)
+    owner = (data / "PG_VERSION").stat()
+    shutil.chown(data, owner.st_uid, owner.st_gid)
+    data.chmod(0o700)
+
+
+def _tell(data: Path, text: str) -> None:
+    """Replace what the base backup's server was told by its operators: it is to be as the image makes it."""
+    owner = (data / "PG_VERSION").stat()
+    for name, content in (("postgresql.auto.conf", text), ("recovery.signal", "")):
+        path = data / name
+        path.write_text(content, "utf-8")
+        shutil.chown(path, owner.st_uid, owner.st_gid)
+        path.chmod(0o600)
+
+
+def _recovered(config: Config, made: Postgres) -> bool:
+    """Wait until the server has ended its recovery; its superuser is the one of that moment.
+
+    Returns: whether it stopped at its target; else the log ended before.
+
+    Raises:
+        Failed: it did neither.
+    """
+    end = time.monotonic() + LONG
+    while True:
+        if not docker.running(NAME):
+            said = _log()
+            if ENDED in said:
+                return False
+            raise Failed("The log cannot be replayed.", last_words(said.encode()), "Take another moment, or a set.")
+        try:
+            made.user = superuser.superuser(NAME, config.role)
+            if made.psql("SELECT pg_is_in_recovery()") == ["f"]:
+                made.user = superuser.superuser(NAME, config.role)
+                return True
+        except AgentError as problem:
+            if time.monotonic() > end:
+                raise Failed("The log was not replayed in time.", problem.why, "Take a set.") from None
+        time.sleep(docker.PAUSE)
+
+
+def _check(made: Postgres, what: Recovery, *, stopped: bool) -> None:
+    """See that the server is at the moment: not past it, and not before it for want of a segment.
+
+    Raises:
+        Failed: it is not.
+    """
+    lsn, late, last = made.psql(
+        "SELECT pg_last_wal_replay_lsn(); SELECT coalesce(pg_last_xact_replay_timestamp() > "
+        f"'{what.at.isoformat()}', false); SELECT coalesce(to_char(pg_last_xact_replay_timestamp() AT TIME ZONE "
+        "'UTC', 'YYYY-MM-DD HH24:MI:SS.MS'), '')"
+    )
+    match = _LSN.fullmatch(lsn)
+    place = (int(match[1], 16) << 32) + int(match[2], 16) if match else 0
+    at_target = stopped and STOPPED in _log()
+    if late == "t" or not (at_target or place >= what.covered):
+        raise Failed(
+            "The log could not be replayed up to that moment.",
+            f"It came to {lsn}, its last commit {last or 'none'} UTC. {last_words(_log().encode())}",
+            "Take a moment before that, or a set; a segment of the log is damaged.",
+        )
+    events.note(f"The last commit in it is of {last or 'before the base backup'} UTC.")
+
+
+def _log() -> str:
+    words = ["sh", "-c", 'exec docker logs --tail "$1" "$2" 2>&1', "sh", str(LOG_LINES), NAME]
+    return run(words, seconds=docker.SECONDS).decode(errors="replace")

@@ -1,0 +1,97 @@
+"""Moments: how they are said, and `aipbx-agent point @…`: whether this host can restore its database to one."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from datetime import datetime, timezone
+
+from aipbx_agent.backup import sets
+from aipbx_agent.core import events
+from aipbx_agent.core.config import Config
+from aipbx_agent.core.errors import Refused
+from aipbx_agent.pitr import archive, window
+
+NAMED = re.compile(r"@(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?)Z")
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Which moment."""
+    parser.add_argument("at", help="as @2026-11-23T14:05:00Z")
+
+
+def main(config: Config, options: argparse.Namespace) -> None:
+    """`aipbx-agent point @…`: whether that moment can be restored with what this host has; changes nothing.
+
+    Raises:
+        Refused: it cannot, or it is still to come.
+    """
+    at = moment(options.at)
+    bases = archive.kept_bases(archive.base(config))
+    refuse_future(at)
+    found = window.needed(bases, archive.kept_segments(archive.wal(config)), at)
+    recent = bool(bases) and not found and is_open(config, at)
+    if not found and not recent:
+        raise outside(config, at)
+    base = found.base if found else bases[-1]
+    sets_before = [name for name in sets.names(config.backups) if sets.moment_of(name) <= at]
+    events.result(
+        host=config.host,
+        base=f"{base.moment:%Y-%m-%dT%H:%M:%SZ}",
+        segments=len(found.segments) if found else None,
+        set=sets_before[-1] if sets_before else "",
+        now=sets.now(),
+    )
+
+
+def moment(said: str) -> datetime:
+    """The moment that a name tells.
+
+    Raises:
+        Refused: it is none.
+    """
+    match = NAMED.fullmatch(said)
+    try:
+        if not match:
+            raise ValueError
+        # Python 3.10 reads none or six digits of a second.
+        text = match[1].ljust(26, "0") if match[2] else match[1]
+        return datetime.fromisoformat(text).replace(tzinfo=timezone.utc)
+    except ValueError:
+        raise Refused(f"{said!r} is no moment.", "One is as @2026-11-23T14:05:00Z.", "inv restore --at=…") from None
+
+
+def refuse_future(at: datetime) -> None:
+    """Refuse a moment that is still to come.
+
+    Raises:
+        Refused: it is.
+    """
+    now = datetime.now(timezone.utc)
+    if at > now:
+        raise Refused(
+            f"{at:%Y-%m-%d %H:%M:%S} UTC is still to come.",
+            f"It is {now:%Y-%m-%d %H:%M:%S} UTC on this host.",
+            "Say a moment that has been; add a zone when it is not UTC: '2026-11-23 14:05+03:00'.",
+        )
+
+
+def outside(config: Config, at: datetime) -> Refused:
+    """Why a moment cannot be restored: says which can."""
+    told = archive.told(config)
+    there = "; ".join(f"from {one['since']} to {one['until']}" for one in told["windows"]) or "no moment yet"
+    gaps = "".join(f" Missing: {one['first']} to {one['last']}." for one in told["gaps"])
+    return Refused(
+        f"{at:%Y-%m-%d %H:%M:%S} UTC cannot be restored on {config.host}.",
+        f"What can be: {there}.{gaps}",
+        "Say a moment in there, or take a set: inv backups",
+    )
+
+
+def is_open(config: Config, at: datetime) -> bool:
+    """Whether a moment is in what PostgreSQL writes at present: after all that is kept here, on an unbroken log."""
+    bases, there = archive.kept_bases(archive.base(config)), archive.kept_segments(archive.wal(config))
+    if not bases or at < bases[-1].moment:
+        return False
+    follow = window.chain(bases[-1], there)
+    return bool(follow) and follow[-1] == window.newest(there) and at > follow[-1].until

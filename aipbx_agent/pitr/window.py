@@ -1,0 +1,166 @@
+"""Which moments can be restored, and from what: told by the names of base backups and segments alone."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from aipbx_agent.pitr.segments import Base, Segment, raw
+
+
+@dataclass(frozen=True)
+class Window:
+    """Every moment in it can be restored.
+
+    Args:
+        since, until: the first and the last one.
+        base: the newest base backup that reaches into it.
+    """
+
+    since: datetime
+    until: datetime
+    base: Base
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Segments that are missing between others.
+
+    Args:
+        first, last: their names, as PostgreSQL has them.
+        after, before: no moment between these can be restored.
+    """
+
+    first: str
+    last: str
+    after: datetime
+    before: datetime
+
+
+@dataclass(frozen=True)
+class Needed:
+    """What a restore to a moment needs."""
+
+    base: Base
+    segments: list[Segment]
+
+
+def chain(base: Base, segments: Iterable[Segment]) -> list[Segment]:
+    """The segments that follow one another from a base backup's first."""
+    by_number = {
+        one.number: one
+        for one in segments
+        if (one.system, one.timeline) == (base.first.system, base.first.timeline) and one.number >= base.first.number
+    }
+    found, number = [], base.first.number
+    while number in by_number:
+        found.append(by_number[number])
+        number += 1
+    return found
+
+
+def newest(segments: Iterable[Segment]) -> Segment | None:
+    """The segment that was closed last; of those that were in one second, the last of its log."""
+    return max(segments, key=lambda one: (one.moment, one.timeline, one.number), default=None)
+
+
+def windows(bases: Iterable[Base], segments: Collection[Segment]) -> list[Window]:
+    """The windows that there are, oldest first; those of base backups on one unbroken log are one.
+
+    Args:
+        bases: every base backup.
+        segments: every segment.
+    """
+    found: dict[tuple[int, int, int], Window] = {}
+    for base in sorted(bases, key=lambda one: one.moment):
+        follow = chain(base, segments)
+        if not follow or follow[-1].number < base.last or follow[-1].until < base.moment:
+            continue
+        end = follow[-1]
+        key = (end.system, end.timeline, end.number)
+        since = found[key].since if key in found else base.moment
+        found[key] = Window(since, end.until, base)
+    return sorted(found.values(), key=lambda one: one.until)
+
+
+def gaps(segments: Iterable[Segment]) -> list[Gap]:
+    """Where segments are missing between others of the same log, oldest first."""
+    found = []
+    before: Segment | None = None
+    for one in sorted(segments, key=lambda one: (one.system, one.timeline, one.number)):
+        if before and (before.system, before.timeline) == (one.system, one.timeline) and one.number > before.number + 1:
+            first, last = raw(one.timeline, before.number + 1), raw(one.timeline, one.number - 1)
+            found.append(Gap(first, last, before.until, one.moment))
+        before = one
+    return sorted(found, key=lambda gap: gap.after)
+
+
+def needed(bases: Iterable[Base], segments: Collection[Segment], at: datetime) -> Needed | None:
+    """What a restore to a moment needs: the newest base backup before it, and the segments up to it.
+
+    Args:
+        bases: every base backup.
+        segments: every segment.
+        at: the moment.
+
+    Returns: None: that moment cannot be restored.
+    """
+    for base in sorted(bases, key=lambda one: one.moment, reverse=True):
+        if base.moment > at:
+            continue
+        follow = chain(base, segments)
+        ends = [place for place, one in enumerate(follow) if one.until >= at and one.number >= base.last]
+        if ends:
+            # One more, where there is one: by the first commit in it PostgreSQL sees that the moment has passed.
+            return Needed(base, follow[: ends[0] + 2])
+    return None
+
+
+def gone(bases: Collection[Base], sizes: Mapping[Segment, int], now: datetime, days: int, most: int) -> set[str]:
+    """The names of what need not stay. The newest base backup and every segment since always do.
+
+    Args:
+        bases: every base backup.
+        sizes: bytes of every segment.
+        now: this moment.
+        days: how far back it must be possible to restore.
+        most: bytes that all of it may take; more than that, and the oldest base backups go before their time.
+    """
+    ordered = sorted(bases, key=lambda one: one.moment)
+    if not ordered:
+        return set()
+    old = [one for one in ordered if one.moment <= now - timedelta(days=days)]
+    stay = [*old[-1:], *ordered[len(old) :]]
+
+    def lost(kept: list[Base]) -> set[Segment]:
+        first = {one.first.system: one.first for one in reversed(kept)}
+        return {
+            one
+            for one in sizes
+            if (one.number < first[one.system].number if one.system in first else one.moment < kept[0].moment)
+        }
+
+    def weight(kept: list[Base]) -> int:
+        away = lost(kept)
+        return sum(one.bytes for one in kept) + sum(size for one, size in sizes.items() if one not in away)
+
+    while len(stay) > 1 and weight(stay) > most:
+        stay = stay[1:]
+    return {one.name for one in ordered if one not in stay} | {one.name for one in lost(stay)}
+
+
+def told(bases: Collection[Base], segments: Collection[Segment]) -> dict[str, Any]:
+    """What can be restored, for an operator's machine: moments in ISO 8601."""
+    return {
+        "windows": [{"since": _text(one.since), "until": _text(one.until)} for one in windows(bases, segments)],
+        "gaps": [
+            {"first": one.first, "last": one.last, "after": _text(one.after), "before": _text(one.before)}
+            for one in gaps(segments)
+        ],
+    }
+
+
+def _text(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

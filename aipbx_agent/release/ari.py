@@ -1,0 +1,162 @@
+"""Asterisk's REST interface, as far as a switch needs it: who is registered, who gets new calls, who has old ones."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import io
+import json
+import socket
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from typing import Any, cast
+
+from aipbx_agent.core.config import Config
+from aipbx_agent.core.errors import Failed
+
+SECONDS = 15
+# What an answer may be at most: a thousand calls are some 50 KiB.
+LIMIT = 1 << 20
+GONE = 404
+
+
+class _Stays(urllib.request.HTTPRedirectHandler):
+    """A password goes where it was meant to go, and nowhere else."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """Follow none."""
+
+
+class _InTime(io.RawIOBase):
+    """A socket read until a deadline: its own timeout begins again with every byte."""
+
+    def __init__(self, raw: io.RawIOBase, connection: socket.socket) -> None:
+        self._raw, self._connection = raw, connection
+        self._end = time.monotonic() + (connection.gettimeout() or SECONDS)
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        """Read what there is."""
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        self._connection.settimeout(left)
+        return cast("int | None", self._raw.readinto(buffer))
+
+    def close(self) -> None:
+        """Close the socket as well."""
+        self._raw.close()
+        super().close()
+
+
+class _Answer(http.client.HTTPResponse):
+    """An answer whose headers and content come before one deadline."""
+
+    def __init__(self, sock: socket.socket, *arguments: Any, **more: Any) -> None:
+        super().__init__(sock, *arguments, **more)
+        self.fp = io.BufferedReader(_InTime(self.fp.detach(), sock))
+
+
+class _Connection(http.client.HTTPConnection):
+    response_class = _Answer
+
+
+class _SecureConnection(http.client.HTTPSConnection):
+    response_class = _Answer
+
+
+class _Http(urllib.request.HTTPHandler):
+    def http_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
+        """Ask over HTTP."""
+        return self.do_open(_Connection, request)
+
+
+class _Https(urllib.request.HTTPSHandler):
+    def https_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
+        """Ask over HTTPS."""
+        return self.do_open(_SecureConnection, request)
+
+
+_OPENER = urllib.request.build_opener(_Stays, _Http, _Https)
+
+
+class Ari:
+    """The PBX of this host.
+
+    Args:
+        url: where its ARI is, as `https://pbx.example:8089/ari`.
+        user, password: of ari.conf; they travel in a header.
+        variable: the dialplan's global that its Stasis() names.
+        seconds: how long an answer may take.
+    """
+
+    def __init__(self, url: str, user: str, password: str, variable: str, seconds: float = SECONDS) -> None:
+        self.url, self.variable, self.seconds = url.rstrip("/"), variable, seconds
+        self._header = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+    @classmethod
+    def of(cls, config: Config) -> Ari | None:
+        """The PBX that this host was told of; None when it was told of none."""
+        if not config.hands_over:
+            return None
+        url, user, password = (config.secrets[name] for name in ("ARI_URL", "ARI_USER", "ARI_PASSWORD"))
+        return cls(url, user, password, str(config.raw["ari_variable"]))
+
+    def channels(self, application: str) -> list[str] | None:
+        """The calls of an application; None when nobody is registered under that name."""
+        found = self._ask("GET", f"/applications/{urllib.parse.quote(application, safe='')}")
+        if found is None:
+            return None
+        if not isinstance(calls := found.get("channel_ids", []), list):
+            raise self._silent("it names no list of calls")
+        return [str(one) for one in calls]
+
+    def gets_new_calls(self) -> str:
+        """The application that the dialplan names now; empty when the global was never set."""
+        found = self._ask("GET", f"/asterisk/variable?{urllib.parse.urlencode({'variable': self.variable})}")
+        return str((found or {}).get("value") or "")
+
+    def hand_over(self, application: str) -> None:
+        """Let an application get every new call."""
+        query = urllib.parse.urlencode({"variable": self.variable, "value": application})
+        self._ask("POST", f"/asterisk/variable?{query}")
+
+    def hang_up(self, channel: str) -> None:
+        """End a call; nothing happens when it has ended."""
+        self._ask("DELETE", f"/channels/{urllib.parse.quote(channel, safe='')}")
+
+    def _ask(self, method: str, path: str) -> dict[str, Any] | None:
+        try:
+            request = urllib.request.Request(  # noqa: S310  the format of ARI_URL was checked before it was pushed
+                self.url + path, method=method, headers={"Authorization": self._header}
+            )
+            with _OPENER.open(request, timeout=self.seconds) as answer:
+                content = answer.read(LIMIT + 1)
+            if len(content) > LIMIT:
+                raise ValueError(f"of an answer of more than {LIMIT} bytes")
+            if answer.length:
+                raise http.client.IncompleteRead(content, answer.length)
+            told = json.loads(content) if content else {}
+        except urllib.error.HTTPError as problem:
+            if problem.code == GONE:
+                return None
+            raise self._silent(
+                f"{method} {path.partition('?')[0]} was answered {problem.code} {problem.reason}"
+            ) from None
+        except urllib.error.URLError as problem:
+            raise self._silent(str(problem.reason)) from None
+        except (OSError, ValueError, http.client.HTTPException) as problem:
+            raise self._silent(f"{type(problem).__name__} {problem}") from None
+        return told if isinstance(told, dict) else {}
+
+    def _silent(self, why: str) -> Failed:
+        return Failed(
+            f"The PBX does not do what it is asked at {self.url}.",
+            why,
+            "Look at Asterisk's http.conf and ari.conf, and at ARI_* (inv env.edit, inv env.push).",
+        )

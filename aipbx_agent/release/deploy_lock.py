@@ -1,0 +1,123 @@
+"""The deploy lock of fleet/commands/lock.py, held by this host itself: no release comes while data change places.
+
+A deploy makes a folder. Here it is a link to one that is ready, with who and why in it: made in one step, so that it is
+known whose it is whenever this is killed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+
+from aipbx_agent.contract import CARRIED_OUT
+from aipbx_agent.core.config import Config
+from aipbx_agent.core.errors import Refused
+
+
+def _ours(config: Config) -> Path:
+    return config.backups / "deploy-lock"
+
+
+@contextmanager
+def held(config: Config, what: str) -> Iterator[None]:
+    """Hold the lock.
+
+    Args:
+        config: the host's.
+        what: goes on, for whoever comes second.
+
+    Raises:
+        Refused: somebody has it.
+    """
+    ours = _ours(config)
+    ours.mkdir(mode=0o700, exist_ok=True)
+    now = datetime.now(timezone.utc)
+    (ours / "owner").write_text(f"{config.host} itself, {what}, since {now:%Y-%m-%d %H:%M:%S} UTC\n", "utf-8")
+    # As `acquire` of fleet/commands/lock.py notes a connection: by this it is known whether the run still exists.
+    began = Path("/proc/self/stat").read_text("utf-8").rpartition(")")[2].split()[19]
+    (ours / "connection").write_text(f"{os.getpid()} {began}\n", "utf-8")
+    lock = config.app / "lock"
+    try:
+        lock.symlink_to(ours)
+    except FileExistsError:
+        try:
+            owner = (lock / "owner").read_text("utf-8").strip()
+        except OSError:
+            owner = ""
+        raise Refused(
+            f"A deploy is at {config.host}: the lock is held.",
+            f"By {owner or 'whom is not written down'}.",
+            f"Wait for it; if its owner is certainly gone: inv unlock --host={config.host}",
+        ) from None
+    try:
+        yield
+    finally:
+        release(config)
+
+
+def release(config: Config) -> None:
+    """Give the lock back if it is ours."""
+    lock = config.app / "lock"
+    if lock.is_symlink() and lock.readlink() == _ours(config):
+        lock.unlink()
+
+
+@contextmanager
+def taken_over(config: Config, owner: str) -> Iterator[None]:
+    """Hold, and at the end give back, the lock that an operator took: his line may break meanwhile.
+
+    Args:
+        config: the host's.
+        owner: what he wrote into it.
+
+    Raises:
+        Refused: it is no longer his.
+    """
+    file = config.app / "lock" / "owner"
+    try:
+        written = file.read_text("utf-8").strip()
+    except OSError:
+        written = ""
+    if written != owner:
+        raise Refused(
+            f"The lock of {config.host} is no longer yours.",
+            f"It is {written or 'nobody'}'s now: somebody broke it.",
+            "Ask who; then run this again.",
+        )
+    new = file.with_name("owner.new")
+    new.write_text(f"{owner}{CARRIED_OUT}\n", "utf-8")
+    new.replace(file)
+    try:
+        yield
+    finally:
+        give_back(config)
+
+
+def booted() -> float:
+    """When this host's first process started, seconds since 1970."""
+    uptime = float(Path("/proc/uptime").read_text("utf-8").split()[0])
+    ticks = int(Path("/proc/1/stat").read_text("utf-8").rpartition(")")[2].split()[19])
+    return time.time() - uptime + ticks / os.sysconf("SC_CLK_TCK")
+
+
+def give_back(config: Config, *, before: float = 0) -> None:
+    """Give back a lock that this host holds for an operator.
+
+    Args:
+        config: the host's.
+        before: also that of a run which began before this moment, seconds since 1970: when the host started, say. A
+            lock that is tied to no run (fleet/commands/lock.py; `inv lock`) outlives it.
+    """
+    lock = config.app / "lock"
+    try:
+        ours = (lock / "owner").read_text("utf-8").strip().endswith(CARRIED_OUT)
+        old = lock.lstat().st_mtime < before and (lock / "connection").exists()
+    except OSError:
+        return
+    if (ours or old) and not lock.is_symlink():
+        shutil.rmtree(lock, ignore_errors=True)

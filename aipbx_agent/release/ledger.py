@@ -1,0 +1,65 @@
+"""The ledger of releases (fleet/releases.py), written by the host itself: its line may not depend on an operator's."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from aipbx_agent.core.config import Config
+
+
+def path(config: Config) -> Path:
+    """Where it is."""
+    return config.app / "releases.jsonl"
+
+
+def record(config: Config, entry: dict[str, Any]) -> None:
+    """Add how a release ended, unless that stands there already, and tell the banner what runs.
+
+    Args:
+        config: the host's.
+        entry: a whole line of the ledger.
+    """
+    try:
+        before = path(config).read_bytes()
+    except FileNotFoundError:
+        before = b""
+    if any(_same(line, entry) for line in before.splitlines()[-5:]):
+        return
+    with path(config).open("ab") as file:
+        # A power cut may have left the last line without its end. ASCII: a note may hold what others end a line at.
+        file.write((b"" if before.endswith(b"\n") or not before else b"\n") + json.dumps(entry).encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    path(config).chmod(0o644)
+    if entry["result"] == "ok":
+        after = entry["after"]
+        text = f"backend {after['backend'][:8]}, frontend {after['frontend'][:8]}, since {entry['time']}\n"
+        new = config.app / "release.new"
+        new.write_text(text, "utf-8")
+        new.chmod(0o644)
+        new.replace(config.app / "release")
+
+
+def about(entry: dict[str, Any]) -> str:
+    """Who wanted what, for the team.
+
+    Args:
+        entry: a whole line of the ledger.
+    """
+    lines = [f"{entry['action']} by {entry['operator']}, begun {entry['time']}"]
+    for service, after in entry["after"].items():
+        before = (entry["before"] or {}).get(service, "")
+        if before != after:
+            lines.append(f"{service}: {before[:8] or 'nothing'} → {after[:8]}")
+    return "\n".join(lines) + "\n"
+
+
+def _same(line: bytes, entry: dict[str, Any]) -> bool:
+    try:
+        known = json.loads(line)
+    except ValueError:
+        return False
+    return isinstance(known, dict) and all(known.get(key) == entry[key] for key in ("time", "operator", "action"))

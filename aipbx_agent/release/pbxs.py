@@ -1,0 +1,309 @@
+"""All PBXs that the application is connected to: that of the env file (ARI_*), and every row of its table `PbxServers`.
+
+The backend registers with each of them under its own name, so each must learn who gets new calls. `aipbx-agent pbxs`
+says before a deploy which of them can be handed over.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import socket
+import time
+from collections import deque
+from collections.abc import Callable
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from threading import Thread
+from typing import NamedTuple, TypeVar
+from urllib.parse import urlsplit
+
+from aipbx_agent.core import events
+from aipbx_agent.core.config import Config
+from aipbx_agent.core.errors import AgentError, Failed
+from aipbx_agent.databases import engine
+from aipbx_agent.databases.postgres import Postgres
+from aipbx_agent.release import colours
+from aipbx_agent.release.ari import Ari
+
+# With its schema: our sessions find no table of the application without it (sessions.py).
+THERE = "SELECT to_regclass('public.\"PbxServers\"') IS NOT NULL"
+ROWS = 'SELECT json_build_array(name, ari_url, ari_user, password) FROM public."PbxServers" ORDER BY id'
+OWN = "the PBX of ARI_URL"
+UNREAD = "whatever PBX the application's table has"
+# Whoever does not answer so soon is not waited for: it may be a customer's, and switched off.
+SECONDS = 5
+# Asked at a time, and how long that many may take: names may resolve for ever, to any number of addresses.
+AT_ONCE = 16
+STUCK_SECONDS = 60
+STUCK = f"no answer came in {STUCK_SECONDS} s"
+# Where clouds tell a host its secrets, besides link-local addresses; as `metadata_networks` has them by default.
+METADATA = tuple(map(ip_network, ("100.100.100.200/32", "fd00:ec2::254/128", "fd20:ce::254/128")))
+# What it costs when the dialplan of a PBX goes on naming a backend that has ended.
+COST = "Once the old backend has ended, new calls there reach nobody, until the hourly aipbx-watch finds it again."
+Answer = TypeVar("Answer")
+
+
+class Exchange(NamedTuple):
+    """One PBX, and what an operator calls it."""
+
+    name: str
+    ari: Ari
+
+
+class Pbxs:
+    """The PBXs of this host that answer. The first is that of the env file, without which nothing is handed over.
+
+    Whether another, maybe a customer's own, answers must not decide on a release: what fails there is noted.
+
+    Args:
+        main: the first.
+        others: rows of the table.
+        wrong: rows that are no PBX, and why.
+
+    Attributes:
+        silent: those that did not answer at the beginning, and why; they are not asked again.
+        unheard: whether one of the rest had no answer when `channels` asked last.
+    """
+
+    def __init__(self, main: Ari, others: list[Exchange], wrong: dict[str, str] | None = None) -> None:
+        asked = _at_once(others, lambda one: _why_silent(one.ari), STUCK)
+        self.exchanges = [Exchange(OWN, main), *(one for one, why in zip(others, asked, strict=True) if not why)]
+        self.silent = {one.name: why for one, why in zip(others, asked, strict=True) if why}
+        self.silent.update(wrong or {})
+        self.main, self.unheard = main, False
+        self._known: dict[tuple[int, str], list[str]] = {}
+        self._where: dict[str, list[Ari]] = {}
+
+    @classmethod
+    def of(cls, config: Config) -> Pbxs | None:
+        """Those that this host knows; None when calls are not handed over here."""
+        main = Ari.of(config)
+        if not main:
+            return None
+        others, wrong = rows(config, main.variable)
+        return cls(main, [one for one in others if one.ari.url != main.url], wrong)
+
+    def gets_new_calls(self) -> str:
+        """The application that the dialplan of the first names.
+
+        Raises:
+            Failed: that PBX does not answer.
+        """
+        return self.main.gets_new_calls()
+
+    def missing(self, application: str, old: str) -> list[str]:
+        """The PBXs with which an application is not registered: the first, and others that know the old one.
+
+        Raises:
+            Failed: the first does not answer.
+        """
+        of_main = [] if self.main.channels(application) is not None else [OWN]
+        lack = _at_once(self.exchanges[1:], lambda one: _knows(one, old) and not _knows(one, application), False)
+        return of_main + [one.name for one, lacks in zip(self.exchanges[1:], lack, strict=True) if lacks]
+
+    def hand_over(self, application: str) -> None:
+        """Let an application get every new call.
+
+        Raises:
+            Failed: the first does not answer.
+        """
+        self.main.hand_over(application)
+        self.correct(application)
+
+    def correct(self, application: str) -> None:
+        """The same where it is registered and the dialplan names another; what fails is noted."""
+        failed = _at_once(self.exchanges, lambda one: _correct(one, application), STUCK)
+        for one, why in zip(self.exchanges, failed, strict=True):
+            if why:
+                events.note(f"{one.name} was not handed over: {why}. {COST}")
+
+    def channels(self, application: str) -> list[str] | None:
+        """The calls of an application on all of them; None when the first does not know it.
+
+        One that does not answer now (`unheard`) has those that it named last.
+        """
+        of_main = self.main.channels(application)
+        others = self._of_others(application)
+        self._where = {}
+        # One PBX may be known by two addresses: its calls count once.
+        for one, found in zip(self.exchanges, [of_main or [], *others], strict=True):
+            for channel in found:
+                self._where.setdefault(channel, []).append(one.ari)
+        return None if of_main is None and not self._where else list(self._where)
+
+    def _of_others(self, application: str) -> list[list[str]]:
+        answers = _at_once(self.exchanges[1:], lambda one: _channels(one, application), None)
+        self.unheard = None in answers
+        for number, answer in enumerate(answers):
+            if answer is not None:
+                self._known[number, application] = answer
+        return [self._known.get((number, application), []) for number in range(len(answers))]
+
+    def hang_up(self, channel: str) -> None:
+        """End one of the calls that `channels` named; nothing happens when it has ended."""
+        for ari in self._where[channel]:
+            ari.hang_up(channel)
+
+
+def rows(config: Config, variable: str) -> tuple[list[Exchange], dict[str, str]]:
+    """The PBXs of the application's table, and the rows that are none with the reason, or why it cannot be read.
+
+    The table may be a view, whose code runs as whoever reads it: so nobody does as the superuser.
+    """
+    try:
+        server = engine.live(config)
+        if not isinstance(server, Postgres) or server.psql(THERE, config.database) != ["t"]:
+            return [], {}
+        found = server.as_owner(config.database).psql(ROWS, config.database)
+    except AgentError as problem:
+        events.note(f"The application's table of PBXs cannot be read, so only ARI_URL counts: {problem.what}")
+        return [], {UNREAD: problem.why}
+    good: list[Exchange] = []
+    wrong: dict[str, str] = {}
+    for number, row in enumerate(found, 1):
+        name = ""
+        try:
+            name, url, user, password = json.loads(row)
+            good.append(Exchange(f"{name} ({_place(url)})", Ari(url, user, password, variable, SECONDS)))
+        except (ValueError, TypeError, AttributeError) as problem:
+            # Without the error's own words: they may hold a login that somebody put into the URL.
+            wrong[f"{name} (row {number})"] = f"what it has as its ARI URL is none ({type(problem).__name__})"
+    return good, wrong
+
+
+def _place(url: str) -> str:
+    """Where a PBX is, without a login that somebody put into its URL."""
+    return urlsplit(url).netloc.rpartition("@")[2] or url
+
+
+def _at_once(some: list[Exchange], how: Callable[[Exchange], Answer], stuck: Answer) -> list[Answer]:
+    """Ask several at once.
+
+    Args:
+        some: they.
+        how: asks one.
+        stuck: the answer of one that is not waited for any longer; its thread keeps nobody from ending.
+    """
+    answers = [stuck] * len(some)
+    left = deque(enumerate(some))
+
+    def work() -> None:
+        while left:
+            try:
+                number, one = left.popleft()
+            except IndexError:
+                return
+            answers[number] = how(one)
+
+    workers = [Thread(target=work, daemon=True) for _ in some[:AT_ONCE]]
+    end = time.monotonic() + STUCK_SECONDS * (1 + len(some) // AT_ONCE)
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(max(0.0, end - time.monotonic()))
+    return list(answers)
+
+
+def _why_silent(ari: Ari) -> str:
+    try:
+        _refuse_ourselves(ari.url)
+        ari.gets_new_calls()
+    except AgentError as problem:
+        return problem.why
+    return ""
+
+
+def _refuse_ourselves(url: str) -> None:
+    """Refuse an address that only this host itself has: rows are the application's, and this is not.
+
+    Raises:
+        Failed: it is one, or has no address.
+    """
+    try:
+        parts = urlsplit(url)
+        found = socket.getaddrinfo(parts.hostname or "", parts.port or 443, type=socket.SOCK_STREAM)
+    except (OSError, ValueError) as problem:
+        raise Failed(f"{url} has no address.", str(problem), "Correct the PBX in the application.") from None
+    if parts.scheme not in {"http", "https"} or any(_is_ours(str(each[4][0])) for each in found):
+        why = "its address is this host's own or its cloud's"
+        raise Failed(f"{url} is not asked.", why, "Correct the PBX in the application.")
+
+
+def _is_ours(text: str) -> bool:
+    """Whether an address leads to this host itself, or to the cloud that it runs on."""
+    each: IPv4Address | IPv6Address = ip_address(text.partition("%")[0])
+    # ::ffff:127.0.0.1 is 127.0.0.1, which Python knows since 3.13.
+    if isinstance(each, IPv6Address) and each.ipv4_mapped:
+        each = each.ipv4_mapped
+    alone = each.is_loopback or each.is_link_local or each.is_unspecified
+    return alone or any(each in network for network in METADATA)
+
+
+def _knows(one: Exchange, application: str) -> bool:
+    try:
+        return one.ari.channels(application) is not None
+    except AgentError:
+        return False
+
+
+def _is_unset(one: Exchange) -> bool:
+    try:
+        return not one.ari.gets_new_calls()
+    except AgentError:
+        return False
+
+
+def _channels(one: Exchange, application: str) -> list[str] | None:
+    """Its calls; None: it does not answer."""
+    try:
+        return one.ari.channels(application) or []
+    except AgentError:
+        return None
+
+
+def _correct(one: Exchange, application: str) -> str:
+    """Hand one over where that is needed; the reason when it fails."""
+    try:
+        if one.ari.channels(application) is not None and one.ari.gets_new_calls() != application:
+            one.ari.hand_over(application)
+    except AgentError as problem:
+        return problem.why
+    return ""
+
+
+def arguments(_: argparse.ArgumentParser) -> None:
+    """It takes none."""
+
+
+def main(config: Config, _: argparse.Namespace) -> None:
+    """Say how many PBXs there are, and which of them a deploy cannot hand over, with the reason."""
+    found = Pbxs.of(config)
+    name = _serving(config)
+    if not found or not name:
+        good, wrong = rows(config, "")
+        events.result(count=len(good) + len(wrong), silent={}, strange=[], unset=[])
+        return
+    strange = [one.name for one in found.exchanges if not _knows(one, name)]
+    unset = [one.name for one in found.exchanges if one.name not in strange and _is_unset(one)]
+    count = len(found.exchanges) + len(found.silent)
+    events.result(count=count, silent=found.silent, strange=strange, unset=unset)
+
+
+def keep(config: Config) -> None:
+    """Hand over PBXs whose dialplan names another backend than the one that serves.
+
+    They were restarted, and forgot it, or were out of reach when a release was switched.
+    """
+    if (config.app / "lock").exists() or not (found := Pbxs.of(config)):
+        return
+    done = ""
+    # A switch that began meanwhile may have handed over before the last word from here.
+    while (name := _serving(config)) != done:
+        found.correct(name)
+        done = name
+
+
+def _serving(config: Config) -> str:
+    """The name of the backend that serves; empty when none does."""
+    serving = colours.serving(config, "backend")
+    return colours.bot(colours.present(config, serving)) if serving else ""

@@ -1,0 +1,309 @@
+"""A release takes the place of the one that runs: a new colour beside it, then nginx, then the PBX, then its end.
+
+A journal (switch.json) names what is to change before anything does. What was done is read from the things themselves:
+until images.env.switch has become images.env, whoever finds the journal puts the old colours back, which never stopped;
+from then on the new ones are the release, and he ends the old ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import time
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+
+from aipbx_agent.contract import IMAGES, STAGED
+from aipbx_agent.core import docker, events, files, lock
+from aipbx_agent.core.config import Config
+from aipbx_agent.core.errors import AgentError, Failed, Problem, Refused
+from aipbx_agent.core.process import run
+from aipbx_agent.core.signals import undisturbed
+from aipbx_agent.release import colours, deploy_lock, drain, health, ledger, overlap, public_check
+from aipbx_agent.release.pbxs import COST, Pbxs
+from aipbx_agent.release.plan import Switch
+from aipbx_agent.restore import swap
+
+LOCK = Path("/run/lock/aipbx-switch")
+# The copy of STAGED that becomes IMAGES: that moment decides.
+WANTED = "images.env.switch"
+
+
+def arguments(_: argparse.ArgumentParser) -> None:
+    """None: `main` reads them from standard input (fleet/deploy/switch.py)."""
+
+
+def main(config: Config, _: argparse.Namespace) -> None:
+    """Carry it out.
+
+    Raises:
+        Refused: nothing was touched.
+        Failed: what ran before runs on.
+    """
+    asked = json.load(sys.stdin)
+    with lock.held("switch", LOCK), deploy_lock.taken_over(config, asked["owner"]):
+        if swap.pending(config):
+            with lock.held("switch"):  # refused while its run is at it
+                swap.recover(config)
+        recover(config)
+        names = {}
+        for service in asked["services"]:
+            serving = colours.serving(config, service)
+            names[service] = (serving, colours.other(serving, service))
+        known = (asked["entry"], asked["settings"], names, float(asked["drain_seconds"]), time.time())
+        switch = Switch(*known, bool(asked["accepts_overlap"]))
+        try:
+            result = carry_out(switch.told(config), switch)
+        except Problem as problem:
+            problem.about = ledger.about(switch.entry)
+            raise
+        finally:
+            (config.app / STAGED).unlink(missing_ok=True)
+        events.result(**result)
+
+
+def carry_out(config: Config, switch: Switch) -> dict[str, int]:
+    """Let the new colours take the place of the old ones; when anything fails, the old ones serve on.
+
+    Returns: `ended`: calls on the old backend that ended by themselves meanwhile; `cut`: those that did not.
+
+    Raises:
+        Refused: no moment without a call came, or the timers would run twice; nothing was touched.
+        Failed: it did not work.
+    """
+    pbxs = Pbxs.of(config) if "backend" in switch.names else None
+    if pbxs:
+        _refuse_silent(pbxs)
+    elif not switch.recreates:
+        drain.wait_for_quiet(config, switch.names.get("backend", ("", ""))[0], switch.drain_seconds)
+    serving = switch.names.get("backend", ("", ""))[0]
+    overlap.refuse(config, serving, switch.drain_seconds, accepted=switch.accepts_overlap)
+    shutil.copyfile(config.app / STAGED, config.app / WANTED)
+    (config.app / WANTED).chmod(0o644)
+    files.write_json(journal(config), asdict(switch))
+    try:
+        cut = _forward(config, switch, pbxs)
+        _commit(config, switch)
+    except BaseException as problem:
+        if not (config.app / WANTED).exists():
+            raise  # the new ones are the release: the tidying after this unit completes it
+        with undisturbed():
+            _back_after(config, switch, problem)
+        raise
+    return _finish(config, switch, cut)
+
+
+def recover(config: Config) -> None:
+    """Bring a switch that was cut off to an end: the old release serves, or, if it was decided, the new one."""
+    switch = pending(config)
+    if not switch:
+        (config.app / WANTED).unlink(missing_ok=True)
+        return
+    config, committed = switch.told(config), not (config.app / WANTED).exists()
+    with undisturbed(), events.step("a switch that was cut off comes to its end"):
+        if committed:
+            _record(config, switch, "")
+            _start_missing(config, switch)
+            for service, (_, new) in switch.names.items():
+                colours.point(config, service, new)
+            _finish(config, switch, 0)
+        else:
+            _back(config, switch)
+            _record(config, switch, "It was cut off: killed, or the host went down.")
+            _reclaim(config, switch)
+            _end(config)
+
+
+def _start_missing(config: Config, switch: Switch) -> None:
+    """The old colours serve until the new ones can, also where somebody took a new one away meanwhile."""
+    for _, name in switch.names.values():
+        if not colours.present(config, name):
+            colours.start(config, name, config.app / IMAGES)
+            health.wait(config, name, float(config.raw["ready_seconds"]))
+
+
+def tidy(config: Config) -> None:
+    """The same after a unit has ended and at boot, unless a switch goes on; no lock of one that is gone stays."""
+    if _host_stops():
+        return  # it must not wait for calls; the next boot does the rest
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(lock.held("tidy", LOCK))
+        except Refused:
+            return
+        recover(config)
+        deploy_lock.give_back(config, before=deploy_lock.booted())
+        if not os.path.lexists(config.app / "lock"):
+            # It is written under the lock: so nobody is about to switch to it.
+            (config.app / STAGED).unlink(missing_ok=True)
+
+
+def _host_stops() -> bool:
+    try:
+        return run(["systemctl", "is-system-running"], seconds=docker.SECONDS, fine=(0, 1)).strip() == b"stopping"
+    except AgentError:
+        return False
+
+
+def _refuse_silent(pbxs: Pbxs) -> None:
+    for name, why in pbxs.silent.items():
+        events.note(f"{name} cannot be handed over: {why}. {COST}")
+    try:
+        pbxs.gets_new_calls()
+    except Failed as problem:
+        raise Refused(problem.what, problem.why, f"{problem.do} Nothing was changed.") from None
+
+
+def journal(config: Config) -> Path:
+    """Where a switch that goes on is written down."""
+    return config.app / "switch.json"
+
+
+def pending(config: Config) -> Switch | None:
+    """The switch that goes on, or did when it was cut off."""
+    raw = files.read_json(journal(config))
+    if not raw:
+        return None
+    return Switch(**{**raw, "names": {service: (old, new) for service, (old, new) in raw["names"].items()}})
+
+
+def _forward(config: Config, switch: Switch, pbxs: Pbxs | None) -> int:
+    """Everything until the new colours serve. Returns: how many calls that cut."""
+    old, new = switch.names.get("backend", ("", ""))
+    cut = 0
+    if switch.recreates:
+        cut = drain.live(config, old)
+        with events.step("what runs now ends"):
+            for before, _ in switch.names.values():
+                if before:
+                    docker.stop(colours.present(config, before))
+    begun = time.monotonic()
+    with events.step(f"{', '.join(name for _, name in switch.names.values())} started"):
+        for _, name in switch.names.values():
+            colours.start(config, name, config.app / WANTED)
+    for service, (_, name) in switch.names.items():
+        with events.step(f"{name} ready"):
+            health.wait(config, name, float(config.raw["ready_seconds"]))
+            if pbxs and service == "backend":
+                health.registered(config, name, old, pbxs)
+    with events.step(f"still so after {config.raw['settle_seconds']} s"):
+        health.stays(config, [name for _, name in switch.names.values()], float(config.raw["settle_seconds"]))
+    with events.step("requests go to it"):
+        for service, (_, name) in switch.names.items():
+            colours.point(config, service, name)
+    if pbxs:
+        with events.step("new calls go to it"):
+            pbxs.hand_over(colours.bot(colours.present(config, new)))
+    with events.step(f"https://{config.host} answers"):
+        public_check.check(config)
+    if new:
+        overlap.learn(config, time.monotonic() - begun - float(config.raw["settle_seconds"]))
+    return cut
+
+
+def _commit(config: Config, switch: Switch) -> None:
+    (config.app / WANTED).replace(config.app / IMAGES)
+    files.sync(config.app)
+    _record(config, switch, "")
+
+
+def _finish(config: Config, switch: Switch, cut: int) -> dict[str, int]:
+    """End the old colours once nobody needs them any more."""
+    ended = 0
+    for service, (old, _) in switch.names.items():
+        container = colours.present(config, old) if old else ""
+        if container and docker.running(container):
+            with events.step(f"{old} has answered what it was asked"):
+                drain.requests(container, colours.HTTP_PORTS[service])
+            if service == "backend":
+                ended, left = drain.calls(config, switch, container)
+                cut += left
+        if container:
+            with events.step(f"{old} ended"):
+                colours.remove(config, old)
+            if service == "backend" and not switch.recreates:
+                overlap.tell(config, switch.names[service][1])
+    _end(config)
+    return {"ended": ended, "cut": cut}
+
+
+def _back_after(config: Config, switch: Switch, problem: BaseException) -> None:
+    """Put the old colours back, and tell so in place of the problem when that was none of ours."""
+    before = switch.entry["before"]
+    runs = (
+        f"backend {before['backend'][:8]}, frontend {before['frontend'][:8]}" if before else "nothing: it was the first"
+    )
+    what = problem.what if isinstance(problem, Problem) else str(problem) or type(problem).__name__
+    try:
+        with events.step(f"back to {runs}"):
+            _back(config, switch)
+    except AgentError as second:
+        raise Failed(
+            f"{config.host} IS NOT WELL: {what}",
+            f"And what ran before does not come back either: {second.what} {second.why}",
+            f"Mend what it names; the next deploy tries again. inv logs backend --host={config.host}",
+        ) from None
+    finally:
+        _record(config, switch, what)
+    _reclaim(config, switch)
+    _end(config)
+
+
+def _back(config: Config, switch: Switch) -> None:
+    """The old colours serve and the new ones are gone, however far it came: nothing of the old was taken away."""
+    docker.answering()
+    for service, (old, _) in switch.names.items():
+        container = colours.present(config, old) if old else ""
+        if old and not container:
+            return  # only `_reclaim` ends it before the decision, and the new colour has the same release then
+        if container and not docker.running(container):
+            docker.start(container)
+            docker.wait_healthy(container, f"The {service} that ran before", float(config.raw["ready_seconds"]))
+        colours.point(config, service, old)
+    old, new = switch.names.get("backend", ("", ""))
+    pbxs = Pbxs.of(config) if old and new else None
+    if pbxs:
+        name = colours.bot(colours.present(config, old))
+        if pbxs.gets_new_calls() not in {"", name}:
+            pbxs.hand_over(name)
+    for _, name in switch.names.values():
+        colours.remove(config, name)
+
+
+def _reclaim(config: Config, switch: Switch) -> None:
+    """Start the release that serves once more, in the other colour, and let that one serve.
+
+    Without names of their own the PBX knows both colours as one, and the failed one, which came last, took the name
+    away from the one that serves. The next to come gets it.
+    """
+    old, new = switch.names.get("backend", ("", ""))
+    if not old or config.hands_over or switch.recreates or not colours.present(config, old):
+        return
+    try:
+        with events.step("the backend that serves registers with the PBX anew"):
+            colours.start(config, new, config.app / IMAGES)
+            health.wait(config, new, float(config.raw["ready_seconds"]))
+            colours.point(config, "backend", new)
+            drain.requests(colours.present(config, old), colours.HTTP_PORTS["backend"])
+            colours.remove(config, old)
+    except AgentError as problem:
+        events.note(f"It does not: {problem.what} New calls may fail until: inv deploy --host={config.host}")
+        if colours.present(config, old):
+            colours.point(config, "backend", old)
+            colours.remove(config, new)
+
+
+def _record(config: Config, switch: Switch, note: str) -> None:
+    seconds = switch.entry["seconds"] + round(time.time() - switch.begun)
+    result = "failed" if note else "ok"
+    ledger.record(config, {**switch.entry, "result": result, "seconds": seconds, "note": note})
+
+
+def _end(config: Config) -> None:
+    journal(config).unlink(missing_ok=True)
+    (config.app / WANTED).unlink(missing_ok=True)
+    files.sync(config.app)

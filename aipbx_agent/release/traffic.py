@@ -1,0 +1,31 @@
+"""What goes through a colour at a moment: RTP flows from outside, requests that nginx handed on."""
+
+from __future__ import annotations
+
+from aipbx_agent.core.docker import SECONDS
+from aipbx_agent.core.process import run
+
+
+def flows(port: int) -> int:
+    """How many RTP flows are live at a UDP port of this host.
+
+    The kernel forgets one 30 s after its last packet, one that was answered from the same socket after 120 s.
+    """
+    words = ["conntrack", "-L", "-p", "udp", "--orig-port-dst", str(port)]
+    return len(run(words, seconds=SECONDS).decode(errors="replace").splitlines())
+
+
+def forget(port: int) -> None:
+    """Have the kernel forget where packets for a UDP port went until now; 1 says that there were none."""
+    run(["conntrack", "-D", "-p", "udp", "--orig-port-dst", str(port)], seconds=SECONDS, fine=(0, 1))
+
+
+def requests(process: int, port: int) -> int:
+    """How many requests a container is at: nginx opens a connection for each, and closes it with the answer.
+
+    Args:
+        process: the container's first, as the host counts.
+        port: where it listens.
+    """
+    words = ["nsenter", "--target", str(process), "--net", "ss", "-Htn", "state", "established"]
+    return len(run([*words, f"( sport = :{port} )"], seconds=SECONDS).splitlines())

@@ -1,0 +1,1 @@
+"""How runs end, and who is notified of it."""

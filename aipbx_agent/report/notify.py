@@ -1,0 +1,93 @@
+"""Words to the operators, by Slack or Telegram; what cannot be told there is told to the journal."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from typing import Any
+
+from aipbx_agent.core import events
+from aipbx_agent.core.config import Config
+
+SECONDS = 15
+# Telegram's longest text is 4096 characters.
+LONGEST = 3500
+
+
+@dataclass(frozen=True)
+class Message:
+    """A request to one receiver.
+
+    Args:
+        receiver: its name, for the journal.
+        url: where it goes; secret.
+        payload: what is posted, as JSON.
+    """
+
+    receiver: str
+    url: str
+    payload: dict[str, Any]
+
+
+def messages(secrets: dict[str, str], title: str, text: str) -> list[Message]:
+    """What would be sent, and where.
+
+    Args:
+        secrets: the host's own variables.
+        title: what it is about, in one line.
+        text: the rest.
+    """
+    found = []
+    body = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+    if hook := secrets.get("ALERT_SLACK_WEBHOOK"):
+        # `<`, `>` and `&` are Slack's own signs.
+        escaped = body.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        found.append(Message("Slack", hook, {"text": f"*{title}*\n{escaped}"}))
+    token, chat = secrets.get("ALERT_TELEGRAM_BOT_TOKEN"), secrets.get("ALERT_TELEGRAM_CHAT")
+    if token and chat:
+        url = f"https://api.telegram.org/bot{token}/sendMessage"
+        found.append(Message("Telegram", url, {"chat_id": chat, "text": f"{title}\n{body}"}))
+    return found
+
+
+def receivers(secrets: dict[str, str]) -> list[str]:
+    """Who would be told."""
+    return [message.receiver for message in messages(secrets, "", "")]
+
+
+def send(config: Config, title: str, text: str) -> None:
+    """Tell the operators; that nobody could be told is noted, and stops nothing.
+
+    Args:
+        config: this host's.
+        title: what it is about, in one line.
+        text: the rest.
+    """
+    found = messages(config.secrets, title, text)
+    if not found:
+        events.note("Nobody is told of it: neither ALERT_SLACK_WEBHOOK nor ALERT_TELEGRAM_* is set (inv env.edit).")
+    for message in found:
+        problem = _posted(message)
+        events.note(f"{message.receiver} was not told: {problem}" if problem else f"{message.receiver} was told.")
+
+
+def _posted(message: Message) -> str:
+    """Post it. Returns: why it did not get there; never with the URL, which is a secret."""
+    try:
+        request = urllib.request.Request(  # noqa: S310  the format of both URLs was checked before they were pushed
+            message.url, json.dumps(message.payload).encode(), {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=SECONDS) as answer:  # noqa: S310
+            answer.read()
+    except urllib.error.HTTPError as problem:
+        return f"it answered {problem.code}"
+    except urllib.error.URLError as problem:
+        return str(problem.reason)
+    except TimeoutError:
+        return f"it gave no answer within {SECONDS} s"
+    except (OSError, ValueError, http.client.HTTPException) as problem:
+        return type(problem).__name__
+    return ""

@@ -1,0 +1,1 @@
+"""A restore: find, load, try, swap, undo, discard."""

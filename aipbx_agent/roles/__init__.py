@@ -1,0 +1,1 @@
+"""PostgreSQL's roles: who may log in and how, and who owns what."""

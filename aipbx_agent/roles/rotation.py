@@ -1,0 +1,63 @@
+"""A rotation of the database's password that was cut off, after its operator's machine or this host went down.
+
+While it is under way, rules for logins let the backend's address in without a password. After a boot, another container
+may have that address. So this way in is closed: the password of the backend that serves counts, for the role and in
+environment.json. The mark stays: the next `inv db.rotate-password` completes what was begun.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+
+from aipbx_agent.core import docker, events, files
+from aipbx_agent.core.config import Config
+from aipbx_agent.core.process import run
+from aipbx_agent.release import colours
+from aipbx_agent.roles import access_rules, declare
+
+NAME = "DB_PASS"
+
+
+def close(config: Config) -> bool:
+    """Close the way in that a rotation left open, unless one is under way.
+
+    Returns: whether there was one.
+
+    Raises:
+        AgentError: it is still open.
+    """
+    backend = colours.present(config, colours.active(config, "backend"))
+    if config.dialect != "postgres" or not backend or os.path.lexists(config.app / "lock"):
+        return False
+    server = declare.live(config)
+    path = server.psql("SHOW hba_file")[0]
+    lines = access_rules.read(server, path).splitlines()
+    marked = [line for line in lines if line.endswith(access_rules.MARK)]
+    if all(line == access_rules.MARK for line in marked):
+        if marked:  # whoever closed it may have been killed before the server read that
+            server.psql("SELECT pg_reload_conf()")
+        return False
+    with events.step("way in without a password closed"):
+        password = _password(backend)
+        declare.set_password(server, config.role, password)
+        _declare(config, password)
+        others = [line for line in lines if not line.endswith(access_rules.MARK)]
+        access_rules.write(server, path, "".join(f"{line}\n" for line in (access_rules.MARK, *others)))
+    return True
+
+
+def _password(backend: str) -> str:
+    told = run(["docker", "inspect", "--format", "{{json .Config.Env}}", backend], seconds=docker.SECONDS)
+    variables: dict[str, str] = dict(word.partition("=")[::2] for word in json.loads(told))
+    return variables[NAME]
+
+
+def _declare(config: Config, password: str) -> None:
+    """Let the next backend have the password that the database has."""
+    path = config.app / "environment.json"
+    environment = files.read_json(path)
+    variables, doubled = environment["services"]["backend"]["environment"], password.replace("$", "$$")
+    if variables[NAME] != doubled:
+        variables[NAME] = doubled
+        files.write_json(path, environment)

@@ -1,0 +1,1 @@
+"""What operators and the team ask: ages of backups, lists."""

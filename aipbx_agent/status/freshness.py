@@ -1,0 +1,144 @@
+"""`aipbx-agent watch`: whether the last set, the last verified one, or the last with a copy off-site is too old.
+
+It also has PBXs that forgot it, or were out of reach in a deploy, name the backend that serves (pbxs.py).
+
+Every hour. Whoever is told is told when something changes, and once a day while it lasts. The ages of what never was
+begin with the first look at this host.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from typing import NamedTuple
+
+from aipbx_agent.backup import sets
+from aipbx_agent.contract import IMAGES
+from aipbx_agent.core import events, files, metrics
+from aipbx_agent.core.config import Config
+from aipbx_agent.offsite import copy_sets
+from aipbx_agent.pitr import daemon
+from aipbx_agent.release import pbxs
+from aipbx_agent.report import notify
+from aipbx_agent.stores import configured
+
+STATE = "watch.json"
+AGAIN = timedelta(hours=24)
+# It is looked at all the time, and tells itself when it is not kept; whether anybody looks, is asked here.
+LOG_HOURS = 1
+
+
+class Age(NamedTuple):
+    """How old the last of something is.
+
+    Args:
+        what: it is, for an operator.
+        last: when it was taken; None: never.
+        since: when it was taken, or when the watch began.
+        hours: how old it may be.
+    """
+
+    what: str
+    last: datetime | None
+    since: datetime
+    hours: int
+
+    def too_old(self, now: datetime) -> bool:
+        """Whether somebody must be told."""
+        return now - self.since > timedelta(hours=self.hours)
+
+    def told(self, now: datetime) -> str:
+        """One line for an operator."""
+        old = f"{(now - self.last).total_seconds() / 3600:.0f} h old" if self.last else "missing: there never was one"
+        return f"The last {self.what} is {old} (more than {self.hours} h is too much)."
+
+
+def arguments(_: argparse.ArgumentParser) -> None:
+    """It takes none."""
+
+
+def main(config: Config, _: argparse.Namespace) -> None:
+    """Look, and tell."""
+    now = datetime.now(timezone.utc).replace(microsecond=0)
+    path = config.backups / STATE
+    state = files.read_json(path)
+    began = _moment(state.get("began")) or now
+    found = ages(config, began)
+    bad = sorted(kind for kind, age in found.items() if age.too_old(now))
+    for kind, age in found.items():
+        events.note(age.told(now) if kind in bad else f"{kind}: well")
+    _figures(found, bad)
+    told_at = _moment(state.get("told_at"))
+    if is_news(bad, state.get("bad", []), told_at, now):
+        told_at = now
+        _tell(config, found, bad, now)
+    files.write_json(
+        path,
+        {"began": began.isoformat(), "bad": bad, "told_at": told_at.isoformat() if told_at else None},
+    )
+    pbxs.keep(config)
+    events.result(too_old=bad)
+
+
+def ages(config: Config, began: datetime) -> dict[str, Age]:
+    """How old the last of each kind is.
+
+    Args:
+        config: this host's.
+        began: when the watch began.
+    """
+    hours = config.raw["alert_hours"]
+    looks: dict[str, tuple[str, Callable[[Config, str], bool]]] = {
+        "backup": ("backup", lambda _, __: True),
+        "verified": ("verified backup", _verified),
+    }
+    kept = configured.where(config)
+    if kept:
+        looks["offsite"] = (
+            f"verified backup with a checked copy on {kept}",
+            lambda config, name: (
+                _verified(config, name) and copy_sets.has_copy(sets.folder(config.backups) / name, kept)
+            ),
+        )
+    names = sets.names(config.backups)
+    found: dict[str, Age] = {}
+    for kind, (what, counts) in looks.items():
+        newest = next((name for name in reversed(names) if counts(config, name)), None)
+        last = sets.moment_of(newest) if newest else None
+        found[kind] = Age(what, last, last or began, hours[kind])
+    if (config.app / IMAGES).exists() and config.dialect == "postgres":
+        looked = _moment(files.read_json(config.backups / daemon.STATE).get("at"))
+        found["log"] = Age("look at PostgreSQL's log (aipbx-wal.service)", looked, looked or began, LOG_HOURS)
+    return found
+
+
+def is_news(bad: list[str], before: list[str], told_at: datetime | None, now: datetime) -> bool:
+    """Whether somebody is told: what is bad changed, or a day has passed and it is bad still."""
+    return bad != before or bool(bad and (told_at is None or now - told_at >= AGAIN))
+
+
+def _verified(config: Config, name: str) -> bool:
+    return sets.verified(config.backups, name)
+
+
+def _tell(config: Config, found: dict[str, Age], bad: list[str], now: datetime) -> None:
+    if not bad:
+        notify.send(config, f"{config.host}: backups are as young as they should be again", "Nothing is too old.")
+        return
+    text = "\n".join(found[kind].told(now) for kind in bad)
+    notify.send(config, f"{config.host}: backups are too old", f"{text}\nLook: inv backups --host={config.host}")
+
+
+def _figures(found: dict[str, Age], bad: list[str]) -> None:
+    lines = []
+    for kind, age in found.items():
+        of = f'{{of="{kind}"}}'
+        lines.append(f"aipbx_agent_last_timestamp_seconds{of} {age.last.timestamp() if age.last else 0:.0f}")
+        lines.append(f"aipbx_agent_alert_after_seconds{of} {age.hours * 3600}")
+        lines.append(f"aipbx_agent_too_old{of} {int(kind in bad)}")
+    metrics.write("watch", lines)
+
+
+def _moment(text: object) -> datetime | None:
+    return datetime.fromisoformat(text.replace("Z", "+00:00")) if isinstance(text, str) else None

@@ -1,0 +1,60 @@
+"""The agent: the program that lives on the host, and what it starts at boot."""
+
+import json
+
+from aipbx_agent import contract
+from fleet import stores
+from fleet.converge import configuration, packages, services
+from fleet.converge.context import host_name, settings
+
+RECOVERY = "/etc/systemd/system/aipbx-recover.service"
+
+packages.installed(name="Agent: packages", names=["python3", "zstd"])
+configuration.folders(name="Agent: folders", modes={"/etc/aipbx": "755", settings().metrics_dir: "755"})
+configuration.program(name="Agent: program", path=contract.LIBRARY, texts=configuration.package("aipbx_agent"))
+configuration.file(
+    name="Agent: configuration",
+    path=contract.CONFIGURATION,
+    text=json.dumps(
+        {
+            "host": host_name(),
+            "app_dir": settings().app_dir,
+            "compose_project": settings().compose_project,
+            "postgres_image": settings().postgres_image,
+            "mysql_image": settings().mysql_image,
+            "postgres_cpus": settings().cpus["postgres"],
+            "volumes": settings().volumes,
+            "backup_volumes": settings().backup_volumes,
+            "backup_keep": settings().backup_keep,
+            "restore_jobs": settings().restore_jobs,
+            "ready_seconds": settings().ready_seconds,
+            "rtp_ports": settings().rtp_ports,
+            # Outside a switch, which brings its own values: for inv deploy before it asks, and the hourly watch.
+            "switch_mode": settings().switch_mode,
+            "ari_variable": settings().ari_variable,
+            "verify_memory_mib": settings().verify_memory_mib,
+            "verify_cpus": settings().verify_cpus,
+            "min_free_disk_mib": settings().min_free_disk_mib,
+            "base_time_utc": settings().base_time_utc,
+            "base_days": settings().base_days,
+            "wal_keep_days": settings().wal_keep_days,
+            "wal_max_mib": settings().wal_max_mib,
+            "offsite": stores.told(host_name(), settings().offsite),
+            "offsite_keep": settings().offsite_keep,
+            "backup_recipients": settings().backup_recipients,
+            "alert_hours": settings().alert_hours,
+            "keeps_for": {origin.name: origin.data["offsite_keep"] for origin in stores.origins(host_name())},
+            "keeps_wal_for": {origin.name: origin.data["wal_keep_days"] for origin in stores.origins(host_name())},
+            "metrics_dir": settings().metrics_dir,
+        },
+        indent=1,
+    )
+    + "\n",
+)
+configuration.file(
+    name="Agent: command", path=contract.COMMAND, text=configuration.shipped("agent/aipbx-agent"), mode="755"
+)
+configuration.file(
+    name="Agent: recovery at boot", path=RECOVERY, text=configuration.shipped("agent/aipbx-recover.service")
+)
+services.running(name="Agent: enable recovery at boot", unit="aipbx-recover.service", config=(RECOVERY,))

@@ -1,0 +1,171 @@
+"""The host's program for the data (aipbx_agent), called over SSH; what it tells becomes an operator's lines.
+
+A long verb runs in a unit of the host's: when the connection is lost or the operator leaves, it goes on there.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import tempfile
+import threading
+from typing import IO, TYPE_CHECKING, Any
+
+from aipbx_agent.contract import COMMAND, UNIT, VERSION
+from fleet import ssh
+from fleet.errors import FailedError, OperatorError
+from fleet.progress import Steps, say
+from fleet.remote import as_root
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fleet.remote import Remote
+
+NOT_THERE = 127  # sh found no such program
+LOST = 255  # ssh's own exit code: the connection was not made, or broke
+QUICK_SECONDS = 120
+
+
+def command(verb: Sequence[str], *options: str) -> str:
+    """The command that runs a verb there and tells JSON lines.
+
+    Args:
+        verb: it and its arguments; they appear in the host's journal, so never with a secret in them.
+        options: the program's, before the verb.
+    """
+    return shlex.join([COMMAND, f"--contract={VERSION}", *options, "--json", *verb])
+
+
+def event(line: str) -> dict[str, Any]:
+    """What a line tells; a line that is none of ours is a note."""
+    try:
+        told = json.loads(line)
+    except ValueError:
+        told = None
+    return told if isinstance(told, dict) else {"note": line.rstrip()}
+
+
+def problem(host: str, told: dict[str, Any]) -> OperatorError:
+    """The error that the program told of, with its host before it."""
+    kind = OperatorError if told.get("code") == OperatorError.code else FailedError
+    return kind(f"{host}: {told.get('what')}", str(told.get("why", "")), str(told.get("do", "")))
+
+
+def call(remote: Remote, verb: list[str], *, seconds: float, stdin: bytes = b"") -> dict[str, Any]:
+    """Run a verb on a host and show how it goes on.
+
+    Args:
+        remote: the host.
+        verb: as `["backup"]`; never with a secret in it.
+        seconds: how long to wait for its end.
+        stdin: its standard input: the way for secrets.
+
+    Returns: its result.
+
+    Raises:
+        OperatorError: the program refused, and nothing was touched.
+        FailedError: it failed, or how it ended is not known here.
+    """
+    told: dict[str, Any] = {}
+    options = ["--detached", *(["--stdin"] if stdin else [])]
+    there = as_root(command(verb, *options), seconds)
+    words = ssh.command(remote.name, remote.settings.deploy_user, there, "-T")
+    with tempfile.TemporaryFile() as errors, Steps() as steps:
+        process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors)
+        try:
+            # Beside the reading: a program that talks before it has read everything must not wait for us.
+            threading.Thread(target=_send, args=(process.stdin, stdin), daemon=True).start()
+            for line in process.stdout or ():
+                told |= _shown(event(line.decode(errors="replace")), steps)
+            code = process.wait()
+        except KeyboardInterrupt:
+            say(f"{remote.name}: {verb[0]} goes on there. {_follow(remote, verb[0])}", "yellow")
+            raise
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+        errors.seek(0)
+        said = errors.read().decode(errors="replace")
+    if "error" in told:
+        raise problem(remote.name, told["error"])
+    if code == 0 and "result" in told:
+        result: dict[str, Any] = told["result"]
+        return result
+    raise _ended(remote, verb[0], code, said, seconds)
+
+
+def ask(remote: Remote, verb: list[str], stdin: bytes = b"") -> dict[str, Any]:
+    """What a verb that only looks answers.
+
+    Args:
+        remote: the host.
+        verb: as `["list"]`.
+        stdin: its standard input.
+
+    Raises:
+        OperatorError: the host cannot be reached or asked.
+    """
+    done = remote.run(command(verb), seconds=QUICK_SECONDS, stdin=stdin)
+    told: dict[str, Any] = {}
+    for line in done.out.splitlines():
+        told |= event(line)
+    if "error" in told:
+        raise problem(remote.name, told["error"])
+    if done.code == 0 and "result" in told:
+        result: dict[str, Any] = told["result"]
+        return result
+    raise _ended(remote, verb[0], done.code, done.err, QUICK_SECONDS)
+
+
+def _send(pipe: IO[bytes] | None, content: bytes) -> None:
+    if pipe:
+        try:
+            pipe.write(content)
+            pipe.close()
+        except OSError:
+            return  # it ended first, and its exit code tells
+
+
+def _shown(told: dict[str, Any], steps: Steps) -> dict[str, Any]:
+    """Show an event; what is left of it is what came of the run."""
+    if "step" in told:
+        steps.begin(str(told["step"]))
+    elif "progress" in told:
+        steps.progress(*told["progress"])
+    elif "done" in told:
+        steps.end(str(told["done"]), float(told.get("seconds", 0)), good=True)
+    elif "undone" in told:
+        steps.end(str(told["undone"]), float(told.get("seconds", 0)), good=False)
+    elif "note" in told:
+        steps.note(str(told["note"]))
+    return {key: told[key] for key in ("result", "error") if key in told}
+
+
+def _follow(remote: Remote, verb: str) -> str:
+    return f"Whether it still runs: ssh {remote.name} systemctl status {UNIT}{verb} (… sudo systemctl stop ends it)"
+
+
+def _ended(remote: Remote, verb: str, code: int, said: str, seconds: float) -> OperatorError:
+    words = " / ".join(said.strip().splitlines()[-3:])[:600] or f"exit code {code}, and not a word"
+    if code == NOT_THERE or "invalid choice" in said or "unrecognized arguments" in said:
+        return OperatorError(
+            f"{remote.name} has no agent yet, or an old one.",
+            words,
+            f"Converge it: pyinfra inventory.py deploys/bootstrap.py --limit {remote.name}",
+        )
+    if code == LOST:
+        return FailedError(
+            f"{remote.name}: the connection was lost during {verb}.",
+            words,
+            f"If it had begun, it goes on there. {_follow(remote, verb)}",
+        )
+    if code in {124, 137}:
+        return FailedError(
+            f"{remote.name}: {verb} did not end within {seconds:.0f} s.",
+            "Nobody waits for it any more; the host's own deadline ends it.",
+            _follow(remote, verb),
+        )
+    return FailedError(f"{remote.name}: {verb} ended without telling how.", words, _follow(remote, verb))

@@ -1,0 +1,62 @@
+"""The deploy lock, held by the host: a deploy sees it, and only ours is given back."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from aipbx_agent.core.config import Config
+from aipbx_agent.core.errors import Refused
+from aipbx_agent.release import deploy_lock
+from fleet.commands import lock
+from tests.unit.shell import sh
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    (tmp_path / "backups").mkdir()
+    return Config({"host": "aipbx.org", "app_dir": str(tmp_path)}, {}, {})
+
+
+def test_a_deploy_is_told_who_has_it_and_waits(config: Config) -> None:
+    with deploy_lock.held(config, "restore of x"):
+        refused = sh(lock.acquire(str(config.app)), stdin=b"anna")
+        assert refused.returncode == lock.HELD
+        assert refused.stdout.startswith("aipbx.org itself, restore of x, since 2")
+        assert "restore of x" in sh(lock.owner(str(config.app))).stdout
+        assert sh(lock.standing(str(config.app))).stdout == "open\n"
+        (config.app / "lock" / "connection").write_text(f"{2**22} 17\n")
+        assert sh(lock.standing(str(config.app))).stdout == "ended\n", "a run that was killed"
+    assert sh(lock.acquire(str(config.app)), stdin=b"anna").returncode == 0
+
+
+def test_a_deploy_s_is_respected_and_not_given_back(config: Config) -> None:
+    sh(lock.acquire(str(config.app)), stdin=b"anna@desk, deploy")
+    with pytest.raises(Refused) as refused, deploy_lock.held(config, "restore"):
+        raise AssertionError
+    assert "anna@desk, deploy" in refused.value.why
+    deploy_lock.release(config)
+    assert (config.app / "lock" / "owner").exists()
+
+
+def test_inv_unlock_breaks_ours_and_leaves_nothing_else_behind(config: Config) -> None:
+    with deploy_lock.held(config, "restore"):
+        sh(lock.release(str(config.app)))
+        assert not (config.app / "lock").exists()
+    with deploy_lock.held(config, "again"):
+        assert "again" in (config.app / "lock" / "owner").read_text()
+    deploy_lock.release(config)  # twice does no harm
+
+
+def test_after_a_boot_no_lock_of_a_run_is_left_and_every_other(config: Config) -> None:
+    app, later = str(config.app), time.time() + 60
+    sh(lock.acquire(app, tied=True), stdin=b"anna@desk, deploy, since 2026-11-26 10:00:00 UTC")
+    deploy_lock.give_back(config, before=0)
+    assert (config.app / "lock").exists()
+    deploy_lock.give_back(config, before=later)
+    assert not (config.app / "lock").exists()
+    sh(lock.acquire(app), stdin=b"anna@desk, the PBX moves, since 2026-11-26 10:00:00 UTC")
+    deploy_lock.give_back(config, before=later)
+    assert "the PBX moves" in (config.app / "lock" / "owner").read_text()

@@ -1,0 +1,236 @@
+"""All PBXs of the application: who is handed over, who is not and why, whose calls count."""
+
+from __future__ import annotations
+
+import json
+import runpy
+import threading
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aipbx_agent.core.config import Config
+from aipbx_agent.core.errors import Failed
+from aipbx_agent.databases import engine
+from aipbx_agent.databases.postgres import Postgres
+from aipbx_agent.release import colours, pbxs
+from aipbx_agent.release.pbxs import Pbxs
+from fleet.access import ROOT
+from lab.world.pbx_stand_in import Call, Pbx
+from tests.unit.data import exchange
+
+OLD, NEW = "aipbx-blue", "aipbx-green"
+
+
+class Table(Postgres):
+    """A database with the table of PBXs; with none when there are no rows."""
+
+    def __init__(self, rows: list[list[str | None]]) -> None:
+        self.rows, self.owned = rows, False
+
+    def as_owner(self, database: str) -> Table:
+        """The same in the owner's sessions."""
+        assert database == "d"
+        made = Table(self.rows)
+        made.owned = True
+        return made
+
+    def psql(self, sql: str, *_: object, **__: object) -> list[str]:
+        """Its answers; in our sessions nothing is found without its schema."""
+        assert 'public."PbxServers"' in sql
+        assert self.owned or sql == pbxs.THERE, "the application's own code would run as the superuser"
+        return ["t" if self.rows else "f"] if sql == pbxs.THERE else [json.dumps(row) for row in self.rows]
+
+
+@pytest.fixture
+def three(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Pbx]]:
+    """The PBX of ARI_URL, which is in the table as well, and two more; a fourth row answers nothing."""
+    with ExitStack() as stack:
+        made, urls = zip(*(stack.enter_context(exchange.serving()) for _ in range(3)), strict=True)
+        rows: list[list[str | None]] = [[f"pbx-{number}", url, "u", "p"] for number, url in enumerate(urls)]
+        rows.append(["switched-off", "http://127.0.0.1:1/ari", "u", "p"])
+        monkeypatch.setattr(engine, "live", lambda _: Table(rows))
+        monkeypatch.setattr(pbxs, "_refuse_ourselves", lambda _: None)
+        for one in made:
+            exchange.register(one, OLD)
+            one.variables["AIBOT"] = OLD
+        yield list(made)
+
+
+@pytest.fixture
+def config(three: list[Pbx], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
+    monkeypatch.setattr(colours, "serving", lambda *_: "backend-blue")
+    monkeypatch.setattr(colours, "present", lambda _, name: name)
+    monkeypatch.setattr(colours, "bot", lambda name: name.replace("backend", "aipbx"))
+    rows: Any = engine.live(None)  # type: ignore[arg-type]
+    secrets = {"ARI_URL": rows.rows[0][1], "ARI_USER": "u", "ARI_PASSWORD": "p"}
+    raw = {"switch_mode": "colours", "ari_variable": "AIBOT", "app_dir": str(tmp_path)}
+    return Config(raw, {"backend": {"DB_NAME": "d"}}, secrets)
+
+
+def found(config: Config) -> Pbxs:
+    made = Pbxs.of(config)
+    assert made
+    return made
+
+
+def named(three: list[Pbx]) -> list[str]:
+    return [one.variables["AIBOT"] for one in three]
+
+
+def test_every_pbx_that_answers_is_handed_over_once(config: Config, three: list[Pbx]) -> None:
+    known = found(config)
+    assert len(known.exchanges) == 3
+    assert [name.partition(" ")[0] for name in known.silent] == ["switched-off"]
+    assert known.missing(NEW, OLD) == [pbxs.OWN, *(one.name for one in known.exchanges[1:])]
+    for one in three:
+        exchange.register(one, NEW)
+    assert known.missing(NEW, OLD) == []
+    known.hand_over(NEW)
+    assert named(three) == [NEW] * 3
+
+
+def test_one_that_does_not_know_the_old_backend_is_not_waited_for(config: Config, three: list[Pbx]) -> None:
+    del three[2].applications[OLD]
+    for one in three[:2]:
+        exchange.register(one, NEW)
+    known = found(config)
+    assert known.missing(NEW, OLD) == []
+    known.hand_over(NEW)
+    assert named(three) == [NEW, NEW, OLD]
+
+
+def test_what_fails_at_one_is_told_and_no_release_fails_by_it(
+    config: Config, three: list[Pbx], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for one in three:
+        exchange.register(one, NEW)
+    known = found(config)
+    three[1].key = "changed:password"
+    known.hand_over(NEW)
+    assert named(three) == [NEW, OLD, NEW]
+    assert "pbx-1 (127.0.0.1:" in (told := capsys.readouterr().out)
+    assert "was not handed over: GET /applications/aipbx-green was answered 401" in told
+    three[0].key = "changed:password"
+    with pytest.raises(Failed):
+        known.hand_over(NEW)
+
+
+def test_calls_of_all_of_them_are_waited_for_and_hung_up(config: Config, three: list[Pbx]) -> None:
+    for number, one in enumerate(three):
+        one.live[f"call-{number}"] = Call(f"call-{number}", OLD, 60)
+    known = found(config)
+    # The first by two addresses, as when the host reaches it by another name than the application.
+    known.exchanges.append(pbxs.Exchange("again", known.main))
+    calls = known.channels(OLD)
+    assert calls == ["call-0", "call-1", "call-2"]
+    for call in calls:
+        known.hang_up(call)
+    assert [call.ended for one in three for call in one.live.values()] == ["hung up"] * 3
+    assert known.channels("of-nobody") is None
+
+
+def test_the_plan_says_how_many_there_are_and_who_is_left_out(
+    config: Config, three: list[Pbx], capsys: pytest.CaptureFixture[str]
+) -> None:
+    del three[1].applications[OLD]
+    del three[2].variables["AIBOT"]
+    pbxs.main(config, Namespace())
+    told = json.loads(capsys.readouterr().out)
+    assert told["count"] == 4
+    assert [name.partition(" ")[0] for name in told["silent"]] == ["switched-off"]
+    assert [name.partition(" ")[0] for name in told["strange"]] == ["pbx-1"]
+    assert [name.partition(" ")[0] for name in told["unset"]] == ["pbx-2"]
+    config.secrets.clear()
+    pbxs.main(config, Namespace())
+    assert json.loads(capsys.readouterr().out)["count"] == 4
+
+
+def test_one_that_was_restarted_learns_again_who_serves(config: Config, three: list[Pbx]) -> None:
+    for one in three:
+        one.variables["AIBOT"] = ""
+    (config.app / "lock").mkdir()
+    pbxs.keep(config)
+    assert named(three) == [""] * 3
+    (config.app / "lock").rmdir()
+    pbxs.keep(config)
+    assert named(three) == [OLD] * 3
+
+
+def test_without_a_table_there_is_the_one_of_the_env_file(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "live", lambda _: Table([]))
+    assert [one.name for one in found(config).exchanges] == [pbxs.OWN]
+
+
+def test_calls_of_one_that_does_not_answer_now_go_on(config: Config, three: list[Pbx]) -> None:
+    three[1].live["call"] = Call("call", OLD, 60)
+    known = found(config)
+    assert (known.channels(OLD), known.unheard) == (["call"], False)
+    three[1].key = "changed:password"
+    assert (known.channels(OLD), known.unheard) == (["call"], True)
+    three[1].key = "u:p"
+    three[1].live.clear()
+    assert (known.channels(OLD), known.unheard) == ([], False)
+
+
+def test_one_that_is_stuck_is_not_waited_for(
+    config: Config, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known = found(config)
+    stuck, ends = known.exchanges[1], threading.Event()
+    monkeypatch.setattr(stuck.ari, "channels", lambda _: ends.wait(30))
+    monkeypatch.setattr(pbxs, "STUCK_SECONDS", 1)
+    try:
+        assert known.channels(OLD) == []
+        assert known.unheard
+        known.correct(OLD)
+        assert f"{stuck.name} was not handed over: no answer came" in capsys.readouterr().out
+    finally:
+        ends.set()
+
+
+def test_a_table_that_cannot_be_read_is_no_empty_one(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(_: Config) -> Postgres:
+        raise Failed("It does not run.", "No such container.", "Look.")
+
+    monkeypatch.setattr(engine, "live", fails)
+    assert found(config).silent == {pbxs.UNREAD: "No such container."}
+
+
+@pytest.mark.parametrize("url", ["http://anna:secret@[pbx/ari", None])
+def test_a_row_that_is_no_url_is_silent_and_no_traceback(
+    config: Config, capsys: pytest.CaptureFixture[str], url: str | None
+) -> None:
+    table: Any = engine.live(config)
+    table.rows.append(["wrong", url, "u", "p"])
+    pbxs.main(config, Namespace())
+    told = json.loads(out := capsys.readouterr().out)
+    assert (told["count"], list(told["silent"])[1]) == (5, "wrong (row 5)")
+    assert "secret" not in out
+    config.secrets.clear()
+    pbxs.main(config, Namespace())
+    assert json.loads(capsys.readouterr().out)["count"] == 5
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:8088/ari", "http://169.254.169.254/ari", "http://[::1]/ari", "file:///etc/shadow", "x",
+        "http://[::ffff:127.0.0.1]/ari", "http://[::ffff:169.254.169.254]/ari", "http://[::ffff:100.100.100.200]/ari",
+    ],
+)  # fmt: skip
+def test_a_row_cannot_have_the_host_ask_itself(url: str) -> None:
+    with pytest.raises(Failed):
+        pbxs._refuse_ourselves(url)
+    pbxs._refuse_ourselves("http://192.0.2.1:8088/ari")
+
+
+def test_a_row_cannot_have_the_cloud_asked() -> None:
+    for each in runpy.run_path(str(ROOT / "group_data" / "all.py"))["metadata_networks"]:
+        address = each.partition("/")[0]
+        with pytest.raises(Failed):
+            pbxs._refuse_ourselves(f"http://[{address}]/ari" if ":" in address else f"http://{address}/ari")

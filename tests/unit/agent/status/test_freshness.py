@@ -1,0 +1,101 @@
+"""When somebody is told that backups are too old."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aipbx_agent.backup import sets
+from aipbx_agent.core import files, metrics
+from aipbx_agent.core.config import Config
+from aipbx_agent.report import notify
+from aipbx_agent.status import freshness
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+DAY = timedelta(hours=24)
+
+
+@pytest.mark.parametrize(
+    ("bad", "before", "told_ago", "news"),
+    [
+        ([], [], None, False),
+        (["backup"], [], None, True),
+        (["backup"], ["backup"], timedelta(hours=23), False),
+        (["backup"], ["backup"], DAY, True),
+        (["backup", "offsite"], ["backup"], timedelta(hours=1), True),
+        ([], ["backup"], timedelta(hours=1), True),
+    ],
+)
+def test_told_on_a_change_and_once_a_day(
+    bad: list[str], before: list[str], told_ago: timedelta | None, news: bool
+) -> None:
+    told_at = NOW - told_ago if told_ago is not None else None
+    assert freshness.is_news(bad, before, told_at, NOW) is news
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    hours = {"backup": 26, "verified": 194, "offsite": 218}
+    raw: dict[str, Any] = {
+        "host": "aipbx.org",
+        "app_dir": str(tmp_path),
+        "alert_hours": hours,
+        "offsite": {"kind": "sftp", "host": "aipbx.net"},
+    }
+    return Config(raw, {}, {})
+
+
+def make(config: Config, hours_ago: int, *, verified: bool = False, where: str = "") -> None:
+    path = sets.folder(config.backups) / sets.name_of(NOW - timedelta(hours=hours_ago))
+    path.mkdir(parents=True)
+    (path / sets.MANIFEST).write_text("{}")
+    if verified:
+        files.write_json(path / "verified.json", {"ok": True})
+    if where:
+        files.write_json(path / sets.OFFSITE, {"checked_at": "…", "where": where})
+
+
+def too_old(config: Config, began: datetime = NOW - timedelta(days=90)) -> list[str]:
+    return sorted(kind for kind, age in freshness.ages(config, began).items() if age.too_old(NOW))
+
+
+def test_a_host_where_all_is_well(config: Config) -> None:
+    make(config, 9)
+    make(config, 9 + 7 * 24, verified=True, where="sftp://aipbx.net")
+    assert too_old(config) == []
+
+
+def test_a_set_counts_off_site_only_when_it_is_verified_copied_and_there(config: Config) -> None:
+    make(config, 1, verified=True)
+    make(config, 2, where="sftp://aipbx.net")
+    make(config, 3, verified=True, where="s3://elsewhere")
+    assert too_old(config) == ["offsite"]
+    make(config, 4, verified=True, where="sftp://aipbx.net")
+    assert too_old(config) == []
+
+
+def test_what_never_was_is_too_old_when_there_was_time_for_it(config: Config) -> None:
+    assert too_old(config, began=NOW - timedelta(hours=1)) == []
+    assert too_old(config, began=NOW - timedelta(hours=30)) == ["backup"]
+    assert too_old(config) == ["backup", "offsite", "verified"]
+
+
+def test_without_a_store_its_age_is_not_asked(config: Config) -> None:
+    config.raw["offsite"] = {}
+    assert too_old(config) == ["backup", "verified"]
+
+
+def test_a_run_tells_writes_figures_and_remembers(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[str, str]] = []
+    figures: list[str] = []
+    monkeypatch.setattr(notify, "send", lambda _, title, text: told.append((title, text)))
+    monkeypatch.setattr(metrics, "write", lambda _, lines: figures.extend(lines))
+    make(config, 24 * 300)
+    for _ in range(2):
+        freshness.main(config, None)  # type: ignore[arg-type]
+    assert [title for title, _ in told] == ["aipbx.org: backups are too old"]
+    assert "The last backup is" in told[0][1]
+    assert 'aipbx_agent_too_old{of="backup"} 1' in figures
+    assert 'aipbx_agent_too_old{of="offsite"} 0' in figures  # there was no time for it yet
+    assert 'aipbx_agent_last_timestamp_seconds{of="verified"} 0' in figures

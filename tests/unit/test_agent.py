@@ -1,0 +1,117 @@
+"""What a host's program tells becomes an operator's lines, and an exit code; so does a line that breaks."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+
+from fleet import agent
+from fleet.errors import FailedError, OperatorError
+from fleet.remote import Output, Remote
+from tests.unit.shell import stub
+
+ERROR = {"what": "There is no room.", "why": "7 MiB are free.", "do": "Make room.", "code": 2}
+
+
+@pytest.fixture
+def remote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Remote:
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    monkeypatch.delenv("AIPBX_SSH_CONFIG", raising=False)
+    return cast("Remote", SimpleNamespace(name="aipbx.org", settings=SimpleNamespace(deploy_user="deploy")))
+
+
+def says(folder: Path, *events: object, code: int = 0, last: str = "") -> None:
+    """The host's program tells these, and ends so."""
+    lines = "\n".join(event if isinstance(event, str) else json.dumps(event) for event in events)
+    stub(
+        folder / "bin",
+        "ssh",
+        f"echo \"$@\" >{folder}/words; cat >{folder}/stdin; cat <<'E'\n{lines}\nE\n{last}\nexit {code}",
+    )
+
+
+def call(remote: Remote, stdin: bytes = b"") -> dict[str, object]:
+    return agent.call(remote, ["restore", "a b"], seconds=60, stdin=stdin)
+
+
+def test_steps_are_lines_and_the_result_is_returned(
+    remote: Remote, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = [{"step": "dump [x]"}, {"progress": [1, 2]}, {"done": "dump [x]", "seconds": 1.25}, {"note": "[note]"}]
+    says(tmp_path, *told, {"step": "y"}, {"undone": "y", "seconds": 2}, "not ours {", "[1]", {"result": {"set": "s"}})
+    assert call(remote, b"secret\n") == {"set": "s"}
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err == "  ✓ dump [x] (1.2 s)\n  [note]\n  ✗ y (2.0 s)\n  not ours {\n  [1]\n"
+    assert (tmp_path / "stdin").read_text() == "secret\n"
+    words = (tmp_path / "words").read_text()
+    assert "sudo -n timeout --kill-after=10 60 sh -c" in words
+    assert "/usr/local/sbin/aipbx-agent --contract=1 --detached --stdin --json restore" in words
+    assert "secret" not in words
+
+
+@pytest.mark.parametrize(("code", "kind"), [(2, OperatorError), (1, FailedError), (None, FailedError)])
+def test_an_error_is_three_lines_with_the_host_before_them(
+    remote: Remote, tmp_path: Path, code: int | None, kind: type[OperatorError]
+) -> None:
+    says(tmp_path, {"error": ERROR | {"code": code}}, code=code or 1)
+    with pytest.raises(OperatorError) as told:
+        call(remote)
+    assert type(told.value) is kind
+    assert str(told.value).startswith("aipbx.org: There is no room.\n    why: 7 MiB are free.\n    do:  Make room.")
+
+
+@pytest.mark.parametrize(
+    ("code", "last", "kind", "what", "why"),
+    [
+        (255, "echo Connection reset >&2", FailedError, "the connection was lost", "Connection reset"),
+        (127, "echo not found >&2", OperatorError, "has no agent yet", "not found"),
+        (2, "echo \"invalid choice: 'x'\" >&2", OperatorError, "or an old one", "invalid choice"),
+        (124, "", FailedError, "did not end within 60 s", "own deadline"),
+        (1, "echo Traceback >&2; echo KeyError >&2", FailedError, "without telling how", "Traceback / KeyError"),
+        (0, "", FailedError, "without telling how", "exit code 0, and not a word"),
+    ],
+)
+def test_a_run_that_does_not_tell_how_it_ended(
+    remote: Remote, tmp_path: Path, code: int, last: str, kind: type[OperatorError], what: str, why: str
+) -> None:
+    says(tmp_path, {"step": "dump"}, code=code, last=last)
+    with pytest.raises(OperatorError) as told:
+        call(remote)
+    assert type(told.value) is kind
+    assert what in told.value.what
+    assert why in told.value.why
+
+
+def test_a_result_of_a_connection_that_broke_after_it_is_none(remote: Remote, tmp_path: Path) -> None:
+    says(tmp_path, {"result": {}}, code=255)
+    with pytest.raises(FailedError, match="the connection was lost"):
+        call(remote)
+
+
+def test_much_on_standard_input_and_output_at_once_blocks_nothing(remote: Remote, tmp_path: Path) -> None:
+    stub(tmp_path / "bin", "ssh", 'yes \'{"note": "x"}\' | head -n 20000; wc -c >&2; echo \'{"result": {}}\'')
+    assert agent.call(remote, ["x"], seconds=60, stdin=b"x" * (1 << 20)) == {}
+
+
+def test_a_question(remote: Remote) -> None:
+    asked: list[str] = []
+
+    def run(command: str, *, seconds: float, stdin: bytes) -> Output:
+        asked.append(f"{command} <{stdin.decode()}")
+        return Output(0, '{"note": "x"}\n{"result": {"sets": []}}\n', "")
+
+    vars(remote)["run"] = run
+    assert agent.ask(remote, ["list"], b"{}") == {"sets": []}
+    assert asked == ["/usr/local/sbin/aipbx-agent --contract=1 --json list <{}"]
+    vars(remote)["run"] = lambda *_, **__: Output(2, json.dumps({"error": ERROR}), "")
+    with pytest.raises(OperatorError, match=r"aipbx\.org: There is no room"):
+        agent.ask(remote, ["list"])
+    vars(remote)["run"] = lambda *_, **__: Output(127, "", "sh: 1: /usr/local/sbin/aipbx-agent: not found")
+    with pytest.raises(OperatorError, match="has no agent yet"):
+        agent.ask(remote, ["list"])
