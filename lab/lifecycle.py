@@ -5,11 +5,11 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from lab import engine, files, network, packages
+from lab import engine, files, limits, network, packages
 from lab.app import history
 from lab.images import Images, Recipe, host_recipe
 from lab.mirror import machine_mirror
-from lab.running import Running, required
+from lab.running import Running, current, required
 from lab.stand_ins import stand_ins
 from lab.topology import HOSTS, SYSTEMS, Lab, host_specs
 from lab.workshop import Workshop
@@ -62,6 +62,7 @@ def up(lab: Lab, steps: Steps) -> Running:
     wanted = recipes(lab, mirror, images.architecture)
     first = bool(images.missing(wanted))
     engine.refuse_disk(docker, first=first)
+    limits.refuse_inotify(_hosts_to_start(lab))
     if first and packages.can_install():
         packages.ensure_bootstrap()
     running = Running(docker, lab, network.ensure(docker, lab))
@@ -81,6 +82,11 @@ def up(lab: Lab, steps: Steps) -> Running:
         filled.result()
     _write_files(running)
     return running
+
+
+def _hosts_to_start(lab: Lab) -> int:
+    there = current(lab)
+    return sum(host.state() != "running" for host in there.hosts) if there else len(HOSTS)
 
 
 def reset(lab: Lab, name: str, steps: Steps) -> Running:
