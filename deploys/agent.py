@@ -29,6 +29,7 @@ configuration.file(
             "restore_jobs": settings().restore_jobs,
             "ready_seconds": settings().ready_seconds,
             "rtp_ports": settings().rtp_ports,
+            "pbx_addresses": [str(network) for network in settings().pbx_addresses],
             # Outside a switch, which brings its own values: for inv deploy before it asks, and the hourly watch.
             "switch_mode": settings().switch_mode,
             "ari_variable": settings().ari_variable,

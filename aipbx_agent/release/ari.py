@@ -15,6 +15,7 @@ from typing import Any, cast
 
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import Failed
+from aipbx_agent.release import own_addresses
 
 SECONDS = 15
 # What an answer may be at most: a thousand calls are some 50 KiB.
@@ -82,7 +83,41 @@ class _Https(urllib.request.HTTPSHandler):
         return self.do_open(_SecureConnection, request)
 
 
+class _Foreign(http.client.HTTPConnection):
+    """A connection that ends where it turns out to lead to this host or its cloud, before anything is asked.
+
+    A name that was looked at before may lead somewhere else by now: only the connection itself says where it went.
+    """
+
+    response_class = _Answer
+
+    def connect(self) -> None:
+        """Connect, and look where that led."""
+        super().connect()
+        if own_addresses.is_own(self.sock.getpeername()[0]):
+            self.close()
+            raise OSError("its address is this host's own or its cloud's")
+
+
+class _SecureForeign(http.client.HTTPSConnection, _Foreign):
+    """The same over TLS: looked at before the handshake."""
+
+
+class _ForeignHttp(urllib.request.HTTPHandler):
+    def http_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
+        """Ask over HTTP."""
+        return self.do_open(_Foreign, request)
+
+
+class _ForeignHttps(urllib.request.HTTPSHandler):
+    def https_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
+        """Ask over HTTPS."""
+        return self.do_open(_SecureForeign, request)
+
+
 _OPENER = urllib.request.build_opener(_Stays, _Http, _Https)
+# Without a proxy of the environment's, which would connect in our place.
+_FOREIGN = urllib.request.build_opener(urllib.request.ProxyHandler({}), _Stays, _ForeignHttp, _ForeignHttps)
 
 
 class Ari:
@@ -93,10 +128,14 @@ class Ari:
         user, password: of ari.conf; they travel in a header.
         variable: the dialplan's global that its Stasis() names.
         seconds: how long an answer may take.
+        foreign: whether somebody else wrote the URL, who must not have this host ask itself or its cloud.
     """
 
-    def __init__(self, url: str, user: str, password: str, variable: str, seconds: float = SECONDS) -> None:
+    def __init__(
+        self, url: str, user: str, password: str, variable: str, seconds: float = SECONDS, *, foreign: bool = False
+    ) -> None:
         self.url, self.variable, self.seconds = url.rstrip("/"), variable, seconds
+        self._opener = _FOREIGN if foreign else _OPENER
         self._header = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
     @classmethod
@@ -135,7 +174,7 @@ class Ari:
             request = urllib.request.Request(  # noqa: S310  the format of ARI_URL was checked before it was pushed
                 self.url + path, method=method, headers={"Authorization": self._header}
             )
-            with _OPENER.open(request, timeout=self.seconds) as answer:
+            with self._opener.open(request, timeout=self.seconds) as answer:
                 content = answer.read(LIMIT + 1)
             if len(content) > LIMIT:
                 raise ValueError(f"of an answer of more than {LIMIT} bytes")

@@ -8,22 +8,18 @@ from __future__ import annotations
 
 import argparse
 import json
-import socket
-import time
-from collections import deque
-from collections.abc import Callable
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from threading import Thread
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from aipbx_agent.core import events
+from aipbx_agent.core.at_once import STUCK_SECONDS, at_once
 from aipbx_agent.core.config import Config
-from aipbx_agent.core.errors import AgentError, Failed
+from aipbx_agent.core.errors import AgentError
 from aipbx_agent.databases import engine
 from aipbx_agent.databases.postgres import Postgres
-from aipbx_agent.release import colours
+from aipbx_agent.release import colours, pbx_addresses
 from aipbx_agent.release.ari import Ari
+from aipbx_agent.release.pbx_addresses import Addresses
 
 # With its schema: our sessions find no table of the application without it (sessions.py).
 THERE = "SELECT to_regclass('public.\"PbxServers\"') IS NOT NULL"
@@ -32,15 +28,9 @@ OWN = "the PBX of ARI_URL"
 UNREAD = "whatever PBX the application's table has"
 # Whoever does not answer so soon is not waited for: it may be a customer's, and switched off.
 SECONDS = 5
-# Asked at a time, and how long that many may take: names may resolve for ever, to any number of addresses.
-AT_ONCE = 16
-STUCK_SECONDS = 60
 STUCK = f"no answer came in {STUCK_SECONDS} s"
-# Where clouds tell a host its secrets, besides link-local addresses; as `metadata_networks` has them by default.
-METADATA = tuple(map(ip_network, ("100.100.100.200/32", "fd00:ec2::254/128", "fd20:ce::254/128")))
 # What it costs when the dialplan of a PBX goes on naming a backend that has ended.
 COST = "Once the old backend has ended, new calls there reach nobody, until the hourly aipbx-watch finds it again."
-Answer = TypeVar("Answer")
 
 
 class Exchange(NamedTuple):
@@ -66,7 +56,7 @@ class Pbxs:
     """
 
     def __init__(self, main: Ari, others: list[Exchange], wrong: dict[str, str] | None = None) -> None:
-        asked = _at_once(others, lambda one: _why_silent(one.ari), STUCK)
+        asked = at_once(others, lambda one: _why_silent(one.ari), STUCK)
         self.exchanges = [Exchange(OWN, main), *(one for one, why in zip(others, asked, strict=True) if not why)]
         self.silent = {one.name: why for one, why in zip(others, asked, strict=True) if why}
         self.silent.update(wrong or {})
@@ -98,7 +88,7 @@ class Pbxs:
             Failed: the first does not answer.
         """
         of_main = [] if self.main.channels(application) is not None else [OWN]
-        lack = _at_once(self.exchanges[1:], lambda one: _knows(one, old) and not _knows(one, application), False)
+        lack = at_once(self.exchanges[1:], lambda one: _knows(one, old) and not _knows(one, application), False)
         return of_main + [one.name for one, lacks in zip(self.exchanges[1:], lack, strict=True) if lacks]
 
     def hand_over(self, application: str) -> None:
@@ -112,7 +102,7 @@ class Pbxs:
 
     def correct(self, application: str) -> None:
         """The same where it is registered and the dialplan names another; what fails is noted."""
-        failed = _at_once(self.exchanges, lambda one: _correct(one, application), STUCK)
+        failed = at_once(self.exchanges, lambda one: _correct(one, application), STUCK)
         for one, why in zip(self.exchanges, failed, strict=True):
             if why:
                 events.note(f"{one.name} was not handed over: {why}. {COST}")
@@ -132,7 +122,7 @@ class Pbxs:
         return None if of_main is None and not self._where else list(self._where)
 
     def _of_others(self, application: str) -> list[list[str]]:
-        answers = _at_once(self.exchanges[1:], lambda one: _channels(one, application), None)
+        answers = at_once(self.exchanges[1:], lambda one: _channels(one, application), None)
         self.unheard = None in answers
         for number, answer in enumerate(answers):
             if answer is not None:
@@ -164,7 +154,9 @@ def rows(config: Config, variable: str) -> tuple[list[Exchange], dict[str, str]]
         name = ""
         try:
             name, url, user, password = json.loads(row)
-            good.append(Exchange(f"{name} ({_place(url)})", Ari(url, user, password, variable, SECONDS)))
+            if urlsplit(url).scheme not in {"http", "https"}:
+                raise ValueError(url)
+            good.append(Exchange(f"{name} ({_place(url)})", Ari(url, user, password, variable, SECONDS, foreign=True)))
         except (ValueError, TypeError, AttributeError) as problem:
             # Without the error's own words: they may hold a login that somebody put into the URL.
             wrong[f"{name} (row {number})"] = f"what it has as its ARI URL is none ({type(problem).__name__})"
@@ -176,67 +168,12 @@ def _place(url: str) -> str:
     return urlsplit(url).netloc.rpartition("@")[2] or url
 
 
-def _at_once(some: list[Exchange], how: Callable[[Exchange], Answer], stuck: Answer) -> list[Answer]:
-    """Ask several at once.
-
-    Args:
-        some: they.
-        how: asks one.
-        stuck: the answer of one that is not waited for any longer; its thread keeps nobody from ending.
-    """
-    answers = [stuck] * len(some)
-    left = deque(enumerate(some))
-
-    def work() -> None:
-        while left:
-            try:
-                number, one = left.popleft()
-            except IndexError:
-                return
-            answers[number] = how(one)
-
-    workers = [Thread(target=work, daemon=True) for _ in some[:AT_ONCE]]
-    end = time.monotonic() + STUCK_SECONDS * (1 + len(some) // AT_ONCE)
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join(max(0.0, end - time.monotonic()))
-    return list(answers)
-
-
 def _why_silent(ari: Ari) -> str:
     try:
-        _refuse_ourselves(ari.url)
         ari.gets_new_calls()
     except AgentError as problem:
         return problem.why
     return ""
-
-
-def _refuse_ourselves(url: str) -> None:
-    """Refuse an address that only this host itself has: rows are the application's, and this is not.
-
-    Raises:
-        Failed: it is one, or has no address.
-    """
-    try:
-        parts = urlsplit(url)
-        found = socket.getaddrinfo(parts.hostname or "", parts.port or 443, type=socket.SOCK_STREAM)
-    except (OSError, ValueError) as problem:
-        raise Failed(f"{url} has no address.", str(problem), "Correct the PBX in the application.") from None
-    if parts.scheme not in {"http", "https"} or any(_is_ours(str(each[4][0])) for each in found):
-        why = "its address is this host's own or its cloud's"
-        raise Failed(f"{url} is not asked.", why, "Correct the PBX in the application.")
-
-
-def _is_ours(text: str) -> bool:
-    """Whether an address leads to this host itself, or to the cloud that it runs on."""
-    each: IPv4Address | IPv6Address = ip_address(text.partition("%")[0])
-    # ::ffff:127.0.0.1 is 127.0.0.1, which Python knows since 3.13.
-    if isinstance(each, IPv6Address) and each.ipv4_mapped:
-        each = each.ipv4_mapped
-    alone = each.is_loopback or each.is_link_local or each.is_unspecified
-    return alone or any(each in network for network in METADATA)
 
 
 def _knows(one: Exchange, application: str) -> bool:
@@ -271,22 +208,32 @@ def _correct(one: Exchange, application: str) -> str:
     return ""
 
 
+def addresses(config: Config) -> Addresses:
+    """Where the PBXs of this host are now, those too that are not handed over."""
+    networks = config.raw["pbx_addresses"]
+    if not networks:
+        return Addresses([], {})
+    main = Ari.of(config)
+    urls = {one.name: one.ari.url for one in rows(config, "")[0] if not main or one.ari.url != main.url}
+    return pbx_addresses.look(({OWN: main.url} if main else {}) | urls, networks)
+
+
 def arguments(_: argparse.ArgumentParser) -> None:
     """It takes none."""
 
 
 def main(config: Config, _: argparse.Namespace) -> None:
     """Say how many PBXs there are, and which of them a deploy cannot hand over, with the reason."""
-    found = Pbxs.of(config)
+    found, shut_out = Pbxs.of(config), addresses(config).shut_out
     name = _serving(config)
     if not found or not name:
         good, wrong = rows(config, "")
-        events.result(count=len(good) + len(wrong), silent={}, strange=[], unset=[])
+        events.result(count=len(good) + len(wrong), silent={}, strange=[], unset=[], shut_out=shut_out)
         return
     strange = [one.name for one in found.exchanges if not _knows(one, name)]
     unset = [one.name for one in found.exchanges if one.name not in strange and _is_unset(one)]
     count = len(found.exchanges) + len(found.silent)
-    events.result(count=count, silent=found.silent, strange=strange, unset=unset)
+    events.result(count=count, silent=found.silent, strange=strange, unset=unset, shut_out=shut_out)
 
 
 def keep(config: Config) -> None:

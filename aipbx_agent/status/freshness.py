@@ -1,6 +1,7 @@
 """`aipbx-agent watch`: whether the last set, the last verified one, or the last with a copy off-site is too old.
 
-It also has PBXs that forgot it, or were out of reach in a deploy, name the backend that serves (pbxs.py).
+It also has PBXs that forgot it, or were out of reach in a deploy, name the backend that serves (pbxs.py), and tells
+when the name of one leads to another address, from which the firewall lets no RTP in.
 
 Every hour. Whoever is told is told when something changes, and once a day while it lasts. The ages of what never was
 begin with the first look at this host.
@@ -73,10 +74,8 @@ def main(config: Config, _: argparse.Namespace) -> None:
     if is_news(bad, state.get("bad", []), told_at, now):
         told_at = now
         _tell(config, found, bad, now)
-    files.write_json(
-        path,
-        {"began": began.isoformat(), "bad": bad, "told_at": told_at.isoformat() if told_at else None},
-    )
+    told = {"began": began.isoformat(), "bad": bad, "told_at": told_at.isoformat() if told_at else None}
+    files.write_json(path, {**told, "pbxs_let_in": _moved(config, state.get("pbxs_let_in", []))})
     pbxs.keep(config)
     events.result(too_old=bad)
 
@@ -128,6 +127,23 @@ def _tell(config: Config, found: dict[str, Age], bad: list[str], now: datetime) 
         return
     text = "\n".join(found[kind].told(now) for kind in bad)
     notify.send(config, f"{config.host}: backups are too old", f"{text}\nLook: inv backups --host={config.host}")
+
+
+def _moved(config: Config, before: list[str]) -> list[str]:
+    """Tell of PBXs that have moved to where the firewall lets no RTP in from, and return which ones it lets in.
+
+    Args:
+        config: this host's.
+        before: those that it let in at the last look.
+    """
+    found = pbxs.addresses(config)
+    for name in sorted(set(before) & set(found.shut_out)):
+        title = f"{config.host}: calls of a PBX have no sound: its address has changed"
+        where = f"{name} is at {found.shut_out[name]} now, from where the firewall lets no RTP in."
+        do = f"Put that into pbx_addresses, then: pyinfra inventory.py deploys/bootstrap.py --limit {config.host}"
+        notify.send(config, title, f"{where}\n{do}")
+    # A name that does not resolve at the moment has not moved.
+    return sorted({*before, *found.let_in} - set(found.shut_out))
 
 
 def _figures(found: dict[str, Age], bad: list[str]) -> None:

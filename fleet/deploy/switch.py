@@ -87,9 +87,14 @@ def about_pbxs(remote: Remote, *, hands_over: bool) -> list[str]:
         found = agent.ask(remote, ["pbxs"])
     except OperatorError as problem:
         return [f"PBXs: unknown. {problem.what}"]
+    shut_out = [
+        f"{name} is at {address}, from where the firewall lets no RTP in (pbx_addresses)."
+        for name, address in found.get("shut_out", {}).items()
+    ]
     if not hands_over:
         count = found["count"]
-        return [f"PBXs: {count} in the application's table; none is handed over (ARI_* are not set)."] * bool(count)
+        none = f"PBXs: {count} in the application's table; none is handed over (ARI_* are not set)."
+        return [*[none] * bool(count), *shut_out]
     ends = "Once the old backend has ended, new calls there reach nobody, until the hourly aipbx-watch finds it again."
     dialplan = f"Stasis(${{GLOBAL({remote.settings.ari_variable})}},…)"
     return [
@@ -100,4 +105,5 @@ def about_pbxs(remote: Remote, *, hands_over: bool) -> list[str]:
             f"{name} was never handed over. If its dialplan does not say {dialplan}, new calls reach nobody."
             for name in found["unset"]
         ),
+        *shut_out,
     ]

@@ -66,9 +66,12 @@ def test_pbxs_that_are_left_out_are_named_with_what_it_costs(monkeypatch: pytest
         "b does not know the backend that runs: no calls come from there.",
         "c was never handed over. If its dialplan does not say Stasis(${GLOBAL(AIBOT)},…), new calls reach nobody.",
     ]
-    assert switch.about_pbxs(remote, hands_over=False) == [
-        "PBXs: 4 in the application's table; none is handed over (ARI_* are not set)."
-    ]
+    none = "PBXs: 4 in the application's table; none is handed over (ARI_* are not set)."
+    assert switch.about_pbxs(remote, hands_over=False) == [none]
+    found["shut_out"] = {"d (pbx:1)": "203.0.113.9"}
+    silent = "d (pbx:1) is at 203.0.113.9, from where the firewall lets no RTP in (pbx_addresses)."
+    assert switch.about_pbxs(remote, hands_over=False) == [none, silent]
+    assert switch.about_pbxs(remote, hands_over=True)[-1] == silent
 
 
 def test_a_host_with_an_older_program_is_not_kept_from_a_rollback(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import runpy
+import socket
 import threading
 from argparse import Namespace
 from collections.abc import Iterator
@@ -13,17 +14,19 @@ from typing import Any
 
 import pytest
 
+from aipbx_agent.core import at_once
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import Failed
 from aipbx_agent.databases import engine
 from aipbx_agent.databases.postgres import Postgres
-from aipbx_agent.release import colours, pbxs
+from aipbx_agent.release import colours, own_addresses, pbx_addresses, pbxs
 from aipbx_agent.release.pbxs import Pbxs
 from fleet.access import ROOT
 from lab.world.pbx_stand_in import Call, Pbx
 from tests.unit.data import exchange
 
 OLD, NEW = "aipbx-blue", "aipbx-green"
+METADATA = runpy.run_path(str(ROOT / "group_data" / "all.py"))["metadata_networks"]
 
 
 class Table(Postgres):
@@ -54,7 +57,7 @@ def three(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Pbx]]:
         rows: list[list[str | None]] = [[f"pbx-{number}", url, "u", "p"] for number, url in enumerate(urls)]
         rows.append(["switched-off", "http://127.0.0.1:1/ari", "u", "p"])
         monkeypatch.setattr(engine, "live", lambda _: Table(rows))
-        monkeypatch.setattr(pbxs, "_refuse_ourselves", lambda _: None)
+        monkeypatch.setattr(own_addresses, "is_own", lambda _: False)
         for one in made:
             exchange.register(one, OLD)
             one.variables["AIBOT"] = OLD
@@ -68,7 +71,7 @@ def config(three: list[Pbx], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(colours, "bot", lambda name: name.replace("backend", "aipbx"))
     rows: Any = engine.live(None)  # type: ignore[arg-type]
     secrets = {"ARI_URL": rows.rows[0][1], "ARI_USER": "u", "ARI_PASSWORD": "p"}
-    raw = {"switch_mode": "colours", "ari_variable": "AIBOT", "app_dir": str(tmp_path)}
+    raw = {"switch_mode": "colours", "ari_variable": "AIBOT", "app_dir": str(tmp_path), "pbx_addresses": []}
     return Config(raw, {"backend": {"DB_NAME": "d"}}, secrets)
 
 
@@ -183,7 +186,7 @@ def test_one_that_is_stuck_is_not_waited_for(
     known = found(config)
     stuck, ends = known.exchanges[1], threading.Event()
     monkeypatch.setattr(stuck.ari, "channels", lambda _: ends.wait(30))
-    monkeypatch.setattr(pbxs, "STUCK_SECONDS", 1)
+    monkeypatch.setattr(at_once, "STUCK_SECONDS", 1)
     try:
         assert known.channels(OLD) == []
         assert known.unheard
@@ -217,20 +220,61 @@ def test_a_row_that_is_no_url_is_silent_and_no_traceback(
 
 
 @pytest.mark.parametrize(
-    "url",
+    "address",
     [
-        "http://127.0.0.1:8088/ari", "http://169.254.169.254/ari", "http://[::1]/ari", "file:///etc/shadow", "x",
-        "http://[::ffff:127.0.0.1]/ari", "http://[::ffff:169.254.169.254]/ari", "http://[::ffff:100.100.100.200]/ari",
+        "127.0.0.1", "169.254.169.254", "::1", "fe80::1%eth0", "0.0.0.0", "::",  # noqa: S104
+        "::ffff:127.0.0.1", "::ffff:169.254.169.254", "::ffff:100.100.100.200",
+        *(network.partition("/")[0] for network in METADATA),
     ],
 )  # fmt: skip
-def test_a_row_cannot_have_the_host_ask_itself(url: str) -> None:
-    with pytest.raises(Failed):
-        pbxs._refuse_ourselves(url)
-    pbxs._refuse_ourselves("http://192.0.2.1:8088/ari")
+def test_addresses_of_the_host_itself_and_of_its_cloud_are_known(address: str) -> None:
+    assert own_addresses.is_own(address)
+    assert not own_addresses.is_own("192.0.2.1")
+    assert not own_addresses.is_own("::ffff:192.0.2.1")
 
 
-def test_a_row_cannot_have_the_cloud_asked() -> None:
-    for each in runpy.run_path(str(ROOT / "group_data" / "all.py"))["metadata_networks"]:
-        address = each.partition("/")[0]
-        with pytest.raises(Failed):
-            pbxs._refuse_ourselves(f"http://[{address}]/ari" if ":" in address else f"http://{address}/ari")
+def test_a_row_that_is_no_address_of_the_web_is_no_pbx(config: Config) -> None:
+    table: Any = engine.live(config)
+    table.rows += [["a", "file:///etc/shadow", "u", "p"], ["b", "x", "u", "p"]]
+    assert list(found(config).silent) == ["switched-off (127.0.0.1:1)", "a (row 5)", "b (row 6)"]
+
+
+def test_a_name_that_leads_to_the_host_itself_later_is_not_asked(
+    config: Config, three: list[Pbx], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Between the look before a release and its end the owner of a name may let it lead anywhere."""
+    for one in three:
+        exchange.register(one, NEW)
+    known = found(config)
+    monkeypatch.setattr(own_addresses, "is_own", lambda address: address == "127.0.0.1")
+    known.hand_over(NEW)
+    assert named(three) == [NEW, OLD, OLD], "the PBX of ARI_URL is the operator's word"
+    assert capsys.readouterr().out.count("its address is this host's own or its cloud's") == 2
+
+
+def test_pbxs_are_found_where_their_names_lead_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    places = {
+        "a.example": ["192.0.2.7", "::7"],
+        "b.example": ["203.0.113.9"],
+        "c.example": ["::ffff:192.0.2.9"],
+    }
+
+    def answers(name: str, *_: object, **__: object) -> list[tuple[object, ...]]:
+        if name not in places:
+            raise OSError("Name or service not known")
+        return [(0, 0, 0, "", (address, 0)) for address in places[name]]
+
+    monkeypatch.setattr(socket, "getaddrinfo", answers)
+    urls = {name: f"https://{name}.example:8089/ari" for name in "abcd"}
+    assert pbx_addresses.look(urls, ["192.0.2.0/24"]) == (["a", "c"], {"b": "203.0.113.9"})
+
+
+def test_a_deploy_is_told_from_where_no_sound_comes(config: Config, capsys: pytest.CaptureFixture[str]) -> None:
+    pbxs.main(config, Namespace())
+    assert json.loads(capsys.readouterr().out)["shut_out"] == {}, "without pbx_addresses RTP comes from anywhere"
+    config.raw["pbx_addresses"] = ["192.0.2.0/24"]
+    pbxs.main(config, Namespace())
+    shut_out = json.loads(capsys.readouterr().out)["shut_out"]
+    assert set(shut_out.values()) == {"127.0.0.1"}
+    assert pbxs.OWN in shut_out
+    assert len(shut_out) == 4, "that of ARI_URL is in the table as well, and counts once"

@@ -9,6 +9,8 @@ import pytest
 from aipbx_agent.backup import sets
 from aipbx_agent.core import files, metrics
 from aipbx_agent.core.config import Config
+from aipbx_agent.release import pbxs
+from aipbx_agent.release.pbx_addresses import Addresses
 from aipbx_agent.report import notify
 from aipbx_agent.status import freshness
 
@@ -41,6 +43,8 @@ def config(tmp_path: Path) -> Config:
         "host": "aipbx.org",
         "app_dir": str(tmp_path),
         "alert_hours": hours,
+        "switch_mode": "recreate",
+        "pbx_addresses": [],
         "offsite": {"kind": "sftp", "host": "aipbx.net"},
     }
     return Config(raw, {}, {})
@@ -99,3 +103,25 @@ def test_a_run_tells_writes_figures_and_remembers(config: Config, monkeypatch: p
     assert 'aipbx_agent_too_old{of="backup"} 1' in figures
     assert 'aipbx_agent_too_old{of="offsite"} 0' in figures  # there was no time for it yet
     assert 'aipbx_agent_last_timestamp_seconds{of="verified"} 0' in figures
+
+
+def test_a_pbx_that_moves_out_of_the_firewalls_addresses_is_told_once(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[str, str]] = []
+    let_in = Addresses(["a", "b"], {"never let in": "203.0.113.1"})
+    now = [let_in]
+    config.backups.mkdir()
+    monkeypatch.setattr(notify, "send", lambda _, title, text: told.append((title, text)))
+    monkeypatch.setattr(metrics, "write", lambda *_: None)
+    monkeypatch.setattr(pbxs, "addresses", lambda _: now[0])
+    monkeypatch.setattr(freshness, "is_news", lambda *_: False)
+    does_not_resolve, moved = Addresses(["a"], {}), Addresses(["a"], {"b": "203.0.113.9"})
+    for now[0] in (let_in, does_not_resolve, moved, moved):
+        freshness.main(config, None)  # type: ignore[arg-type]
+    ((title, text),) = told
+    assert title == "aipbx.org: calls of a PBX have no sound: its address has changed"
+    assert text.startswith("b is at 203.0.113.9 now, from where the firewall lets no RTP in.\nPut that into pbx_addr")
+    for now[0] in (Addresses(["a", "b"], {}), Addresses(["a"], {"b": "203.0.113.10"})):
+        freshness.main(config, None)  # type: ignore[arg-type]
+    assert len(told) == 2, "it moved again"

@@ -1,0 +1,43 @@
+"""Asks several at once, of which some may never answer."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from threading import Thread
+from typing import TypeVar
+
+# Asked at a time, and how long that many may take: names may resolve for ever, to any number of addresses.
+AT_ONCE = 16
+STUCK_SECONDS = 60
+One = TypeVar("One")
+Answer = TypeVar("Answer")
+
+
+def at_once(some: Sequence[One], how: Callable[[One], Answer], stuck: Answer) -> list[Answer]:
+    """Ask several at once.
+
+    Args:
+        some: they.
+        how: asks one.
+        stuck: the answer of one that is not waited for any longer; its thread keeps nobody from ending.
+    """
+    answers = [stuck] * len(some)
+    left = deque(enumerate(some))
+
+    def work() -> None:
+        while left:
+            try:
+                number, one = left.popleft()
+            except IndexError:
+                return
+            answers[number] = how(one)
+
+    workers = [Thread(target=work, daemon=True) for _ in some[:AT_ONCE]]
+    end = time.monotonic() + STUCK_SECONDS * (1 + len(some) // AT_ONCE)
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(max(0.0, end - time.monotonic()))
+    return list(answers)

@@ -1,0 +1,22 @@
+"""Addresses that lead to this host itself, or to the cloud that it runs on: no stranger's name may lead there."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+
+# Where clouds tell a host its secrets, besides link-local addresses; as `metadata_networks` has them by default.
+METADATA = tuple(map(ip_network, ("100.100.100.200/32", "fd00:ec2::254/128", "fd20:ce::254/128")))
+
+
+def parsed(text: str) -> IPv4Address | IPv6Address:
+    """An address as the resolver or a socket has it; an IPv4 one that is written as IPv6 is IPv4."""
+    found: IPv4Address | IPv6Address = ip_address(text.partition("%")[0])
+    # ::ffff:127.0.0.1 is 127.0.0.1, which Python knows since 3.13.
+    return found.ipv4_mapped or found if isinstance(found, IPv6Address) else found
+
+
+def is_own(text: str) -> bool:
+    """Whether an address is one of them."""
+    address = parsed(text)
+    alone = address.is_loopback or address.is_link_local or address.is_unspecified
+    return alone or any(address in network for network in METADATA)
