@@ -29,6 +29,7 @@ for task in (
     release.maintenance,
     look.status,
     look.logs,
+    look.csp,
     look.doctor,
     backups.backup,
     backups.backups,

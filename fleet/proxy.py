@@ -12,6 +12,8 @@ from fleet.settings import Settings
 TEMPLATES = ("nginx.conf", "plain.conf", "https.conf", "headers.conf", "proxied.conf")
 SHIPPED = ROOT / "files" / "nginx"
 REVISION = "revision.conf"
+# Where browsers send reports of a policy on trial.
+REPORTS = "/.aipbx/csp-report"
 
 
 def names(host_name: str, settings: Settings) -> list[str]:
@@ -20,8 +22,10 @@ def names(host_name: str, settings: Settings) -> list[str]:
 
 
 def policy(settings: Settings) -> str:
-    """The Content-Security-Policy of a host's data, as the header has it."""
-    return "; ".join(" ".join([name, *sources]) for name, sources in settings.content_security_policy.items())
+    """The Content-Security-Policy of a host's data, as the header has it; on trial, it says where reports go."""
+    reports = {"report-uri": [REPORTS]} if settings.csp_report_only else {}
+    directives = settings.content_security_policy | reports
+    return "; ".join(" ".join([name, *sources]) for name, sources in directives.items())
 
 
 def hsts(settings: Settings) -> str:
@@ -48,6 +52,7 @@ def files(host_name: str, settings: Settings) -> dict[str, str]:
             names=names(host_name, settings),
             csp=policy(settings),
             csp_header=csp_header,
+            reports=REPORTS,
             hsts=hsts(settings),
             hidden_headers=[
                 *settings.security_headers,

@@ -274,7 +274,7 @@ content_security_policy = {
     "base-uri": ["'self'"],
     "frame-ancestors": ["'self'"],
 }
-# Browsers report violations in their console and block nothing: for trying out a stricter policy.
+# Browsers report violations and block nothing: for trying out a stricter policy. `inv csp` shows the reports.
 csp_report_only = False
 
 # --- TLS -----------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""`inv status`, `inv logs`, `inv doctor`."""
+"""`inv status`, `inv logs`, `inv csp`, `inv doctor`."""
 
 from __future__ import annotations
 
@@ -48,6 +48,16 @@ def logs(
     extra = [name for one in hosts for name in one.settings.extra_services]
     meant = look.known([] if services == "all" else services.split(","), extra)
     if not look.show(hosts, meant, follow=follow, since=since, tail=tail, grep=grep):
+        finish(1)
+
+
+@task(help={"host": HOST, "since": "only reports younger than this: 10m, 2h, 3d, 2026-11-23T03:00:00"})
+@told
+def csp(_: Context, host: str = "", since: str = "") -> None:
+    """Show what the Content-Security-Policy on trial (csp_report_only) would block, as browsers report it."""
+    from fleet.look import csp as look
+
+    if not look.show(remotes(hosts_to_read(host)), since):
         finish(1)
 
 

@@ -18,8 +18,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from playwright.sync_api import Browser, Route, expect, sync_playwright
 
+from fleet import proxy
 from fleet.access import ROOT
-from lab import application
+from lab import application, wait
 from lab.app import history
 from lab.host import Host
 from lab.progress import Steps
@@ -132,6 +133,33 @@ def test_the_policy_fits_what_the_pages_do(browser: Browser, deployed: Inv, serv
     for source in ("https://cdn.jsdelivr.net/npm/x", "https://example.com/x.js", "data:text/javascript,1"):
         page.evaluate("src => document.head.append(Object.assign(document.createElement('script'), { src }))", source)
     page.wait_for_function("blocked.length == 3")
+
+
+@pytest.mark.test_all
+def test_what_a_policy_on_trial_would_block_is_reported(browser: Browser, deployed: Inv, server: Host) -> None:
+    at, reports = f"--host={server.name}", f"https://{server.name}{proxy.REPORTS}"
+    assert "csp_report_only is off" in deployed("csp", at).succeeded().output
+    foreign = "document.head.append(Object.assign(document.createElement('script'), { src: 'https://a.example/x?y' }))"
+    try:
+        with deployed.changed(server.name, csp_report_only=True):
+            deployed.bootstrap("-y").succeeded()
+            page = browser.new_page()
+            page.goto(f"https://{server.name}/pricing?token=secret")
+            page.evaluate(foreign)
+            wait.until(lambda: "a.example" in deployed("csp", at).output, 20, "the report arrives", "look at nginx")
+            (row,) = [line for line in deployed("csp", at).output.splitlines() if "a.example" in line]
+            times, _, *found = row.split()
+            assert (times, found) == ("1", ["script-src-elem", "https://a.example/x", f"https://{server.name}/pricing"])
+            assert "token=secret" not in deployed("logs", "nginx", at).output
+
+            ask = web.Web(server)
+            assert ask(reports).status == 403
+            assert ask(reports, "--data", "x" * 17_000).status == 413
+            statuses = ask.statuses(f"{proxy.REPORTS}?[1-200]", "--data", "nonsense")
+            assert min(statuses.count(204), statuses.count(429)) >= 50
+            assert "nonsense" not in deployed("csp", at).output
+    finally:
+        deployed.bootstrap("-y").succeeded()
 
 
 def own_commit(lab: Running, folder: Path) -> Path:

@@ -20,9 +20,9 @@ def files(name: str = "aipbx.ru", **changes: Any) -> dict[str, str]:
     return proxy.files(name, settings.of_host(name, HOSTS[name] | changes))
 
 
-@pytest.mark.parametrize("name", HOSTS)
-def test_gixy_finds_nothing(name: str, tmp_path: Path) -> None:
-    lay_out(tmp_path, files(name))
+@pytest.mark.parametrize(("name", "trial"), [*((name, False) for name in HOSTS), ("aipbx.ru", True)])
+def test_gixy_finds_nothing(name: str, trial: bool, tmp_path: Path) -> None:
+    lay_out(tmp_path, files(name, csp_report_only=trial))
     done = subprocess.run(
         [Path(sys.executable).with_name("gixy"), str(tmp_path / "nginx.conf")],
         capture_output=True,
@@ -110,9 +110,35 @@ def test_the_policy_frames_stripe() -> None:
     assert re.search(r"frame-src [^;]*https://js\.stripe\.com", files()["headers.conf"])
 
 
-def test_a_policy_on_trial_blocks_nothing() -> None:
-    assert "add_header Content-Security-Policy-Report-Only " in files(csp_report_only=True)["headers.conf"]
-    assert "add_header Content-Security-Policy " not in files(csp_report_only=True)["headers.conf"]
+def test_a_policy_on_trial_blocks_nothing_and_is_reported() -> None:
+    headers = files(csp_report_only=True)["headers.conf"]
+    assert "add_header Content-Security-Policy-Report-Only " in headers
+    assert "add_header Content-Security-Policy " not in headers
+    assert f'; report-uri {proxy.REPORTS}"' in headers
+    assert "report-uri" not in files()["headers.conf"]
+
+
+def test_reports_are_taken_within_limits_and_only_on_trial() -> None:
+    text = files(csp_report_only=True)["https.conf"]
+    location = re.search(rf"location = {proxy.REPORTS} {{(.*?)\n    }}", text, re.DOTALL)
+    assert location
+    for limit in ("limit_req zone=csp burst=60 nodelay;", "client_max_body_size 16k;", "limit_except POST {"):
+        assert limit in location[1]
+    assert "csp-report" not in "".join(text for name, text in files().items() if name.endswith(".conf"))
+
+
+def test_of_a_report_no_query_and_nothing_long_is_logged() -> None:
+    patterns = re.findall(r"'~(.*)' \$csp", files(csp_report_only=True)["nginx.conf"])
+    report = (
+        '{"csp-report":{"document-uri":"https://aipbx.ru/reset?token=x","referrer":"","violated-directive":'
+        '"script-src-elem","effective-directive":"script-src-elem","original-policy":"default-src \'self\'",'
+        f'"disposition":"report","blocked-uri":"https://cdn.example/{"x" * 900}.js","status-code":200}}}}'
+    )
+    found = [re.search(pattern.replace("?<", "?P<"), report) for pattern in patterns]
+    directive, blocked, page = (match[1] for match in found if match)
+    assert (directive, page) == ("script-src-elem", "https://aipbx.ru/reset")
+    assert len(blocked) == 300
+    assert not re.match(patterns[2].replace("?<", "?P<"), '"document-uri":"\x1b[2J'), "nothing that a terminal obeys"
 
 
 @pytest.mark.parametrize(
