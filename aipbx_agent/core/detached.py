@@ -12,10 +12,14 @@ from pathlib import Path
 from typing import IO
 
 from aipbx_agent.contract import COMMAND, UNIT
+from aipbx_agent.core import lock
 from aipbx_agent.core.errors import Failed, Refused
 
 # In memory, and root's alone: a secret may come through it.
 FOLDER = "/run"
+LOCKS = Path("/run/lock")
+# What systemd says of a unit that is gone; one that is tidied up after is `deactivating`.
+ENDED = {"inactive", "failed", "unknown"}
 # A call must not wait for a backup. What has not ended after a night does not end. A swap of a restore that was cut off
 # is taken back before the unit has ended.
 LIMITS = ("Nice=10", "IOSchedulingClass=idle", "CPUWeight=20", "TimeoutStopSec=240", "RuntimeMaxSec=12h")
@@ -50,11 +54,23 @@ def run(words: list[str], verb: str) -> int:
         verb: what it does, for the unit's name.
 
     Raises:
-        Refused: one of this kind runs.
+        Refused: one of this kind runs, is about to, or is tidied up after.
         Failed: it could not tell itself how it ended.
     """
-    if subprocess.run(["systemctl", "is-active", "--quiet", f"{UNIT}{verb}"], check=False, timeout=60).returncode == 0:
-        raise Refused(f"A {verb} runs already.", f"systemctl status {UNIT}{verb}", "Wait until it has ended.")
+    # systemd-run says nothing that we could pass on when a unit of that name is there.
+    with lock.held(f"detached {verb}", LOCKS / f"{UNIT}{verb}"):
+        _refuse_running(verb)
+        return _waited_for(words, verb)
+
+
+def _refuse_running(verb: str) -> None:
+    words = ["systemctl", "is-active", f"{UNIT}{verb}"]
+    state = subprocess.run(words, check=False, timeout=60, stdout=subprocess.PIPE, text=True).stdout.strip()
+    if state not in ENDED:
+        raise Refused(f"A {verb} runs already.", f"systemctl status {UNIT}{verb}: {state}", "Wait until it has ended.")
+
+
+def _waited_for(words: list[str], verb: str) -> int:
     with _file() as log, _file() as stdin:
         if "--stdin" in words:
             shutil.copyfileobj(sys.stdin.buffer, stdin)

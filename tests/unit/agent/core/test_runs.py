@@ -84,9 +84,12 @@ def test_what_a_host_was_told(tmp_path: Path) -> None:
 @pytest.fixture
 def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Where its programs are; no unit runs."""
-    programs = stub(tmp_path / "bin", "systemctl", "exit 3")
+    programs = stub(tmp_path / "bin", "systemctl", "echo inactive; exit 3")
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
     monkeypatch.setattr(detached, "FOLDER", str(tmp_path))
+    locks = tmp_path / "locks"
+    locks.mkdir()
+    monkeypatch.setattr(detached, "LOCKS", locks)
     return programs
 
 
@@ -104,10 +107,19 @@ def test_how_a_detached_run_ended(code: int, told: str, host: Path, capfdbinary:
     assert capfdbinary.readouterr().out == b"said\n"
 
 
-def test_a_second_detached_run_of_its_kind_is_refused(host: Path) -> None:
-    stub(host, "systemctl", "exit 0")
-    with pytest.raises(Refused, match="A backup runs already"):
+@pytest.mark.parametrize("state", ["active", "activating", "deactivating"])
+def test_a_second_detached_run_of_its_kind_is_refused(host: Path, state: str) -> None:
+    stub(host, "systemctl", f"echo {state}; [ {state} = active ]")
+    with pytest.raises(Refused, match="A backup runs already") as refused:
         detached.run(["backup"], "backup")
+    assert state in refused.value.why
+
+
+def test_of_two_that_begin_at_one_moment_the_second_is_refused(host: Path) -> None:
+    stub(host, "systemd-run", "exit 1")
+    with lock.held("detached backup", detached.LOCKS / "aipbx-agent-backup"), pytest.raises(Refused):
+        detached.run(["backup"], "backup")
+    assert detached.run(["restore"], "restore") == 1
 
 
 def test_standard_input_reaches_the_unit_in_a_file_of_roots(
