@@ -46,3 +46,8 @@ class Refused(AgentError):  # noqa: N818
 
 class Interrupted(Problem):
     """Something from outside ends it, which says nothing about what it was at: so no `except` of that swallows it."""
+
+
+def in_words(problem: BaseException) -> str:
+    """What is wrong, in one line."""
+    return problem.what if isinstance(problem, Problem) else str(problem) or type(problem).__name__

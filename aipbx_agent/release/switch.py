@@ -20,7 +20,7 @@ from pathlib import Path
 from aipbx_agent.contract import IMAGES, STAGED
 from aipbx_agent.core import docker, events, files, lock
 from aipbx_agent.core.config import Config
-from aipbx_agent.core.errors import AgentError, Failed, Problem, Refused
+from aipbx_agent.core.errors import AgentError, Failed, Problem, Refused, in_words
 from aipbx_agent.core.process import run
 from aipbx_agent.core.signals import undisturbed
 from aipbx_agent.release import colours, deploy_lock, drain, health, ledger, overlap, public_check
@@ -237,14 +237,15 @@ def _back_after(config: Config, switch: Switch, problem: BaseException) -> None:
     runs = (
         f"backend {before['backend'][:8]}, frontend {before['frontend'][:8]}" if before else "nothing: it was the first"
     )
-    what = problem.what if isinstance(problem, Problem) else str(problem) or type(problem).__name__
+    what = in_words(problem)
     try:
         with events.step(f"back to {runs}"):
             _back(config, switch)
-    except AgentError as second:
+    except (AgentError, OSError) as second:
+        why = f" {second.why}" if isinstance(second, AgentError) else ""
         raise Failed(
             f"{config.host} IS NOT WELL: {what}",
-            f"And what ran before does not come back either: {second.what} {second.why}",
+            f"And what ran before does not come back either: {in_words(second)}{why}",
             f"Mend what it names; the next deploy tries again. inv logs backend --host={config.host}",
         ) from None
     finally:
@@ -290,8 +291,8 @@ def _reclaim(config: Config, switch: Switch) -> None:
             colours.point(config, "backend", new)
             drain.requests(colours.present(config, old), colours.HTTP_PORTS["backend"])
             colours.remove(config, old)
-    except AgentError as problem:
-        events.note(f"It does not: {problem.what} New calls may fail until: inv deploy --host={config.host}")
+    except (AgentError, OSError) as problem:
+        events.note(f"It does not: {in_words(problem)} New calls may fail until: inv deploy --host={config.host}")
         if colours.present(config, old):
             colours.point(config, "backend", old)
             colours.remove(config, new)

@@ -285,6 +285,28 @@ def test_a_fault_leaves_the_old_release_serving_without_a_gap(
     assert not world.interrupted
 
 
+@pytest.mark.parametrize("pbx", [True, False])
+def test_a_disk_that_is_full_where_nginx_looks_leaves_the_old_release_serving(
+    config: Config, world: World, monkeypatch: pytest.MonkeyPatch, pbx: bool
+) -> None:
+    if not pbx:
+        without_pbx(config)
+    point = colours.point
+
+    def full(config: Config, service: str, name: str) -> None:
+        if not (colours.folder(config) / name).exists():
+            raise OSError(28, "No space left on device")
+        point(config, service, name)
+
+    monkeypatch.setattr(colours, "point", full)
+    with pytest.raises(OSError, match="No space left on device"):
+        switch.carry_out(config, planned(config))
+    assert world.serves() == ("backend-blue", "old")
+    assert not switch.journal(config).exists()
+    assert ledger(config) == ["failed"]
+    assert not world.interrupted
+
+
 def test_a_pbx_that_does_not_answer_is_found_out_first(config: Config, world: World) -> None:
     def silent() -> str:
         raise Failed("The PBX does not answer.", "No route.", "Look.")
