@@ -50,13 +50,14 @@ def standing(app_dir: str) -> str:
 
 def release(app_dir: str) -> str:
     """The command that breaks the lock, and deletes what its run had written down for a switch that never came."""
-    return f"rm -rf {shlex.quote(f'{app_dir}/lock')} {shlex.quote(f'{app_dir}/{STAGED}')}"
+    # In this order: once the lock is gone, the next run may write down its own.
+    return f"rm -rf {shlex.quote(f'{app_dir}/{STAGED}')} {shlex.quote(f'{app_dir}/lock')}"
 
 
 def give_back(app_dir: str) -> str:
-    """The command that gives the lock back if its owner still is who standard input names: the host may hold it on."""
+    """The command that breaks the lock if its owner still is who standard input names: the host may hold it on."""
     lock = shlex.quote(f"{app_dir}/lock")
-    return f'[ "$(cat {lock}/owner 2>/dev/null)" != "$(cat)" ] || rm -rf {lock}'
+    return f'[ "$(cat {lock}/owner 2>/dev/null)" != "$(cat)" ] || {release(app_dir)}'
 
 
 def owner(app_dir: str) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from aipbx_agent.contract import CARRIED_OUT, UNIT
+from aipbx_agent.contract import CARRIED_OUT, STAGED, UNIT
 from fleet.commands import lock
 from tests.unit.shell import sh, stub
 
@@ -24,7 +24,7 @@ def test_exact() -> None:
         "mkdir /app/aipbx/lock 2>/dev/null || { cat /app/aipbx/lock/owner 2>/dev/null; exit 75; }; "
         "cat >/app/aipbx/lock/owner"
     )
-    assert lock.release("/app/aipbx") == "rm -rf /app/aipbx/lock /app/aipbx/images.env.staged"
+    assert lock.release("/app/aipbx") == "rm -rf /app/aipbx/images.env.staged /app/aipbx/lock"
     assert lock.owner("/app/aipbx") == (
         "[ -d /app/aipbx/lock ] && { grep . /app/aipbx/lock/owner 2>/dev/null || echo unknown; }"
     )
@@ -118,9 +118,13 @@ def test_a_folder_with_a_space_is_one_word(tmp_path: Path) -> None:
 
 
 def test_a_lock_that_became_another_s_is_not_given_back(tmp_path: Path) -> None:
+    staged = tmp_path / STAGED
+    staged.touch()
     sh(lock.acquire(str(tmp_path)), stdin=OWNER)
     assert sh(lock.give_back(str(tmp_path)), stdin=b"boris@desk, deploy, since then").returncode == 0
     assert sh(lock.owner(str(tmp_path))).stdout == OWNER.decode()
+    assert staged.exists()
     assert sh(lock.give_back(str(tmp_path)), stdin=OWNER.strip()).returncode == 0
     assert sh(lock.owner(str(tmp_path))).returncode != 0
+    assert not staged.exists(), "what a run wrote down goes with its lock"
     assert sh(lock.give_back(str(tmp_path)), stdin=OWNER.strip()).returncode == 0
