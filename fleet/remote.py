@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from fleet.errors import OperatorError
+from fleet.errors import FailedError, OperatorError
 
 if TYPE_CHECKING:
     from fabric import Connection
@@ -85,7 +85,8 @@ class Remote:
                 then come with its output.
 
         Raises:
-            OperatorError: the host cannot be reached, sudo is refused, or the deadline passed.
+            OperatorError: the host cannot be reached, or sudo is refused.
+            FailedError: the connection was lost, or the deadline passed.
         """
         from paramiko import SSHException
 
@@ -169,15 +170,16 @@ class Remote:
         if "_connection" in self.__dict__:
             self._connection.close()
 
-    def _lost(self, error: Exception | None) -> OperatorError:
-        return OperatorError(
+    # A command whose answer is missing may have been carried out, and so may those before it: neither is a refusal.
+    def _lost(self, error: Exception | None) -> FailedError:
+        return FailedError(
             f"{self.name}: the connection was lost.",
             str(error or "") or "The host went down, or the line to it did.",
             f"Is it up? inv status --host={self.name}; then run this again.",
         )
 
-    def _too_slow(self, seconds: float) -> OperatorError:
-        return OperatorError(
+    def _too_slow(self, seconds: float) -> FailedError:
+        return FailedError(
             f"{self.name}: a command gave no answer within {seconds:.0f} s.",
             "The host is busy or stuck, or the line is dead; the command was ended there.",
             f"Look at the host: inv status --host={self.name}, or `uptime` over ssh.",

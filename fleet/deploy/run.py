@@ -278,8 +278,7 @@ def _switched(prepared: Prepared, entry: Entry, started: datetime) -> dict[str, 
                 _prepare(remote, what, entry)
             except OperatorError as failure:
                 failed = replace(entry, result="failed", seconds=round(time.monotonic() - begun), note=failure.what)
-                ledger.record(remote, failed)
-                notice.give(remote, what, failed)
+                _report(remote, what, failed)
                 raise FailedError(failure.what, failure.why, failure.do) from None
             if prepared.stopped.is_set():
                 raise FailedError(
@@ -290,6 +289,15 @@ def _switched(prepared: Prepared, entry: Entry, started: datetime) -> dict[str, 
             services = what.changed if what.before else list(SERVICES)
             so_far = replace(entry, seconds=round(time.monotonic() - begun))
             return switch.carry_out(remote, services, so_far, owner, prepared.drain_seconds, accepts_overlap=accepts)
+
+
+def _report(remote: Remote, what: Plan, failed: Entry) -> None:
+    """Tell the ledger and the team of a release that failed; what keeps them from hearing of it hides no failure."""
+    try:
+        ledger.record(remote, failed)
+    except OperatorError as error:
+        say(f"  {remote.name}: the ledger does not have it: {error.what}", "yellow")
+    notice.give(remote, what, failed)
 
 
 def _prepare(remote: Remote, what: Plan, entry: Entry) -> None:
