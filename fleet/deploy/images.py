@@ -26,6 +26,8 @@ UPLOAD_SECONDS = 300
 # The real frontend needs 6.5 minutes on two processors of its own.
 BUILD_SECONDS = 3600
 SHOWN_LINES = 30
+# The kernel's words for a full disk, as Docker repeats them.
+FULL = "no space left on device"
 
 
 def ensure(remote: Remote, release: Release, repositories: dict[str, Repository]) -> None:
@@ -57,14 +59,16 @@ def _pull(remote: Remote, service: str, image: str) -> None:
     if done.code == 0:
         return
     words = done.last_words
-    unknown = "manifest unknown" in words or "not found" in words
-    raise OperatorError(
-        f"{remote.name} cannot pull the {service}'s image {image}.",
-        words,
-        "Has CI built and pushed this commit? Its run must be green first."
-        if unknown
-        else "Is the registry up, and may this host read it (`docker login` there)?",
-    )
+    raise OperatorError(f"{remote.name} cannot pull the {service}'s image {image}.", words, _advice(remote.name, words))
+
+
+def _advice(host: str, words: str) -> str:
+    """Return what to do about a pull that failed with these words of Docker's."""
+    if FULL in words:
+        return f"Make room there (`df -h`; inv prune --host={host}), then run this again."
+    if "manifest unknown" in words or "not found" in words:
+        return "Has CI built and pushed this commit? Its run must be green first."
+    return "Is the registry up, and may this host read it (`docker login` there)?"
 
 
 def _build(remote: Remote, repository: Repository, sha: str, image: str) -> None:
