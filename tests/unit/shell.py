@@ -30,3 +30,9 @@ def stub(folder: Path, name: str, script: str) -> Path:
     program.write_text(f"#!{DASH}\n{script}\n")
     program.chmod(0o755)
     return folder
+
+
+def stub_ssh(folder: Path, script: str) -> Path:
+    """Make an `ssh` in `folder` that connects nowhere; how a host would be reached (`-G`), the real one says."""
+    real = "/usr/bin/ssh"
+    return stub(folder, "ssh", f'for word in "$@"; do [ "$word" != -G ] || exec {real} "$@"; done\n{script}')

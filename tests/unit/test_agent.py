@@ -13,7 +13,7 @@ import pytest
 from fleet import agent
 from fleet.errors import FailedError, OperatorError
 from fleet.remote import Output, Remote
-from tests.unit.shell import stub
+from tests.unit.shell import stub_ssh
 
 ERROR = {"what": "There is no room.", "why": "7 MiB are free.", "do": "Make room.", "code": 2}
 
@@ -28,9 +28,8 @@ def remote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Remote:
 def says(folder: Path, *events: object, code: int = 0, last: str = "") -> None:
     """The host's program tells these, and ends so."""
     lines = "\n".join(event if isinstance(event, str) else json.dumps(event) for event in events)
-    stub(
+    stub_ssh(
         folder / "bin",
-        "ssh",
         f"echo \"$@\" >{folder}/words; cat >{folder}/stdin; cat <<'E'\n{lines}\nE\n{last}\nexit {code}",
     )
 
@@ -95,7 +94,7 @@ def test_a_result_of_a_connection_that_broke_after_it_is_none(remote: Remote, tm
 
 
 def test_much_on_standard_input_and_output_at_once_blocks_nothing(remote: Remote, tmp_path: Path) -> None:
-    stub(tmp_path / "bin", "ssh", 'yes \'{"note": "x"}\' | head -n 20000; wc -c >&2; echo \'{"result": {}}\'')
+    stub_ssh(tmp_path / "bin", 'yes \'{"note": "x"}\' | head -n 20000; wc -c >&2; echo \'{"result": {}}\'')
     assert agent.call(remote, ["x"], seconds=60, stdin=b"x" * (1 << 20)) == {}
 
 

@@ -14,7 +14,7 @@ from fleet import ssh
 from fleet.data import transfer
 from fleet.errors import FailedError, OperatorError
 from fleet.remote import Output, Remote
-from tests.unit.shell import stub
+from tests.unit.shell import stub, stub_ssh
 
 CONTENT = os.urandom(700_000)
 
@@ -45,7 +45,7 @@ def remote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Remote:
 
 def line(folder: Path, before: str = "", after: str = "") -> None:
     """What stands between here and the host: a whole line, or one that cuts off or changes what passes."""
-    stub(folder / "bin", "ssh", f'for last in "$@"; do :; done; {before} sh -c "$last" {after}')
+    stub_ssh(folder / "bin", f'for last in "$@"; do :; done; {before} sh -c "$last" {after}')
 
 
 def there(folder: Path) -> list[str]:
