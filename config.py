@@ -4,7 +4,7 @@ import pyinfra.api.inventory
 from pyinfra import config
 from pyinfra.api.connectors import get_execution_connectors
 
-from fleet.access import load_environment
+from fleet.checkout import load_environment
 from fleet.converge.command_line import checked, converges
 from fleet.converge.connection import FleetConnector
 

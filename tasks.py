@@ -2,19 +2,19 @@
 
 from invoke.collection import Collection
 
-import fleet.accounts.tasks
 import fleet.adoption.tasks as adoption
-import fleet.data.backup_tasks as backups
-import fleet.data.import_tasks as imports
-import fleet.data.offsite_tasks
-import fleet.data.restore_tasks as restores
-import fleet.data.rotation_tasks as rotations
-import fleet.deploy.tasks as release
-import fleet.enter.tasks as enter
+import fleet.backup.tasks as backups
+import fleet.database.import_tasks as imports
+import fleet.database.tasks as rotations
 import fleet.env.tasks
-import fleet.look.tasks as look
 import fleet.migrations.tasks as migrations
+import fleet.offsite.tasks
+import fleet.release.tasks as release
+import fleet.restore.tasks as restores
+import fleet.shell.tasks as shell
+import fleet.status.tasks as status
 import fleet.tls.tasks
+import fleet.users.tasks
 import lab.tasks
 
 namespace = Collection()
@@ -27,27 +27,27 @@ for task in (
     release.lock_,
     release.unlock,
     release.maintenance,
-    look.status,
-    look.logs,
-    look.csp,
-    look.doctor,
+    status.status,
+    status.logs,
+    status.csp,
+    status.doctor,
     backups.backup,
     backups.backups,
     restores.restore,
     restores.verify,
     migrations.migrate,
-    enter.exec_,
-    enter.tunnel,
+    shell.exec_,
+    shell.tunnel,
 ):
     namespace.add_task(task)
 
 database = Collection("db")
-database.add_task(enter.shell)
+database.add_task(shell.shell)
 database.add_task(rotations.rotate_password)
 database.add_task(imports.import_mysql)
 namespace.add_collection(database)
 namespace.add_collection(Collection.from_module(fleet.env.tasks, name="env"))
-namespace.add_collection(Collection.from_module(fleet.accounts.tasks, name="user"))
-namespace.add_collection(Collection.from_module(fleet.data.offsite_tasks, name="offsite"))
+namespace.add_collection(Collection.from_module(fleet.users.tasks, name="user"))
+namespace.add_collection(Collection.from_module(fleet.offsite.tasks, name="offsite"))
 namespace.add_collection(Collection.from_module(fleet.tls.tasks, name="tls"))
 namespace.add_collection(Collection.from_module(lab.tasks, name="lab"))

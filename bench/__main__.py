@@ -16,9 +16,9 @@ from bench import backup, data, releases, results, startup, throughput
 from bench.measure import Bench
 from bench.results import Sample, Tool
 from bench.startup import Startup
-from fleet import hosts
-from fleet.access import operator_keys
+from fleet.checkout import operator_keys
 from fleet.errors import OperatorError
+from fleet.inventory import hosts
 from lab import demo, guard, lifecycle, running
 from lab.errors import LabError
 from lab.progress import Steps

@@ -16,8 +16,8 @@ from typing import Any
 
 from bench import process, throughput
 from bench.throughput import Sample, Side, Work
-from fleet import hosts, settings
 from fleet.errors import OperatorError
+from fleet.inventory import hosts, settings
 from lab import demo, guard, lifecycle, wait
 from lab.host import Host
 from lab.progress import Steps

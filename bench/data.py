@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 from jinja2 import Template
 
-from fleet import settings
 from fleet.converge import ufw
-from fleet.hosts import Host
+from fleet.inventory import settings
+from fleet.inventory.hosts import Host
 
 # How the project's templates and files tell IPv4 from IPv6, and what `anywhere` is in each.
 FAMILIES: tuple[tuple[str, Literal[4, 6], str], ...] = (("", 4, "0.0.0.0/0"), ("6", 6, "::/0"))

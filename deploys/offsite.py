@@ -1,8 +1,8 @@
 """Copies off this host, and those that it keeps for others."""
 
-from fleet import stores
 from fleet.converge import configuration, packages, services, siblings
 from fleet.converge.context import host_name, settings
+from fleet.inventory import stores
 
 APP = settings().app_dir
 STORE = settings().offsite

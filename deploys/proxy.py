@@ -2,9 +2,9 @@
 
 from pyinfra import host
 
-from fleet import proxy
 from fleet.converge import configuration, nginx
 from fleet.converge.context import render, settings
+from fleet.nginx import settings as nginx_settings
 
 APP = settings().app_dir
 
@@ -16,7 +16,7 @@ configuration.folders(
 configuration.file(
     name="What the host's own scripts know of it",
     path="/usr/local/lib/aipbx/host.conf",
-    text=render("proxy/host.conf.j2", names=proxy.names(host.name, settings())),
+    text=render("proxy/host.conf.j2", names=nginx_settings.names(host.name, settings())),
 )
 configuration.file(
     name="nginx: how it is tested and reloaded",
@@ -27,5 +27,5 @@ configuration.file(
 nginx.configured(
     name="nginx: its configuration, which the one that runs has read",
     folder=f"{APP}/nginx",
-    files=proxy.files(host.name, settings()),
+    files=nginx_settings.files(host.name, settings()),
 )

@@ -1,8 +1,8 @@
 """sshd: keys only, one account, strong cryptography; proved by a fresh login, undone when that fails."""
 
-from fleet import stores
 from fleet.converge import sshd
 from fleet.converge.context import host_name, render, settings, system
+from fleet.inventory import stores
 
 POST_QUANTUM = ["mlkem768x25519-sha256", "sntrup761x25519-sha512", "sntrup761x25519-sha512@openssh.com"]
 # paramiko 5.1 speaks mlkem768x25519 and no sntrup761; Debian 12 and Ubuntu's OpenSSH know only the latter.

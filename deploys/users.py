@@ -1,6 +1,6 @@
 """The deploy account: the operators' keys, no password, sudo with a record of every command."""
 
-from fleet.access import operator_keys
+from fleet.checkout import operator_keys
 from fleet.converge import accounts, configuration
 from fleet.converge.context import render, settings
 

@@ -13,10 +13,10 @@ import threading
 from typing import IO, TYPE_CHECKING, Any
 
 from aipbx_agent.contract import COMMAND, UNIT, VERSION
-from fleet import ssh
 from fleet.errors import FailedError, OperatorError
-from fleet.progress import Steps, say
+from fleet.output import Steps, say
 from fleet.remote import as_root
+from fleet.ssh import ssh
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -17,7 +17,7 @@ from fleet.errors import OperatorError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from fleet.hosts import Host
+    from fleet.inventory.hosts import Host
     from fleet.remote import Remote
 
 P = ParamSpec("P")
@@ -31,7 +31,7 @@ def told(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
-        from fleet.access import load_environment
+        from fleet.checkout import load_environment
 
         load_environment()
         try:
@@ -63,7 +63,7 @@ def hosts_to_read(pattern: str) -> list[Host]:
     Raises:
         OperatorError: an unknown host is named.
     """
-    from fleet.hosts import load, select
+    from fleet.inventory.hosts import load, select
 
     fleet = load()
     if pattern:
@@ -80,7 +80,7 @@ def hosts_to_change(pattern: str) -> list[Host]:
     Raises:
         OperatorError: no host is named, or an unknown one.
     """
-    from fleet.hosts import load, select
+    from fleet.inventory.hosts import load, select
 
     if not pattern:
         raise OperatorError(
@@ -97,8 +97,8 @@ def remotes(hosts: list[Host]) -> list[Remote]:
     Raises:
         OperatorError: a host's data is malformed, or every user could write a file that says who may log in.
     """
-    from fleet import settings
-    from fleet.access import refuse_open_files
+    from fleet.checkout import refuse_open_files
+    from fleet.inventory import settings
     from fleet.remote import Remote
 
     refuse_open_files()

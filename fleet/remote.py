@@ -14,7 +14,7 @@ from fleet.errors import FailedError, OperatorError
 if TYPE_CHECKING:
     from fabric import Connection
 
-    from fleet.settings import Settings
+    from fleet.inventory.settings import Settings
 
 # What root's shell says first, on both streams: whatever comes before are words of sudo's, or of a start-up file.
 BEGUN = "\x1eaipbx\x1e"
@@ -198,7 +198,7 @@ def _open(name: str, account: str) -> Connection:
     """A connection of the deploy account. A host that does not know it is not asked: that would count as a guess."""
     from fabric import Config, Connection
 
-    from fleet import login, ssh
+    from fleet.ssh import login, ssh
 
     door = login.knock(name, account)
     try:

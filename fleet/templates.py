@@ -6,7 +6,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from fleet.access import ROOT
+from fleet.checkout import ROOT
 
 _environment = Environment(
     loader=FileSystemLoader(ROOT / "templates"),

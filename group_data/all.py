@@ -1,6 +1,6 @@
 """Every default of the fleet, a section a topic. A host changes one of them in inventory.py, a group in its own file.
 
-fleet/settings.py checks each of these before anything is touched; a malformed value is refused by its name.
+fleet/inventory/settings.py checks each of these before anything is touched; a malformed value is refused by its name.
 """
 
 # --- Who logs in ---------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fleet import settings
+from fleet.inventory import settings
 from lab import ci, lifecycle, typed
 from lab.app import history
 from lab.app.commits import BRANCH
@@ -25,7 +25,7 @@ from lab.world.repositories import ensure_repositories
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from fleet import hosts as inventory
+    from fleet.inventory import hosts as inventory
     from lab.topology import Lab
 
 # The repository's name on GitHub by the service that is built from it.

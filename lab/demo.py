@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fleet import hosts as inventory
-from fleet import proxy, settings
+from fleet.inventory import hosts as inventory
+from fleet.inventory import settings
+from fleet.nginx import settings as nginx_settings
 from lab import files, lifecycle, typed
 from lab.app import history
 from lab.authority import Authority, write_private
@@ -118,7 +119,7 @@ def _certify(lab: Lab) -> None:
             folder = lab.directory / "tls" / host.name
             chain, key = folder / "fullchain.pem", folder / "privkey.pem"
             if not (chain.exists() and key.exists()):
-                issued, secret = Authority(lab.directory / "ca").issue(proxy.names(host.name, checked))
+                issued, secret = Authority(lab.directory / "ca").issue(nginx_settings.names(host.name, checked))
                 write_private(key, secret)
                 chain.write_bytes(issued)
                 print(

@@ -48,7 +48,7 @@ class Overlap:
 
 
 def arguments(_: argparse.ArgumentParser) -> None:
-    """None: settings, services, drain_seconds come over standard input (fleet/deploy/overlap.py)."""
+    """None: settings, services, drain_seconds come over standard input (fleet/release/overlap.py)."""
 
 
 def main(config: Config, _: argparse.Namespace) -> None:

@@ -42,7 +42,7 @@ def _wrong(config: Config, check: dict[str, object]) -> str:
     own_page = any(line.strip().lower() == _OWN_PAGE for line in headers)
     status, _, content_type = last.strip().partition(" ")
     statuses = check["statuses"]
-    assert isinstance(statuses, list)  # noqa: S101  fleet/settings.py says so
+    assert isinstance(statuses, list)  # noqa: S101  fleet/inventory/settings.py says so
     good = status.isdigit() and int(status) in statuses and content_type.startswith(str(check["content_type"]))
     if good or (_throttled(status, content_type) and not own_page):
         return ""

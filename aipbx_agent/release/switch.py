@@ -34,7 +34,7 @@ WANTED = "images.env.switch"
 
 
 def arguments(_: argparse.ArgumentParser) -> None:
-    """None: `main` reads them from standard input (fleet/deploy/switch.py)."""
+    """None: `main` reads them from standard input (fleet/release/switch.py)."""
 
 
 def main(config: Config, _: argparse.Namespace) -> None:

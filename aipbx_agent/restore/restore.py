@@ -45,7 +45,7 @@ def main(config: Config, options: argparse.Namespace) -> None:
         result = _restored(config, engine.live(config), options)
     finally:
         path = incoming.folder(config) / options.source
-        # Brought here for this run (fleet/data/restore_tasks.py); what somebody else put there stays.
+        # Brought here for this run (fleet/restore/tasks.py); what somebody else put there stays.
         if path.name.startswith(UPLOAD) and path.is_file():
             path.unlink()
     events.result(source=options.source, seconds=round(time.monotonic() - begun, 1), **result)

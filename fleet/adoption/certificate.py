@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from fleet.commands import adoption as commands
 from fleet.commands import rollout
-from fleet.progress import step
+from fleet.output import step
 from fleet.tls import answers
 from fleet.tls import commands as tls_commands
 

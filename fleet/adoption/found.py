@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from fleet.commands import adoption as commands
 
 if TYPE_CHECKING:
+    from fleet.inventory.settings import Settings
     from fleet.remote import Remote
-    from fleet.settings import Settings
 
 # Services of a stack made by hand that this project runs in their place, and the order in which they start.
 OURS = ("postgres", "backend", "frontend", "nginx", "certbot")

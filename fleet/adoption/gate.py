@@ -12,7 +12,7 @@ from fleet.errors import OperatorError
 if TYPE_CHECKING:
     from fleet.adoption.found import HandMade
     from fleet.remote import Remote
-    from fleet.survey import Survey
+    from fleet.state.survey import Survey
 
 
 def waiting(remote: Remote, found: Survey) -> HandMade | None:

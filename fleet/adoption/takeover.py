@@ -12,7 +12,7 @@ from fleet.adoption import certificate
 from fleet.adoption.found import MOUNTS, OURS
 from fleet.commands import adoption as commands
 from fleet.errors import OperatorError
-from fleet.progress import say, step
+from fleet.output import say, step
 
 if TYPE_CHECKING:
     from fleet.adoption.found import HandMade

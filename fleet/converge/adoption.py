@@ -7,7 +7,7 @@ from pyinfra.api import FactBase
 
 from fleet.adoption.found import HandMade, parse
 from fleet.commands.adoption import look
-from fleet.settings import Settings
+from fleet.inventory.settings import Settings
 
 
 class MadeByHand(FactBase[HandMade | None]):

@@ -10,9 +10,9 @@ from typing import Any
 import click
 from pyinfra import logger
 
-from fleet import hosts
-from fleet.access import operator_keys, refuse_open_files
+from fleet.checkout import operator_keys, refuse_open_files
 from fleet.errors import OperatorError
+from fleet.inventory import hosts
 
 
 def check(params: dict[str, Any], *, interactive: bool) -> None:

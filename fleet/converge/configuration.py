@@ -16,7 +16,7 @@ from pyinfra.api import FactBase, FileUploadCommand, StringCommand, operation
 from pyinfra.api.command import PyinfraCommand
 from pyinfra.operations.util.files import generate_color_diff
 
-from fleet.access import ROOT
+from fleet.checkout import ROOT
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,11 @@ from pyinfra.api.exceptions import ConnectError
 from pyinfra.connectors.ssh import SSHConnector
 from pyinfra.connectors.util import CommandOutput
 
-from fleet import login, settings, stores
-from fleet.access import ssh_config_path
+from fleet.checkout import ssh_config_path
 from fleet.converge import docker_before, explain, former_agent, system
 from fleet.errors import OperatorError
+from fleet.inventory import settings, stores
+from fleet.ssh import login
 
 # What pyinfra's own connector takes from data or options, and ssh_config says here.
 ELSEWHERE = ("ssh_hostname", "ssh_port", "ssh_key", "ssh_password", "ssh_config_file", "ssh_known_hosts_file")
@@ -24,7 +25,7 @@ class FleetConnector(SSHConnector):
     """pyinfra's SSH connector, for hosts that change their way in while they converge.
 
     A fresh host knows only its cloud's account (root), a converged one only the deploy user. The host shows which it
-    is before a login (fleet/login.py), so the same command converges both, and guesses at neither.
+    is before a login (fleet/ssh/login.py), so the same command converges both, and guesses at neither.
     """
 
     # Whether this run deploys files; config.py knows. A look around (`exec`, `fact`) is for broken hosts too.

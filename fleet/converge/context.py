@@ -8,7 +8,7 @@ from pyinfra import host
 
 from fleet import templates
 from fleet.converge.system import System
-from fleet.settings import Settings
+from fleet.inventory.settings import Settings
 
 
 def settings() -> Settings:

@@ -13,7 +13,7 @@ from pyinfra.api.command import PyinfraCommand
 
 from fleet.converge import configuration
 from fleet.converge.output import of_kind, sections
-from fleet.proxy import REVISION
+from fleet.nginx.settings import REVISION
 
 STAGE = "/var/lib/aipbx/stage/nginx"
 SCRIPT = "/usr/local/lib/aipbx/nginx.sh"

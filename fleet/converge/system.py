@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from fleet.access import ssh_config_path
+from fleet.checkout import ssh_config_path
 from fleet.errors import OperatorError
 
 # Systems by os-release's ID and VERSION_ID. Ubuntu could not be run in the lab; docs/development.md says which were.

@@ -14,7 +14,7 @@ from pyinfra.api.command import PyinfraCommand
 
 from fleet.converge import configuration, foreign_rules, guard
 from fleet.converge.output import of_kind, sections
-from fleet.settings import Settings
+from fleet.inventory.settings import Settings
 
 Version = Literal[4, 6]
 STAGE = "/var/lib/aipbx/stage/ufw"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fleet import ssh_config
 from fleet.errors import OperatorError
+from fleet.ssh import ssh_config
 
 
 def public_address(name: str) -> str | None:

@@ -16,6 +16,6 @@ def text() -> str:
 
 
 if __name__ == "__main__":
-    from fleet.access import ROOT
+    from fleet.checkout import ROOT
 
     (ROOT / "env" / "example.env").write_text(text(), "utf-8")

@@ -7,7 +7,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from fleet.access import directory_in_use
+from fleet.checkout import directory_in_use
 from fleet.env import dotenv_file, sealing
 from fleet.env.checks import Finding, check
 from fleet.env.dotenv_file import EnvFile

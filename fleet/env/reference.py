@@ -57,7 +57,7 @@ def page(text: str) -> str:
 
 
 if __name__ == "__main__":
-    from fleet.access import ROOT
+    from fleet.checkout import ROOT
 
     path = ROOT / "docs" / "configuration.md"
     path.write_text(page(path.read_text("utf-8")), "utf-8")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from invoke.context import Context
 
     from fleet.env.remote import Remote
-    from fleet.hosts import Host
+    from fleet.inventory.hosts import Host
 
 HOST = "a host's name, several with commas, a group, or all"
 

@@ -12,7 +12,7 @@ from fleet.commands import git
 from fleet.errors import OperatorError
 
 if TYPE_CHECKING:
-    from fleet.repository import Repository
+    from fleet.git.repository import Repository
 
 _DATED = re.compile(r"(\d{4}-\d{2}-\d{2})-[^/]+\.sql")
 READ_SECONDS = 60

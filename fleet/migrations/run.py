@@ -6,20 +6,21 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from aipbx_agent import contract
-from fleet import agent, survey
+from fleet import agent
 from fleet.cli import agreed
 from fleet.errors import OperatorError
+from fleet.git.repository import Repository, chosen
 from fleet.migrations import files, plan, reading
 from fleet.migrations.plan import Schema
-from fleet.progress import say, step
-from fleet.repository import Repository, chosen
+from fleet.output import say, step
+from fleet.state import survey
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fleet.migrations.files import Files
-    from fleet.releases import Release
     from fleet.remote import Remote
+    from fleet.state.releases import Release
 
 # A restore point of a large database, and what may take long on purpose.
 SECONDS = 12 * 3600

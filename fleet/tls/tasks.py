@@ -70,12 +70,12 @@ def renew(_: Context, host: str = "", force: bool = False) -> None:
 @told
 def supply(_: Context, cert: str, key: str, host: str = "", authority: str = "") -> None:
     """Give a host a certificate by hand, checked here and there before it is served: a browser must believe it."""
-    from fleet import proxy
+    from fleet.nginx import settings as nginx_settings
     from fleet.tls import operations
 
     remote = _of("supplied", host)
     chain, secret, trusted = _read(cert), _read(key), _read(authority) if authority else b""
-    _said(remote, operations.supply(remote, chain, secret, proxy.names(remote.name, remote.settings), trusted))
+    _said(remote, operations.supply(remote, chain, secret, nginx_settings.names(remote.name, remote.settings), trusted))
 
 
 def _of(source: str, pattern: str) -> Remote:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from fleet.access import ROOT
+from fleet.checkout import ROOT
 from fleet.env import dotenv_file
 from lab.world import mail_server
 from tests.lab.pyinfra_run import NEEDED, Bootstrap, Run

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fleet.access import ROOT
+from fleet.checkout import ROOT
 
 PYINFRA = str(Path(sys.executable).parent / "pyinfra")
 DEADLINE_SECONDS = 600

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from fleet.data import archive
+from fleet.transfer import archive
 from lab import wait
 from lab.host import Host
 from lab.running import Running

@@ -18,8 +18,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from playwright.sync_api import Browser, Route, expect, sync_playwright
 
-from fleet import proxy
-from fleet.access import ROOT
+from fleet.checkout import ROOT
+from fleet.nginx import settings as nginx_settings
 from lab import application, wait
 from lab.app import history
 from lab.host import Host
@@ -137,7 +137,7 @@ def test_the_policy_fits_what_the_pages_do(browser: Browser, deployed: Inv, serv
 
 @pytest.mark.test_all
 def test_what_a_policy_on_trial_would_block_is_reported(browser: Browser, deployed: Inv, server: Host) -> None:
-    at, reports = f"--host={server.name}", f"https://{server.name}{proxy.REPORTS}"
+    at, reports = f"--host={server.name}", f"https://{server.name}{nginx_settings.REPORTS}"
     assert "csp_report_only is off" in deployed("csp", at).succeeded().output
     foreign = "document.head.append(Object.assign(document.createElement('script'), { src: 'https://a.example/x?y' }))"
     try:
@@ -155,7 +155,7 @@ def test_what_a_policy_on_trial_would_block_is_reported(browser: Browser, deploy
             ask = web.Web(server)
             assert ask(reports).status == 403
             assert ask(reports, "--data", "x" * 17_000).status == 413
-            statuses = ask.statuses(f"{proxy.REPORTS}?[1-200]", "--data", "nonsense")
+            statuses = ask.statuses(f"{nginx_settings.REPORTS}?[1-200]", "--data", "nonsense")
             assert min(statuses.count(204), statuses.count(429)) >= 50
             assert "nonsense" not in deployed("csp", at).output
     finally:

@@ -14,11 +14,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fleet import hosts
-from fleet import settings as host_settings
-from fleet.access import ROOT
+from fleet.checkout import ROOT
 from fleet.env import dotenv_file, rendering
 from fleet.errors import OperatorError
+from fleet.inventory import hosts
+from fleet.inventory import settings as host_settings
 from fleet.remote import Output, Remote
 from lab.host import Host
 

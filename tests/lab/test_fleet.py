@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from fleet.deploy.lock import operator
 from fleet.env import dotenv_file
+from fleet.release.lock import operator
 from lab import lifecycle, wait
 from lab.app import history
 from lab.host import Host

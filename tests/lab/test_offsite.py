@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from fleet import stores
-from fleet.access import ROOT
+from fleet.checkout import ROOT
+from fleet.inventory import stores
 from lab.host import Host
 from lab.running import Running
 from lab.world.object_storage import ACCESS_KEY, ENDPOINT, REGION, SECRET_KEY, bucket

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fleet import ssh_config
+from fleet.ssh import ssh_config
 
 
 @pytest.fixture(autouse=True)

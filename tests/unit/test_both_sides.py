@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from aipbx_agent import contract
-from fleet.access import ROOT
+from fleet.checkout import ROOT
 from fleet.env import stack
 from fleet.tls import commands
 

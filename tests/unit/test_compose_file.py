@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 import yaml
 
-from fleet import hosts, settings, templates
-from fleet.access import ROOT
-from fleet.settings import Settings
+from fleet import templates
+from fleet.checkout import ROOT
+from fleet.inventory import hosts, settings
+from fleet.inventory.settings import Settings
 
 HOSTS = {host.name: host.data for host in hosts.load()}
 PROBE = (ROOT / "files" / "app" / "probe.js").read_text()

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from playwright._impl._driver import compute_driver_executable
 
-from fleet.access import ROOT
+from fleet.checkout import ROOT
 
 PROBE = (ROOT / "files" / "app" / "probe.js").read_text()
 ANSWERS = {

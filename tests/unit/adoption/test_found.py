@@ -2,8 +2,8 @@
 
 import pytest
 
-from fleet import hosts, settings
 from fleet.adoption.found import CronLine, HandMade, parse
+from fleet.inventory import hosts, settings
 
 DATA = settings.of_host("aipbx.org", hosts.load()[1].data)
 POSTGRES = (

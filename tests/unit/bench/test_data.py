@@ -5,10 +5,10 @@ import json
 import pytest
 
 from bench import data
-from fleet import hosts
-from fleet.access import ROOT
+from fleet.checkout import ROOT
 from fleet.errors import OperatorError
-from fleet.hosts import Host
+from fleet.inventory import hosts
+from fleet.inventory.hosts import Host
 
 KEY = "ssh-ed25519 AAAA one"
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from fleet import releases
-from fleet.access import ROOT
+from fleet.checkout import ROOT
 from fleet.commands import rollout
+from fleet.state import releases
 from tests.unit.shell import sh, stub
 
 RUN = "docker run --rm --network none --user 0:0 --entrypoint sh"

@@ -1,4 +1,4 @@
-"""The survey as a host's shell runs it: what it prints, fleet/survey.py understands."""
+"""The survey as a host's shell runs it: what it prints, fleet/state/survey.py understands."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from aipbx_agent.core import files
-from fleet import releases, survey
 from fleet.commands import survey as commands
-from fleet.survey import Survey
+from fleet.state import releases, survey
+from fleet.state.survey import Survey
 from tests.unit.shell import sh, stub
 
 ENTRY = releases.Entry(

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from fleet.access import ROOT
+from fleet.checkout import ROOT
 from fleet.converge import command_line
 from fleet.errors import OperatorError
 

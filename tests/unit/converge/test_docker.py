@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from fleet import hosts, settings, templates
+from fleet import templates
 from fleet.converge.docker import Calls, KnowsFirewallBackend, lost
+from fleet.inventory import hosts, settings
 from tests.unit.shell import sh
 
 

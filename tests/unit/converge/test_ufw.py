@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from fleet import hosts, settings
 from fleet.converge import foreign_rules, ufw
 from fleet.converge.ufw import Declared, Opening, Version
+from fleet.inventory import hosts, settings
 
 PBX = ["203.0.113.7/32", "2001:db8::7/128"]
 METADATA = ip_network("169.254.0.0/16")

@@ -2,7 +2,7 @@
 
 import re
 
-from fleet.access import ROOT
+from fleet.checkout import ROOT
 from fleet.env import example
 
 

@@ -1,6 +1,6 @@
 """The reference in docs is the table."""
 
-from fleet.access import ROOT
+from fleet.checkout import ROOT
 from fleet.env import reference
 from fleet.env.variables import VARIABLES
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fleet.access import ROOT
+from fleet.checkout import ROOT
 from tests.lab import order
 
 
@@ -15,7 +15,7 @@ def test_stories_of_the_deployed_server_come_last_and_may_go_to_any_lab() -> Non
     story, other, unit = (
         "tests/lab/test_restore.py::test_x[a::b]",
         "tests/lab/test_tls.py::x",
-        "tests/unit/data/test_restore.py::x",
+        "tests/unit/restore/test_restore.py::x",
     )
     assert [order.part(node) for node in (story, other, unit)] == ["test_restore.py", "hosts", "hosts"]
     assert order.rank("tests/lab/test_lab.py::x") < order.rank(unit) == order.rank(other) < order.rank(story)

@@ -13,7 +13,7 @@ from fleet.errors import OperatorError
 from fleet.migrations import files
 
 if TYPE_CHECKING:
-    from fleet.repository import Repository
+    from fleet.git.repository import Repository
 
 
 def commit(folder: Path, contents: dict[str, bytes]) -> Repository:

@@ -10,18 +10,18 @@ import pytest
 
 from aipbx_agent import contract
 from fleet import agent
-from fleet.deploy.plan import Plan
 from fleet.errors import OperatorError
 from fleet.migrations import files, run
 from fleet.migrations.files import Files
-from fleet.releases import Release
+from fleet.release.plan import Plan
+from fleet.state.releases import Release
 from tests.unit.migrations.test_plan import A, B, pending, row
 from tests.unit.migrations.test_plan import found as answer
 
 if TYPE_CHECKING:
+    from fleet.git.repository import Repository
     from fleet.migrations.plan import Schema
     from fleet.remote import Remote
-    from fleet.repository import Repository
 
 DATA = SimpleNamespace(
     migrations_before_first_start=["x.sql"],

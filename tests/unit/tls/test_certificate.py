@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from fleet.access import ROOT
+from fleet.checkout import ROOT
 from fleet.errors import OperatorError
 from fleet.tls import certificate
 from tests.unit.tls import made

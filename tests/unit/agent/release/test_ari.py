@@ -14,7 +14,7 @@ from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import Failed
 from aipbx_agent.release.ari import LIMIT, Ari
 from lab.world.pbx_stand_in import Call, Pbx
-from tests.unit.data import exchange
+from tests.unit.agent.release import exchange
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from aipbx_agent.core import docker, files
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import Refused
 from aipbx_agent.release import colours, drain, overlap
-from fleet import hosts
+from fleet.inventory import hosts
 
 PBX = {"ARI_URL": "http://pbx/ari", "ARI_USER": "u", "ARI_PASSWORD": "p"}
 TIMERS = {"*:00": "digests are sent"}

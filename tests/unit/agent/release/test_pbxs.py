@@ -21,9 +21,9 @@ from aipbx_agent.databases import engine
 from aipbx_agent.databases.postgres import Postgres
 from aipbx_agent.release import colours, own_addresses, pbx_addresses, pbxs
 from aipbx_agent.release.pbxs import Pbxs
-from fleet.access import ROOT
+from fleet.checkout import ROOT
 from lab.world.pbx_stand_in import Call, Pbx
-from tests.unit.data import exchange
+from tests.unit.agent.release import exchange
 
 OLD, NEW = "aipbx-blue", "aipbx-green"
 METADATA = runpy.run_path(str(ROOT / "group_data" / "all.py"))["metadata_networks"]

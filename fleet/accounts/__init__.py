@@ -1,1 +1,0 @@
-"""Accounts of the application: who administers it."""

@@ -1,0 +1,246 @@
+"""The backup sets of hosts: made, shown, brought here."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from fleet import agent, tables
+from fleet.errors import FailedError, OperatorError
+from fleet.output import say, size, step
+from fleet.transfer import archive, transfer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fleet.remote import Remote
+
+BACKUP_SECONDS = 12 * 3600
+
+
+def make(remote: Remote) -> None:
+    """Take a set on a host, as its nightly timer does.
+
+    Raises:
+        OperatorError: it was refused.
+        FailedError: there is no new set, or something is wrong with it.
+    """
+    say(f"{remote.name}: backup", "bold")
+    made = agent.call(remote, ["backup"], seconds=BACKUP_SECONDS)
+    files = sum(volume["files"] for volume in made["volumes"].values())
+    changed = sum(volume["changed"] for volume in made["volumes"].values())
+    say(
+        f"{remote.name}: set {made['set']}, {size(made['bytes'])} in {made['seconds']:.1f} s: "
+        f"{made['rows']} rows of {made['tables']} tables, {files} files.",
+        "green",
+    )
+    if changed:
+        say(f"  {changed} files were written to while they were packed; the others are as they were.", "yellow")
+    if made["gone"]:
+        say(f"  Old, and gone: {', '.join(made['gone'])}")
+    say(f"  It is in {made['place']}; unverified until: inv verify --host={remote.name}")
+
+
+def show(hosts: Sequence[Remote], *, as_json: bool) -> bool:
+    """Print the sets of hosts.
+
+    Args:
+        hosts: which.
+        as_json: for a script.
+
+    Returns: whether every one of them answered.
+    """
+    with step("hosts"), ThreadPoolExecutor() as pool:
+        found = dict(zip([host.name for host in hosts], pool.map(_asked, hosts), strict=True))
+    if as_json:
+        rows = {name: {"error": str(one)} if isinstance(one, OperatorError) else one for name, one in found.items()}
+        print(json.dumps(rows, indent=2, ensure_ascii=False))
+    else:
+        _print(found)
+    return not any(isinstance(one, OperatorError) for one in found.values())
+
+
+def _asked(host: Remote) -> dict[str, Any] | OperatorError:
+    try:
+        return agent.ask(host, ["list"])
+    except OperatorError as error:
+        return error
+
+
+def _print(found: dict[str, dict[str, Any] | OperatorError]) -> None:
+    table = Table("host", "set (UTC)", "age", "size", "rows", "release", "verified", "off-site")
+    console = Console(highlight=False, soft_wrap=True)
+    for host, told in found.items():
+        if isinstance(told, OperatorError):
+            continue
+        for one in reversed(told["sets"]):
+            table.add_row(host, *row(one, told["now"]))
+        if not told["sets"]:
+            table.add_row(host, "[red]none[/red]")
+    tables.show(table)
+    for host, told in found.items():
+        if isinstance(told, OperatorError):
+            console.print(f"[red]{host} cannot be asked.[/red] {escape(str(told))}")
+            continue
+        for line in remarks(host, told):
+            console.print(line)
+
+
+def remarks(host: str, told: dict[str, Any]) -> list[str]:
+    """What there is to say of a host below the table.
+
+    Args:
+        host: its name.
+        told: as it told.
+    """
+    lines = [*point(host, told.get("point", {})), *(escape(line) for line in kept(host, told["kept"]))]
+    if not told["told"]:
+        lines.append(f"[yellow]{host} tells nobody when a backup fails[/yellow]: set ALERT_*, inv env.edit.")
+    last = told["last"]
+    if last.get("running"):
+        lines.append(f"{host}: a backup runs, since {last['at']}.")
+    elif last.get("ok") is False:
+        lines.append(f"[red]{host}: the last run, {last['at']}, failed.[/red] {escape(last['error'])}")
+    return lines
+
+
+def point(host: str, told: dict[str, Any]) -> list[str]:
+    """Which moments a host's database can be restored to, and what is missing in between.
+
+    Args:
+        host: its name.
+        told: as it told.
+    """
+    lines = [
+        f"{host}: any moment from {_plain(one['since'])} to {_plain(one['until'])} UTC: "
+        f"inv restore --at='{_plain(one['until'])}' --host={host}"
+        for one in told.get("windows", [])
+    ]
+    lines += [
+        f"[yellow]{host}: no moment from {_plain(one['after'])} to {_plain(one['before'])} UTC[/yellow]: "
+        f"{one['first']} to {one['last']} of PostgreSQL's log are missing."
+        for one in told.get("gaps", [])
+    ]
+    return lines
+
+
+def _plain(moment: str) -> str:
+    return moment.replace("T", " ").rstrip("Z")
+
+
+def kept(host: str, told: dict[str, Any]) -> list[str]:
+    """What restores left on a host, a line each.
+
+    Args:
+        host: its name.
+        told: as it told.
+    """
+    lines = [f"{host}: {name}, to look into {of['of']}, since {of['at']}." for name, of in told["looks"].items()]
+    if replaced := told["replaced"]:
+        lines.append(f"{host}: {replaced['database']} is kept from before the {replaced['what']}, {replaced['at']}.")
+    return [*lines, f"{host}: inv restore --undo or --discard --host={host}"] if lines else []
+
+
+def row(one: dict[str, Any], now: str) -> tuple[str, ...]:
+    """A set's cells.
+
+    Args:
+        one: as the host told it.
+        now: the host's clock.
+    """
+    if "problem" in one:
+        return (one["name"], f"[red]{escape(one['problem'])}[/red]")
+    backend = one["release"].get("backend", "-")
+    return (
+        one["name"],
+        ago(one["taken"], now),
+        size(one["bytes"]),
+        str(one["rows"]),
+        backend[:8],
+        _verified(one["verified"], now),
+        f"{ago(one['offsite']['at'], now)} ago" if one["offsite"] else "no",
+    )
+
+
+def _verified(told: dict[str, Any], now: str) -> str:
+    if not told:
+        return "no"
+    if not told.get("ok"):
+        return f"[red]failed: {escape(str(told.get('error', '')).splitlines()[0])}[/red]"
+    return f"[green]{ago(told['at'], now)} ago[/green]"
+
+
+def ago(then: str, now: str) -> str:
+    """An age in one number: `42 min`, `5.2 h`, `12 d`.
+
+    Args:
+        then: ISO 8601, UTC.
+        now: the same.
+    """
+    seconds = max(0.0, (_moment(now) - _moment(then)).total_seconds())
+    if seconds < 3600:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.0f} d"
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(UTC)
+
+
+def download(remote: Remote, name: str, to: Path) -> Path:
+    """Bring a set here, in one file, and see that all of it arrived.
+
+    Args:
+        remote: the host.
+        name: the set's; empty: the newest.
+        to: the folder here.
+
+    Returns: the file.
+
+    Raises:
+        OperatorError: there is no such set, or no room here.
+        FailedError: it did not arrive whole; nothing of it stays here.
+    """
+    told = agent.ask(remote, ["list"])
+    chosen = choose(remote.name, told["sets"], name)
+    path = to / archive.file_name(remote.name, chosen["name"])
+    command = shlex.join(archive.command(told["folder"], chosen["name"], chosen["files"]))
+    with transfer.arriving(path, chosen["bytes"]) as aside:
+        transfer.stream(remote, command, aside, chosen["bytes"], path.name)
+        with step("every file in it compared with its manifest"):
+            try:
+                archive.check(aside)
+            except OperatorError as problem:
+                raise FailedError(f"{path.name} did not arrive whole.", problem.why, "Run this again.") from None
+    return path
+
+
+def choose(host: str, there: list[dict[str, Any]], name: str) -> dict[str, Any]:
+    """The set that is meant.
+
+    Args:
+        host: whose.
+        there: its sets, oldest first.
+        name: as typed; empty: the newest.
+
+    Raises:
+        OperatorError: there is none such.
+    """
+    usable = {one["name"]: one for one in there if "problem" not in one}
+    if not usable:
+        raise OperatorError(f"{host} has no backup set.", "None was taken yet.", f"inv backup --host={host}")
+    if name and name not in usable:
+        raise OperatorError(
+            f"{host} has no backup set {name!r}.",
+            f"The newest are {', '.join(list(usable)[-3:])}.",
+            f"inv backups --host={host}",
+        )
+    return usable[name or list(usable)[-1]]

@@ -1,0 +1,46 @@
+"""`inv backup`, `inv backups`."""
+
+from __future__ import annotations
+
+from invoke.context import Context
+from invoke.tasks import task
+
+from fleet.cli import finish, hosts_to_change, hosts_to_read, one, remotes, told
+
+
+@task(
+    optional=["download"],
+    help={
+        "host": "a host, several with commas, a group, or all; one after the other",
+        "download": "take none, and bring one here: its name (see inv backups), or the newest",
+        "to": "with --download: the folder here; default: this one",
+    },
+)
+@told
+def backup(_: Context, host: str = "", download: str | None = None, to: str = "") -> None:
+    """Take a backup set: database and written files, checked; or bring one here."""
+    from pathlib import Path
+
+    from fleet.backup import sets
+    from fleet.errors import OperatorError
+    from fleet.output import say
+
+    if download is None:
+        if to:
+            raise OperatorError("--to belongs to --download.", "Sets are made on the host.", "Leave it out.")
+        for remote in remotes(hosts_to_change(host)):
+            sets.make(remote)
+        return
+    name = download if isinstance(download, str) else ""
+    path = sets.download(one(hosts_to_read(host)), name, Path(to or "."))
+    say(f"It is in {path} (mode 600; not encrypted). inv restore takes it.", "green")
+
+
+@task(help={"host": "a host, several with commas, a group, or all", "json": "print JSON"})
+@told
+def backups(_: Context, host: str = "", json: bool = False) -> None:
+    """Show the backup sets of hosts: age, size, release, verified or not, off-site or not."""
+    from fleet.backup import sets
+
+    if not sets.show(remotes(hosts_to_read(host)), as_json=json):
+        finish(1)

@@ -1,0 +1,88 @@
+"""Whether a host is still as the inventory declares it."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from fleet.checkout import ROOT
+from fleet.errors import OperatorError
+
+SECONDS = 180
+
+
+def command(hosts: list[str]) -> list[str]:
+    """The command that asks pyinfra what it would change on hosts; it changes nothing."""
+    pyinfra = str(Path(sys.executable).with_name("pyinfra"))
+    limits = [word for host in hosts for word in ("--limit", host)]
+    return [pyinfra, "inventory.py", "deploys/bootstrap.py", "--dry", "--json", *limits]
+
+
+def of_all(hosts: list[str]) -> dict[str, list[str]]:
+    """The operations that would change each host, by name; none when it is as declared.
+
+    Returns: by host; nothing when pyinfra could not ask them all.
+    """
+    try:
+        return _ask(hosts)
+    except OperatorError:
+        return {}
+
+
+def _ask(hosts: list[str]) -> dict[str, list[str]]:
+    """pyinfra runs beside us: it brings gevent, which would replace the threads that Fabric needs."""
+    try:
+        done = subprocess.run(
+            command(hosts),
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+    except subprocess.TimeoutExpired:
+        raise _unknown(hosts, f"Its dry run did not end within {SECONDS} s.") from None
+    if done.returncode != 0:
+        raise _refusal(done.stderr) or _unknown(hosts, "Its dry run did not end well.")
+    return {host: _changing(host, json.loads(done.stdout)["plan"]) for host in hosts}
+
+
+def _refusal(words: str) -> OperatorError | None:
+    """The three lines of a refusal, which pyinfra passes on."""
+    told = re.search(r"^(?:-->|\s*\[[^\]]+\]) (.+)\n\s+why: (.+)\n\s+do:  (.+)$", words, re.MULTILINE)
+    return OperatorError(told[1], told[2], told[3]) if told else None
+
+
+def _unknown(hosts: list[str], why: str) -> OperatorError:
+    limits = " ".join(f"--limit {host}" for host in hosts)
+    return OperatorError(
+        f"{', '.join(hosts)}: pyinfra cannot tell whether it is as declared.",
+        why,
+        f"See why: pyinfra inventory.py deploys/bootstrap.py --dry {limits}",
+    )
+
+
+def _changing(host: str, plan: list[dict[str, Any]]) -> list[str]:
+    return [
+        operation["name"].partition(" | ")[2] or operation["name"]
+        for operation in plan
+        if host in operation["hosts_with_change"] or host in operation["hosts_with_conditional_change"]
+    ]
+
+
+def of(host: str, asked: dict[str, list[str]] | None = None) -> list[str]:
+    """The operations that would change a host, by name.
+
+    Args:
+        host: its name.
+        asked: what `of_all` said, where several are meant; without it, or when it could not ask all, this one is asked.
+
+    Raises:
+        OperatorError: pyinfra could not tell, with the reason that it gives.
+    """
+    return asked[host] if asked and host in asked else _ask([host])[host]

@@ -1,1 +1,0 @@
-"""What an operator does with the data: each verb runs the agent and shows its events."""

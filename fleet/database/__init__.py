@@ -1,0 +1,1 @@
+"""The database: its password rotated, MySQL's data imported."""

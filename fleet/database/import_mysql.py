@@ -1,0 +1,94 @@
+"""MySQL's data to a host's PostgreSQL: the host's own program does it, and this asks, brings the file, and tells."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fleet import agent
+from fleet.cli import agreed
+from fleet.errors import OperatorError
+from fleet.output import say, size, step
+from fleet.restore.request import INTERRUPTS, Given
+from fleet.state import survey
+from fleet.transfer import transfer
+
+if TYPE_CHECKING:
+    from fleet.remote import Remote
+
+SECONDS = 12 * 3600
+CONTAINER = "container:"
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+
+def brought(source: str) -> Given | None:
+    """The file that is meant by what an operator typed; None: a container of the host is.
+
+    Raises:
+        OperatorError: neither.
+    """
+    if source.startswith(CONTAINER):
+        name = source.removeprefix(CONTAINER)
+        if not NAME.fullmatch(name):
+            raise OperatorError(f"{name!r} is no container's name.", "Docker knows none like that.", "docker ps --all")
+        return None
+    path = Path(source).expanduser()
+    if not source or not path.is_file():
+        raise OperatorError(
+            f"{source!r} is neither a file here nor container:NAME.",
+            "MySQL's data come from a file of mysqldump's, or from a container on the host.",
+            "--from=aipbx_20261122_030000.sql.gz, or --from=container:app-mysql-1",
+        )
+    if not path.stat().st_size:
+        raise OperatorError(f"{path} is empty.", "It has not one byte.", "Take another.")
+    return Given("", path.name, path, volumes=False)
+
+
+def run(remote: Remote, source: str, database: str, without: str, *, yes: bool) -> None:
+    """Bring MySQL's data into the place of the live ones.
+
+    Args:
+        remote: the host.
+        source: a file here, or container:NAME on the host.
+        database: its name in that container; empty: the one that the container was made with.
+        without: the source's tables that are left out, with commas.
+        yes: whether the operator has agreed in advance.
+
+    Raises:
+        OperatorError: it was refused, and nothing was touched.
+        FailedError: it failed; what was live is live.
+    """
+    given = brought(source)
+    with step("host"):
+        calls = survey.take(remote).calls
+        live = agent.ask(remote, ["kept"])["live"]
+    flows = f"; {calls} RTP flows are live and would be cut" if calls else ""
+    say(f"{remote.name}: import of {given.name if given else source} into PostgreSQL", "bold")
+    say("  The source is read and never written. Its rows come into a new database beside the live one, with the same")
+    say("  schema; every table is counted and compared, and the application tried out: that stops nothing.")
+    say(f"  Then it takes the place of {live['database']} ({size(live['bytes'])}), which is kept (--undo).")
+    say(f"{INTERRUPTS}{flows}.", "yellow")
+    if not given:
+        say("  What is written to MySQL from now on does not come: whoever writes there must have stopped.", "yellow")
+    if not agreed(f"import into {remote.name}", yes=yes):
+        raise OperatorError(
+            f"{remote.name}: nothing was done.", "You did not say yes.", "Run it again when you want it."
+        )
+    place = source
+    if given and given.path:
+        place = given.place()
+        transfer.upload(remote, given.path, f"{remote.settings.app_dir}/backups/incoming/{place}")
+    words = ["import-mysql", place]
+    words += [f"--database={database}"] if database else []
+    words += [f"--without={without}"] if without else []
+    done = agent.call(remote, words, seconds=SECONDS)
+    for table, rows in sorted(done["by_table"].items()):
+        say(f"  {rows:>12}  {table}")
+    say(
+        f"{remote.name}: {done['of']} is live: {done['rows']} rows of {done['tables']} tables, the same on both sides, "
+        f"in {done['seconds']:.0f} s, in which the backend was held for {done['held_seconds']} s.",
+        "green",
+    )
+    say(f"  What was live before is kept: {done['kept']}.")
+    say(f"  inv restore --undo --host={remote.name} brings it back; --discard in its place deletes it.")

@@ -1,0 +1,293 @@
+"""A new password for the database: the role's, the env file's, the host's, the backend's, in this order.
+
+What runs has the old one until it is started anew. So first it is let in by its address: whatever happens from then on,
+it goes on. As long as the server's rules say so, a rotation is under way; the next run finds that, and brings all to
+what the env file says by then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from fleet.cli import agreed
+from fleet.commands import rotation as commands
+from fleet.database.scram import verifier
+from fleet.env import comparison, declaration, files, rendering
+from fleet.env.remote import current, path_on_host
+from fleet.env.replacing import with_value
+from fleet.errors import FailedError, OperatorError
+from fleet.output import say, step
+from fleet.release import configuration, plan, recovery, rollout, switch
+from fleet.release.lock import held, operator
+from fleet.state import survey
+from fleet.state.releases import Entry
+
+if TYPE_CHECKING:
+    from fleet.env.files import HostFile
+    from fleet.remote import Remote
+    from fleet.state.releases import Release
+    from fleet.state.survey import Survey
+
+NAME = "DB_PASS"
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """A rotation that may be made.
+
+    Args:
+        file: the operator's env file, as it is now.
+        before: the values that the host has.
+        after: those that it will have.
+        release: what runs.
+        addresses: of the backends that run.
+        running: their passwords.
+        cut_off: whether an earlier one did not come to its end.
+    """
+
+    file: HostFile
+    before: dict[str, str]
+    after: dict[str, str]
+    release: Release
+    addresses: list[str]
+    running: list[str]
+    cut_off: bool
+    action: str = "rotation of the database's password"
+
+    @property
+    def restarts(self) -> bool:
+        """Whether a backend must be started anew: not one runs, or one with another password."""
+        return set(self.running) != {self.after[NAME]}
+
+
+def rotate(remote: Remote, *, yes: bool) -> None:
+    """Give the database a new password, everywhere where it stands; or end a rotation that was cut off.
+
+    Args:
+        remote: the host.
+        yes: whether the operator has agreed in advance.
+
+    Raises:
+        OperatorError: it was refused, and nothing was touched.
+        FailedError: it failed; `what` says which password counts.
+    """
+    with step("host, env file, database"):
+        found = recovery.settled(remote, survey.take(remote))
+        plan.refuse(remote.name, found, remote.settings, first_allowed=False)
+        configuration.refuse_invalid(remote)
+        ready = _planned(remote, found)
+    _announce(remote, ready, found)
+    if not agreed(f"change the password of {remote.name}'s database", yes=yes):
+        raise OperatorError(
+            f"{remote.name}: nothing was done.", "You did not say yes.", "Run it again when you want it."
+        )
+    with held(remote, ready, found, datetime.now(UTC)) as owner:
+        if ready.cut_off:
+            _end(remote, ready, owner)
+        else:
+            _change(remote, ready, owner)
+    say(f"{remote.name}: the database, {files.shown(ready.file.path)} and the backend have the same password.", "green")
+    if not ready.cut_off and _opens(remote, ready.after, ready.before[NAME]):
+        say("  The old one opens the database all the same: pg_hba.conf of this server asks for none.", "yellow")
+    if ready.file.sealed:
+        say(f"  Commit it: git add {files.shown(ready.file.path)}")
+
+
+def _planned(remote: Remote, found: Survey) -> Rotation:
+    values = files.checked(remote.name)
+    file = files.load(remote.name)
+    there = current(remote, remote.settings.app_dir) or {}
+    changes = comparison.changes(there, rendering.environments(values))
+    if others := sorted({change.name for change in changes} - {NAME}):
+        raise OperatorError(
+            f"{remote.name}: {', '.join(others)} differ{'s' * (len(others) == 1)} from what the host has.",
+            f"{files.shown(file.path)} was edited and not pushed, or the host's is newer; only the password may move.",
+            f"inv env.diff --host={remote.name} shows it; then inv env.push, or mend the file.",
+        )
+    project = remote.settings.compose_project
+    cut_off = remote.sudo_output(commands.under_way(project)).strip() != "0"
+    if values[NAME] != there["backend"][NAME] and not cut_off:
+        raise OperatorError(
+            f"{remote.name}: {NAME} in {files.shown(file.path)} is not the one that the host has.",
+            "The file is out of date, or was edited; no rotation is under way.",
+            "Take the present file from whoever rotated last, or put the host's value back (inv exec backend -- env).",
+        )
+    running = _running(remote)
+    return Rotation(
+        file=file,
+        before={**values, NAME: there["backend"][NAME]},
+        after=values if cut_off else {**values, NAME: declaration.password()},
+        release=_release(remote, found),
+        addresses=[address for addresses, _ in running for address in addresses.split()],
+        running=[password for _, password in running],
+        cut_off=cut_off,
+    )
+
+
+def _release(remote: Remote, found: Survey) -> Release:
+    if found.running is None:  # refused before (plan.refuse); for mypy
+        raise OperatorError(f"{remote.name} has no release yet.", "images.env is empty.", "inv deploy")
+    return found.running
+
+
+def _announce(remote: Remote, ready: Rotation, found: Survey) -> None:
+    say(f"{remote.name}: {ready.action}", "bold")
+    if ready.cut_off:
+        say(f"  An earlier one was cut off: all is brought to what {files.shown(ready.file.path)} says.", "yellow")
+    else:
+        say(f"  A new one for role {ready.after['DB_USER']}; {files.shown(ready.file.path)} gets it, then the host.")
+    if not ready.restarts:
+        say("  The backend has it already, and is not started anew.")
+        return
+    say("  Until then what runs goes on: the server lets it in by its address. Then it starts anew as in a deploy:")
+    told = switch.interrupts(
+        remote,
+        ["backend"],
+        found.calls,
+        drain_seconds=remote.settings.drain_seconds,
+        hands_over=configuration.knows_pbx(remote),
+    )
+    say(f"  {told}")
+
+
+def _change(remote: Remote, ready: Rotation, owner: str) -> None:
+    try:
+        _let_in(remote, ready)
+    except BaseException as problem:
+        _back(remote, ready, problem, [])
+        raise
+    undo: list[Callable[[], None]] = []
+    try:
+        undo.insert(0, lambda: files.save(ready.file.path, ready.file.content))
+        with step(f"{files.shown(ready.file.path)} has the new one"):
+            files.save(ready.file.path, with_value(ready.file.content, NAME, ready.after[NAME]))
+        # The database first, then the rest: an old backend starts again only when it gets in.
+        undo.insert(0, lambda: _alter_back(remote, ready))
+        with step("the database has it"):
+            _alter(remote, ready.after)
+        undo.insert(1, lambda: _push(remote, ready.before))
+        with step("environment.json has it"):
+            _push(remote, ready.after)
+        undo.insert(2, lambda: _none_has_the_new_one(remote, ready))
+        _start_anew(remote, ready, owner)
+        with step("no backend needs the old one"):
+            remote.sudo_output(commands.shut_out(remote.settings.compose_project))
+            _refuse_locked_out(remote, ready)
+    except BaseException as problem:
+        _back(remote, ready, problem, undo)
+        raise
+
+
+def _end(remote: Remote, ready: Rotation, owner: str) -> None:
+    """Bring everything to what the env file says; there is nothing to go back to, so a failure leaves it under way."""
+    try:
+        _let_in(remote, ready)
+        with step("the database has it"):
+            _alter(remote, ready.after)
+        with step("environment.json has it"):
+            _push(remote, ready.after)
+        if ready.restarts:
+            _start_anew(remote, ready, owner)
+        with step("no backend needs another one"):
+            remote.sudo_output(commands.shut_out(remote.settings.compose_project))
+            _refuse_locked_out(remote, ready)
+    except OperatorError as problem:
+        raise FailedError(
+            f"{remote.name}: the {ready.action} is still not at its end: {problem.what}",
+            problem.why,
+            f"Mend what it names, then: inv db.rotate-password --host={remote.name}",
+        ) from None
+
+
+def _back(remote: Remote, ready: Rotation, problem: BaseException, undo: list[Callable[[], None]]) -> None:
+    say("  back to the old one", "yellow")
+    try:
+        for one in undo:
+            one()
+        remote.sudo_output(commands.shut_out(remote.settings.compose_project))
+    except OperatorError as second:
+        raise FailedError(
+            f"{remote.name}: the {ready.action} failed, and so did the way back.",
+            f"{problem} And then: {second.what} {second.why}",
+            f"Mend what it names, then: inv db.rotate-password --host={remote.name}",
+        ) from None
+    if isinstance(problem, OperatorError):
+        raise FailedError(
+            f"{remote.name}: the {ready.action} failed; the old one counts everywhere, as before.",
+            f"{problem.what} {problem.why}",
+            problem.do,
+        ) from None
+
+
+def _let_in(remote: Remote, ready: Rotation) -> None:
+    with step("what runs is let in by its address"):
+        values = ready.before
+        command = commands.let_in(
+            remote.settings.compose_project, values["DB_NAME"], values["DB_USER"], ready.addresses
+        )
+        remote.sudo_output(command)
+
+
+def _alter(remote: Remote, values: dict[str, str]) -> None:
+    sql = commands.altered(values["DB_USER"], verifier(values[NAME]))
+    remote.sudo_output(commands.change(remote.settings.compose_project), stdin=sql.encode())
+
+
+def _alter_back(remote: Remote, ready: Rotation) -> None:
+    """The role's old password again; what runs by then, and perhaps has the new one, is let in until it has it too."""
+    addresses = [address for told in _running(remote) for address in told[0].split()]
+    _let_in(remote, replace(ready, addresses=addresses))
+    _alter(remote, ready.before)
+
+
+def _running(remote: Remote) -> list[tuple[str, str]]:
+    """Of each backend that runs: its addresses, and its password."""
+    told = remote.sudo_output(commands.backends(remote.settings.compose_project)).splitlines()
+    return [(addresses, password) for addresses, _, password in (line.partition("\t") for line in told)]
+
+
+def _push(remote: Remote, values: dict[str, str]) -> None:
+    remote.put_root_file(path_on_host(remote.settings.app_dir), rendering.render(values), "600")
+
+
+def _start_anew(remote: Remote, ready: Rotation, owner: str) -> None:
+    """Let the same release take its own place, with what the host's files say by now."""
+    release, now = ready.release, datetime.now(UTC)
+    entry = Entry(
+        time=f"{now:%Y-%m-%dT%H:%M:%SZ}",
+        operator=operator(),
+        action="rotation",
+        result="ok",
+        seconds=0,
+        before=release,
+        after=release,
+        images=plan.images(remote.settings, release),
+    )
+    rollout.stage(remote, entry.images)
+    # It is halfway: what the timers do twice is the smaller harm.
+    switch.carry_out(remote, ["backend"], entry, owner, remote.settings.drain_seconds, accepts_overlap=True)
+
+
+def _none_has_the_new_one(remote: Remote, ready: Rotation) -> None:
+    """Start a backend anew that came up with the new password on the way back of the switch, whose lock is gone."""
+    if {password for _, password in _running(remote)} == {ready.before[NAME]}:
+        return
+    with held(remote, ready, survey.take(remote), datetime.now(UTC)) as owner:
+        _start_anew(remote, ready, owner)
+
+
+def _opens(remote: Remote, values: dict[str, str], password: str) -> bool:
+    command = commands.login(remote.settings.compose_project, values["DB_NAME"], values["DB_USER"])
+    return remote.run(command, stdin=f"{password}\n".encode()).code == 0
+
+
+def _refuse_locked_out(remote: Remote, ready: Rotation) -> None:
+    if not _opens(remote, ready.after, ready.after[NAME]):
+        raise OperatorError(
+            f"{remote.name}: the new password does not open the database.",
+            "A login over the network of the stack was refused.",
+            f"inv logs postgres --host={remote.name}",
+        )

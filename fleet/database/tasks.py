@@ -1,0 +1,17 @@
+"""`inv db.rotate-password`."""
+
+from __future__ import annotations
+
+from invoke.context import Context
+from invoke.tasks import task
+
+from fleet.cli import hosts_to_change, one, told
+
+
+@task(help={"host": "a host", "yes": "do not ask"})
+@told
+def rotate_password(_: Context, host: str = "", yes: bool = False) -> None:
+    """Give the database a new password: the role, the env file, the host, the backend; ends one that was cut off."""
+    from fleet.database import rotation
+
+    rotation.rotate(one(hosts_to_change(host)), yes=yes)

@@ -1,1 +1,0 @@
-"""Going in: psql, a command in a container, a way to an internal port."""

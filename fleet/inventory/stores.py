@@ -1,0 +1,143 @@
+"""Where a host's off-site copies go, checked; and which hosts keep copies for which."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from fleet.errors import OperatorError
+from fleet.inventory import hosts
+
+if TYPE_CHECKING:
+    from fleet.inventory.hosts import Host
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", max_length=253)]
+PREFIX = "aipbxoffsite-"
+# Linux takes no longer account names.
+LONGEST = 32
+# What a store has (aipbx_agent/stores/base.py): sets, and what a restore to a point in time needs.
+FOLDERS = ("sets", "base", "wal")
+# All that an origin's account may ask of SFTP. Neither remove nor setstat is among it, nor anything else that could
+# undo what has arrived; `rename` never replaces a file (sftp-server links, and unlinks).
+REQUESTS = (
+    "open", "close", "read", "write", "lstat", "fstat", "stat", "realpath", "opendir", "readdir", "rename",
+    "fsync", "statvfs", "limits",
+)  # fmt: skip
+
+
+class Sibling(BaseModel):
+    """Another host of the inventory, over SFTP.
+
+    Args:
+        host: its name.
+        address: where its SSH answers, when its name does not lead there (Cloudflare); empty: its name.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["sftp"]
+    host: Name
+    address: Annotated[str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9.:-]*)?$")] = ""
+
+
+class Bucket(BaseModel):
+    """Object storage that speaks S3; its keys are OFFSITE_S3_ACCESS_KEY_ID and OFFSITE_S3_SECRET_ACCESS_KEY."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["s3"]
+    endpoint: Annotated[str, Field(pattern=r"^https://[A-Za-z0-9.-]+(:\d+)?$")]
+    bucket: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
+    region: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]
+
+
+OffSite = Annotated[
+    Annotated[Sibling | Bucket, Field(discriminator="kind")] | None, BeforeValidator(lambda value: value or None)
+]
+
+
+def account(origin: str) -> str:
+    """The account on a sibling that copies of the host called `origin` come by: its own, so that it sees no others.
+
+    A dot becomes a hyphen and a hyphen two, so that no two domains share an account.
+    """
+    name = PREFIX + origin.replace("-", "--").replace(".", "-")
+    if len(name) <= LONGEST:
+        return name
+    return PREFIX + hashlib.sha256(origin.encode()).hexdigest()[: LONGEST - len(PREFIX)]
+
+
+def folder(app_dir: str, origin: str) -> str:
+    """Where a sibling keeps what comes from the host called `origin`."""
+    return f"{app_dir}/offsite/{origin}"
+
+
+def confined(app_dir: str, origin: str) -> dict[str, str]:
+    """How sshd treats the account of an origin, keyword by value as `sshd -T` prints them.
+
+    Args:
+        app_dir: where aiPBX lives on the sibling.
+        origin: the host.
+    """
+    return {
+        "authorizedkeysfile": f"/etc/aipbx/offsite/authorized/{account(origin)}",
+        "chrootdirectory": folder(app_dir, origin),
+        # Files arrive readable for their account, and writable for nobody.
+        "forcecommand": f"internal-sftp -d / -u 0277 -l INFO -p {','.join(REQUESTS)}",
+        "allowtcpforwarding": "no",
+        "disableforwarding": "yes",
+        "permittty": "no",
+        "maxsessions": "1",
+    }
+
+
+def told(origin: str, store: Sibling | Bucket | None) -> dict[str, Any]:
+    """What a host's program is told of its store.
+
+    Args:
+        origin: the host.
+        store: from its data.
+    """
+    if store is None:
+        return {}
+    values = store.model_dump()
+    if isinstance(store, Sibling):
+        values |= {"address": store.address or store.host, "account": account(origin)}
+    return values
+
+
+def origins(name: str) -> list[Host]:
+    """The hosts of the inventory whose copies the host called `name` keeps, in the inventory's order."""
+    return [host for host in hosts.load() if _sibling(host) == name]
+
+
+def check(name: str) -> None:
+    """Whether the store of the host called `name` can be what it says.
+
+    Raises:
+        OperatorError: it names itself, an unknown host, or one that cannot be reached by its name.
+    """
+    fleet = {host.name: host for host in hosts.load()}
+    sibling = _sibling(fleet[name]) if name in fleet else None
+    if sibling is None:
+        return
+    if sibling == name or sibling not in fleet:
+        others = ", ".join(other for other in fleet if other != name) or "none"
+        raise OperatorError(
+            f"{name}: its off-site copies cannot go to {sibling}.",
+            "That is the host itself." if sibling == name else "The inventory has no such host.",
+            f"Name another host of the inventory in its `offsite`: {others}.",
+        )
+    if fleet[sibling].data.get("cloudflare") and not fleet[name].data["offsite"].get("address"):
+        raise OperatorError(
+            f"{name}: its off-site copies cannot reach {sibling} by its name.",
+            f"{sibling} is behind Cloudflare, which lets no SSH through.",
+            f'Say where its SSH answers: offsite = {{"kind": "sftp", "host": "{sibling}", "address": "203.0.113.20"}}',
+        )
+
+
+def _sibling(host: Host) -> str | None:
+    declared = host.data.get("offsite") or {}
+    return str(declared.get("host")) if declared.get("kind") == "sftp" else None

@@ -1,0 +1,1 @@
+"""nginx: what the inventory makes of its configuration."""

@@ -1,0 +1,79 @@
+"""nginx's configuration as a set of files: which there are, and what a host's data make of them."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from pathlib import Path
+
+from fleet import templates
+from fleet.checkout import ROOT
+from fleet.inventory.settings import Settings
+
+TEMPLATES = ("nginx.conf", "plain.conf", "https.conf", "headers.conf", "proxied.conf")
+SHIPPED = ROOT / "files" / "nginx"
+REVISION = "revision.conf"
+# Where browsers send reports of a policy on trial.
+REPORTS = "/.aipbx/csp-report"
+
+
+def names(host_name: str, settings: Settings) -> list[str]:
+    """The names that a host answers for; the first is its own, and its certificate's."""
+    return list(dict.fromkeys([host_name, f"www.{host_name}", *settings.extra_names]))
+
+
+def policy(settings: Settings) -> str:
+    """The Content-Security-Policy of a host's data, as the header has it; on trial, it says where reports go."""
+    reports = {"report-uri": [REPORTS]} if settings.csp_report_only else {}
+    directives = settings.content_security_policy | reports
+    return "; ".join(" ".join([name, *sources]) for name, sources in directives.items())
+
+
+def hsts(settings: Settings) -> str:
+    """The value of Strict-Transport-Security; empty when it is not to be sent."""
+    if not settings.hsts_max_age_seconds:
+        return ""
+    parts = [f"max-age={settings.hsts_max_age_seconds}"]
+    parts += ["includeSubDomains"] * settings.hsts_include_subdomains + ["preload"] * settings.hsts_preload
+    return "; ".join(parts)
+
+
+def files(host_name: str, settings: Settings) -> dict[str, str]:
+    """Every file of nginx's folder but the deploy's own: text by path below the folder.
+
+    nginx answers the revision, a hash of all the others, to whoever asks inside its container: so it can be told which
+    configuration it has read (files/proxy/nginx.sh).
+    """
+    csp_header = "Content-Security-Policy" + "-Report-Only" * settings.csp_report_only
+    found = {
+        name: templates.render(
+            f"nginx/{name}.j2",
+            settings=settings,
+            host_name=host_name,
+            names=names(host_name, settings),
+            csp=policy(settings),
+            csp_header=csp_header,
+            reports=REPORTS,
+            hsts=hsts(settings),
+            hidden_headers=[
+                *settings.security_headers,
+                "Content-Security-Policy",
+                "Content-Security-Policy-Report-Only",
+                "Strict-Transport-Security",
+                "X-Powered-By",
+            ],
+        )
+        for name in TEMPLATES
+    }
+    found |= {
+        _relative(path): path.read_text(encoding="utf-8") for path in sorted(SHIPPED.rglob("*")) if path.is_file()
+    }
+    return {**found, REVISION: f'return 200 "{revision(found)}\\n";\n'}
+
+
+def revision(found: dict[str, str]) -> str:
+    """A short hash of these files, whatever their order."""
+    return sha256(repr(sorted(found.items())).encode()).hexdigest()[:16]
+
+
+def _relative(path: Path) -> str:
+    return path.relative_to(SHIPPED).as_posix()

@@ -1,0 +1,1 @@
+"""Copies off a host: stores, keys, checks, and what they give back."""

@@ -1,0 +1,223 @@
+"""Off-site copies, seen from an operator's machine: set up, listed, brought here, opened, proved."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+from fleet import agent
+from fleet.errors import FailedError, OperatorError
+from fleet.inventory import hosts, settings, stores
+from fleet.offsite import encrypted_set
+from fleet.output import say, step
+from fleet.remote import Remote, as_root
+from fleet.ssh import ssh
+from fleet.transfer import archive
+
+ORIGIN = "/etc/aipbx/offsite"
+PUBLIC_KEY = re.compile(r"ssh-ed25519 [A-Za-z0-9+/]{68}={0,2}")
+# Seconds for a whole set, over a slow line.
+LONG = 6 * 3600.0
+
+
+def make_key(origin: str) -> str:
+    """The command that makes a host's own SSH key if it has none, and prints the public half.
+
+    Args:
+        origin: the host, for the key's comment.
+    """
+    key, new = f"{ORIGIN}/id_ed25519", f"{ORIGIN}/id_ed25519.new"
+    generate = f"ssh-keygen -q -t ed25519 -N '' -C {shlex.quote(origin)} -f {new}"
+    return (
+        f"set -e; umask 077; [ -d {ORIGIN} ]; [ -s {key} ] || {{ rm -f {new} {new}.pub; {generate}; rm {new}.pub; "
+        f"sync {new}; mv {new} {key}; }}; ssh-keygen -y -f {key}"
+    )
+
+
+def host_key(app_dir: str, origin: str) -> str:
+    """The command that shows a sibling's public host key, once it is ready for an origin's copies.
+
+    Args:
+        app_dir: where aiPBX lives on the sibling.
+        origin: the host whose copies it is to keep.
+    """
+    account, folder = stores.account(origin), stores.folder(app_dir, origin)
+    return f"getent passwd {account} >/dev/null && [ -d {folder}/sets ] && cat /etc/ssh/ssh_host_ed25519_key.pub"
+
+
+def init(remote: Remote) -> None:
+    """Make a host's off-site store usable: keys where there are keys, then a file there and back.
+
+    Args:
+        remote: the host whose copies are meant.
+
+    Raises:
+        OperatorError: it has no store, or something about it does not work.
+    """
+    store = _store(remote)
+    if isinstance(store, stores.Sibling):
+        _introduce(remote, of_name(store.host))
+    with step(f"{remote.name} puts a file there, reads it back, and tries to delete it"):
+        tried = agent.ask(remote, ["offsite-probe"])
+    say(f"{remote.name}: {tried['where']} takes copies, gives them back; deleting one is {tried['deletes']}.")
+
+
+def _introduce(remote: Remote, sibling: Remote) -> None:
+    """Make an origin and its sibling know each other's keys; each is asked over the operator's own connection."""
+    with step(f"{remote.name} and {sibling.name} get to know each other's keys"):
+        shown = sibling.run(host_key(sibling.settings.app_dir, remote.name))
+        if shown.code != 0 or not (theirs := PUBLIC_KEY.search(shown.out)):
+            raise OperatorError(
+                f"{sibling.name} is not ready for copies of {remote.name}.",
+                "It has no account or no folder for them yet.",
+                f"pyinfra inventory.py deploys/bootstrap.py --limit {sibling.name}",
+            )
+        made = remote.run(make_key(remote.name))
+        if made.code != 0 or not (ours := PUBLIC_KEY.search(made.out)):
+            raise OperatorError(
+                f"{remote.name} could not make its SSH key.",
+                made.last_words,
+                f"pyinfra inventory.py deploys/bootstrap.py --limit {remote.name}",
+            )
+        authorised = f"{ORIGIN}/authorized/{stores.account(remote.name)}"
+        # sshd reads it as that account, and it may do nothing that is not allowed in sshd's configuration.
+        sibling.put_root_file(authorised, f"restrict {ours[0]} {remote.name}\n".encode(), mode="644")
+        remote.put_root_file(f"{ORIGIN}/known_hosts", f"{sibling.name} {theirs[0]}\n".encode(), mode="644")
+
+
+def copies(remote: Remote) -> list[dict[str, Any]]:
+    """The off-site copies of a host's sets, oldest first, as their store says: name, taken, bytes, whole, verified.
+
+    A sibling is asked itself: it answers also when the host is no more.
+
+    Raises:
+        OperatorError: the host has no store, or it cannot be asked.
+    """
+    asked, more = through(remote)
+    return list(agent.ask(asked, ["offsite-list", *more])["sets"])
+
+
+def fetch(remote: Remote, name: str, folder: Path) -> Path:
+    """Bring an off-site copy here, opened and verified.
+
+    Args:
+        remote: the host whose set it is; with a sibling as its store it need not be alive.
+        name: the set's; empty: the newest whole one.
+        folder: gets the file.
+
+    Returns: `<host>-<name>.tar`, as `inv backup --download` writes it.
+
+    Raises:
+        OperatorError: there is no such copy, no key here opens it, or it is not what was stored.
+    """
+    copy = chosen(remote.name, copies(remote), name)
+    path = folder / archive.file_name(remote.name, copy["name"])
+    encrypted_set.receive(_sending(remote, copy), copy, path)
+    return path
+
+
+def check(remote: Remote, name: str) -> None:
+    """Prove that a copy could be restored: bring it here, open it, compare every file with the manifest; keep nothing.
+
+    Args:
+        remote: the host whose set it is.
+        name: the set's; empty: the newest whole one.
+
+    Raises:
+        OperatorError: there is none, or it is not what was stored.
+    """
+    copy = chosen(remote.name, copies(remote), name)
+    encrypted_set.prove(_sending(remote, copy), copy)
+    try:
+        there = agent.ask(remote, ["list"])["sets"]
+    except OperatorError as problem:
+        say(f"{problem.what} So only the store's word says that it is the copy which {remote.name} made.", "yellow")
+    else:
+        refuse_exchanged(remote.name, copy, there)
+    say(f"{remote.name}: {copy['name']} came from off-site, was opened here, and every file is as its manifest says.")
+
+
+def refuse_exchanged(host: str, copy: dict[str, Any], there: list[dict[str, Any]]) -> None:
+    """Compare a copy with what its origin wrote down when it made it: anybody can encrypt to a public key.
+
+    Args:
+        host: the origin.
+        copy: what the store says of it.
+        there: the origin's sets, as it lists them.
+
+    Raises:
+        FailedError: it is another one.
+    """
+    made = {one["name"]: (one.get("offsite") or {}).get("sha256") for one in there}.get(copy["name"])
+    if made and made != copy["sha256"]:
+        raise FailedError(
+            f"The off-site copy {copy['name']} is not the one that {host} made.",
+            "Its hash is another than the one that the host wrote down.",
+            "Somebody exchanged it: treat the store as broken into. The set on the host is not touched by that.",
+        )
+
+
+def chosen(host: str, found: list[dict[str, Any]], name: str) -> dict[str, Any]:
+    """The copy that is meant.
+
+    Args:
+        host: whose.
+        found: its copies, oldest first.
+        name: the set's; empty: the newest whole one.
+
+    Raises:
+        OperatorError: there is none of that name, or it is not whole.
+    """
+    meant = [copy for copy in found if copy["name"] == name] if name else [copy for copy in found if copy["whole"]]
+    if not meant:
+        raise OperatorError(
+            f"{host} has no off-site copy {name or 'that is whole'}.",
+            f"Its store has: {', '.join(copy['name'] for copy in found) or 'none'}.",
+            f"inv backups --host={host}",
+        )
+    if not meant[-1]["whole"]:
+        raise OperatorError(
+            f"The off-site copy {name} of {host} is not whole.",
+            "Its file is missing there, or is not as long as it was.",
+            f"Take another: inv backups --host={host}",
+        )
+    return meant[-1]
+
+
+def _sending(remote: Remote, copy: dict[str, Any]) -> list[str]:
+    """The command that prints a sealed copy."""
+    asked, more = through(remote)
+    words = shlex.join(["aipbx-agent", "offsite-send", f"sets/{copy['name']}.tar.age", *more])
+    return ssh.command(asked.name, asked.settings.deploy_user, as_root(words, LONG))
+
+
+def through(remote: Remote) -> tuple[Remote, list[str]]:
+    """Which host reads the store of `remote`, and what it is told beside the verb."""
+    store = _store(remote)
+    if isinstance(store, stores.Sibling):
+        return of_name(store.host), ["--of", remote.name]
+    return remote, []
+
+
+def of_name(name: str) -> Remote:
+    """Another host of the inventory.
+
+    Raises:
+        OperatorError: there is none of that name, or its data are malformed.
+    """
+    (found,) = hosts.select(name, hosts.load())
+    return Remote(found.name, settings.of_host(found.name, found.data))
+
+
+def _store(remote: Remote) -> stores.Sibling | stores.Bucket:
+    store = remote.settings.offsite
+    if store is None:
+        raise OperatorError(
+            f"{remote.name} has no off-site store.",
+            "`offsite` is empty for it: its backups die with it.",
+            "Declare one in inventory.py (group_data/all.py says how) and converge.",
+        )
+    stores.check(remote.name)
+    return store

@@ -1,0 +1,37 @@
+"""`inv offsite.key`, `inv offsite.init`, `inv offsite.check`."""
+
+from __future__ import annotations
+
+from invoke.context import Context
+from invoke.tasks import task
+
+from fleet.cli import hosts_to_change, hosts_to_read, remotes, told
+
+
+@task
+@told
+def key(_: Context) -> None:
+    """Make the key pair of off-site copies; the private half stays on this machine, and is never shown."""
+    from fleet.offsite import key as offsite_key
+
+    print(offsite_key.words(*offsite_key.make()))
+
+
+@task(help={"host": "a host, several with commas, a group, or all"})
+@told
+def init(_: Context, host: str = "") -> None:
+    """Let a host use its off-site store: keys exchanged, a file put there, read back, and not deleted."""
+    from fleet.offsite import copies
+
+    for remote in remotes(hosts_to_change(host)):
+        copies.init(remote)
+
+
+@task(help={"host": "a host, several with commas, a group, or all", "name": "the set; default: the newest copy"})
+@told
+def check(_: Context, host: str = "", name: str = "") -> None:
+    """Prove an off-site copy: bring it here, open it with your key, compare every file; nothing is kept."""
+    from fleet.offsite import copies
+
+    for remote in remotes(hosts_to_read(host)):
+        copies.check(remote, name)

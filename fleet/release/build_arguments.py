@@ -1,0 +1,93 @@
+"""What a build on the host is given beside the source, and whether its Dockerfile takes all of it.
+
+Docker drops an argument that the Dockerfile does not name, with a warning in the log of the build: what an operator set
+would be lost.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from fleet.checkout import ROOT
+from fleet.env import build_values, files, rendering
+from fleet.errors import OperatorError
+
+if TYPE_CHECKING:
+    from fleet.git.repository import Repository
+    from fleet.remote import Remote
+    from fleet.state.releases import Release
+
+_ARG = re.compile(r"^[ \t]*ARG[ \t]+(.+)$", re.MULTILINE | re.IGNORECASE)
+# Taken by every build, named or not.
+_PREDEFINED = re.compile(r"(HTTP|HTTPS|FTP|NO|ALL)_PROXY|BUILDKIT_.*|SOURCE_DATE_EPOCH")
+_OTHER_NAMES = {"STRIPE_KEY": "STRIPE_PUBLISHABLE_KEY"}
+
+
+def given(remote: Remote, service: str, sha: str) -> dict[str, str]:
+    """All arguments of a build."""
+    ours = {"RELEASE": sha} | ({"SITE_URL": f"https://{remote.name}"} if service == "frontend" else {})
+    return ours | _of_operator(remote, service)
+
+
+def refuse_lost(remote: Remote, release: Release, repositories: dict[str, Repository]) -> None:
+    """Refuse a build that would drop what the operator set.
+
+    Args:
+        remote: the host.
+        release: what is to run.
+        repositories: those whose image may be built, by service.
+
+    Raises:
+        OperatorError: the Dockerfile does not name an argument; nothing was touched.
+    """
+    if remote.settings.images_from != "build":
+        return
+    for service, repository in repositories.items():
+        sha = release.sha(service)
+        asked = {name for name, value in _of_operator(remote, service).items() if value}
+        lost = sorted(name for name in asked - _taken(remote, repository, sha) if not _PREDEFINED.fullmatch(name))
+        if lost:
+            raise OperatorError(
+                f"{remote.name}: the build of the {service} would drop {', '.join(lost)}.",
+                f"Its Dockerfile has no ARG of that name, so the value would reach nothing (as set: FRONTEND_{lost[0]} "
+                "in the env file, or build_arguments in the inventory).",
+                "Correct the name or take it out, or have the Dockerfile take it: ARG " + lost[0],
+            )
+
+
+def ignored(remote: Remote) -> list[str]:
+    """Return what the operator set for builds on a host that pulls its images instead, as the operator wrote it.
+
+    An env file that cannot be read holds up no deploy that does not need it.
+    """
+    if remote.settings.images_from == "build":
+        return []
+    try:
+        named = build_values.without_effect(_env_file(remote), remote.settings.images_from)
+    except OperatorError:
+        named = []
+    arguments = remote.settings.build_arguments
+    return [*named, *(f"build_arguments {service} {name}" for service in arguments for name in arguments[service])]
+
+
+def _env_file(remote: Remote) -> dict[str, str]:
+    """Return what this machine's env file says; nothing where there is none."""
+    there = any(path.exists() for path in files.paths(remote.name))
+    return files.load(remote.name).values() if there else {}
+
+
+def _of_operator(remote: Remote, service: str) -> dict[str, str]:
+    """What the env file says to the build (FRONTEND_SITE_URL becomes SITE_URL, and so on), then the inventory."""
+    values = rendering.frontend_build(_env_file(remote)) if service == "frontend" else {}
+    named = {name.removeprefix("FRONTEND_"): value for name, value in values.items()}
+    public = {_OTHER_NAMES.get(name, name): value for name, value in named.items()}
+    return public | remote.settings.build_arguments.get(service, {})
+
+
+def _taken(remote: Remote, repository: Repository, sha: str) -> set[str]:
+    if remote.settings.dockerfiles == "repository":
+        text = repository.file(sha, "Dockerfile")
+    else:
+        text = (ROOT / "files" / "images" / repository.service / "Dockerfile").read_text("utf-8")
+    return {word.partition("=")[0] for line in _ARG.findall(text) for word in line.split()}

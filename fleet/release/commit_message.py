@@ -1,0 +1,74 @@
+"""Which hosts a commit's message asks for: `[deploy:1]`, `[deploy all]`, as the team is used to write."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import TYPE_CHECKING
+
+from fleet.errors import OperatorError
+
+if TYPE_CHECKING:
+    from fleet.git.repository import Repository
+
+_BRACKETS = re.compile(r"\[\s*([a-z]+)\b[\s:]*([^\]]*)\]", re.IGNORECASE)
+_WORD = "deploy"
+
+
+def hosts(message: str, fleet: list[str]) -> list[str]:
+    """The hosts that the tags of a commit's message name, in the inventory's order; none when it has no tag.
+
+    A tag names hosts by their place in the inventory, by their names, or all of them: `[deploy:1]`, `[deploy 2,3]`,
+    `[deploy:aipbx.ru]`, `[deploy all]`, `[deploy:all]`; several tags add up.
+
+    Args:
+        message: the whole message.
+        fleet: the names of the inventory's hosts, in its order.
+
+    Raises:
+        OperatorError: a tag names no host, or is one letter away from being a tag.
+    """
+    wanted: set[str] = set()
+    for found in _BRACKETS.finditer(message):
+        word = found[1].lower()
+        if word == _WORD:
+            wanted.update(*(_named(name, found[0], fleet) for name in re.split(r"[\s,]+", found[2].strip())))
+        elif difflib.get_close_matches(word, [_WORD], cutoff=0.8):
+            raise _unknown(found[0], f"it says {found[1]}, not {_WORD}", fleet)
+    return [name for name in fleet if name in wanted]
+
+
+def _named(name: str, tag: str, fleet: list[str]) -> list[str]:
+    if name.lower() == "all":
+        return fleet
+    if name.lower() in fleet:
+        return [name.lower()]
+    if name.isdecimal() and 1 <= int(name) <= len(fleet):
+        return [fleet[int(name) - 1]]
+    raise _unknown(tag, f"no host is called {name!r}" if name else "it names no host", fleet)
+
+
+def _unknown(tag: str, why: str, fleet: list[str]) -> OperatorError:
+    numbered = ", ".join(f"{number} is {name}" for number, name in enumerate(fleet, 1))
+    return OperatorError(
+        f"The commit's message has the tag {tag}, which asks for nothing that is known.",
+        f"{why[0].upper()}{why[1:]}; {numbered}, and `all` is all of them.",
+        "Deploy by name: inv deploy --host=…; tags that work: [deploy:1], [deploy all].",
+    )
+
+
+def asked(repositories: list[Repository], shas: dict[str, str], fleet: list[str]) -> list[str]:
+    """The hosts that the commits ask for which a deploy would bring.
+
+    Args:
+        repositories: of the services that are meant, refreshed.
+        shas: the commit of each service that was named; the head of the branch of the others.
+        fleet: the names of the inventory's hosts, in its order.
+
+    Raises:
+        OperatorError: a tag is unknown.
+    """
+    wanted: set[str] = set()
+    for repository in repositories:
+        wanted.update(hosts(repository.message(shas.get(repository.service) or repository.head()), fleet))
+    return [name for name in fleet if name in wanted]

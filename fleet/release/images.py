@@ -1,0 +1,124 @@
+"""The images of a release on the host: pulled from the registry, or built there from the source at that commit."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fleet.checkout import state_directory
+from fleet.commands import docker, git
+from fleet.errors import OperatorError
+from fleet.output import step
+from fleet.release import build_arguments
+from fleet.release.plan import reference
+from fleet.ssh.ssh import command as ssh_command
+
+if TYPE_CHECKING:
+    from fleet.git.repository import Repository
+    from fleet.remote import Remote
+    from fleet.state.releases import Release
+
+PULL_SECONDS = 900
+UPLOAD_SECONDS = 300
+# The real frontend needs 6.5 minutes on two processors of its own.
+BUILD_SECONDS = 3600
+SHOWN_LINES = 30
+# The kernel's words for a full disk, as Docker repeats them.
+FULL = "no space left on device"
+
+
+def ensure(remote: Remote, release: Release, repositories: dict[str, Repository]) -> None:
+    """Bring the images of a release, and those that it stands on, to the host, unless they are there.
+
+    Raises:
+        OperatorError: the registry or the build refused; nothing that runs was touched.
+    """
+    data = remote.settings
+    stands_on = {"postgres": data.postgres_image, "nginx": data.nginx_image, "certbot": data.certbot_image}
+    stands_on |= {name: str(service["image"]) for name, service in data.extra_running.items()}
+    for name, image in stands_on.items():
+        _pull(remote, name, image)
+    for service, repository in repositories.items():
+        sha = release.sha(service)
+        image = reference(remote.settings, service, sha)
+        if data.images_from == "registry":
+            _pull(remote, service, image)
+        elif remote.run(docker.present(image)).code != 0:
+            with step(f"{service}: build {sha[:12]} on {remote.name}"):
+                _build(remote, repository, sha, image)
+
+
+def _pull(remote: Remote, service: str, image: str) -> None:
+    if remote.run(docker.present(image)).code == 0:
+        return
+    with step(f"{service}: pull {image}"):
+        done = remote.run(docker.pull(image), seconds=PULL_SECONDS, hangs_up=True)
+    if done.code == 0:
+        return
+    words = done.last_words
+    raise OperatorError(f"{remote.name} cannot pull the {service}'s image {image}.", words, _advice(remote.name, words))
+
+
+def _advice(host: str, words: str) -> str:
+    """Return what to do about a pull that failed with these words of Docker's."""
+    if FULL in words:
+        return f"Make room there (`df -h`; inv prune --host={host}), then run this again."
+    if "manifest unknown" in words or "not found" in words:
+        return "Has CI built and pushed this commit? Its run must be green first."
+    return "Is the registry up, and may this host read it (`docker login` there)?"
+
+
+def _build(remote: Remote, repository: Repository, sha: str, image: str) -> None:
+    data = remote.settings
+    service = repository.service
+    folder = f"{data.app_dir}/build/{service}-{sha}"
+    own = f"{data.app_dir}/images/{service}"
+    dockerfile = f"{folder if data.dockerfiles == 'repository' else own}/Dockerfile"
+    arguments = build_arguments.given(remote, service, sha)
+    log = state_directory() / f"build-{remote.name}-{service}-{sha[:12]}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.log"
+    try:
+        _send_source(remote, repository, sha, folder)
+        done = remote.run(
+            f"{{ {docker.build(folder, dockerfile, own, image, arguments)}; }} 2>&1",
+            seconds=BUILD_SECONDS,
+            hangs_up=True,
+        )
+    finally:
+        remote.run(f"rm -rf {shlex.quote(folder)}")
+    log.write_text(done.out, encoding="utf-8")
+    if done.code != 0:
+        _raise_failed(remote.name, service, sha, done.out, log)
+
+
+def _raise_failed(host: str, service: str, sha: str, output: str, log: Path) -> None:
+    end = "\n".join(f"    | {line}" for line in output.rstrip().splitlines()[-SHOWN_LINES:])
+    raise OperatorError(
+        f"{host}: the {service} does not build at {sha[:12]}.",
+        f"docker build failed; its last lines:\n{end}",
+        f"Mend the commit; the whole log is in {log}. What runs on {host} was not touched.",
+    )
+
+
+def _send_source(remote: Remote, repository: Repository, sha: str, folder: str) -> None:
+    unpack = f"rm -rf {shlex.quote(folder)} && mkdir -p {shlex.quote(folder)} && tar -x -C {shlex.quote(folder)}"
+    with subprocess.Popen(
+        git.archive(repository.folder, sha), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as archive:
+        done = subprocess.run(
+            ssh_command(remote.name, remote.settings.deploy_user, f"sudo -n sh -c {shlex.quote(unpack)}"),
+            stdin=archive.stdout,
+            capture_output=True,
+            text=True,
+            timeout=UPLOAD_SECONDS,
+            check=False,
+        )
+        archive.wait(timeout=UPLOAD_SECONDS)
+    if done.returncode != 0 or archive.returncode != 0:
+        raise OperatorError(
+            f"The {repository.service}'s source did not reach {remote.name}.",
+            " / ".join(done.stderr.strip().splitlines()[-2:]) or "git archive failed.",
+            "Run the same command again; nothing that runs was touched.",
+        )

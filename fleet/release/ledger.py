@@ -1,0 +1,85 @@
+"""The ledger shown, and the lock broken."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from aipbx_agent import contract
+from fleet import tables
+from fleet.commands import docker
+from fleet.commands import rollout as commands
+from fleet.state import releases, survey
+
+if TYPE_CHECKING:
+    from fleet.remote import Remote
+    from fleet.state.releases import Entry
+    from fleet.state.survey import Survey
+
+
+def show(hosts: list[Remote], *, as_json: bool) -> None:
+    """Print what ran on these hosts, newest first.
+
+    Args:
+        hosts: which.
+        as_json: for a script: one object a host.
+    """
+    with ThreadPoolExecutor() as pool:
+        found = dict(zip([host.name for host in hosts], pool.map(_taken, hosts), strict=True))
+        on_host = dict(zip(found, pool.map(_images, hosts), strict=True))
+    if as_json:
+        print(json.dumps({name: [asdict(entry) for entry in one.entries] for name, one in found.items()}, indent=2))
+        return
+    for name, one in found.items():
+        columns = ("", "since (UTC)", *contract.SERVICES, "action", "result", "s", "operator", "images")
+        table = Table(*columns, title=name)
+        for entry in reversed(one.entries):
+            mark = "→" if entry is one.current else ""
+            there = set(entry.images.values()) <= on_host[name]
+            table.add_row(mark, *_row(entry), "there" if there else "pruned")
+        if one.entries:
+            tables.show(table)
+            # Beside the table they would leave no room for it; and not as markup: `[deploy:1]` is part of one.
+            for line in _commits(one.entries):
+                print(line)
+        else:
+            print(f"{name}: no release yet.")
+
+
+def _taken(host: Remote) -> Survey:
+    found = survey.take(host)
+    return replace(found, entries=releases.with_subjects(found.entries))
+
+
+def _commits(entries: list[Entry]) -> list[str]:
+    """What the commits of these releases say of themselves, the newest first, each once."""
+    told: dict[str, None] = {}
+    for service in contract.SERVICES:
+        for entry in reversed(entries):
+            if service in entry.subjects:
+                told[f"  {service:<9}{entry.after.sha(service)[:8]}  {entry.subjects[service]}"] = None
+    return list(told)
+
+
+def _row(entry: Entry) -> list[str]:
+    shas = [entry.after.sha(service)[:8] for service in contract.SERVICES]
+    when = entry.time.replace("T", " ").rstrip("Z")
+    return [when, *shas, entry.action, entry.result, str(entry.seconds), entry.operator]
+
+
+def _images(host: Remote) -> set[str]:
+    data = host.settings
+    return {
+        f"{repository}:{tag}"
+        for repository in (data.backend_image, data.frontend_image)
+        for tag in host.sudo_output(docker.tags(repository)).split()
+    }
+
+
+def record(remote: Remote, entry: Entry) -> None:
+    """Add the entry of a release that did not get as far as the host's own switch, which writes down the others."""
+    remote.sudo_output(commands.record(remote.settings.app_dir), stdin=entry.line().encode())

@@ -1,0 +1,121 @@
+"""The deploy lock held for a while, in the operator's name."""
+
+from __future__ import annotations
+
+import getpass
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Protocol
+
+from fleet.commands import lock
+from fleet.errors import OperatorError
+from fleet.output import say
+from fleet.release import lock_status
+from fleet.state import survey
+
+if TYPE_CHECKING:
+    from fleet.remote import Remote
+    from fleet.state.survey import Survey
+
+
+# As long as the longest drain (fleet/release/tasks.py), and an hour for what stands before it.
+WAIT_SECONDS = 18000
+PAUSE_SECONDS = 2
+
+
+class Doing(Protocol):
+    """What is about to happen to a host: a deploy's plan, say."""
+
+    @property
+    def action(self) -> str:
+        """Its name, as in `deploy`."""
+
+
+def operator() -> str:
+    """Who types: account and machine."""
+    return f"{getpass.getuser()}@{socket.gethostname()}"
+
+
+def take(remote: Remote, reason: str) -> None:
+    """Lock a host, until `inv unlock`: no release comes to it meanwhile.
+
+    Args:
+        remote: the host.
+        reason: why, for whoever is refused.
+
+    Raises:
+        OperatorError: there is no reason, or the host is locked or has no application yet.
+    """
+    if not reason or not reason.isprintable():
+        raise OperatorError(
+            "A lock needs a reason, in one line.", "Whoever is refused reads it.", "inv lock --host=… --reason='…'"
+        )
+    owner = f"{operator()}, {reason}, since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    done = remote.run(lock.acquire(remote.settings.app_dir), stdin=f"{owner}\n".encode())
+    if done.code != 0:
+        raise OperatorError(
+            f"{remote.name} is not locked by you.",
+            done.out.strip() or done.last_words,
+            f"Ask whoever has it; inv status --host={remote.name} shows it.",
+        )
+    say(f"{remote.name}: locked: {owner}. inv unlock --host={remote.name}", "green")
+
+
+def wait(remote: Remote) -> None:
+    """Wait until nobody has a host's lock, WAIT_SECONDS at most: who still has it then is told by the refusal.
+
+    One whose run is gone is not waited for: nobody would give it back.
+
+    Args:
+        remote: the host.
+    """
+    end, told, app_dir = time.monotonic() + WAIT_SECONDS, "", remote.settings.app_dir
+    while (found := remote.run(lock.owner(app_dir))).code == 0 and time.monotonic() < end:
+        if remote.run(lock.standing(app_dir)).out.strip() in lock_status.GONE:
+            return
+        if found.out != told:
+            say(f"{remote.name}: waiting for {found.out.strip()}", "yellow")
+        told = found.out
+        time.sleep(PAUSE_SECONDS)
+
+
+@contextmanager
+def held(remote: Remote, what: Doing, found: Survey, since: datetime) -> Iterator[str]:
+    """Hold the host's deploy lock, on a host that still is as it was when the operator agreed.
+
+    Args:
+        remote: the host.
+        what: what is about to happen.
+        found: the host as the operator saw it.
+        since: now.
+
+    Yields: what is written into it; the host holds it on when it carries out the rest.
+
+    Raises:
+        OperatorError: somebody else holds it, or a release came in between.
+    """
+    app_dir = remote.settings.app_dir
+    owner = f"{operator()}, {what.action}, since {since:%Y-%m-%d %H:%M:%S} UTC"
+    done = remote.run(lock.acquire(app_dir, tied=True), stdin=f"{owner}\n".encode())
+    if done.code == lock.HELD:
+        raise OperatorError(
+            f"{remote.name} is locked: {done.out.strip() or 'by whom is not written down'}.",
+            "Somebody began a moment ago.",
+            "Wait for it, then run this again.",
+        )
+    try:
+        if survey.take(remote).entries != found.entries:
+            raise OperatorError(
+                f"{remote.name}: another release came while you read.",
+                "What you agreed to began from the one before.",
+                "Run this again.",
+            )
+        yield owner
+    finally:
+        try:
+            remote.sudo_output(lock.give_back(app_dir), stdin=owner.encode())
+        except OperatorError as error:
+            say(f"  The lock of {remote.name} is still there: {error.what} inv unlock --host={remote.name}", "yellow")

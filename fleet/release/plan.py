@@ -1,0 +1,168 @@
+"""What a deploy or a rollback would do to one host: decided, or refused, before anything is touched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from aipbx_agent.contract import SERVICES
+from fleet.errors import OperatorError
+from fleet.release import lock_status
+from fleet.state import releases
+from fleet.state.releases import Release
+
+if TYPE_CHECKING:
+    from fleet.inventory.settings import Settings
+    from fleet.migrations.plan import Schema
+    from fleet.state.survey import Survey
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is about to happen on one host.
+
+    Attributes:
+        host: its name.
+        action: deploy or rollback.
+        before: what runs now; None on a first deploy.
+        after: what shall run.
+        commits: by service, the commits that come (or go, on a rollback), a line each.
+        schema: what comes to the database before the services start; None: nothing.
+    """
+
+    host: str
+    action: Literal["deploy", "rollback"]
+    before: Release | None
+    after: Release
+    commits: dict[str, list[str]] = field(default_factory=dict)
+    schema: Schema | None = None
+
+    @property
+    def changed(self) -> list[str]:
+        """The services whose release changes; all of them when it stays the same, because then it is started anew."""
+        changed = [service for service in SERVICES if not self.before or self._moves(service)]
+        return changed or list(SERVICES)
+
+    def _moves(self, service: str) -> bool:
+        return self.before is None or self.before.sha(service) != self.after.sha(service)
+
+    def lines(self) -> list[str]:
+        """What the operator reads before answering."""
+        told = []
+        for service in SERVICES:
+            old = self.before.sha(service)[:8] if self.before else "nothing"
+            new = self.after.sha(service)[:8]
+            told.append(f"  {service:<9}{old} → {new}" if self._moves(service) else f"  {service:<9}{new} stays")
+            commits = self.commits.get(service, [])
+            told += [f"      {commit}" for commit in commits[:10]]
+            told += [f"      … and {len(commits) - 10} more"] if len(commits) > 10 else []
+        return told + (self.schema.lines if self.schema else [])
+
+
+def reference(settings: Settings, service: str, sha: str) -> str:
+    """The image of a service at a commit."""
+    repository = {"backend": settings.backend_image, "frontend": settings.frontend_image}[service]
+    return f"{repository}:{sha}"
+
+
+def images(settings: Settings, release: Release) -> dict[str, str]:
+    """The images of a release, by service."""
+    return {service: reference(settings, service, release.sha(service)) for service in SERVICES}
+
+
+def refuse(host: str, found: Survey, settings: Settings, *, first_allowed: bool) -> None:
+    """Refuse a host that a release must not be brought to.
+
+    Args:
+        host: its name.
+        found: how it is.
+        settings: its data.
+        first_allowed: whether it may be a host that has no release yet.
+
+    Raises:
+        OperatorError: why not, and what to do.
+    """
+    if not found.converged:
+        raise OperatorError(
+            f"{host} is not converged: there is no {settings.app_dir}/compose.yml.",
+            "A release needs the stack's files, its network rules and its Docker.",
+            f"pyinfra inventory.py deploys/bootstrap.py --limit {host}",
+        )
+    if "colours" not in found.files:
+        raise OperatorError(
+            f"{host} is not converged for releases that interrupt nothing.",
+            "Its compose.yml, its nginx or its own program knows no colours yet.",
+            f"pyinfra inventory.py deploys/bootstrap.py --limit {host}",
+        )
+    if "environment.json" not in found.files:
+        raise OperatorError(
+            f"{host} has no configuration of the application yet.",
+            "Without it the backend crashes, or runs with keys that anybody can guess.",
+            f"inv env.init --host={host}, fill in the file, then inv env.push --host={host}",
+        )
+    if found.lock:
+        raise lock_status.refusal(host, found.lock, found.lock_seconds, found.lock_standing)
+    if found.disk_free_mib < settings.min_free_disk_mib:
+        raise OperatorError(
+            f"{host} has {found.disk_free_mib} MiB of disk left.",
+            f"min_free_disk_mib asks for {settings.min_free_disk_mib}: an image that fills the disk stops PostgreSQL.",
+            f"Look with `inv status --host={host}`, make room, then run this again.",
+        )
+    if not first_allowed and found.running is None:
+        raise OperatorError(
+            f"{host} has no release yet.", "Its ledger and images.env are empty.", f"inv deploy --host={host}"
+        )
+    postgres = found.containers.get("postgres")
+    if postgres is not None and not postgres.good:
+        raise OperatorError(
+            f"{host}: the database is {postgres}.",
+            "A backend that meets a database that is not ready comes up without its roles, and stays so.",
+            f"inv logs postgres --host={host}",
+        )
+
+
+def earlier(host: str, found: Survey, keep: int, to: str) -> Release:
+    """The release that a rollback goes to.
+
+    Args:
+        host: its name.
+        found: how it is.
+        keep: how many releases keep their images: one of these is meant sooner than an older one.
+        to: a SHA of either service, whole or abbreviated, or of both with a comma; empty: the release before the
+            present one.
+
+    Raises:
+        OperatorError: there is no such release.
+    """
+    others = [release for release in releases.ran(found.entries) if release != found.running]
+    if not to:
+        before = releases.before(found.entries, found.running)
+        if not before:
+            raise OperatorError(
+                f"{host} has no earlier release to go back to.",
+                f"Its ledger knows {len(others)} others, none deployed before the present one.",
+                f"inv releases --host={host} shows them; inv deploy --host={host} --sha=… brings any commit.",
+            )
+        return before[0]
+    shas = [word.strip().lower() for word in to.split(",")]
+    recent = {entry.after for entry in releases.kept(found.entries, keep)}
+    all_matching = [release for release in others if _has(release, shas)]
+    matching = [release for release in all_matching if release in recent] or all_matching
+    if not matching:
+        same = found.running and _has(found.running, shas)
+        raise OperatorError(
+            f"{host}: no release to go back to has the SHA {to!r}.",
+            "It is what runs now." if same else f"Its ledger knows {len(others)} other releases that went well.",
+            f"inv releases --host={host} shows them; inv deploy --host={host} --sha={shas[0]} brings any commit.",
+        )
+    if len(matching) > 1:
+        raise OperatorError(
+            f"{to} is ambiguous: {len(matching)} releases have it.",
+            "; ".join(str(release) for release in matching),
+            f"Name both SHAs of the one that you mean: --to={matching[0].backend[:8]},{matching[0].frontend[:8]}",
+        )
+    return matching[0]
+
+
+def _has(release: Release, shas: list[str]) -> bool:
+    return all(len(sha) >= 4 and any(release.sha(each).startswith(sha) for each in SERVICES) for sha in shas)

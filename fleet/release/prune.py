@@ -1,0 +1,228 @@
+"""Images that no release needs: one rule says what stays, after every deploy and for `inv prune`.
+
+What is judged are tags that are commits, in the two repositories of the application: nothing else on a host is ours.
+"""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+from rich.text import Text
+
+from aipbx_agent import contract
+from fleet import tables
+from fleet.cli import agreed
+from fleet.commands import docker, image_store
+from fleet.commands import rollout as commands
+from fleet.errors import OperatorError
+from fleet.output import say, size, step
+from fleet.release import plan
+from fleet.release.lock import held
+from fleet.state import releases, survey
+
+if TYPE_CHECKING:
+    from fleet.inventory.settings import Settings
+    from fleet.remote import Remote
+    from fleet.state.releases import Entry, Release
+    from fleet.state.survey import Survey
+
+REMOVE_SECONDS = 300
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image of the application on a host.
+
+    Attributes:
+        service: whose.
+        reference: its name and tag.
+        size: bytes, those included that it shares with others.
+        built: when.
+        stays: why; empty: it goes.
+    """
+
+    service: str
+    reference: str
+    size: int
+    built: datetime
+    stays: str = ""
+
+    @property
+    def tag(self) -> str:
+        """A git SHA, on what CI or a deploy has made."""
+        return self.reference.rpartition(":")[2]
+
+
+@dataclass(frozen=True)
+class Pruning:
+    """What `inv prune` does, for the lock."""
+
+    action: str = "prune"
+
+
+def needed(entries: list[Entry], running: Release | None, keep: int) -> dict[tuple[str, str], str]:
+    """Which image of which service stays, by service and SHA, and why.
+
+    Args:
+        entries: the ledger.
+        running: the release that runs.
+        keep: how many releases keep their images.
+    """
+    back = releases.before(entries, running)[:1]
+    reasons = [(each.after, f"of the last {keep} releases") for each in releases.kept(entries, keep)]
+    reasons += [(release, "a rollback goes there") for release in back]
+    reasons += [(running, "runs now")] if running else []
+    return {(service, release.sha(service)): why for release, why in reasons for service in contract.SERVICES}
+
+
+def judged(told: str, settings: Settings, stay: dict[tuple[str, str], str]) -> list[Image]:
+    """The application's images on a host, the newest first.
+
+    Args:
+        told: what image_store.listed printed.
+        settings: the host's.
+        stay: of `needed`.
+    """
+    lines = [line.split("|", 4) for line in told.splitlines()]
+    # By its id and by its name: a container keeps its image when another one has got that name since.
+    used = {name: words[3] for words in lines if words[0] == "used" for name in words[1:3]}
+    repositories = {_short(settings.backend_image): "backend", _short(settings.frontend_image): "frontend"}
+    found = []
+    for _, identity, count, built, tags in (words for words in lines if words[0] == "image"):
+        for reference in json.loads(tags) or []:
+            repository, _, tag = reference.rpartition(":")
+            if repository not in repositories:
+                continue
+            service = repositories[repository]
+            why = stay.get((service, tag), "")
+            if by := used.get(identity) or used.get(reference):
+                why = why or f"container {by.removeprefix('/')} has it"
+            if not releases.SHA.fullmatch(tag):
+                why = why or "its tag is no commit"
+            found.append(Image(service, reference, int(count), datetime.fromisoformat(f"{built[:19]}+00:00"), why))
+    return sorted(found, key=lambda image: (image.built, image.reference), reverse=True)
+
+
+def _short(repository: str) -> str:
+    """Its name as Docker writes it: without the registry that is Docker's own."""
+    return repository.removeprefix("docker.io/").removeprefix("library/")
+
+
+def after_release(remote: Remote, entries: list[Entry], running: Release) -> None:
+    """Delete the images and the assets that no release needs which `inv rollback` could go back to.
+
+    Args:
+        remote: the host.
+        entries: the ledger, the release that has just come included.
+        running: that release.
+    """
+    data = remote.settings
+    keep = releases.kept(entries, data.keep_releases)
+    with step("prune"):
+        _remove(remote, [image.reference for image in _images(remote, entries, running) if not image.stays])
+        oldest = datetime.fromisoformat(keep[-1].time)
+        minutes = int((datetime.now(UTC) - oldest).total_seconds() // 60) + 1
+        frontend = plan.reference(data, "frontend", running.frontend)
+        remote.sudo_output(commands.prune_assets(frontend, data.volumes["frontend_assets"], minutes))
+
+
+def prune(hosts: list[Remote], *, dry: bool, yes: bool) -> None:
+    """Show which images stay and which go, ask, and delete those.
+
+    Args:
+        hosts: where.
+        dry: whether it only shows.
+        yes: whether the operator has agreed in advance.
+
+    Raises:
+        OperatorError: a host has no release, or is locked; or he did not agree.
+    """
+    with ThreadPoolExecutor() as pool:
+        found = list(pool.map(survey.take, hosts))
+        for host, one in zip(hosts, found, strict=True):
+            _refuse(host, one, dry=dry)
+        images = list(pool.map(lambda host, one: _images(host, one.entries, one.running), hosts, found))
+    going = []
+    for host, one, there in zip(hosts, found, images, strict=True):
+        gone = [image for image in there if not image.stays]
+        _show(host.name, one, there)
+        if gone:
+            most = size(sum(image.size for image in gone))
+            say(
+                f"{host.name}: {len(gone)} of {len(there)} images go: {most} at most, less what others share.", "yellow"
+            )
+            going.append((host, one, {image.reference for image in gone}))
+        else:
+            say(f"{host.name}: nothing to prune; {len(there)} images stay.", "green")
+    if dry or not going:
+        return
+    names = ", ".join(host.name for host, *_ in going)
+    if not agreed(f"delete these images on {names}", yes=yes):
+        raise OperatorError(f"{names}: nothing was deleted.", "You did not say yes.", "Run it again when you want it.")
+    for host, one, shown in going:
+        _delete(host, one, shown)
+
+
+def _images(remote: Remote, entries: list[Entry], running: Release | None) -> list[Image]:
+    data = remote.settings
+    told = remote.sudo_output(image_store.listed([data.backend_image, data.frontend_image]))
+    return judged(told, data, needed(entries, running, data.keep_releases))
+
+
+def _refuse(remote: Remote, found: Survey, *, dry: bool) -> None:
+    if found.running is None:
+        raise OperatorError(
+            f"{remote.name} has no release yet.",
+            "Which of its images will be needed is not known.",
+            f"inv deploy --host={remote.name}",
+        )
+    if found.lock and not dry:
+        raise OperatorError(
+            f"{remote.name} is locked: {found.lock}.",
+            "What goes on may need images that no release of the ledger has yet.",
+            f"Wait for it; inv prune --dry --host={remote.name} only shows.",
+        )
+
+
+def _delete(remote: Remote, found: Survey, shown: set[str]) -> None:
+    with held(remote, Pruning(), found, datetime.now(UTC)), step(f"{remote.name}: {len(shown)} images deleted"):
+        # Once more, now that nobody else is at it: a container may have got one of them.
+        again = {image.reference for image in _images(remote, found.entries, found.running) if not image.stays}
+        before = _free(remote)
+        _remove(remote, sorted(shown & again))
+        left = {image.reference for image in _images(remote, found.entries, found.running)} & shown
+        freed = max(0, _free(remote) - before)
+    say(f"{remote.name}: {len(shown - left)} images deleted, {size(freed)} more are free.", "green")
+    if left:
+        say(f"  Still there, because something began to use them: {', '.join(sorted(left))}", "yellow")
+
+
+def _remove(remote: Remote, references: list[str]) -> None:
+    if references:
+        remote.sudo_output(docker.remove(references), REMOVE_SECONDS)
+
+
+def _free(remote: Remote) -> int:
+    return int(remote.sudo_output(image_store.free()))
+
+
+def _show(host: str, found: Survey, images: list[Image]) -> None:
+    told = {
+        (service, entry.after.sha(service)): f"{entry.time[:16].replace('T', ' ')} {entry.result} "
+        f"{entry.subjects.get(service, '')}"
+        for entry in releases.with_subjects(found.entries)
+        for service in contract.SERVICES
+    }
+    table = Table("image", "last release (UTC)", "age", "size", "", title=host)
+    for image in sorted(images, key=lambda image: bool(image.stays)):
+        days = (datetime.now(UTC) - image.built).days
+        release = Text(told.get((image.service, image.tag), "never").rstrip())
+        stays = Text(f"stays: {image.stays}") if image.stays else Text("goes", "yellow")
+        table.add_row(f"{image.service} {image.tag[:12]}", release, f"{days} d", size(image.size), stays)
+    if images:
+        tables.show(table)

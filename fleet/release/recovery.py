@@ -1,0 +1,43 @@
+"""What was cut off on a host comes to its end before anything changes its release or its data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fleet import agent
+from fleet.output import say
+from fleet.release import lock_status
+from fleet.state import survey
+
+if TYPE_CHECKING:
+    from fleet.remote import Remote
+    from fleet.state.survey import Survey
+
+# Data back in their places, a database that replays its log, a backend that becomes ready.
+SECONDS = 1800
+_DOWN = {"created", "exited", "dead", "unhealthy"}
+
+
+def settled(remote: Remote, found: Survey) -> Survey:
+    """Have a host complete an unfinished restore and start a database that is down; one that is locked is left alone.
+
+    Args:
+        remote: the host.
+        found: how it is.
+
+    Returns: how it is afterwards.
+
+    Raises:
+        OperatorError: the host cannot be brought to that.
+    """
+    if found.lock and found.lock_standing not in lock_status.GONE:
+        return found
+    postgres = found.containers.get("postgres")
+    wrong = [f"an unfinished {found.unfinished}"] if found.unfinished else []
+    wrong += ["a way into the database that an unfinished rotation left open"] if found.rotation == "open" else []
+    wrong += ["a database that is down"] if postgres and {postgres.status, postgres.health} & _DOWN else []
+    if not wrong:
+        return found
+    say(f"{remote.name} has {' and '.join(wrong)}. Recovery runs first.", "yellow")
+    agent.call(remote, ["recover"], seconds=SECONDS)
+    return survey.take(remote)

@@ -1,0 +1,109 @@
+"""The critical part of a release, which the host carries out in one piece: a lost connection cannot stop it halfway."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from fleet import agent
+from fleet.errors import OperatorError
+
+if TYPE_CHECKING:
+    from fleet.remote import Remote
+    from fleet.state.releases import Entry
+
+# What a switch takes beside waiting: starts, the public check, and the way back.
+STEPS_SECONDS = 600
+# Of the inventory, what the host goes by in this run: as an operator's data say now, not as the host was converged.
+GOES_BY = {"ready_seconds", "settle_seconds", "public_checks", "switch_mode", "ari_variable", "application_timers"}
+
+
+def goes_by(remote: Remote) -> dict[str, Any]:
+    """What the host goes by in this run, for it to read."""
+    return remote.settings.model_dump(mode="json", include=GOES_BY)
+
+
+def carry_out(
+    remote: Remote, services: list[str], entry: Entry, owner: str, drain_seconds: int, *, accepts_overlap: bool
+) -> dict[str, Any]:
+    """Let what is staged take the place of what runs. The host writes the ledger, and gives the deploy lock back.
+
+    Args:
+        remote: the host.
+        services: whose release changes.
+        entry: the ledger's line, with the seconds until now; the host adds its own, and how it ended.
+        owner: what stands in the deploy lock.
+        drain_seconds: how long calls may go on; 0: they are cut.
+        accepts_overlap: whether it begins also when the application's timers would run in two backends.
+
+    Returns: `ended` and `cut`: calls on the old backend that ended by themselves, and that did not.
+
+    Raises:
+        OperatorError: the host refused, and nothing was touched.
+        FailedError: it failed and what ran before runs on, or the connection was lost and it goes on there.
+    """
+    asked: dict[str, Any] = {"entry": asdict(entry), "settings": goes_by(remote), "services": services, "owner": owner}
+    asked |= {"drain_seconds": drain_seconds, "accepts_overlap": accepts_overlap}
+    seconds = drain_seconds + 3 * remote.settings.ready_seconds + STEPS_SECONDS
+    return agent.call(remote, ["switch"], seconds=seconds, stdin=json.dumps(asked).encode())
+
+
+def interrupts(remote: Remote, services: list[str], calls: int | None, *, drain_seconds: int, hands_over: bool) -> str:
+    """What a switch will cost, in one line for the operator.
+
+    Args:
+        remote: the host.
+        services: whose release changes.
+        calls: live RTP flows; None when they cannot be counted.
+        drain_seconds: how long calls may go on; 0: they are cut.
+        hands_over: whether the host knows its PBX.
+    """
+    data, live = remote.settings, "calls" if calls is None else f"{calls} RTP flows"
+    if data.switch_mode == "recreate":
+        parts = ", ".join(["API, Socket.IO and calls"] * ("backend" in services) + ["pages"] * ("frontend" in services))
+        cut = f"; {live} are live and will be cut" if calls and "backend" in services else ""
+        return f"Interrupts: {parts}, until the new release is ready (switch_mode = recreate){cut}."
+    if "backend" not in services or not calls:
+        return "Interrupts nothing: the new release starts beside the old one."
+    if not drain_seconds:
+        return f"Interrupts calls: {live} are live and will be cut (--now). Requests go on."
+    if hands_over:
+        return f"Interrupts nothing: {live} go on on the old backend, for {drain_seconds} s at most."
+    return (
+        f"Waits for a moment without a call: {live} are live; after {drain_seconds} s it gives up. "
+        "With ARI_* in the env file it would not wait."
+    )
+
+
+def about_pbxs(remote: Remote, *, hands_over: bool) -> list[str]:
+    """How many PBXs the application is connected to, and which of them cannot be handed over: lines for the operator.
+
+    Args:
+        remote: the host.
+        hands_over: whether the host knows its PBX.
+    """
+    try:
+        found = agent.ask(remote, ["pbxs"])
+    except OperatorError as problem:
+        return [f"PBXs: unknown. {problem.what}"]
+    shut_out = [
+        f"{name} is at {address}, from where the firewall lets no RTP in (pbx_addresses)."
+        for name, address in found.get("shut_out", {}).items()
+    ]
+    if not hands_over:
+        count = found["count"]
+        none = f"PBXs: {count} in the application's table; none is handed over (ARI_* are not set)."
+        return [*[none] * bool(count), *shut_out]
+    ends = "Once the old backend has ended, new calls there reach nobody, until the hourly aipbx-watch finds it again."
+    dialplan = f"Stasis(${{GLOBAL({remote.settings.ari_variable})}},…)"
+    return [
+        f"PBXs: {found['count']}, of which {found['count'] - len(found['silent'])} are handed over.",
+        *(f"{name} is not handed over: {why}. {ends}" for name, why in found["silent"].items()),
+        *(f"{name} does not know the backend that runs: no calls come from there." for name in found["strange"]),
+        *(
+            f"{name} was never handed over. If its dialplan does not say {dialplan}, new calls reach nobody."
+            for name in found["unset"]
+        ),
+        *shut_out,
+    ]

@@ -1,0 +1,218 @@
+"""`inv deploy`, `inv rollback`, `inv releases`, `inv prune`, `inv lock`, `inv unlock`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from invoke.context import Context
+from invoke.tasks import task
+
+from fleet.cli import finish, hosts_to_change, hosts_to_read, one, remotes, told
+
+if TYPE_CHECKING:
+    from fleet.remote import Remote
+
+# The host's own deadline for what it waits for (aipbx_agent/core/detached.py) is an hour longer.
+LONGEST_DRAIN_SECONDS = 14400
+
+
+@task(
+    iterable=["sha", "allow_destructive"],
+    help={
+        "host": "a host, several with commas, a group, or all: one first, then the rest at once",
+        "sha": "a commit (4 digits or more), of the backend or of the frontend; may be given once for each",
+        "service": "backend or frontend: only that one changes",
+        "drain-timeout": "seconds for which old calls may go on; default: drain_seconds",
+        "now": "wait for no call and no timer: cut what is live",
+        "atomic": "when one host fails, those that have the release already go back",
+        "from-commit-message": "on the hosts that the commit's message names: [deploy:1], [deploy all]",
+        "allow-destructive": "a migration that may take away rows; may be given several times",
+        "despite-migrations": "an older commit can live with the migrations that it does not know",
+        "wait": "wait for a lock on the host, and while its timers run, instead of being refused",
+        "yes": "do not ask",
+    },
+)
+@told
+def deploy(
+    _: Context,
+    host: str = "",
+    sha: list[str] | None = None,
+    service: str = "",
+    drain_timeout: int = -1,
+    now: bool = False,
+    atomic: bool = False,
+    from_commit_message: bool = False,
+    allow_destructive: list[str] | None = None,
+    despite_migrations: bool = False,
+    wait: bool = False,
+    yes: bool = False,
+) -> None:
+    """Bring a release to a host: the head of the branch, or --sha; goes back by itself when it does not work."""
+    from aipbx_agent.contract import SERVICES
+    from fleet.errors import OperatorError
+    from fleet.release import run, waves
+
+    if service and service not in SERVICES:
+        raise OperatorError(
+            f"There is no service {service!r} to deploy.",
+            "A release is a pair: backend and frontend.",
+            f"--service={' or --service='.join(SERVICES)}",
+        )
+    if from_commit_message:
+        host = _asked_for(host, service, sha or [])
+    hosts = _free(remotes(hosts_to_change(host)), wait=wait)
+    drifted = run.asked_for_drift(hosts)
+    prepared = [
+        run.deploy(
+            remote,
+            sha or [],
+            service,
+            _drain_seconds(remote, drain_timeout, now=now),
+            drifted=drifted,
+            allow_destructive=allow_destructive or [],
+            despite_migrations=despite_migrations,
+            waits=wait,
+            accepts_overlap=now,
+        )
+        for remote in hosts
+    ]
+    waves.carry_out(prepared, canary=True, atomic=atomic, yes=yes)
+
+
+def _asked_for(host: str, service: str, shas: list[str]) -> str:
+    """The hosts that the message of the commits names, with commas; ends the verb when it names none."""
+    from fleet.errors import OperatorError
+    from fleet.git.repository import chosen
+    from fleet.inventory.hosts import load
+    from fleet.output import say
+    from fleet.release import commit_message, run
+
+    if host:
+        raise OperatorError(
+            "Both --host and --from-commit-message say which hosts are meant.",
+            "They may say different things.",
+            "Leave one of them out.",
+        )
+    fleet = load()
+    known = run.repositories(remotes(fleet)[0].settings)
+    meant = [known[service]] if service else list(known.values())
+    for repository in meant:
+        repository.refresh()
+    names = commit_message.asked(meant, chosen(meant, shas), [one.name for one in fleet])
+    if not names:
+        say("The commit's message asks for no host (no [deploy:…] in it): nothing to do.")
+        finish(0)
+    say(f"The commit's message asks for {', '.join(names)}.")
+    return ",".join(names)
+
+
+@task(
+    help={
+        "host": "a host, several with commas, a group, or all: at once",
+        "to": "a SHA of any release that inv releases shows, or both with a comma; default: the one before",
+        "drain-timeout": "seconds for which old calls may go on; default: drain_seconds",
+        "now": "wait for no call: cut what is live",
+        "despite-migrations": "it can live with the migrations that it does not know",
+        "wait": "wait for a lock on the host, instead of being refused",
+        "yes": "do not ask",
+    },
+)
+@told
+def rollback(
+    _: Context,
+    host: str = "",
+    to: str = "",
+    drain_timeout: int = -1,
+    now: bool = False,
+    despite_migrations: bool = False,
+    wait: bool = False,
+    yes: bool = False,
+) -> None:
+    """Go back to an earlier release; images that are gone from the host come again, and it says so first."""
+    from fleet.release import run, waves
+
+    prepared = [
+        run.rollback(remote, to, _drain_seconds(remote, drain_timeout, now=now), despite_migrations=despite_migrations)
+        for remote in _free(remotes(hosts_to_change(host)), wait=wait)
+    ]
+    waves.carry_out(prepared, canary=False, atomic=False, yes=yes)
+
+
+def _free(hosts: list[Remote], *, wait: bool) -> list[Remote]:
+    """The hosts; where locks are to be waited for, once they are gone."""
+    from fleet.release import lock
+
+    for remote in hosts if wait else ():
+        lock.wait(remote)
+    return hosts
+
+
+def _drain_seconds(remote: Remote, given: int, *, now: bool) -> int:
+    """How long calls may go on: as typed, else as the host's data say; 0 with --now."""
+    from fleet.errors import OperatorError
+
+    if given > LONGEST_DRAIN_SECONDS or (now and given >= 0):
+        raise OperatorError(
+            f"--drain-timeout={given} cannot be{' together with --now' * now}.",
+            f"It is how long calls may go on, in seconds, {LONGEST_DRAIN_SECONDS} at most; --now is 0.",
+            "Leave one of them out, or give fewer seconds.",
+        )
+    return 0 if now else given if given >= 0 else remote.settings.drain_seconds
+
+
+@task(name="releases", help={"host": "a host, several with commas, a group, or all", "json": "print JSON"})
+@told
+def releases_(_: Context, host: str = "", json: bool = False) -> None:
+    """Show the ledger: what ran on a host, since when, who brought it."""
+    from fleet.release import ledger
+
+    ledger.show(remotes(hosts_to_read(host)), as_json=json)
+
+
+@task(
+    help={
+        "host": "a host, several with commas, a group, or all",
+        "dry": "only show what would go",
+        "yes": "do not ask",
+    },
+)
+@told
+def prune(_: Context, host: str = "", dry: bool = False, yes: bool = False) -> None:
+    """Delete the application's images that no release needs any more; shows which stay, and why."""
+    from fleet.release import prune as pruning
+
+    pruning.prune(remotes(hosts_to_change(host)), dry=dry, yes=yes)
+
+
+@task(
+    name="lock", help={"host": "a host, several with commas, a group, or all", "reason": "why, for whoever is refused"}
+)
+@told
+def lock_(_: Context, host: str = "", reason: str = "") -> None:
+    """Keep releases away from a host until `inv unlock`; the reason is what others read."""
+    from fleet.release import lock
+
+    for remote in remotes(hosts_to_change(host)):
+        lock.take(remote, reason)
+
+
+@task(help={"host": "a host", "force": "also a lock whose run continues", "yes": "do not ask"})
+@told
+def unlock(_: Context, host: str = "", force: bool = False, yes: bool = False) -> None:
+    """Break a deploy lock whose owner is certainly gone; says whose it is first, and ends what that run left."""
+    from fleet.release import unlocking
+
+    unlocking.unlock(one(hosts_to_change(host)), force=force, yes=yes)
+
+
+@task(
+    positional=["state"],
+    help={"state": "on or off", "host": "a host, several with commas, a group, or all", "yes": "do not ask"},
+)
+@told
+def maintenance(_: Context, state: str, host: str = "", yes: bool = False) -> None:
+    """Show the maintenance page instead of the application, or stop showing it; calls go on either way."""
+    from fleet.release import maintenance as page
+
+    for remote in remotes(hosts_to_change(host)):
+        page.turn(remote, state, yes=yes)

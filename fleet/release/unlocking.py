@@ -1,0 +1,48 @@
+"""Breaking a deploy lock whose run is gone: what that run left unfinished comes to its end first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fleet import agent
+from fleet.cli import agreed
+from fleet.commands import lock
+from fleet.errors import OperatorError
+from fleet.output import say
+from fleet.release import lock_status, recovery
+from fleet.state import survey
+
+if TYPE_CHECKING:
+    from fleet.remote import Remote
+
+
+def unlock(host: Remote, *, force: bool, yes: bool) -> None:
+    """Break the deploy lock of a host.
+
+    Args:
+        host: the host.
+        force: whether its run may still be at it.
+        yes: whether the operator has agreed in advance.
+
+    Raises:
+        OperatorError: there is none, its run continues, or the operator did not agree.
+    """
+    found = survey.take(host)
+    if not found.lock:
+        raise OperatorError(f"{host.name} is not locked.", "There is no lock to break.", "Go on with what you wanted.")
+    if found.lock_standing in lock_status.ALIVE and not force:
+        raise OperatorError(
+            f"{host.name}: still locked: {found.lock}.",
+            lock_status.KNOWN[found.lock_standing],
+            f"Wait for its end. inv unlock --force --host={host.name} breaks it all the same, and perhaps that run.",
+        )
+    if known := lock_status.KNOWN.get(found.lock_standing):
+        say(f"{host.name}: {known}", "" if found.lock_standing in lock_status.GONE else "yellow")
+    if found.unfinished and not force:
+        say(f"  It left an unfinished {found.unfinished}, which comes to its end first.", "yellow")
+    if not agreed(f"{host.name}: break the lock of {found.lock}", yes=yes):
+        raise OperatorError(f"{host.name}: still locked.", "You did not say yes.", "Ask who has it.")
+    if found.unfinished and not force:
+        agent.call(host, ["recover"], seconds=recovery.SECONDS)
+    host.sudo_output(lock.release(host.settings.app_dir))
+    say(f"{host.name}: unlocked.", "green")

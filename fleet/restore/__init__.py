@@ -1,0 +1,1 @@
+"""Restores: of a set, a file, or to a point in time."""

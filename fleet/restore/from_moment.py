@@ -1,0 +1,191 @@
+"""`inv restore --at`: a database as it was at a moment; the host's program does it, and this asks, brings, tells."""
+
+from __future__ import annotations
+
+import io
+import json
+import shlex
+import subprocess
+import tarfile
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from aipbx_agent import contract
+from fleet import agent
+from fleet.cli import hosts_to_change, one
+from fleet.env import sealing
+from fleet.errors import FailedError, OperatorError
+from fleet.offsite import copies
+from fleet.output import bar, say, size, step
+from fleet.remote import as_root
+from fleet.restore import recovery_target, restore
+from fleet.restore.request import INTERRUPTS, Given
+from fleet.ssh import ssh
+from fleet.state import survey
+
+if TYPE_CHECKING:
+    from fleet.remote import Remote
+
+LABEL = "point.json"
+SEALED = ".age"
+
+
+def to(text: str, host: str, tables: str, database: str, *, yes: bool) -> None:
+    """Restore a host's database to a moment, or bring it as it was then into a database to look into.
+
+    Args:
+        text: the moment, as typed.
+        host: as typed.
+        tables: only the rows of these, with commas; nothing changes places.
+        database: the new database that gets it; nothing changes places.
+        yes: whether the operator has agreed in advance.
+
+    Raises:
+        OperatorError: it was refused, and nothing was touched.
+        FailedError: it failed; what was live is live.
+    """
+    at = recovery_target.understood(text)
+    remote = one(hosts_to_change(host))
+    past = recovery_target.since(at, datetime.now(UTC))
+    say(f"{remote.name}: the database as it was at {recovery_target.shown(at)} ({past})", "bold")
+    with step("host"):
+        calls = survey.take(remote).calls
+        live = agent.ask(remote, ["kept"])["live"]
+        told, elsewhere = _asked(remote, at)
+    look = bool(tables or database)
+    with tempfile.TemporaryDirectory(prefix="aipbx-restore-") as folder:
+        lines = announcement(told, live, calls, look=look)
+        if elsewhere:
+            lines.insert(
+                0, f"  This host does not have it; {told['where']} does: {size(told['bytes'])} come here first."
+            )
+            for line in lines:
+                say(line)
+            restore.agree(remote, f"restore to {recovery_target.shown(at)}", yes=yes)
+            path = fetch(remote, at, Path(folder), told["bytes"])
+            given = Given(remote.name, recovery_target.shown(at), path, volumes=False)
+            restore.go(remote, given, [], tables, database, yes=True)
+            return
+        given = Given(remote.name, recovery_target.shown(at), volumes=False, said=recovery_target.named(at))
+        restore.go(remote, given, lines, tables, database, yes=yes)
+
+
+def announcement(told: dict[str, Any], live: dict[str, Any], calls: int | None, *, look: bool) -> list[str]:
+    """What is about to happen.
+
+    Args:
+        told: what the host, or the store, told of that moment.
+        live: the live database: database, bytes.
+        calls: live RTP flows; None: unknown.
+        look: whether it only comes to be looked into.
+    """
+    lines = [f"  From the base backup of {told['base']} and the log since, in a throwaway server without a network."]
+    if look:
+        return [*lines, f"  Into a new database, to look into. {live['database']} stays as it is."]
+    flows = f"; {calls} RTP flows are live and would be cut" if calls else ""
+    files = f": those of then are in set {told['set']}" if told.get("set") else ""
+    return [
+        *lines,
+        "  Then it is loaded beside the live data, compared and tried out: that takes a while, and stops nothing.",
+        f"  Then it takes the place of {live['database']} ({size(live['bytes'])}). Files stay as they are now{files}.",
+        f"{INTERRUPTS}{flows}.",
+        "  What was written since is not in it: it is kept; --undo brings it back.",
+    ]
+
+
+def _asked(remote: Remote, at: datetime) -> tuple[dict[str, Any], bool]:
+    """What is told of a moment by its host; else by its store, and that it was."""
+    try:
+        return agent.ask(remote, ["point", recovery_target.named(at)]), False
+    except FailedError:
+        raise
+    except OperatorError as problem:
+        if not remote.settings.offsite or at > datetime.now(UTC):
+            raise
+        try:
+            return _store(remote, at), True
+        except OperatorError as second:
+            raise OperatorError(problem.what, f"{problem.why} {second.what} {second.why}", problem.do) from None
+
+
+def _store(remote: Remote, at: datetime) -> dict[str, Any]:
+    asked, more = copies.through(remote)
+    return agent.ask(asked, ["offsite-point", recovery_target.named(at), *more])
+
+
+def fetch(remote: Remote, at: datetime, folder: Path, length: int) -> Path:
+    """Bring what makes a moment from off-site, opened.
+
+    Args:
+        remote: the host whose database it was.
+        at: the moment.
+        folder: gets the file.
+        length: bytes that will come.
+
+    Returns: a tar that the host's program takes (aipbx_agent.restore.from_moment).
+
+    Raises:
+        OperatorError: no key here opens it.
+        FailedError: it did not come, or is not what was stored.
+    """
+    asked, more = copies.through(remote)
+    words = shlex.join([contract.COMMAND, "offsite-point", recovery_target.named(at), "--send", *more])
+    argv = ssh.command(asked.name, asked.settings.deploy_user, as_root(words, copies.LONG), "-T")
+    path = folder / f"point-{at:%Y%m%dT%H%M%SZ}.tar"
+    with tempfile.TemporaryFile() as said, bar(f"{recovery_target.shown(at)} from off-site", length) as passed:
+        sending = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said)
+        try:
+            assert sending.stdout  # noqa: S101  a pipe
+            with tarfile.open(path, "w") as opened, tarfile.open(fileobj=sending.stdout, mode="r|") as sealed:
+                _add(
+                    opened,
+                    LABEL,
+                    io.BytesIO(json.dumps({"at": recovery_target.named(at), "host": remote.name}).encode()),
+                )
+                for member in sealed:
+                    _open(opened, sealed, member)
+                    passed(member.size)
+            code = sending.wait(timeout=60)
+        except (tarfile.TarError, EOFError) as problem:
+            code, wrong = 1, str(problem)
+        else:
+            wrong = f"ssh ended with {code}."
+        finally:
+            sending.kill()
+            sending.wait()
+        said.seek(0)
+        last = said.read().decode(errors="replace").strip().splitlines()[-3:]
+    if code != 0:
+        raise FailedError("What was off-site did not come.", " / ".join(last) or wrong, "Run this again.")
+    return path
+
+
+def _open(opened: tarfile.TarFile, sealed: tarfile.TarFile, member: tarfile.TarInfo) -> None:
+    import pyrage
+
+    content = sealed.extractfile(member)
+    if content is None or "/" in member.name:
+        raise FailedError(f"{member.name!r} does not belong into a store.", "It is no file.", "Look at the store.")
+    if not member.name.endswith(SEALED):
+        _add(opened, member.name, io.BytesIO(content.read()))
+        return
+    keys, _ = sealing.identities("off-site copies")
+    with tempfile.TemporaryFile(dir=Path(str(opened.name)).parent) as plain:
+        try:
+            pyrage.decrypt_io(content, plain, keys)
+        except pyrage.DecryptError as problem:
+            raise OperatorError(
+                f"{member.name} cannot be opened here.",
+                f"age says: {problem}. It is damaged, or none of your keys is one of its backup_recipients.",
+                "Get the key from the team's password manager, and name it: export AIPBX_AGE_IDENTITY=<file>",
+            ) from None
+        _add(opened, member.name.removesuffix(SEALED), plain)
+
+
+def _add(opened: tarfile.TarFile, name: str, content: IO[bytes]) -> None:
+    member = tarfile.TarInfo(name)
+    member.size = content.seek(0, 2)
+    content.seek(0)
+    opened.addfile(member, content)

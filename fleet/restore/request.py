@@ -1,0 +1,132 @@
+"""What an operator wants restored, and what that will mean: told before he says yes."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aipbx_agent.contract import UPLOAD
+from fleet.errors import OperatorError
+from fleet.output import size, step
+from fleet.restore import dump_file
+from fleet.restore.dump_file import Archive
+from fleet.transfer import archive
+
+OF_A_HOST = re.compile(r"([a-z0-9.-]+)/(\d{8}T\d{6}Z)")
+INTERRUPTS = "  Interrupts: API, Socket.IO and calls for as long as the backend takes to start (10 to 25 s)"
+
+
+@dataclass(frozen=True)
+class Given:
+    """What an operator named.
+
+    Args:
+        host: where it was taken; empty: it does not say.
+        name: the set's, or the file's.
+        path: the file here; None: it is on the host.
+        taken: when, ISO 8601; empty: it does not say.
+        tables, rows: how many it holds.
+        volumes: whether the files that the application wrote are in it.
+        said: what the host knows it by, where that is not its name.
+        dump: what a dump says of itself.
+    """
+
+    host: str
+    name: str
+    path: Path | None = None
+    taken: str = ""
+    tables: int = 0
+    rows: int = 0
+    volumes: bool = True
+    said: str = ""
+    dump: Archive | None = None
+
+    def place(self) -> str:
+        """Its name on the host, where nothing else has it."""
+        return f"{UPLOAD}{secrets.token_hex(4)}-{self.path.name}" if self.path else self.said or self.name
+
+
+def named(what: str) -> Given:
+    """What an operator typed: a file here, the name of a set, or `host/name`.
+
+    Raises:
+        OperatorError: there is no such thing, or it is not whole.
+    """
+    path = Path(what).expanduser()
+    if path.is_file():
+        return _file(path)
+    if (path / dump_file.CONTENTS).is_file():
+        dump_file.read(path)
+    if match := OF_A_HOST.fullmatch(what):
+        return Given(match[1], match[2])
+    if archive.NAME.fullmatch(what):
+        return Given("", what)
+    raise OperatorError(
+        f"{what!r} is no backup.",
+        "It is neither a file here, nor the name of a set as 20261123T030000Z, nor host/name.",
+        "inv backups shows the sets of the hosts.",
+    )
+
+
+def _file(path: Path) -> Given:
+    if not path.stat().st_size:
+        raise OperatorError(f"{path} is empty.", "It has not one byte.", "Take another.")
+    if not _may_be_a_set(path):
+        return Given("", path.name, path, volumes=False, dump=dump_file.read(path))
+    with step(f"every file in {path.name} compared with its manifest"):
+        told = archive.check(path)
+    tables = told["contents"]["tables"]
+    return Given(told["host"], told["name"], path, told["taken"], len(tables), sum(tables.values()))
+
+
+def _may_be_a_set(path: Path) -> bool:
+    """Whether a file is a tar, but for one of pg_dump's."""
+    try:
+        with tarfile.open(path, "r:") as tar:
+            first = tar.next()
+    except (tarfile.TarError, EOFError):
+        return False
+    return first is None or first.name != dump_file.CONTENTS
+
+
+def announcement(host: str, given: Given, live: dict[str, Any], calls: int | None) -> list[str]:
+    """What a restore is about to do.
+
+    Args:
+        host: where.
+        given: what is restored.
+        live: the live database, as the host told of it: database, bytes.
+        calls: live RTP flows there; None: unknown.
+    """
+    flows = f"; {calls} RTP flows are live and would be cut" if calls else ""
+    files = ", and its files that of the live ones" if given.volumes else "; a file of this kind has no volumes"
+    return [
+        *_whose(host, given),
+        "  First it is loaded beside the live data, compared and tried out: that takes a while, and stops nothing.",
+        f"  Then it takes the place of {live['database']} ({size(live['bytes'])}){files}.",
+        f"{INTERRUPTS}{flows}.",
+        f"  What was written since {given.taken or 'it was taken'} is not in it: it is kept; --undo brings it back.",
+    ]
+
+
+def looking(host: str, given: Given, live: dict[str, Any], tables: str) -> list[str]:
+    """What a look is about to do; its arguments are those of `announcement`, and the tables whose rows are meant."""
+    rows = f", with the rows of {tables}" if tables else ""
+    return [*_whose(host, given), f"  Into a new database, to look into{rows}. {live['database']} stays as it is."]
+
+
+def _whose(host: str, given: Given) -> list[str]:
+    about = (
+        f"taken {given.taken}, {given.rows} rows of {given.tables} tables" if given.taken else "it does not say when"
+    )
+    lines = [f"{host}: restore of {given.name} ({about})"]
+    if given.host not in {"", host}:
+        lines.append(
+            f"  IT WAS TAKEN ON {given.host}: its users, calls and invoices become {host}'s, and what was encrypted "
+            f"with the ENCRYPTION_KEY of {given.host} cannot be read here."
+        )
+    return lines

@@ -1,0 +1,205 @@
+"""Restoring a host's data: the host's own program does it, and this asks, brings what it needs, and tells."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fleet import agent
+from fleet.backup import sets
+from fleet.cli import agreed, hosts_to_change, one
+from fleet.errors import OperatorError
+from fleet.offsite import copies
+from fleet.output import say, size, step
+from fleet.restore import dump_file
+from fleet.restore.request import INTERRUPTS, Given, announcement, looking, named
+from fleet.state import survey
+from fleet.transfer import transfer
+
+if TYPE_CHECKING:
+    from fleet.remote import Remote
+
+SECONDS = 12 * 3600
+
+
+def restore(what: str, host: str, tables: str, database: str, *, yes: bool) -> None:
+    """Restore a set or a file, or bring it into a database to look into.
+
+    Args:
+        what: a file here; the name of a set; or `host/name`.
+        host: as typed; empty: the one that `what` names.
+        tables: only the rows of these, with commas; nothing changes places.
+        database: the new database that gets it; nothing changes places.
+        yes: whether the operator has agreed in advance.
+
+    Raises:
+        OperatorError: it was refused, and nothing was touched.
+        FailedError: it failed; what was live is live.
+    """
+    given = named(what)
+    if not host and not given.host:
+        raise OperatorError(f"{what} does not say of which host it is.", "Only a set in a file does.", "Add --host=…")
+    remote = one(hosts_to_change(host or given.host))
+    with step("host"):
+        calls = survey.take(remote).calls
+        live = agent.ask(remote, ["kept"])["live"]
+    # A host with an older program refuses it after the upload.
+    if given.path and given.dump and "version" in live:
+        dump_file.refuse_newer(given.path, given.dump, live["version"])
+    look = bool(tables or database)
+    with tempfile.TemporaryDirectory(prefix="aipbx-restore-") as folder:
+        given = given if given.path else _found(remote, given, Path(folder))
+        lines = looking(remote.name, given, live, tables) if look else announcement(remote.name, given, live, calls)
+        go(remote, given, lines, tables, database, yes=yes)
+
+
+def go(remote: Remote, given: Given, lines: list[str], tables: str, database: str, *, yes: bool) -> None:
+    """Say what it means, ask, do it, and tell what came of it.
+
+    Args:
+        remote: the host.
+        given: what is restored.
+        lines: what the operator reads before he answers.
+        tables, database, yes: as for `restore`.
+
+    Raises:
+        OperatorError: it was refused, and nothing was touched.
+        FailedError: it failed; what was live is live.
+    """
+    look = bool(tables or database)
+    for line in lines:
+        say(line)
+    agree(remote, f"{'look into' if look else 'restore'} {given.name}", yes=yes)
+    done = _carried_out(remote, given, tables, database)
+    if look:
+        _tell_look(remote, done)
+    else:
+        _tell(remote, given, done)
+
+
+def _carried_out(remote: Remote, given: Given, tables: str, database: str) -> dict[str, Any]:
+    place = given.place()
+    if given.path:
+        transfer.upload(remote, given.path, f"{remote.settings.app_dir}/backups/incoming/{place}")
+    words = ["restore", place]
+    words += ["--foreign"] if given.host not in {"", remote.name} else []
+    words += [f"--tables={tables}"] if tables else []
+    words += [f"--to-database={database}"] if database else []
+    return agent.call(remote, words, seconds=SECONDS)
+
+
+def _found(remote: Remote, given: Given, folder: Path) -> Given:
+    """A set by its name: where it is to be restored, or else brought here from the off-site copies of its host.
+
+    Args:
+        remote: where it is to be restored.
+        given: its name, and its host if one was named.
+        folder: gets what is brought here.
+    """
+    if given.host in {"", remote.name}:
+        try:
+            told = sets.choose(remote.name, agent.ask(remote, ["list"])["sets"], given.name)
+        except OperatorError:
+            if not remote.settings.offsite:
+                raise
+        else:
+            return Given(remote.name, given.name, None, told["taken"], told["tables"], told["rows"])
+    return named(str(copies.fetch(copies.of_name(given.host or remote.name), given.name, folder)))
+
+
+def _tell(remote: Remote, given: Given, done: dict[str, Any]) -> None:
+    say(
+        f"{remote.name}: {given.name} is live: {done['rows']} rows of {done['tables']} tables, "
+        f"in {done['seconds']:.0f} s, in which the backend was held for {done['held_seconds']} s.",
+        "green",
+    )
+    say(f"  What was live before is kept: {done['kept']}{', and its volumes' if given.volumes else ''}.")
+    say(f"  inv restore --undo --host={remote.name} brings it back; --discard in its place deletes it.")
+
+
+def _tell_look(remote: Remote, done: dict[str, Any]) -> None:
+    database = done["database"]
+    say(f"{remote.name}: {done['rows']} rows of {done['tables']} tables are in {database}.", "green")
+    say(f"  Look into it: inv db --host={remote.name} --database={database}")
+    say(f"  Delete it:    inv restore --discard --to-database={database} --host={remote.name}")
+
+
+def undo(remote: Remote, *, yes: bool) -> None:
+    """Let what was live before a restore be live again.
+
+    Raises:
+        OperatorError: it was refused.
+        FailedError: it failed; what was live is live.
+    """
+    replaced = agent.ask(remote, ["kept"])["replaced"]
+    if replaced:
+        say(f"{remote.name}: undo of the {replaced['what']}, {replaced['at']}")
+        say(f"  {replaced['database']} ({size(replaced['bytes'])}) becomes live; what is live now is kept instead.")
+        say(f"{INTERRUPTS}.")
+    agree(remote, "undo", yes=yes)
+    done = agent.call(remote, ["undo"], seconds=SECONDS)
+    if done["recovered"]:
+        say(f"{remote.name}: the {done['what']} had been cut off; everything is as it was before it.", "green")
+        return
+    say(f"{remote.name}: {done['what']}: done; the backend was held for {done['held_seconds']} s.", "green")
+    say(f"  {done['kept']} is kept: inv restore --discard --host={remote.name} deletes it.")
+
+
+def discard(remote: Remote, database: str, *, yes: bool) -> None:
+    """Delete what restores kept.
+
+    Args:
+        remote: the host.
+        database: only this one, made to look into; empty: everything.
+        yes: whether the operator has agreed in advance.
+
+    Raises:
+        OperatorError: there is nothing, or no consent.
+        FailedError: it failed.
+    """
+    kept = agent.ask(remote, ["kept"])
+    for look in kept["looks"]:
+        if database in {"", look["database"]}:
+            of = f"to look into {look['of']}, since {look['at']}"
+            say(f"{remote.name}: {look['database']} ({size(look['bytes'])}), {of}")
+    replaced = kept["replaced"]
+    if replaced and not database:
+        what = f"{replaced['database']} and volumes ({size(replaced['bytes'])})"
+        say(f"{remote.name}: {what}, live until {replaced['at']}, before the {replaced['what']}", "yellow")
+        say("  Afterwards there is no way back to them.", "yellow")
+    agree(remote, "delete what restores kept", yes=yes)
+    done = agent.call(remote, ["discard", *([f"--database={database}"] if database else [])], seconds=SECONDS)
+    say(f"{remote.name}: gone: {', '.join(done['discarded'])}.", "green")
+
+
+def verify(remote: Remote, name: str) -> None:
+    """Restore a set into a scratch server on its host, and compare.
+
+    Args:
+        remote: the host.
+        name: the set's; empty: the newest.
+
+    Raises:
+        OperatorError: it was refused.
+        FailedError: the set cannot be restored.
+    """
+    say(f"{remote.name}: verification of {name or 'the newest set'}", "bold")
+    done = agent.call(remote, ["verify", *([name] if name else [])], seconds=SECONDS)
+    say(f"{remote.name}: {done['set']} comes back whole: {done['rows']} rows of {done['tables']} tables.", "green")
+    say(
+        f"  It took {done['rto_seconds']} s (RTO), in a scratch server of {remote.settings.verify_cpus} CPUs; "
+        f"its data were {done['rpo_seconds'] / 3600:.1f} h old (RPO)."
+    )
+
+
+def agree(remote: Remote, question: str, *, yes: bool) -> None:
+    """Ask.
+
+    Raises:
+        OperatorError: the answer was no.
+    """
+    if not agreed(f"{question} on {remote.name}", yes=yes):
+        raise OperatorError(
+            f"{remote.name}: nothing was done.", "You did not say yes.", "Run it again when you want it."
+        )

@@ -1,0 +1,102 @@
+"""`inv restore`, `inv verify`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from invoke.context import Context
+from invoke.parser.argument import Argument
+from invoke.tasks import Task, task
+
+from fleet.cli import hosts_to_change, hosts_to_read, one, remotes, told
+
+# These stand in place of what is restored.
+INSTEAD = ("undo", "discard", "at")
+
+
+class Instead(Argument):
+    """A flag that stands in place of a positional word: invoke knows no word that may be left out.
+
+    Args:
+        flag: as invoke made it.
+        word: what it stands for.
+    """
+
+    def __init__(self, flag: Argument, word: Argument) -> None:
+        super().__init__(names=flag.names, kind=flag.kind, default=flag.default, help=flag.help)
+        self.word = word
+
+    def set_value(self, value: Any, cast: bool = True) -> None:
+        """Take a value; the word is as good as given."""
+        super().set_value(value, cast)
+        if self.word.value is None:
+            self.word.set_value("")
+
+
+class Restore(Task[Any]):
+    """A task whose word may be replaced by a flag."""
+
+    def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:
+        """As invoke makes them, with those flags."""
+        arguments = super().get_arguments(ignore_unknown_help)
+        word = next(one for one in arguments if one.positional)
+        return [Instead(one, word) if one.name in INSTEAD else one for one in arguments]
+
+
+@task(
+    klass=Restore,
+    positional=["what"],
+    help={
+        "what": "a file here, the name of a set (see inv backups), or host/name",
+        "host": "a host; default: the one that the file or host/name says",
+        "at": "the database as it was at this moment: '2026-11-23 14:05', UTC, or with a zone (+03:00)",
+        "undo": "let what was live before the last restore be live again",
+        "discard": "delete what restores kept: what was live before, and databases to look into",
+        "tables": "only the rows of these tables, with commas, into a database to look into",
+        "to-database": "into this new database, to look into; with --discard: only this one",
+        "yes": "do not ask",
+    },
+)
+@told
+def restore(
+    _: Context,
+    what: str,
+    host: str = "",
+    at: str = "",
+    undo: bool = False,
+    discard: bool = False,
+    tables: str = "",
+    to_database: str = "",
+    yes: bool = False,
+) -> None:
+    """Restore a backup: loaded beside the live data, compared, tried out, swapped in; --undo is the way back."""
+    from fleet.errors import OperatorError
+    from fleet.restore import from_moment
+    from fleet.restore import restore as data
+
+    if [bool(what), bool(at), undo, discard].count(True) != 1:
+        raise OperatorError(
+            "What is to be done?",
+            "A backup, --at, --undo, or --discard: one of them.",
+            "inv restore 20261123T030000Z --host=…, inv restore --undo --host=…",
+        )
+    if what:
+        data.restore(what, host, tables, to_database, yes=yes)
+    elif at:
+        from_moment.to(at, host, tables, to_database, yes=yes)
+    elif undo:
+        data.undo(one(hosts_to_change(host)), yes=yes)
+    else:
+        data.discard(one(hosts_to_change(host)), to_database, yes=yes)
+
+
+@task(
+    help={"name": "a set (see inv backups); default: the newest", "host": "a host, several with commas, or all"},
+)
+@told
+def verify(_: Context, name: str = "", host: str = "") -> None:
+    """Prove that a backup can be restored: into a scratch server on its host, compared, thrown away."""
+    from fleet.restore import restore as data
+
+    for remote in remotes(hosts_to_read(host)):
+        data.verify(remote, name)

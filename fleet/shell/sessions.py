@@ -1,0 +1,120 @@
+"""Sessions on a host, with the system's ssh: a real terminal, or plain pipes."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import socket
+import subprocess
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+from fleet.commands import compose, docker, postgres
+from fleet.errors import FailedError, OperatorError
+from fleet.output import say
+from fleet.ssh import ssh
+
+if TYPE_CHECKING:
+    from fleet.remote import Remote
+
+QUERY_SECONDS = 600
+# The port of each service that somebody may want to reach from here.
+PORTS = {"postgres": 5432, "backend": 5005, "frontend": 8080}
+
+
+def become(host: Remote, command: str, *, terminal: bool) -> NoReturn:
+    """Become an ssh that runs a command as root on a host; its exit code is this process's.
+
+    Args:
+        host: where.
+        command: for sh; appears in the host's journal.
+        terminal: whether it gets a terminal there.
+    """
+    options = ["-t"] if terminal else ["-T"]
+    words = ssh.command(host.name, host.settings.deploy_user, f"sudo -n sh -c {shlex.quote(command)}", *options)
+    sys.stdout.flush()
+    os.execvp(words[0], words)  # noqa: S606
+
+
+def interactive() -> bool:
+    """Whether somebody sits at a terminal, at both ends of the pipe."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def database(host: Remote, query: str, name: str = "", *, read_only: bool) -> None:
+    """psql on a database: interactive, or one query, or SQL from standard input.
+
+    Args:
+        host: whose.
+        query: SQL, which travels over standard input and is in no list of processes; empty: a session.
+        name: of the database; empty: the application's.
+        read_only: whether it may only read.
+
+    Raises:
+        FailedError: the query failed.
+    """
+    project = host.settings.compose_project
+    if not query:
+        terminal = interactive()
+        become(host, postgres.psql(project, name, terminal=terminal, read_only=read_only), terminal=terminal)
+    command = postgres.psql(project, name, terminal=False, read_only=read_only)
+    done = host.run(command, seconds=QUERY_SECONDS, stdin=query.encode())
+    print(done.out, end="")
+    if done.code != 0:
+        raise FailedError(
+            f"{host.name}: the query failed.",
+            done.last_words,
+            "Correct it. What stood before the failing statement has been done, unless you wrote BEGIN first.",
+        )
+
+
+def execute(host: Remote, service: str, command: list[str]) -> NoReturn:
+    """Run a command inside a running service; its exit code is this process's."""
+    terminal, data = interactive(), host.settings
+    words = compose.execute(data.compose_project, service, command, terminal=terminal, app_dir=data.app_dir)
+    become(host, words, terminal=terminal)
+
+
+def tunnel(host: Remote, service: str, port: int, local_port: int) -> None:
+    """Bring a service's port to this machine, on 127.0.0.1, until Ctrl-C.
+
+    Args:
+        host: where the service runs.
+        service: its name.
+        port: its port inside the network; 0: the usual one.
+        local_port: the port here; 0: the same number as there, when it is free.
+
+    Raises:
+        OperatorError: the service does not run, or the local port is taken.
+        FailedError: ssh could not keep it open.
+    """
+    port = port or PORTS.get(service, 0)
+    if not port:
+        raise OperatorError(
+            f"Which port of {service}?", f"Only {', '.join(PORTS)} have a usual one.", "Add --port=9090."
+        )
+    for number in (port, local_port):
+        if not 0 <= number <= 65535:
+            raise OperatorError(f"{number} is no port.", "Ports are 1 to 65535.", "inv tunnel postgres --local=15432")
+    address = host.run(docker.address(host.settings.compose_project, service, host.settings.app_dir)).out.split()
+    if not address:
+        raise OperatorError(
+            f"{host.name}: {service} does not run.", "There is nothing to reach.", f"inv status --host={host.name}"
+        )
+    here = local_port or port
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", here))
+        except OSError:
+            raise OperatorError(
+                f"Port {here} is taken on this machine.", "Something listens on 127.0.0.1.", "Add --local=15432, say."
+            ) from None
+    forward = f"127.0.0.1:{here}:{address[0]}:{port}"
+    options = ["-N", "-o", "ExitOnForwardFailure=yes", "-L", forward]
+    say(f"{service} on {host.name} is 127.0.0.1:{here} here, until Ctrl-C.", "green")
+    done = subprocess.run(ssh.command(host.name, host.settings.deploy_user, "", *options), check=False)
+    if done.returncode != 0:
+        raise FailedError(
+            f"The tunnel to {host.name} ended.", f"ssh said why above (exit code {done.returncode}).", "Open it again."
+        )

@@ -1,0 +1,1 @@
+"""The one way to a host: ssh_config, keys, host keys, logins."""

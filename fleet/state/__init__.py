@@ -1,0 +1,1 @@
+"""What a host reports: its state, and the releases that ran there."""

@@ -1,0 +1,1 @@
+"""How the hosts are: status, logs, reports of the content security policy, and what users lack."""

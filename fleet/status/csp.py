@@ -1,0 +1,115 @@
+"""`inv csp`: what a Content-Security-Policy on trial (csp_report_only) would have blocked, as browsers report it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+from rich.table import Table
+
+from fleet import tables
+from fleet.commands import compose
+from fleet.errors import OperatorError
+from fleet.status.logs import LINE, age
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from fleet.remote import Remote
+
+# How nginx begins the line of a report (templates/nginx/nginx.conf.j2).
+MARK = "csp-report "
+END = "all read"
+SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Report:
+    """One violation, as often as it was reported.
+
+    Args:
+        directive: of the policy, as `script-src-elem`.
+        blocked: an address without its query, or a word as `inline`, `eval`, `data`.
+        page: where it was met, without its query.
+        times: how often.
+        last: when it was last reported, UTC.
+    """
+
+    directive: str
+    blocked: str
+    page: str
+    times: int
+    last: str
+
+
+def summary(lines: Iterable[str]) -> list[Report]:
+    """Return each violation once, the most frequent first.
+
+    Args:
+        lines: of nginx's log, as Compose prints them, oldest first; others than reports are left out.
+    """
+    times, last = Counter[tuple[str, str, str]](), dict[tuple[str, str, str], str]()
+    for line in lines:
+        matched = LINE.match(line)
+        if matched and matched["text"].startswith(MARK):
+            said = json.loads(matched["text"].removeprefix(MARK))
+            key = said["directive"], said["blocked"].replace("\\/", "/"), said["page"].replace("\\/", "/")
+            times[key] += 1
+            last[key] = f"{matched['time'][:19]}Z"
+    return [Report(*key, count, last[key]) for key, count in times.most_common()]
+
+
+def command(project: str, since: str) -> str:
+    """The command that prints the reports in nginx's log, and END when all of it was read.
+
+    Args:
+        project: the Compose project.
+        since: a time or an age; empty: as far as the log reaches.
+    """
+    logs = compose.logs(project, ["nginx"], follow=False, since=age(since), tail="all")
+    return f"{{ {logs} && echo {END}; }} | grep -e ' {MARK}' -e '^{END}$'"
+
+
+def show(hosts: Sequence[Remote], since: str) -> bool:
+    """Print what was reported of each host's policy.
+
+    Args:
+        hosts: which.
+        since: only reports younger than this, as `2h` or `3d`.
+
+    Returns: whether every host could be read.
+    """
+    with ThreadPoolExecutor() as pool:
+        outputs = list(pool.map(lambda host: _read(host, since), hosts))
+    for host, output in zip(hosts, outputs, strict=True):
+        if isinstance(output, OperatorError):
+            print(f"{host.name}: {output}")
+        else:
+            _print(host, summary(output.splitlines()))
+    return not any(isinstance(output, OperatorError) for output in outputs)
+
+
+def _read(host: Remote, since: str) -> str | OperatorError:
+    try:
+        output = host.sudo_output(command(host.settings.compose_project, since), timeout=SECONDS)
+    except OperatorError as error:
+        return error
+    if not output.endswith(f"{END}\n"):
+        return OperatorError("Its nginx's log could not be read to the end.", "Compose failed.", "inv logs nginx")
+    return output
+
+
+def _print(host: Remote, reports: list[Report]) -> None:
+    if not host.settings.csp_report_only:
+        print(f"{host.name}: csp_report_only is off; browsers enforce the policy and report nothing here.")
+    elif not reports:
+        print(f"{host.name}: browsers have reported nothing, as far as nginx's log reaches.")
+    if reports:
+        table = Table("times", "last", "directive", "blocked", "on page", title=f"{host.name}: would be blocked")
+        for one in reports:
+            table.add_row(str(one.times), one.last, *(escape(text) for text in (one.directive, one.blocked, one.page)))
+        tables.show(table)

@@ -1,0 +1,210 @@
+"""`inv status`: one table of how the hosts are."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from fleet import tables
+from fleet.commands import migrations
+from fleet.converge import drift
+from fleet.errors import OperatorError
+from fleet.output import step
+from fleet.release import lock_status
+from fleet.state import survey
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fleet.remote import Remote
+    from fleet.state.survey import Survey
+
+# Below these a value is shown in red.
+CERTIFICATE_DAYS = 14
+DISK_PERCENT = 85
+BACKUP_HOURS = 26
+VERIFIED_HOURS = 8 * 24
+# Seconds after which a host has certainly looked at its database's log again.
+LOG_SECONDS = 300
+
+
+def show(hosts: Sequence[Remote], *, as_json: bool) -> bool:
+    """Print how these hosts are.
+
+    Args:
+        hosts: which.
+        as_json: for a script.
+
+    Returns: whether every one of them answered.
+    """
+    with step("hosts, drift"), ThreadPoolExecutor() as pool:
+        drifted = pool.submit(drift.of_all, [host.name for host in hosts])
+        found = dict(zip([host.name for host in hosts], pool.map(_survey, hosts), strict=True))
+        changes = drifted.result()
+    rows = {name: _facts(one, changes.get(name)) for name, one in found.items()}
+    if as_json:
+        print(json.dumps(rows, indent=2, ensure_ascii=False))
+    else:
+        _print(rows)
+    return all("error" not in row for row in rows.values())
+
+
+def _survey(host: Remote) -> Survey | OperatorError:
+    try:
+        return survey.take(host)
+    except OperatorError as error:
+        return error
+
+
+def _facts(found: Survey | OperatorError, changes: list[str] | None) -> dict[str, Any]:
+    if isinstance(found, OperatorError):
+        return {"error": str(found)}
+    now = datetime.now(UTC)
+    current = found.current
+    services = {name: str(container) for name, container in found.containers.items()}
+    ends = found.certificate_until
+    return {
+        "backend": found.running.backend if found.running else None,
+        "frontend": found.running.frontend if found.running else None,
+        "since": current.time if current else None,
+        "services": services,
+        "serving": found.colours,
+        "maintenance": found.maintenance,
+        "calls": found.calls,
+        "certificate_days": (ends - now).days if ends else None,
+        "disk_percent": found.disk_percent,
+        "disk_free_mib": found.disk_free_mib,
+        "memory_percent": round(100 * (1 - found.memory_free_mib / found.memory_mib)) if found.memory_mib else None,
+        "load": found.load,
+        "processors": found.processors,
+        "backup_hours": _hours(found.backup, now),
+        "backup_failed": found.backup_failed,
+        "verified_hours": _hours(found.verified, now),
+        "offsite_hours": _hours(found.offsite, now),
+        "log": found.log or None,
+        "unfinished": found.unfinished or None,
+        "rotation": found.rotation or None,
+        "kept": found.kept or None,
+        "migrations": found.migrations or None,
+        "lock": found.lock or None,
+        "lock_standing": found.lock_standing or None,
+        "drift": changes,
+    }
+
+
+def _print(rows: dict[str, dict[str, Any]]) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    table = Table("", *rows, show_lines=False)
+    fine = {name: row for name, row in rows.items() if "error" not in row}
+    for title, cell in _CELLS:
+        table.add_row(title, *(cell(row) if name in fine else "" for name, row in rows.items()))
+    tables.show(table)
+    for name, row in rows.items():
+        if "error" in row:
+            console.print(f"[red]{name} cannot be asked.[/red] {escape(row['error'])}")
+        elif row["drift"]:
+            shown = escape("; ".join(row["drift"][:5]))
+            console.print(
+                f"{name} is not as declared: {shown}. pyinfra inventory.py deploys/bootstrap.py --limit {name}"
+            )
+
+
+def _red(text: str, bad: bool) -> str:
+    return f"[red]{text}[/red]" if bad else text
+
+
+def _services(row: dict[str, Any]) -> str:
+    told = [_red(f"{name} {how}", how != "healthy") for name, how in row["services"].items() if how != "healthy"]
+    if row["unfinished"] and row["lock_standing"] not in lock_status.ALIVE:
+        told.append(f"[red]unfinished {escape(row['unfinished'])}[/red]; inv deploy or inv unlock ends it")
+    if row["rotation"] and row["lock_standing"] not in lock_status.ALIVE:
+        told.append("[red]unfinished rotation of the password[/red]; inv db.rotate-password ends it")
+    if row["maintenance"]:
+        told.append("[yellow]maintenance page on[/yellow]")
+    return "\n".join(told) or ("all healthy" if row["services"] else "none runs")
+
+
+def _serving(row: dict[str, Any]) -> str:
+    """The colours that serve; nothing of a service that has none yet."""
+    return ", ".join(name.replace("-", " ") for name in row["serving"].values() if "-" in name) or "-"
+
+
+def _lock(row: dict[str, Any]) -> str:
+    left = "; its run is over: inv unlock" if row["lock_standing"] in lock_status.GONE else ""
+    return _red(escape(f"{row['lock'] or '-'}{left}"), bool(left))
+
+
+def _certificate(row: dict[str, Any]) -> str:
+    days = row["certificate_days"]
+    return "[red]none[/red]" if days is None else _red(f"{days} days", days < CERTIFICATE_DAYS)
+
+
+def _hours(then: datetime | None, now: datetime) -> float | None:
+    return round((now - then).total_seconds() / 3600, 1) if then else None
+
+
+def _age(hours: float | None, limit: int) -> str:
+    if hours is None:
+        return "[red]none[/red]"
+    return _red(f"{hours} h ago" if hours < 48 else f"{hours / 24:.0f} days ago", hours > limit)
+
+
+def _backup(row: dict[str, Any]) -> str:
+    failed = "[red]the last run failed[/red], before it: " if row["backup_failed"] else ""
+    return f"{failed}{_age(row['backup_hours'], BACKUP_HOURS)}"
+
+
+def _log(row: dict[str, Any]) -> str:
+    told = row["log"]
+    if not told:
+        return "-"
+    looked = datetime.fromisoformat(str(told["at"]).replace("Z", "+00:00"))
+    if (datetime.now(UTC) - looked).total_seconds() > LOG_SECONDS:
+        return f"[red]nobody looks since {told['at']}[/red]"
+    if not told["ok"]:
+        return f"[red]BEHIND: {escape(str(told['error']).splitlines()[0] if told['error'] else 'again?')}[/red]"
+    return f"to {told['until'].replace('T', ' ').rstrip('Z')}" if told["until"] else "nothing yet"
+
+
+def _migrations(row: dict[str, Any]) -> str:
+    told = row["migrations"]
+    if told in {None, "0"}:
+        return "-" if told is None else "applied"
+    if told == migrations.FIRST_START:
+        return "[red]the first start did not come to its end: inv deploy[/red]"
+    if told == migrations.UNKNOWN:
+        return "[yellow]of another release: inv migrate --dry[/yellow]"
+    return f"[red]{told} not applied: inv migrate[/red]"
+
+
+def _drift(row: dict[str, Any]) -> str:
+    changes = row["drift"]
+    return "?" if changes is None else _red(f"{len(changes)} operations", True) if changes else "as declared"
+
+
+_CELLS = (
+    ("backend", lambda row: (row["backend"] or "-")[:8]),
+    ("frontend", lambda row: (row["frontend"] or "-")[:8]),
+    ("since (UTC)", lambda row: (row["since"] or "-").replace("T", " ").rstrip("Z")),
+    ("services", _services),
+    ("serving", _serving),
+    ("RTP flows", lambda row: "?" if row["calls"] is None else str(row["calls"])),
+    ("certificate", _certificate),
+    ("disk", lambda row: _red(f"{row['disk_percent']} %", row["disk_percent"] > DISK_PERCENT)),
+    ("memory", lambda row: f"{row['memory_percent']} %"),
+    ("load", lambda row: _red(f"{row['load']} of {row['processors']}", row["load"] > 2 * row["processors"])),
+    ("last backup", _backup),
+    ("verified", lambda row: _age(row["verified_hours"], VERIFIED_HOURS)),
+    ("off-site", lambda row: _age(row["offsite_hours"], BACKUP_HOURS)),
+    ("any moment", _log),
+    ("migrations", _migrations),
+    ("kept from before", lambda row: f"[yellow]{escape(row['kept'])}[/yellow]" if row["kept"] else "-"),
+    ("lock", _lock),
+    ("drift", _drift),
+)

@@ -1,0 +1,71 @@
+"""`inv status`, `inv logs`, `inv csp`, `inv doctor`."""
+
+from __future__ import annotations
+
+from invoke.context import Context
+from invoke.tasks import task
+
+from fleet.cli import finish, hosts_to_read, remotes, told
+
+HOST = "a host, several with commas, a group, or all"
+
+
+@task(help={"host": f"{HOST}; default: all", "json": "print JSON"})
+@told
+def status(_: Context, host: str = "all", json: bool = False) -> None:
+    """Show how the hosts are: release, health, certificate, disk, backup, lock, drift."""
+    from fleet.status import status as look
+
+    if not look.show(remotes(hosts_to_read(host)), as_json=json):
+        finish(1)
+
+
+@task(
+    positional=["services"],
+    help={
+        "services": "several with commas: backend, frontend, nginx, postgres; or all",
+        "host": HOST,
+        "follow": "go on until Ctrl-C",
+        "since": "only lines younger than this: 10m, 2h, 2026-11-23T03:00:00",
+        "tail": "lines of each service, or all",
+        "grep": "only lines that match this regular expression",
+    },
+)
+@told
+def logs(
+    _: Context,
+    services: str,
+    host: str = "",
+    follow: bool = False,
+    since: str = "",
+    tail: str = "100",
+    grep: str = "",
+) -> None:
+    """Show what services say: `inv logs backend -f`, `inv logs backend,nginx --host=all --since=10m`."""
+    from fleet.status import logs as look
+
+    hosts = remotes(hosts_to_read(host))
+    extra = [name for one in hosts for name in one.settings.extra_services]
+    meant = look.known([] if services == "all" else services.split(","), extra)
+    if not look.show(hosts, meant, follow=follow, since=since, tail=tail, grep=grep):
+        finish(1)
+
+
+@task(help={"host": HOST, "since": "only reports younger than this: 10m, 2h, 3d, 2026-11-23T03:00:00"})
+@told
+def csp(_: Context, host: str = "", since: str = "") -> None:
+    """Show what the Content-Security-Policy on trial (csp_report_only) would block, as browsers report it."""
+    from fleet.status import csp as look
+
+    if not look.show(remotes(hosts_to_read(host)), since):
+        finish(1)
+
+
+@task(help={"host": f"{HOST}; default: all"})
+@told
+def doctor(_: Context, host: str = "all") -> None:
+    """Say why something does not work: this machine, its keys and files, and the way to each host."""
+    from fleet.status import doctor as look
+
+    if not look.examine(remotes(hosts_to_read(host))):
+        finish(1)

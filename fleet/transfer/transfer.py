@@ -1,0 +1,215 @@
+"""Large files between this machine and a host: over the system's ssh, aside, checked, renamed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePosixPath
+from typing import IO, TYPE_CHECKING
+
+from aipbx_agent.contract import UPLOAD
+from fleet.errors import FailedError, OperatorError
+from fleet.output import bar, size
+from fleet.remote import as_root
+from fleet.ssh import ssh
+
+if TYPE_CHECKING:
+    from fleet.remote import Remote
+
+# A transfer's deadline. A dead line ends it after half a minute (ssh's ServerAlive…).
+SECONDS = 6 * 3600
+# Exit codes of `receive`.
+FULL, CUT = 28, 65
+_CHUNK = 1 << 18
+
+
+def sha256(path: Path) -> str:
+    """The hash of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def receive(place: str, length: int, digest: str, spare_mib: int) -> str:
+    """The command of root's that makes a file of its standard input, if all of it arrives unchanged.
+
+    Args:
+        place: where, on the host.
+        length: its bytes.
+        digest: its SHA-256.
+        spare_mib: what must stay free on that disk.
+    """
+    path = PurePosixPath(place)
+    aside, folder = shlex.quote(str(path.parent / f"{UPLOAD}{path.name}")), shlex.quote(str(path.parent))
+    need = length // 1024 + spare_mib * 1024
+    return (
+        f"set -e; umask 077; mkdir -p {folder}; trap {shlex.quote(f'rm -f {aside}')} EXIT; "
+        f"[ $(df -Pk {folder} | awk 'NR==2 {{print $4}}') -ge {need} ] || exit {FULL}; "
+        f"cat >{aside}; echo '{digest} ' {aside} | sha256sum --check --status || exit {CUT}; "
+        f"sync {aside}; mv -fT {aside} {shlex.quote(place)}"
+    )
+
+
+def upload(remote: Remote, path: Path, place: str) -> None:
+    """Bring a file to a host, mode 0600, owner root; what was in its place stays until all of it has arrived.
+
+    Args:
+        remote: the host.
+        path: the file.
+        place: where it comes to be.
+
+    Raises:
+        OperatorError: it is not there, or the host has no room.
+        FailedError: it did not arrive whole; nothing of it stays there.
+    """
+    try:
+        length, digest = path.stat().st_size, sha256(path)
+    except OSError as problem:
+        raise OperatorError(f"{path} cannot be read.", str(problem), "Name a file that is there.") from None
+    command = receive(place, length, digest, remote.settings.min_free_disk_mib)
+    with (
+        path.open("rb") as file,
+        tempfile.TemporaryFile() as errors,
+        bar(f"{path.name} to {remote.name}", length) as advance,
+    ):
+        process = subprocess.Popen(_ssh(remote, command), stdin=subprocess.PIPE, stdout=errors, stderr=errors)
+        # The host may end first; its exit code tells why.
+        with _ended(process), suppress(BrokenPipeError):
+            _copy(file, process.stdin, advance)
+        errors.seek(0)
+        said = errors.read().decode(errors="replace")
+        if process.returncode == FULL:
+            raise OperatorError(
+                f"{remote.name} has no room for {path.name} ({size(length)}).",
+                f"{remote.settings.min_free_disk_mib} MiB would not stay free there (min_free_disk_mib).",
+                "Make room, then run this again.",
+            )
+        if process.returncode != 0:
+            raise _not_whole(remote, path.name, process.returncode, said)
+
+
+def download(remote: Remote, place: str, path: Path) -> None:
+    """Bring a host's file here, mode 0600; `path` is there when all of it is, and not before.
+
+    Args:
+        remote: the host.
+        place: the file, there.
+        path: where it comes to be; is not overwritten.
+
+    Raises:
+        OperatorError: there is no such file, or no room here, or something has that name already.
+        FailedError: it did not arrive whole; nothing of it stays here.
+    """
+    there = shlex.quote(place)
+    done = remote.run(f"stat -c %s {there} && sha256sum <{there}", seconds=SECONDS)
+    if done.code != 0:
+        raise OperatorError(f"{remote.name} has no file {place}.", done.last_words, f"inv backups --host={remote.name}")
+    length, digest = done.out.split()[:2]
+    with arriving(path, int(length)) as aside:
+        stream(remote, f"cat {there}", aside, int(length), path.name)
+        if sha256(aside) != digest:
+            raise _not_whole(remote, path.name, CUT, "")
+
+
+@contextmanager
+def arriving(path: Path, length: int) -> Iterator[Path]:
+    """A file beside `path` that takes its name when everything went well, and else leaves nothing.
+
+    Args:
+        path: where it comes to be.
+        length: the bytes that must fit.
+
+    Raises:
+        OperatorError: something has that name, or there is no room.
+    """
+    if path.exists():
+        raise OperatorError(f"{path} is there already.", "Nothing is overwritten.", "Move it away, or say --to=….")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(path.parent).free
+        if free < length:
+            raise OperatorError(
+                f"There is no room for {path.name} ({size(length)}).", f"{size(free)} are free here.", "Say --to=…."
+            )
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600
+    except OSError as problem:
+        raise OperatorError(f"{path} cannot be written.", str(problem), "Say --to=….") from None
+    os.close(handle)
+    aside = Path(name)
+    try:
+        yield aside
+        with aside.open("rb") as file:
+            os.fsync(file.fileno())
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def stream(remote: Remote, command: str, aside: Path, length: int, name: str) -> None:
+    """Write what a command of root's prints to a file here.
+
+    Args:
+        remote: the host.
+        command: for sh; it must succeed.
+        aside: the file; what was in it is gone.
+        length: about how many bytes will come.
+        name: what it is, for the progress bar.
+
+    Raises:
+        FailedError: the command failed, or the connection broke.
+    """
+    with (
+        aside.open("wb") as file,
+        tempfile.TemporaryFile() as errors,
+        bar(f"{name} from {remote.name}", length) as advance,
+    ):
+        process = subprocess.Popen(
+            _ssh(remote, command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors
+        )
+        with _ended(process):
+            _copy(process.stdout, file, advance)
+        errors.seek(0)
+        if process.returncode != 0:
+            raise _not_whole(remote, name, process.returncode, errors.read().decode(errors="replace"))
+
+
+def _ssh(remote: Remote, command: str) -> list[str]:
+    return ssh.command(remote.name, remote.settings.deploy_user, as_root(command, SECONDS), "-T")
+
+
+@contextmanager
+def _ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Close what goes to a process and wait for it; when something is wrong here, end it."""
+    try:
+        yield
+        _close(process.stdin)
+        process.wait()
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        _close(process.stdin)
+        _close(process.stdout)
+
+
+def _close(pipe: IO[bytes] | None) -> None:
+    if pipe:
+        with suppress(BrokenPipeError):
+            pipe.close()
+
+
+def _copy(source: IO[bytes] | None, target: IO[bytes] | None, advance: Callable[[int], None]) -> None:
+    while source and target and (portion := source.read(_CHUNK)):
+        target.write(portion)
+        advance(len(portion))
+
+
+def _not_whole(remote: Remote, name: str, code: int, said: str) -> FailedError:
+    words = " / ".join(said.strip().splitlines()[-3:])[:600]
+    why = words or ("What arrived is not what was sent." if code == CUT else f"It ended with exit code {code}.")
+    return FailedError(f"{name} was not brought whole between here and {remote.name}.", why, "Run this again.")

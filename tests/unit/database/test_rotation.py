@@ -1,0 +1,141 @@
+"""In which order a password moves, and back; on stand-ins for the host, the file and the backend."""
+
+from __future__ import annotations
+
+import json
+from contextlib import nullcontext
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from fleet.database import rotation
+from fleet.database.rotation import Rotation
+from fleet.env import files
+from fleet.env.files import HostFile
+from fleet.errors import FailedError, OperatorError
+from fleet.release import plan, rollout, switch
+from fleet.state.releases import Release
+
+OLD, NEW = "the-old-one-of-it", "the-new-one-of-it"
+VALUES = {"DB_USER": "role", "DB_NAME": "aipbx", "DB_PASS": OLD}
+
+
+class World:
+    """Where the password stands; whatever does not come up with the new one is told to."""
+
+    def __init__(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.name = "aipbx.org"
+        self.settings = SimpleNamespace(compose_project="aipbx", app_dir="/app/aipbx", drain_seconds=60)
+        self.path = tmp_path / "aipbx.org.env"
+        self.path.write_bytes(f"DB_PASS='{OLD}'\n".encode())
+        self.role = self.pushed = self.runs = OLD
+        self.let_in: bool = False
+        self.steps: list[str] = []
+        self.broken = ""
+        monkeypatch.setattr(rotation, "verifier", lambda text: f"SCRAM:{text}".replace("-", "/"))
+        monkeypatch.setattr(files, "save", self.save)
+        monkeypatch.setattr(rollout, "stage", lambda *_: None)
+        monkeypatch.setattr(switch, "carry_out", self.switch)
+        monkeypatch.setattr("fleet.state.survey.take", lambda _: None)
+        monkeypatch.setattr(rotation, "held", lambda *_: nullcontext("anna"))
+        monkeypatch.setattr(plan, "images", lambda *_: {})
+
+    def does(self, step: str) -> None:
+        if step == self.broken:
+            self.broken = ""
+            raise OperatorError(f"{step} does not work.", "So it is.", "Mend it.")
+        self.steps.append(step)
+
+    def save(self, path: Path, content: bytes) -> None:
+        self.does("file")
+        path.write_bytes(content)
+
+    def switch(self, *_: Any, accepts_overlap: bool) -> None:
+        assert accepts_overlap, "it is halfway"
+        # Also one that fails may have had to start what ran before once more, with what the host's files say.
+        self.runs = self.pushed
+        self.does("backend")
+
+    def put_root_file(self, _: str, content: bytes, __: str) -> None:
+        self.does("environment")
+        self.pushed = json.loads(content)["services"]["backend"]["environment"]["DB_PASS"]
+
+    def sudo_output(self, command: str, _: float = 60, stdin: bytes = b"") -> str:
+        if b"ALTER ROLE" in stdin:
+            self.does("role")
+            self.role = NEW if NEW.replace("-", "/") in stdin.decode() else OLD
+        elif "docker inspect" in command:
+            return f"10.0.0.8 \t{self.runs}\n"
+        elif "trust" in command:
+            self.does("let in")
+            self.let_in = True
+        else:
+            self.does("shut out")
+            self.let_in = False
+        return ""
+
+    def run(self, _: str, *, stdin: bytes) -> Any:
+        return SimpleNamespace(code=0 if stdin.decode().strip() == self.role else 2)
+
+    def everywhere(self) -> set[str]:
+        """The passwords that stand somewhere; what gets in without one is told of."""
+        return {self.path.read_text()[9:-2], self.role, self.pushed, self.runs, *(["let in"] if self.let_in else [])}
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    return World(tmp_path, monkeypatch)
+
+
+def ready(world: World, *, cut_off: bool = False, running: str = OLD) -> Rotation:
+    file = HostFile("aipbx.org", world.path, world.path.read_bytes())
+    release = Release("a" * 40, "b" * 40)
+    after = {**VALUES, "DB_PASS": NEW}
+    return Rotation(file, VALUES, after, release, ["10.0.0.7"], [running], cut_off)
+
+
+def test_what_runs_is_let_in_first_and_shut_out_last(world: World) -> None:
+    remote: Any = world
+    rotation._change(remote, ready(world), "anna")
+    assert world.steps == ["let in", "file", "role", "environment", "backend", "shut out"]
+    assert world.everywhere() == {NEW}
+
+
+@pytest.mark.parametrize("broken", ["let in", "file", "role", "environment", "backend", "shut out"])
+def test_whatever_fails_the_old_one_counts_everywhere(world: World, broken: str) -> None:
+    world.broken = broken
+    remote: Any = world
+    with pytest.raises(FailedError, match="the old one counts everywhere, as before"):
+        rotation._change(remote, ready(world), "anna")
+    assert world.everywhere() == {OLD}
+
+
+def test_a_way_back_that_fails_is_told_with_both_reasons(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    remote: Any = world
+
+    def never(*_: Any, **__: Any) -> None:
+        world.runs = world.pushed
+        raise OperatorError("It does not come up.", "Its log is empty.", "Look.")
+
+    monkeypatch.setattr(switch, "carry_out", never)
+    with pytest.raises(FailedError, match="so did the way back") as failed:
+        rotation._change(remote, ready(world), "anna")
+    assert "inv db.rotate-password" in failed.value.do
+    # So the next run finds that one is under way, and what runs is let in meanwhile.
+    assert world.let_in
+
+
+def test_one_that_was_cut_off_is_ended_with_what_the_file_says(world: World) -> None:
+    remote: Any = world
+    world.path.write_bytes(f"DB_PASS='{NEW}'\n".encode())
+    rotation._end(remote, ready(world, cut_off=True), "anna")
+    assert world.everywhere() == {NEW}
+    world.steps = []
+    rotation._end(remote, ready(world, cut_off=True, running=NEW), "anna")
+    assert "backend" not in world.steps, "it has it already"
+    world.broken = "environment"
+    with pytest.raises(FailedError, match="still not at its end"):
+        rotation._end(remote, ready(world, cut_off=True), "anna")
+    assert world.let_in

@@ -1,0 +1,73 @@
+"""The inventory as the tasks read it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fleet.checkout import ROOT
+from fleet.errors import OperatorError
+from fleet.inventory import hosts
+
+
+def test_reads_the_inventory_as_pyinfra_does() -> None:
+    """The contract: what pyinfra applies to a host is what the tasks see."""
+    shown = subprocess.run(
+        [Path(sys.executable).parent / "pyinfra", "inventory.py", "debug-inventory", "--json"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    theirs = {entry["name"]: entry["data"] for entry in json.loads(shown.stdout)}
+    assert theirs == {host.name: host.data for host in hosts.load()}
+
+
+def fleet_in(folder: Path) -> list[hosts.Host]:
+    (folder / "group_data").mkdir()
+    (folder / "inventory.py").write_text(
+        "a = [('one', {'port': 1}), 'two']\nb = ['two', ('three', {'colour': 'red'})]\n_not_a_group = ['x']\nsize = 3\n"
+    )
+    (folder / "group_data" / "all.py").write_text("import os\nport = 9\ncolour = 'blue'\nkeep = True\n")
+    (folder / "group_data" / "a.py").write_text("colour = 'green'\n")
+    (folder / "group_data" / "b.py").write_text("colour = 'black'\n")
+    return hosts.load(folder)
+
+
+def test_host_data_win_over_the_later_group_over_all(tmp_path: Path) -> None:
+    data = {host.name: host.data for host in fleet_in(tmp_path)}
+    assert data == {
+        "one": {"port": 1, "colour": "green", "keep": True},
+        "two": {"port": 9, "colour": "black", "keep": True},
+        "three": {"port": 9, "colour": "red", "keep": True},
+    }
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        ("one", ["one"]),
+        ("b", ["two", "three"]),
+        ("all", ["one", "two", "three"]),
+        ("three, one", ["three", "one"]),
+        ("one,a", ["one", "two"]),
+    ],
+)
+def test_selects(tmp_path: Path, pattern: str, names: list[str]) -> None:
+    assert [host.name for host in hosts.select(pattern, fleet_in(tmp_path))] == names
+
+
+def test_an_unknown_host_is_refused_with_the_nearest_name(tmp_path: Path) -> None:
+    with pytest.raises(OperatorError) as refused:
+        hosts.select("one,thre", fleet_in(tmp_path))
+    assert refused.value.what == "No host and no group is called 'thre'."
+    assert refused.value.do == "Did you mean 'three'?"
+
+
+@pytest.mark.parametrize("pattern", ["", "one,", ","])
+def test_an_empty_name_is_refused(tmp_path: Path, pattern: str) -> None:
+    with pytest.raises(OperatorError):
+        hosts.select(pattern, fleet_in(tmp_path))

@@ -1,0 +1,116 @@
+"""The ledger, also one that a power cut or a hand has damaged."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fleet.state import releases
+from fleet.state.releases import Entry, Release
+
+A, B, C = (Release(digit * 40, digit.upper() * 40) for digit in "abc")
+
+
+def entry(
+    after: Release, result: Literal["ok", "failed"] = "ok", before: Release | None = None, note: str = ""
+) -> Entry:
+    return Entry("2026-11-23T10:00:00Z", "anna@desk", "deploy", result, 41, before, after, {"backend": "b"}, note)
+
+
+@given(st.text(), st.booleans())
+def test_what_is_written_can_be_read(note: str, first: bool) -> None:
+    written = [entry(A, note=note, before=None if first else B), entry(B)]
+    assert releases.parse("".join(each.line() for each in written)) == written
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        "",
+        '{"time": "2026-11-23T1',
+        "\0" * 40,
+        "5",
+        "null",
+        "[]",
+        '"text"',
+        '{"before": null, "after": {"backend": "a"}}',
+        '{"before": null, "after": {"backend": "a", "frontend": "b"}}',
+        entry(B).line().replace("}\n", ', "colour": "blue"}'),
+    ],
+)
+def test_a_damaged_line_does_not_hide_the_others(damaged: str) -> None:
+    assert releases.parse(f"{entry(A).line()}{damaged}\n{entry(C).line()}") == [entry(A), entry(C)]
+
+
+def test_an_entry_without_a_note_is_whole() -> None:
+    assert releases.parse(entry(A).line().replace(', "note": "", "subjects": {}', "")) == [entry(A)]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Fix the login", "Fix the login"),
+        ("[deploy:1] \x1b[31mred\x1b]0;title\x07", "[deploy:1] [31mred ]0;title"),
+        ("two\nlines\r\n\tand a tab\u2028", "two lines and a tab"),
+        ("left\u202eright", "left right"),
+        ("ё" * 72, "ё" * 72),
+        ("ё" * 73, "ё" * 71 + "…"),
+        ("\0", ""),
+    ],
+)
+def test_a_subject_moves_no_cursor_and_fits(text: str, shown: str) -> None:
+    assert releases.subject(text) == shown
+
+
+def test_a_ledger_that_a_hand_has_changed_moves_no_cursor_either() -> None:
+    evil = replace(entry(A), subjects={"backend": "\x1b[2J"}).line()
+    assert releases.parse(evil)[0].subjects == {"backend": "[2J"}
+    assert releases.parse(entry(A).line().replace('"subjects": {}', '"subjects": 5')) == []
+
+
+def test_what_one_entry_knows_of_a_commit_the_others_know_too() -> None:
+    told = replace(entry(A), subjects={"backend": "Login", "nonsense": "x"})
+    half = Release(A.backend, B.frontend)
+    shown = releases.with_subjects([entry(B), told, replace(entry(A), action="rollback"), entry(half)])
+    assert [each.subjects for each in shown] == [{}, *[{"backend": "Login"}] * 3]
+
+
+def test_current_is_the_newest_that_went_well() -> None:
+    assert releases.current([]) is None
+    assert releases.current([entry(A, "failed")]) is None
+    assert releases.current([entry(A), entry(B), entry(C, "failed")]) == entry(B)
+
+
+def test_kept_are_different_releases_that_went_well_newest_first() -> None:
+    ledger = [entry(A), entry(B, note="older"), entry(C, "failed"), entry(A, note="again"), entry(B, note="newer")]
+    assert [(each.after, each.note) for each in releases.kept(ledger, 5)] == [(B, "newer"), (A, "again")]
+    assert [each.after for each in releases.kept(ledger, 1)] == [B]
+    assert releases.kept([], 5) == []
+
+
+def test_release() -> None:
+    assert str(A) == "backend aaaaaaaa, frontend AAAAAAAA"
+    assert (A.sha("backend"), A.sha("frontend")) == ("a" * 40, "A" * 40)
+    assert A.with_shas({"frontend": "f"}) == Release("a" * 40, "f")
+    assert A.with_shas({}) == A
+
+
+def test_going_back_twice_leads_two_releases_back() -> None:
+    deployed = [entry(A), entry(B), entry(C)]
+    assert releases.before(deployed, C) == [B, A]
+    back = [*deployed, replace(entry(B), action="rollback")]
+    assert releases.before(back, B) == [A]
+    assert releases.before([*back, replace(entry(A), action="rollback")], A) == []
+
+
+def test_a_release_deployed_again_is_as_new_as_its_last_deploy() -> None:
+    assert releases.before([entry(A), entry(B), entry(A), entry(C, "failed")], A) == [B]
+
+
+def test_before_a_release_that_the_ledger_does_not_know_was_all_of_it() -> None:
+    assert releases.before([entry(A), entry(B)], C) == [B, A]
+    assert releases.before([], None) == []

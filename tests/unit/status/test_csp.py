@@ -1,0 +1,39 @@
+"""What browsers reported, summed up from nginx's log."""
+
+from __future__ import annotations
+
+import json
+
+from fleet import checkout
+from fleet.status import csp
+
+
+def line(second: int, directive: str, blocked: str, page: str = "https://aipbx.ru/") -> str:
+    said = json.dumps({"directive": directive, "blocked": blocked, "page": page})
+    return f"nginx-1  | 2026-11-23T10:00:0{second}.123456789Z csp-report {said}"
+
+
+def test_each_violation_once_the_most_frequent_first() -> None:
+    lines = [
+        line(1, "img-src", "http://example.org/a.png"),
+        line(2, "script-src-elem", "inline"),
+        'nginx-1  | 2026-11-23T10:00:03Z 192.0.2.7 - - [x] "GET /csp-report HTTP/2.0" 200',
+        line(4, "script-src-elem", "inline"),
+        line(5, "script-src-elem", "inline", "https:\\/\\/aipbx.ru\\/pricing"),
+    ]
+    assert csp.summary(lines) == [
+        csp.Report("script-src-elem", "inline", "https://aipbx.ru/", 2, "2026-11-23T10:00:04Z"),
+        csp.Report("img-src", "http://example.org/a.png", "https://aipbx.ru/", 1, "2026-11-23T10:00:01Z"),
+        csp.Report("script-src-elem", "inline", "https://aipbx.ru/pricing", 1, "2026-11-23T10:00:05Z"),
+    ]
+
+
+def test_only_reports_travel() -> None:
+    asked = csp.command("aipbx", "3d")
+    assert "logs --timestamps --no-color --tail all --since 72h" in asked
+    assert asked.endswith(" && echo all read; } | grep -e ' csp-report ' -e '^all read$'")
+
+
+def test_nginx_marks_its_lines_so() -> None:
+    template = (checkout.ROOT / "templates" / "nginx" / "nginx.conf.j2").read_text("utf-8")
+    assert f"'{csp.MARK}{{" in template

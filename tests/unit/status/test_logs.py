@@ -1,0 +1,94 @@
+"""Whose line it is, and what an operator may ask for."""
+
+from __future__ import annotations
+
+import pytest
+
+from fleet.errors import OperatorError
+from fleet.status import logs
+
+
+@pytest.mark.parametrize(
+    ("line", "parts"),
+    [
+        (
+            "backend-1  | 2026-11-23T10:00:00.000000000Z text | more",
+            ("backend", "2026-11-23T10:00:00.000000000Z", "text | more"),
+        ),
+        ("frontend-12 | 2026-11-23T10:00:00Z ", ("frontend", "2026-11-23T10:00:00Z", "")),
+        ("frontend-1  | 2026-11-23T10:00:00Z", ("frontend", "2026-11-23T10:00:00Z", "")),
+        ("tts-gpu-1   | 2026-11-23T10:00:00Z   indented", ("tts-gpu", "2026-11-23T10:00:00Z", "  indented")),
+        ("a-2-1  | 2026-11-23T10:00:00Z x-1  | y", ("a-2", "2026-11-23T10:00:00Z", "x-1  | y")),
+    ],
+)
+def test_a_line_of_composes(line: str, parts: tuple[str, str, str]) -> None:
+    matched = logs.LINE.match(line)
+    assert matched
+    assert matched.group("service", "time", "text") == parts
+
+
+@pytest.mark.parametrize("line", ["", "aipbx.net: its logs ended: exit code 1", "backend-1  | no time", "a | b"])
+def test_another_line(line: str) -> None:
+    assert logs.LINE.match(line) is None
+
+
+def test_known() -> None:
+    assert logs.known([], []) == []
+    assert logs.known(["backend", "tts"], ["tts"]) == ["backend", "tts"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "do"),
+    [("bakend", "Did you mean 'backend'?"), ("postgre", "Did you mean 'postgres'?"), ("xyz", "Choose one of these.")],
+)
+def test_unknown(typed: str, do: str) -> None:
+    with pytest.raises(OperatorError) as refused:
+        logs.known(["nginx", typed], ["tts"])
+    assert refused.value.what == f"There is no service {typed!r}."
+    assert refused.value.why == "The stack has postgres, backend, frontend, nginx, tts."
+    assert refused.value.do == do
+
+
+@pytest.mark.parametrize("grep", ["(", "[", "*", "a{2,1}"])
+def test_no_pattern(grep: str) -> None:
+    with pytest.raises(OperatorError) as refused:
+        logs.pattern_of(grep)
+    assert refused.value.what == f"{grep!r} is not a pattern."
+
+
+def test_a_pattern() -> None:
+    assert logs.pattern_of("").search("anything")
+    assert logs.pattern_of("err(or)?$").search("an err")
+    assert not logs.pattern_of("err(or)?$").search("an errand")
+
+
+@pytest.mark.parametrize(
+    ("typed", "since"),
+    [
+        ("", ""),
+        ("30s", "30s"),
+        ("10m", "10m"),
+        ("2h", "2h"),
+        # Docker knows no days.
+        ("3d", "72h"),
+        ("2026-11-23", "2026-11-23"),
+        ("2026-11-23T03:00", "2026-11-23T03:00"),
+        ("2026-11-23T03:00:00Z", "2026-11-23T03:00:00Z"),
+    ],
+)
+def test_age(typed: str, since: str) -> None:
+    assert logs.age(typed) == since
+
+
+@pytest.mark.parametrize(
+    "typed", ["10", "m", "10 m", "1h30m", "-10m", "yesterday", "3:00", "2026-11-23 03:00", "10m\n"]
+)
+def test_no_age(typed: str) -> None:
+    with pytest.raises(OperatorError, match="is no time"):
+        logs.age(typed)
+
+
+@pytest.mark.parametrize("tail", ["", "-1", "ten", "1.5"])
+def test_no_number_of_lines(tail: str) -> None:
+    with pytest.raises(OperatorError, match="is no number of lines"):
+        logs.show([], [], follow=False, since="", tail=tail, grep="")

@@ -1,0 +1,252 @@
+"""The table and the JSON of how hosts are."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import pytest
+
+from fleet.errors import OperatorError
+from fleet.remote import Remote
+from fleet.state import survey
+from fleet.state.releases import Entry, Release
+from fleet.status import status
+
+# When the tests were collected, which may be an hour before one runs: good for a threshold, not for an age.
+NOW = datetime.now(UTC)
+ENTRY = Entry("2026-11-23T10:00:00Z", "anna@desk", "deploy", "ok", 41, None, Release("a" * 40, "b" * 40), {})
+LINES = {
+    "colour": "backend-green\ncolour\tfrontend",
+    "file": "compose.yml",
+    "images": f"BACKEND_IMAGE=b:{'a' * 40}\nimages\tFRONTEND_IMAGE=f:{'b' * 40}",
+    "release": ENTRY.line().strip(),
+    "disk": "9000 77%",
+    "memory": "4000 1000",
+    "load": "0.42 2",
+    "calls": "3",
+    "backend": "b|running|0|healthy|t",
+    "nginx": "n|running|0|healthy|t",
+}
+
+
+class Host:
+    """A host that says what it is told to say."""
+
+    settings = type("Data", (), {"app_dir": "/app/aipbx", "compose_project": "aipbx", "rtp_ports": [3032]})
+
+    def __init__(self, name: str, said: str | OperatorError) -> None:
+        self.name, self.said = name, said
+
+    def sudo_output(self, _: str) -> str:
+        if isinstance(self.said, OperatorError):
+            raise self.said
+        return self.said
+
+
+def name(hours: float) -> str:
+    """What a set is called that was taken so long ago."""
+    return f"{datetime.now(UTC) - timedelta(hours=hours):%Y%m%dT%H%M%SZ}"
+
+
+def host(name_: str = "aipbx.net", **changes: str) -> Host:
+    now = datetime.now(UTC)
+    ages = {
+        "certificate": f"{now + timedelta(days=40, hours=1):%b %d %H:%M:%S %Y} GMT",
+        "backup": name(2),
+        "verified": name(72),
+    }
+    return Host(name_, "".join(f"{key}\t{value}\n" for key, value in (LINES | ages | changes).items() if value))
+
+
+def shown(
+    *hosts: Host,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    drifted: dict[str, list[str]] | None = None,
+    as_json: bool = False,
+) -> tuple[bool, str]:
+    monkeypatch.setattr("fleet.converge.drift.of_all", lambda _: {} if drifted is None else drifted)
+    well = status.show(cast("list[Remote]", list(hosts)), as_json=as_json)
+    return well, capsys.readouterr().out
+
+
+def cells(table: str) -> dict[str, list[str]]:
+    """By the first column's word: what the others say."""
+    rows = [re.split(" {2,}", line.strip()) for line in table.splitlines()]
+    return {row[0]: row[1:] for row in rows if len(row) > 1}
+
+
+UNREACHABLE = OperatorError("aipbx.ru does not answer on its SSH port.", "[Errno 113] [/no] [route].", "Is it up?")
+
+
+def test_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    well, out = shown(
+        host(),
+        Host("aipbx.ru", UNREACHABLE),
+        monkeypatch=monkeypatch,
+        capsys=capsys,
+        drifted={"aipbx.net": ["sshd"]},
+        as_json=True,
+    )
+    assert not well
+    assert json.loads(out) == {
+        "aipbx.net": {
+            "backend": "a" * 40,
+            "frontend": "b" * 40,
+            "since": "2026-11-23T10:00:00Z",
+            "services": {"backend": "healthy", "nginx": "healthy"},
+            "serving": {"backend": "backend-green", "frontend": "frontend"},
+            "maintenance": False,
+            "calls": 3,
+            "certificate_days": 40,
+            "disk_percent": 77,
+            "disk_free_mib": 9000,
+            "memory_percent": 75,
+            "load": 0.42,
+            "processors": 2,
+            "backup_hours": 2.0,
+            "backup_failed": False,
+            "verified_hours": 72.0,
+            "log": None,
+            "offsite_hours": None,
+            "unfinished": None,
+            "rotation": None,
+            "kept": None,
+            "migrations": None,
+            "lock": None,
+            "lock_standing": None,
+            "drift": ["sshd"],
+        },
+        "aipbx.ru": {"error": str(UNREACHABLE)},
+    }
+
+
+def test_a_host_without_anything_has_the_same_keys(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    well, out = shown(Host("x", ""), host(), monkeypatch=monkeypatch, capsys=capsys, as_json=True)
+    found = json.loads(out)
+    assert well
+    assert found["x"].keys() == found["aipbx.net"].keys()
+    unknown = ("backend", "since", "calls", "certificate_days", "memory_percent", "backup_hours", "drift")
+    assert {found["x"][name] for name in unknown} == {None}
+
+
+@pytest.mark.parametrize(("standing", "is_shown"), [("", True), ("0 ended", True), ("0 open", False)])
+def test_an_unfinished_restore_is_shown_unless_its_run_continues(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], standing: str, is_shown: bool
+) -> None:
+    one = host(unfinished="restore of x", lock_known=standing)
+    _, out = shown(one, monkeypatch=monkeypatch, capsys=capsys, drifted={"aipbx.net": []})
+    assert ("unfinished restore of x" in out) == is_shown
+
+
+@pytest.mark.parametrize("how", ["open", "closed"])
+def test_an_unfinished_rotation_is_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], how: str
+) -> None:
+    _, out = shown(host(rotation=how), monkeypatch=monkeypatch, capsys=capsys, drifted={"aipbx.net": []})
+    assert "unfinished rotation of the password; inv db.rotate-password ends it" in out
+
+
+def test_table(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    well, out = shown(host(), monkeypatch=monkeypatch, capsys=capsys, drifted={"aipbx.net": []})
+    assert well
+    assert cells(out) == {
+        "backend": ["aaaaaaaa"],
+        "frontend": ["bbbbbbbb"],
+        "since (UTC)": ["2026-11-23 10:00:00"],
+        "services": ["all healthy"],
+        "serving": ["backend green"],
+        "RTP flows": ["3"],
+        "certificate": ["40 days"],
+        "disk": ["77 %"],
+        "memory": ["75 %"],
+        "load": ["0.42 of 2"],
+        "last backup": ["2.0 h ago"],
+        "verified": ["3 days ago"],
+        "off-site": ["none"],
+        "any moment": ["-"],
+        "migrations": ["-"],
+        "kept from before": ["-"],
+        "lock": ["-"],
+        "drift": ["as declared"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "row", "says"),
+    [
+        ({"backend": "b|exited|0||t"}, "services", "backend exited"),
+        ({"maintenance": "on"}, "services", "maintenance page on"),
+        ({"backend": "", "nginx": ""}, "services", "none runs"),
+        ({"kept": "restore of a"}, "kept from before", "restore of a"),
+        ({"lock": "anna@desk [/tmp] [bold]"}, "lock", "anna@desk [/tmp] [bold]"),
+        ({"calls": ""}, "RTP flows", "?"),
+        ({"calls": "0"}, "RTP flows", "0"),
+        ({"certificate": ""}, "certificate", "none"),
+        ({"backup": ""}, "last backup", "none"),
+        ({"backup_failed": "yes"}, "last backup", "the last run failed, before it: 2.0 h ago"),
+        ({"images": ""}, "backend", "-"),
+        ({"migrations": "0"}, "migrations", "applied"),
+        ({"migrations": "2"}, "migrations", "2 not applied: inv migrate"),
+        ({"migrations": "first start"}, "migrations", "the first start did not come to its end: inv deploy"),
+        ({"migrations": "unknown"}, "migrations", "of another release: inv migrate --dry"),
+    ],
+)
+def test_a_cell(
+    changes: dict[str, str],
+    row: str,
+    says: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    _, out = shown(host(**changes), monkeypatch=monkeypatch, capsys=capsys)
+    assert cells(out)[row] == [says]
+
+
+def test_the_age_of_a_copy_off_the_host(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    _, out = shown(host(offsite=name(3)), monkeypatch=monkeypatch, capsys=capsys)
+    assert cells(out)["off-site"] == ["3.0 h ago"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "row", "red"),
+    [
+        ({}, "disk", False),
+        ({"disk": "100 86%"}, "disk", True),
+        ({"certificate": f"{NOW + timedelta(days=13):%b %d %H:%M:%S %Y} GMT"}, "certificate", True),
+        ({"backup": name(27)}, "last backup", True),
+        ({"verified": name(193)}, "verified", True),
+        ({}, "verified", False),
+        ({}, "off-site", True),
+        ({"load": "4.1 2"}, "load", True),
+        ({"load": "3.9 2"}, "load", False),
+    ],
+)
+def test_what_is_bad_is_red(changes: dict[str, str], row: str, red: bool) -> None:
+    said = cast("Any", host(**changes)).said
+    facts = status._facts(survey.parse(said), [])
+    assert dict(status._CELLS)[row](facts).startswith("[red]") is red
+
+
+def test_a_host_that_cannot_be_asked_is_told_below(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    well, out = shown(host(), Host("aipbx.ru", UNREACHABLE), monkeypatch=monkeypatch, capsys=capsys)
+    assert not well
+    assert cells(out)["services"] == ["all healthy"]
+    assert cells(out)["drift"] == ["?"]
+    assert f"aipbx.ru cannot be asked. {UNREACHABLE}" in out
+
+
+def test_drift_is_told_below(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    changes = [f"operation {number} [/etc/x]" for number in range(7)]
+    _, out = shown(host(), monkeypatch=monkeypatch, capsys=capsys, drifted={"aipbx.net": changes})
+    assert cells(out)["drift"] == ["7 operations"]
+    told = " ".join(out.split())
+    assert f"aipbx.net is not as declared: {'; '.join(changes[:5])}." in told
+    assert "operation 5" not in told

@@ -1,0 +1,36 @@
+"""A line a step, on standard error: what a script reads stays clean."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from fleet.output import say, speaking_for, step
+
+
+def test_a_step_that_went_well(capsys: pytest.CaptureFixture[str]) -> None:
+    with step("pull [bold]x[/bold] [/app]"):
+        say("within [it]", "yellow")
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert re.fullmatch(r"within \[it\]\n  ✓ pull \[bold\]x\[/bold\] \[/app\] \(0\.\d s\)\n", err)
+
+
+def test_a_step_that_failed_is_marked_and_the_failure_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(KeyboardInterrupt), step("backend ready"):
+        raise KeyboardInterrupt
+    assert re.fullmatch(r"  ✗ backend ready \(0\.\d s\)\n", capsys.readouterr().err)
+
+
+def test_a_long_line_is_not_broken(capsys: pytest.CaptureFixture[str]) -> None:
+    say("x" * 500)
+    assert capsys.readouterr().err == "x" * 500 + "\n"
+
+
+def test_several_at_once_say_whose_lines_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    with speaking_for("aipbx.org"), step("database healthy"):
+        say("aipbx.org: first\nsecond")
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[:2] == ["aipbx.org first", "aipbx.org second"]
+    assert lines[2].startswith("aipbx.org   ✓ database healthy (")
