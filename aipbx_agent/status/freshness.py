@@ -74,8 +74,8 @@ def main(config: Config, _: argparse.Namespace) -> None:
     if is_news(bad, state.get("bad", []), told_at, now):
         told_at = now
         _tell(config, found, bad, now)
-    told = {"began": began.isoformat(), "bad": bad, "told_at": told_at.isoformat() if told_at else None}
-    files.write_json(path, {**told, "pbxs_let_in": _moved(config, state.get("pbxs_let_in", []))})
+    seen = {"began": began.isoformat(), "bad": bad, "told_at": told_at.isoformat() if told_at else None}
+    files.write_json(path, {**seen, "pbxs_let_in": _moved(config, state.get("pbxs_let_in", []))})
     pbxs.keep(config)
     events.result(too_old=bad)
 

@@ -305,3 +305,36 @@ def test_ctrl_c_leaves_nothing_half_here(operator: Inv, server: Host, tmp_path: 
         assert list(tmp_path.iterdir()) == []
     finally:
         server.run(f"cat /tmp/dump >{dump}")
+
+
+@pytest.mark.test_all
+def test_a_pbx_that_moves_to_where_the_firewall_lets_nothing_in_is_told(
+    operator: Inv, server: Host, lab: Running
+) -> None:
+    watch = "systemctl start aipbx-watch.service"
+    row = (
+        'INSERT INTO "PbxServers" (name, location, sip_host, "uniqueId", ari_url, ari_user, password, "createdAt", '
+        '"updatedAt") VALUES '
+        "('moving', 'lab', 'pbx', 'moving', 'http://pbx.example:8088/ari', 'u', 'p', now(), now())"
+    )
+    server.run("cp /etc/hosts /etc/hosts.story; echo 198.51.100.201 pbx.example >>/etc/hosts")
+    content.psql(server, row)
+    try:
+        with operator.changed(server.name, pbx_addresses=["198.51.100.201"]):
+            operator.bootstrap("-y").succeeded()
+            server.run(watch)
+            server.run("sed -i 's/^198.51.100.201/198.51.100.202/' /etc/hosts")
+            with told(lab) as came:
+                server.run(watch)
+                server.run(watch)
+            moved = [one for one in came if "moving (pbx.example:8088) is at 198.51.100.202 now" in one.body]
+            assert {one.receiver for one in moved} == {"hooks.slack.com", "api.telegram.org"}
+            assert len(moved) == 2, "once"
+        with operator.changed(server.name, pbx_addresses=["198.51.100.202"]):
+            operator.bootstrap("-y").succeeded()
+            assert "198.51.100.202" in server.run("iptables-save; nft list ruleset 2>/dev/null || true").stdout
+            assert 'shut_out": {}' in server.run("aipbx-agent pbxs").stdout
+    finally:
+        server.run("cat /etc/hosts.story >/etc/hosts; rm /etc/hosts.story")
+        content.psql(server, "DELETE FROM \"PbxServers\" WHERE name = 'moving'")
+        operator.bootstrap("-y").succeeded()
