@@ -32,6 +32,15 @@ ADMIN = "aipbx_admin"
 # whose first start was interrupted; one whose files were never recorded; one whose ledger knows them.
 OTHER, NO_SERVER, NEW, FIRST_START, LIVES, KNOWN = "other dialect", "no server", "new", "first start", "lives", "known"
 
+# The dialplan's global variable that says which backend gets a new call: Stasis(${GLOBAL(AIBOT)}).
+ARI_VARIABLE = "AIBOT"
+
+# Where the textfile collector of node_exporter reads figures: Debian's place for them.
+METRICS = "/var/lib/prometheus/node-exporter"
+
+# Where clouds answer anyone who asks with the machine's keys and user data: link-local; Alibaba; AWS and Google, IPv6.
+METADATA_NETWORKS = ("169.254.0.0/16", "100.100.100.200/32", "fd00:ec2::254/128", "fd20:ce::254/128")
+
 # A file that an operator's machine sends begins so. It is deleted an hour after the last byte was written.
 UPLOAD = ".upload-"
 UPLOAD_SECONDS = 3600

@@ -10,7 +10,7 @@ from fleet.inventory import stores
 RECOVERY = "/etc/systemd/system/aipbx-recover.service"
 
 packages.installed(name="Agent: packages", names=["python3", "zstd"])
-configuration.folders(name="Agent: folders", modes={"/etc/aipbx": "755", settings().metrics_dir: "755"})
+configuration.folders(name="Agent: folders", modes={"/etc/aipbx": "755", contract.METRICS: "755"})
 configuration.program(name="Agent: program", path=contract.LIBRARY, texts=configuration.package("aipbx_agent"))
 configuration.file(
     name="Agent: configuration",
@@ -24,7 +24,6 @@ configuration.file(
             "mysql_image": settings().mysql_image,
             "postgres_cpus": settings().cpus["postgres"],
             "volumes": settings().volumes,
-            "backup_volumes": settings().backup_volumes,
             "backup_keep": settings().backup_keep,
             "restore_jobs": settings().restore_jobs,
             "ready_seconds": settings().ready_seconds,
@@ -32,7 +31,6 @@ configuration.file(
             "pbx_addresses": [str(network) for network in settings().pbx_addresses],
             # Outside a switch, which brings its own values: for inv deploy before it asks, and the hourly watch.
             "switch_mode": settings().switch_mode,
-            "ari_variable": settings().ari_variable,
             "verify_memory_mib": settings().verify_memory_mib,
             "verify_cpus": settings().verify_cpus,
             "min_free_disk_mib": settings().min_free_disk_mib,
@@ -43,10 +41,8 @@ configuration.file(
             "offsite": stores.told(host_name(), settings().offsite),
             "offsite_keep": settings().offsite_keep,
             "backup_recipients": settings().backup_recipients,
-            "alert_hours": settings().alert_hours,
             "keeps_for": {origin.name: origin.data["offsite_keep"] for origin in stores.origins(host_name())},
             "keeps_wal_for": {origin.name: origin.data["wal_keep_days"] for origin in stores.origins(host_name())},
-            "metrics_dir": settings().metrics_dir,
         },
         indent=1,
     )

@@ -39,11 +39,7 @@ configuration.file(
 configuration.file(
     name="The stack: compose.yml",
     path=f"{APP}/compose.yml",
-    text=render(
-        "compose.yml.j2",
-        probe=configuration.shipped("app/probe.js"),
-        probes=[probe.model_dump() for probe in settings().readiness],
-    ),
+    text=render("compose.yml.j2", probe=configuration.shipped("app/probe.js")),
     check=compose.readable(APP, "{}"),
 )
 configuration.file(

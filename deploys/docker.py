@@ -9,10 +9,8 @@ text = {known: render("docker/daemon.json.j2", firewall_backend=known) for known
 present = text[docker.knows_firewall_backend()]
 docker.tell_replaced(present)
 docker.configured(name="Docker: daemon.json", text=present)
-docker.installed(
-    name="Docker: engine, Compose, buildx", versions=docker_versions(), calls=calls, web_ports=settings().web_ports
-)
+docker.installed(name="Docker: engine, Compose, buildx", versions=docker_versions(), calls=calls)
 docker.configured_when_known(name="Docker: daemon.json, as the installed engine knows it", text=text[True])
 packages.held(name="Docker: no upgrade by chance", names=list(docker_versions()))
-docker.daemon(name="Docker: running with its present configuration", calls=calls, web_ports=settings().web_ports)
+docker.daemon(name="Docker: running with its present configuration", calls=calls)
 services.running(name="containerd runs", unit="containerd.service")

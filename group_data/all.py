@@ -13,15 +13,10 @@ first_login_users = ["root"]
 # --- Firewall ------------------------------------------------------------------------------------------------------
 # The port on which sshd answers. Moving sshd is yours; a run refuses to begin when this is not the port it came by.
 sshd_port = 22
-# Open to the internet beside SSH, for the host and for what containers publish: nginx.
-web_ports = [80, 443]
 # RTP from Asterisk, UDP: one port for each colour of the backend.
 rtp_ports = [3032, 3034]
 # Addresses or networks (IPv4 or IPv6) of the PBXs that may send RTP; empty: any.
 pbx_addresses: list[str] = []
-# Clouds' own services, which tell whoever asks the machine's keys and user data: containers cannot reach them, but for
-# port 53 (a cloud's resolver may have the same address). Link-local; Alibaba's; AWS's and Google's over IPv6.
-metadata_networks = ["169.254.0.0/16", "100.100.100.200/32", "fd00:ec2::254/128", "fd20:ce::254/128"]
 
 # --- Docker --------------------------------------------------------------------------------------------------------
 # Pinned: upgraded by changing this line, never by chance. Docker's repository appends ~debian.13~trixie and the like.
@@ -34,8 +29,7 @@ docker_packages = {
 }
 # Docker's apt repository; the distribution's id (debian, ubuntu) is appended.
 docker_repository = "https://download.docker.com/linux"
-# Size in MiB at which a container's log file rotates, and how many are kept.
-docker_log_max_mib = 10
+# How many log files of 10 MiB are kept of a container.
 docker_log_files = 5
 # A change that restarts the Docker daemon stops here while calls are live; say yes for one run with
 # `--data docker_restart_during_calls=true`.
@@ -103,13 +97,6 @@ extra_services: dict[str, dict[str, object]] = {}
 compose_profiles: list[str] = []
 
 # --- Readiness -----------------------------------------------------------------------------------------------------
-# What the backend must answer before a release counts as ready: port inside the container, path, statuses that are
-# good, and the content type's beginning. /api/prices/public is the one public GET that sees the database.
-# Never asked more than once in two seconds: the app's throttle answers 429, which is not ready.
-readiness = [
-    {"port": 5005, "path": "/api/prices/public", "statuses": [200, 404], "content_type": "application/json"},
-    {"port": 3033, "path": "/socket.io/?EIO=4&transport=polling", "statuses": [200], "content_type": "text/plain"},
-]
 # Seconds that a release has to become ready (10 to 23 s were measured; a database out of reach ends the app at 33 s),
 # and for how long it must then stay so before it counts.
 ready_seconds = 120
@@ -141,8 +128,7 @@ application_timers = {
     "04:00": "anomalies are looked for",
     "09:00": "customers whose balance runs out are told",
 }
-# The global of the dialplan that says who gets a new call: Stasis(${GLOBAL(AIBOT)}).
-ari_variable = "AIBOT"
+
 # --- Migrations ----------------------------------------------------------------------------------------------------
 # Seconds that a migration waits for a lock before it gives up and is rolled back: for so long visitors wait behind it.
 migration_lock_seconds = 3
@@ -174,27 +160,17 @@ cloudflare_ranges = [
     "2400:cb00::/32", "2606:4700::/32", "2803:f800::/32", "2405:b500::/32", "2405:8100::/32",
     "2a06:98c0::/29", "2c0f:f248::/32",
 ]  # fmt: skip
-# Largest request in MiB: the backend takes JSON of 70 MB.
-max_body_mib = 70
 # Requests under way at once, open WebSockets among them, that one client may have: an IPv4 address, or a /64 of IPv6.
 # An office of 100 behind one address has two sockets a tab and some requests. Each takes two of the 4096 connections
 # that nginx holds for each core, so 512 are a quarter of one core's.
 connections_per_client = 512
-# Requests a second that one client may make of /api/, and how many more at once. The backend has a
+# Requests a second that one client may make of /api/. The backend has a
 # limit of its own, 100 a minute and route, that counts all clients as one: it sees nginx's address only.
 api_requests_per_second = 10
-api_burst = 20
-# Logins a minute of one client, and how many more at once; on these paths: codes can be tried at the second, and the
-# third sends mails.
+# Logins a minute of one client.
 login_requests_per_minute = 3
-login_burst = 5
-login_paths = ["/api/auth/login", "/api/auth/activation", "/api/auth/signup"]
-# Seconds for which browsers keep what lies below /static/ (avatars, logos).
-static_cache_seconds = 604800
 # Seconds that a client is asked to wait while the maintenance page shows.
 maintenance_retry_seconds = 120
-# Seconds after a reload at which WebSockets that still hang on the old configuration are cut.
-nginx_worker_shutdown_seconds = 3600
 
 # --- What browsers are told ----------------------------------------------------------------------------------------
 # HTTP Strict Transport Security: seconds for which browsers refuse plain HTTP (0: not said). Subdomains and the
@@ -202,14 +178,6 @@ nginx_worker_shutdown_seconds = 3600
 hsts_max_age_seconds = 31536000
 hsts_include_subdomains = False
 hsts_preload = False
-# On every response, also errors and files.
-security_headers = {
-    "X-Frame-Options": "SAMEORIGIN",
-    "X-Content-Type-Options": "nosniff",
-    # Off: the filter that old browsers had could be turned against the page.
-    "X-XSS-Protection": "0",
-    "Referrer-Policy": "strict-origin-when-cross-origin",
-}
 # Sources by directive: what the application's pages load, and no more. Each service that is not used can go.
 content_security_policy = {
     "default-src": ["'self'"],
@@ -288,8 +256,6 @@ acme_contact = "admin@aipbx.net"
 public_addresses: list[str] = []
 
 # --- Backups (aipbx_agent is what does it, on the host) ---------------------------------------------------
-# Volumes, by their key above, that belong to every set beside the database: all that the application writes.
-backup_volumes = ["backend_static", "backend_tts_voices"]
 # When a set is taken, UTC.
 backup_time_utc = "03:00"
 # How many sets stay on the host: of the last days, weeks and months, one each. The newest verified ones always stay.
@@ -302,9 +268,7 @@ verify_time_utc = "Sun 04:00"
 verify_memory_mib = 768
 verify_cpus = 1.0
 # Restores to a moment, inv restore --at (PostgreSQL only): its log is kept, packed and copied off the host, with base
-# backups that it is replayed on. Seconds after which PostgreSQL closes a segment of its log in any case; the rest of a
-# minute is left for the copy, so that a host that dies takes less than 60 s with it.
-wal_seconds = 40
+# backups that it is replayed on.
 # MiB of the log that may wait for this host's program, and as much again in PostgreSQL's own folder when archiving
 # fails. What is more than that, or would leave less disk than half of min_free_disk_mib, is given up and told: a full
 # disk would stop the database.
@@ -326,23 +290,13 @@ offsite: dict[str, str] = {}
 backup_recipients: list[str] = []
 # How many off-site copies stay: of the last days, weeks and months, one each. The newest verified one always stays.
 offsite_keep = {"days": 14, "weeks": 8, "months": 12}
-# Hours after which somebody is told: how old the last good set, the last verified set, and the last verified set with a
-# checked off-site copy may be. Sets are taken every day and verified every week.
-alert_hours = {"backup": 26, "verified": 194, "offsite": 218}
-# Where node_exporter's textfile collector finds figures: Debian's own place for them.
-metrics_dir = "/var/lib/prometheus/node-exporter"
 
 # --- System --------------------------------------------------------------------------------------------------------
 # Least free space on / and /var in MiB; below it nothing is begun: a full disk half-way is worse than a refusal.
 min_free_disk_mib = 2048
-# Most space in MiB that the system journal may take.
-journal_max_mib = 500
 # Hosts with less memory than this (MiB) get a swap file of swap_mib; Node builds peak at 1.9 GB.
 swap_below_memory_mib = 3500
 swap_mib = 2048
-# Receive and send buffers of a UDP socket in bytes: 25 MiB rides out a stall of a busy event loop at 50 packets/s a
-# call; the kernel's default of 208 KiB drops.
-udp_buffer_bytes = 26214400
 # Hour (UTC) from which security updates install; away from the nightly backup at 03:00.
 security_updates_hour_utc = 5
 # Seconds that apt waits for another apt on the host before it gives up.
@@ -351,9 +305,7 @@ apt_lock_timeout_seconds = 120
 # --- Safety --------------------------------------------------------------------------------------------------------
 # Seconds after which a change of sshd or firewall undoes itself on the host unless a fresh login confirmed it.
 guard_seconds = 60
-# fail2ban for sshd: failures within an hour, and the ban in seconds. Operators' addresses that are never banned.
-fail2ban_max_failures = 5
-fail2ban_ban_seconds = 3600
+# Operators' addresses that fail2ban never bans.
 fail2ban_never_ban: list[str] = []
 
 # --- pyinfra -------------------------------------------------------------------------------------------------------

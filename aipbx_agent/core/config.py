@@ -11,6 +11,8 @@ from aipbx_agent.contract import CONFIGURATION
 from aipbx_agent.core.errors import Refused
 
 PATH = Path(CONFIGURATION)
+# The volumes that the application writes, by their key in the inventory's `volumes`.
+WRITTEN = ("backend_static", "backend_tts_voices")
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Config:
     @property
     def written_volumes(self) -> dict[str, str]:
         """Volumes that the application writes, by key: they belong to every set."""
-        return {key: name for key, name in self.raw["volumes"].items() if key in self.raw["backup_volumes"]}
+        return {key: name for key, name in self.raw["volumes"].items() if key in WRITTEN}
 
     @property
     def dialect(self) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from aipbx_agent.core import config
+from aipbx_agent.contract import METRICS
+
+FOLDER = Path(METRICS)
 
 
 def gauges(figures: Mapping[str, tuple[str, float]]) -> list[str]:
@@ -32,9 +33,8 @@ def write(name: str, lines: list[str]) -> None:
     Raises:
         OSError: they cannot be written.
     """
-    folder = Path(json.loads(config.PATH.read_text("utf-8"))["metrics_dir"])
     # Collected are names that end in .prom only; readable, because the exporter is not root.
-    new = folder / f"aipbx_{name}.prom.new"
+    new = FOLDER / f"aipbx_{name}.prom.new"
     new.write_text("".join(f"{line}\n" for line in lines), "utf-8")
     new.chmod(0o644)
-    new.replace(folder / f"aipbx_{name}.prom")
+    new.replace(FOLDER / f"aipbx_{name}.prom")

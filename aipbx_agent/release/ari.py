@@ -13,6 +13,7 @@ import urllib.parse
 import urllib.request
 from typing import Any, cast
 
+from aipbx_agent.contract import ARI_VARIABLE
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import Failed
 from aipbx_agent.release import own_addresses
@@ -144,7 +145,7 @@ class Ari:
         if not config.hands_over:
             return None
         url, user, password = (config.secrets[name] for name in ("ARI_URL", "ARI_USER", "ARI_PASSWORD"))
-        return cls(url, user, password, str(config.raw["ari_variable"]))
+        return cls(url, user, password, ARI_VARIABLE)
 
     def channels(self, application: str) -> list[str] | None:
         """The calls of an application; None when nobody is registered under that name."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
-# Where clouds tell a host its secrets, besides link-local addresses; as `metadata_networks` has them by default.
-METADATA = tuple(map(ip_network, ("100.100.100.200/32", "fd00:ec2::254/128", "fd20:ce::254/128")))
+from aipbx_agent.contract import METADATA_NETWORKS
+
+METADATA = tuple(map(ip_network, METADATA_NETWORKS))
 
 
 def parsed(text: str) -> IPv4Address | IPv6Address:

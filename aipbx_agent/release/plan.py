@@ -17,7 +17,7 @@ class Switch:
     Args:
         entry: the ledger's line, without how it ended; its seconds are those that came before.
         settings: of the operator's inventory, for this one run: ready_seconds, settle_seconds, public_checks,
-            switch_mode, ari_variable.
+            switch_mode.
         names: by service, the colour that serves (empty: none) and the one that takes its place.
         drain_seconds: how long calls on the old backend may go on; without the PBX's help, how long it is waited for a
             moment without a call.

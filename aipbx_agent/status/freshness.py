@@ -26,6 +26,9 @@ from aipbx_agent.stores import configured
 
 STATE = "watch.json"
 AGAIN = timedelta(hours=24)
+# How old the last good set, the last verified set, and the last verified set with a checked off-site copy may be. Sets
+# are taken every day and verified every week, each some hours long.
+HOURS = {"backup": 26, "verified": 194, "offsite": 218}
 # It is looked at all the time, and tells itself when it is not kept; whether anybody looks, is asked here.
 LOG_HOURS = 1
 
@@ -87,7 +90,6 @@ def ages(config: Config, began: datetime) -> dict[str, Age]:
         config: this host's.
         began: when the watch began.
     """
-    hours = config.raw["alert_hours"]
     looks: dict[str, tuple[str, Callable[[Config, str], bool]]] = {
         "backup": ("backup", lambda _, __: True),
         "verified": ("verified backup", _verified),
@@ -105,7 +107,7 @@ def ages(config: Config, began: datetime) -> dict[str, Age]:
     for kind, (what, counts) in looks.items():
         newest = next((name for name in reversed(names) if counts(config, name)), None)
         last = sets.moment_of(newest) if newest else None
-        found[kind] = Age(what, last, last or began, hours[kind])
+        found[kind] = Age(what, last, last or began, HOURS[kind])
     if (config.app / IMAGES).exists() and config.dialect == "postgres":
         looked = _moment(files.read_json(config.backups / daemon.STATE).get("at"))
         found["log"] = Age("look at PostgreSQL's log (aipbx-wal.service)", looked, looked or began, LOG_HOURS)

@@ -11,6 +11,7 @@ from pyinfra.api import FactBase, StringCommand, operation
 from pyinfra.api.command import PyinfraCommand
 
 from fleet.converge import configuration, docker_before, packages, services
+from fleet.nginx.settings import WEB_PORTS
 
 CONFIG = "/etc/docker/daemon.json"
 UNIT = "docker.service"
@@ -152,13 +153,12 @@ def configured_when_known(text: str) -> Generator[PyinfraCommand | str, None, No
 
 
 @operation()
-def installed(versions: dict[str, str], calls: Calls, web_ports: list[int]) -> Generator[str, None, None]:
+def installed(versions: dict[str, str], calls: Calls) -> Generator[str, None, None]:
     """Docker's packages at exactly these versions.
 
     Args:
         versions: version by package, as the repository writes it.
         calls: what must not be live when a running daemon is replaced.
-        web_ports: where nobody is to be refused meanwhile.
     """
     present: dict[str, str] = host.get_fact(packages.InstalledVersions, names=tuple(versions))
     if present == versions:
@@ -172,16 +172,15 @@ def installed(versions: dict[str, str], calls: Calls, web_ports: list[int]) -> G
         yield f"systemctl reset-failed {UNIT}"
     install = packages.install(f"{name}={version}" for name, version in versions.items())
     # Takes long, and IPv6 may come in by the host itself all that time.
-    yield unnoticed(install, web_ports, "iptables") if runs else install
+    yield unnoticed(install, WEB_PORTS, "iptables") if runs else install
 
 
 @operation()
-def daemon(calls: Calls, web_ports: list[int]) -> Generator[str, None, None]:
+def daemon(calls: Calls) -> Generator[str, None, None]:
     """The daemon runs, starts with the host, and has read daemon.json; restarted only when it has not.
 
     Args:
         calls: what must not be live when it restarts.
-        web_ports: where nobody is to be refused meanwhile.
     """
     state = host.get_fact(services.Service, unit=UNIT, config=(CONFIG,))
     commands = services.repair(UNIT, state, "restart")
@@ -192,7 +191,7 @@ def daemon(calls: Calls, web_ports: list[int]) -> Generator[str, None, None]:
     if state.active:
         yield calls.gate()
         yield containers_survive()
-        yield unnoticed(" && ".join([*commands, ready]), web_ports)
+        yield unnoticed(" && ".join([*commands, ready]), WEB_PORTS)
         return
     yield from commands
     yield ready

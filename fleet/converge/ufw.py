@@ -5,16 +5,18 @@ from __future__ import annotations
 import shlex
 from collections.abc import Generator
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Literal
 
 from pyinfra import host
 from pyinfra.api import FactBase, StringCommand, operation
 from pyinfra.api.command import PyinfraCommand
 
+from aipbx_agent.contract import METADATA_NETWORKS
 from fleet.converge import configuration, foreign_rules, guard
 from fleet.converge.output import of_kind, sections
 from fleet.inventory.settings import Settings
+from fleet.nginx.settings import WEB_PORTS
 
 Version = Literal[4, 6]
 STAGE = "/var/lib/aipbx/stage/ufw"
@@ -100,10 +102,11 @@ def declared(settings: Settings, version: Version) -> Declared:
     web = settings.cloudflare_ranges if settings.web_from_cloudflare_only else []
     opened = [
         Opening("tcp", settings.sshd_port),
-        *_for("tcp", settings.web_ports, web, version),
+        *_for("tcp", WEB_PORTS, web, version),
         *_for("udp", settings.rtp_ports, settings.pbx_addresses, version),
     ]
-    return Declared(opened, [network for network in settings.metadata_networks if network.version == version])
+    metadata = map(ip_network, METADATA_NETWORKS)
+    return Declared(opened, [network for network in metadata if network.version == version])
 
 
 def _for(

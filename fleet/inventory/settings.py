@@ -24,8 +24,6 @@ Domain = Annotated[
     Field(max_length=253, pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]$"),
 ]
 # What stands in nginx's double quotes: nothing there may end them, escape, or name a variable.
-HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]*$")]
-HeaderValue = Annotated[str, Field(pattern=r"^[^\"\\$\x00-\x1f\x7f]+$")]
 CspDirective = Annotated[str, Field(pattern=r"^[a-z]+(-[a-z]+)*$")]
 CspSource = Annotated[str, Field(pattern=r"^[^\"\\$;,\s\x00-\x1f\x7f]+$")]
 
@@ -60,12 +58,6 @@ class Check(BaseModel):
     content_type: Annotated[str, Field(pattern=r"^[a-z]+/[a-z0-9.+-]+$")]
 
 
-class Probe(Check):
-    """A check of a container's own port."""
-
-    port: Port
-
-
 class Settings(BaseModel):
     """What group_data/all.py documents, typed. Unknown names are refused: a typing error must not be silence."""
 
@@ -75,13 +67,10 @@ class Settings(BaseModel):
     deploy_user: Account
     first_login_users: list[Account]
     sshd_port: Port
-    web_ports: Annotated[list[Port], Field(min_length=1)]
     rtp_ports: Annotated[list[Port], Field(min_length=1)]
     pbx_addresses: list[Network]
-    metadata_networks: list[Network]
     docker_packages: dict[str, Version]
     docker_repository: Annotated[str, Field(pattern=r"^https://[^\s]+[^/\s]$")]
-    docker_log_max_mib: Annotated[int, Field(ge=1, le=1024)]
     docker_log_files: Annotated[int, Field(ge=1, le=100)]
     docker_restart_during_calls: bool
     docker_daemon: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")], Any]
@@ -89,20 +78,13 @@ class Settings(BaseModel):
     cloudflare: bool
     web_from_cloudflare_only: bool
     cloudflare_ranges: Annotated[list[Network], Field(min_length=1)]
-    max_body_mib: Annotated[int, Field(ge=1, le=1024)]
     connections_per_client: Annotated[int, Field(ge=1, le=65535)]
     api_requests_per_second: Annotated[int, Field(ge=1, le=10000)]
-    api_burst: Annotated[int, Field(ge=0, le=10000)]
     login_requests_per_minute: Annotated[int, Field(ge=1, le=6000)]
-    login_burst: Annotated[int, Field(ge=0, le=10000)]
-    login_paths: list[Annotated[str, Field(pattern=r"^/api(/[A-Za-z0-9_-]+)+$")]]
-    static_cache_seconds: Annotated[int, Field(ge=0, le=31536000)]
     maintenance_retry_seconds: Annotated[int, Field(ge=1, le=86400)]
-    nginx_worker_shutdown_seconds: Annotated[int, Field(ge=1, le=86400)]
     hsts_max_age_seconds: Annotated[int, Field(ge=0, le=126144000)]
     hsts_include_subdomains: bool
     hsts_preload: bool
-    security_headers: dict[HeaderName, HeaderValue]
     content_security_policy: Annotated[dict[CspDirective, list[CspSource]], Field(min_length=1)]
     csp_report_only: bool
     tls: Literal["letsencrypt", "supplied"]
@@ -135,26 +117,22 @@ class Settings(BaseModel):
     pids: dict[str, Annotated[int, Field(ge=32, le=4194304)]]
     extra_services: dict[Service, dict[str, Any]]
     compose_profiles: list[Service]
-    readiness: Annotated[list[Probe], Field(min_length=1)]
     ready_seconds: Annotated[int, Field(ge=10, le=3600)]
     settle_seconds: Annotated[int, Field(ge=0, le=600)]
     public_checks: Annotated[list[Check], Field(min_length=1)]
     switch_mode: Literal["colours", "recreate"]
     drain_seconds: Annotated[int, Field(ge=0, le=14400)]
     application_timers: dict[Annotated[str, Field(pattern=_TIMER)], Annotated[str, Field(pattern=r"^[^\r\n]+$")]]
-    ari_variable: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
     migration_lock_seconds: Annotated[float, Field(gt=0, le=60)]
     migration_statement_seconds: Annotated[float, Field(ge=1, le=43200)]
     migrations_before_first_start: list[Migration]
     migrations_skipped_on_new_database: dict[Migration, Annotated[str, Field(min_length=1)]]
-    backup_volumes: list[str]
     backup_time_utc: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
     backup_keep: dict[Literal["days", "weeks", "months"], Annotated[int, Field(ge=0, le=1000)]]
     restore_jobs: Annotated[int, Field(ge=1, le=64)]
     verify_time_utc: Annotated[str, Field(pattern=r"^((Mon|Tue|Wed|Thu|Fri|Sat|Sun) )?([01]\d|2[0-3]):[0-5]\d$")]
     verify_memory_mib: Annotated[int, Field(ge=256)]
     verify_cpus: Cpus
-    wal_seconds: Annotated[int, Field(ge=5, le=50)]
     wal_backlog_mib: Annotated[int, Field(ge=64, le=1048576)]
     base_time_utc: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
     base_days: Annotated[int, Field(ge=1, le=31)]
@@ -163,18 +141,12 @@ class Settings(BaseModel):
     offsite: OffSite
     backup_recipients: list[Recipient]
     offsite_keep: dict[Literal["days", "weeks", "months"], Annotated[int, Field(ge=0, le=1000)]]
-    alert_hours: dict[Literal["backup", "verified", "offsite"], Annotated[int, Field(ge=1, le=10000)]]
-    metrics_dir: Folder
     min_free_disk_mib: Annotated[int, Field(ge=100)]
-    journal_max_mib: Annotated[int, Field(ge=50)]
     swap_below_memory_mib: Annotated[int, Field(ge=0)]
     swap_mib: Annotated[int, Field(ge=128, le=65536)]
-    udp_buffer_bytes: Annotated[int, Field(ge=212992, le=2**30)]
     security_updates_hour_utc: Annotated[int, Field(ge=0, le=23)]
     apt_lock_timeout_seconds: Annotated[int, Field(ge=1, le=3600)]
     guard_seconds: Annotated[int, Field(ge=15, le=600)]
-    fail2ban_max_failures: Annotated[int, Field(ge=2, le=100)]
-    fail2ban_ban_seconds: Annotated[int, Field(ge=60)]
     fail2ban_never_ban: list[Network]
 
     @property
@@ -218,25 +190,11 @@ class Settings(BaseModel):
             raise ValueError("two colours need two rtp_ports, one each")
         return value
 
-    @field_validator("backup_volumes")
-    @classmethod
-    def _known_volumes(cls, value: list[str]) -> list[str]:
-        if wrong := set(value) - (VOLUMES - {"postgres_data"}):
-            raise ValueError(f"{', '.join(sorted(wrong))} is none of {', '.join(sorted(VOLUMES - {'postgres_data'}))}")
-        return value
-
     @field_validator("backup_recipients")
     @classmethod
     def _somebody_can_read(cls, value: list[str], info: ValidationInfo) -> list[str]:
         if info.data.get("offsite") and not value:
             raise ValueError("off-site copies need a public key to be encrypted to: `inv offsite.key` makes a pair")
-        return value
-
-    @field_validator("alert_hours")
-    @classmethod
-    def _all_are_watched(cls, value: dict[str, int]) -> dict[str, int]:
-        if set(value) != {"backup", "verified", "offsite"}:
-            raise ValueError("must say backup, verified and offsite")
         return value
 
     @field_validator("backup_keep", "offsite_keep")
@@ -275,7 +233,7 @@ class Settings(BaseModel):
             raise ValueError("browsers' lists demand hsts_include_subdomains and hsts_max_age_seconds >= 31536000")
         return value
 
-    @field_validator("pbx_addresses", "cloudflare_ranges", "metadata_networks", "fail2ban_never_ban", mode="after")
+    @field_validator("pbx_addresses", "cloudflare_ranges", "fail2ban_never_ban", mode="after")
     @classmethod
     def _no_network_is_everything(cls, value: list[IPv4Network | IPv6Network]) -> list[IPv4Network | IPv6Network]:
         if any(network.prefixlen == 0 for network in value):

@@ -12,6 +12,16 @@ from fleet.inventory.settings import Settings
 TEMPLATES = ("nginx.conf", "plain.conf", "https.conf", "headers.conf", "proxied.conf")
 SHIPPED = ROOT / "files" / "nginx"
 REVISION = "revision.conf"
+# Open to the internet beside SSH, for the host and for what containers publish.
+WEB_PORTS = [80, 443]
+# On every response, also errors and files.
+SECURITY_HEADERS = {
+    "X-Frame-Options": "SAMEORIGIN",
+    "X-Content-Type-Options": "nosniff",
+    # Off: the filter that old browsers had could be turned against the page.
+    "X-XSS-Protection": "0",
+    "Referrer-Policy": "strict-origin-when-cross-origin",
+}
 # Where browsers send reports of a policy on trial.
 REPORTS = "/.aipbx/csp-report"
 
@@ -54,8 +64,9 @@ def files(host_name: str, settings: Settings) -> dict[str, str]:
             csp_header=csp_header,
             reports=REPORTS,
             hsts=hsts(settings),
+            security_headers=SECURITY_HEADERS,
             hidden_headers=[
-                *settings.security_headers,
+                *SECURITY_HEADERS,
                 "Content-Security-Policy",
                 "Content-Security-Policy-Report-Only",
                 "Strict-Transport-Security",

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from aipbx_agent.contract import ARI_VARIABLE
 from fleet import agent
 from fleet.errors import OperatorError
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 # What a switch takes beside waiting: starts, the public check, and the way back.
 STEPS_SECONDS = 600
 # Of the inventory, what the host goes by in this run: as an operator's data say now, not as the host was converged.
-GOES_BY = {"ready_seconds", "settle_seconds", "public_checks", "switch_mode", "ari_variable", "application_timers"}
+GOES_BY = {"ready_seconds", "settle_seconds", "public_checks", "switch_mode", "application_timers"}
 
 
 def goes_by(remote: Remote) -> dict[str, Any]:
@@ -96,7 +97,7 @@ def about_pbxs(remote: Remote, *, hands_over: bool) -> list[str]:
         none = f"PBXs: {count} in the application's table; none is handed over (ARI_* are not set)."
         return [*[none] * bool(count), *shut_out]
     ends = "Once the old backend has ended, new calls there reach nobody, until the hourly aipbx-watch finds it again."
-    dialplan = f"Stasis(${{GLOBAL({remote.settings.ari_variable})}},…)"
+    dialplan = f"Stasis(${{GLOBAL({ARI_VARIABLE})}},…)"
     return [
         f"PBXs: {found['count']}, of which {found['count'] - len(found['silent'])} are handed over.",
         *(f"{name} is not handed over: {why}. {ends}" for name, why in found["silent"].items()),

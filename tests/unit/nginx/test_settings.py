@@ -218,8 +218,8 @@ def test_a_client_is_an_address_or_a_network_of_ipv6(address: str, client: str) 
 
 
 def test_each_login_path_is_whole_and_limited() -> None:
-    text = files(login_paths=["/api/auth/login", "/api/auth/registration"])["https.conf"]
-    for path in ("/api/auth/login", "/api/auth/registration"):
+    text = files()["https.conf"]
+    for path in ("/api/auth/login", "/api/auth/activation", "/api/auth/signup"):
         location = re.search(rf'location ~\* "\^{path}/\?\$" {{(.*?)}}', text, re.DOTALL)
         assert location
         assert "limit_req zone=login burst=5 nodelay;" in location[1]
@@ -228,5 +228,5 @@ def test_each_login_path_is_whole_and_limited() -> None:
 
 def test_the_revision_changes_with_any_file() -> None:
     assert files()[nginx_settings.REVISION] == files()[nginx_settings.REVISION]
-    assert files()[nginx_settings.REVISION] != files(max_body_mib=71)[nginx_settings.REVISION]
+    assert files()[nginx_settings.REVISION] != files(connections_per_client=71)[nginx_settings.REVISION]
     assert re.fullmatch(r'return 200 "[0-9a-f]{16}\\n";\n', files()[nginx_settings.REVISION])

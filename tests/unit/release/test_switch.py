@@ -54,7 +54,7 @@ def test_what_makes_no_sense_is_refused(given: int, now: bool) -> None:
 
 
 def test_pbxs_that_are_left_out_are_named_with_what_it_costs(monkeypatch: pytest.MonkeyPatch) -> None:
-    remote: Any = SimpleNamespace(settings=SimpleNamespace(ari_variable="AIBOT"))
+    remote: Any = SimpleNamespace()
     found: dict[str, Any] = {"count": 2, "silent": {}, "strange": [], "unset": []}
     monkeypatch.setattr(agent, "ask", lambda *_: found)
     assert switch.about_pbxs(remote, hands_over=True) == ["PBXs: 2, of which 2 are handed over."]

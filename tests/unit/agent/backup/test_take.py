@@ -100,7 +100,6 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
         "host": "aipbx.org",
         "app_dir": str(app),
         "volumes": {"backend_static": "static", "frontend_assets": "assets"},
-        "backup_volumes": ["backend_static"],
         "backup_keep": {"days": 1, "weeks": 0, "months": 0},
         "min_free_disk_mib": 1,
     }

@@ -65,9 +65,7 @@ def test_what_a_host_was_told(tmp_path: Path) -> None:
     app.mkdir()
     told = tmp_path / "data.json"
     volumes = {"backend_static": "s", "frontend_assets": "a"}
-    told.write_text(
-        json.dumps({"host": "aipbx.org", "app_dir": str(app), "volumes": volumes, "backup_volumes": ["backend_static"]})
-    )
+    told.write_text(json.dumps({"host": "aipbx.org", "app_dir": str(app), "volumes": volumes}))
     with pytest.raises(Refused, match="is not there"):
         load(told)
     environment = {"DB_NAME": "aipbx", "DB_USER": "a$$b", "DB_DIALECT": "postgres"}

@@ -62,7 +62,7 @@ def test_nobody_there_is_told() -> None:
     ],
 )
 def test_only_two_colours_and_a_known_pbx_hand_over(mode: str, secrets: dict[str, str], known: bool) -> None:
-    config = Config({"switch_mode": mode, "ari_variable": "AIBOT"}, {}, secrets)
+    config = Config({"switch_mode": mode}, {}, secrets)
     assert (Ari.of(config) is not None) == known
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import runpy
 import socket
 import threading
 from argparse import Namespace
@@ -14,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from aipbx_agent.contract import METADATA_NETWORKS
 from aipbx_agent.core import at_once
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import Failed
@@ -21,12 +21,10 @@ from aipbx_agent.databases import engine
 from aipbx_agent.databases.postgres import Postgres
 from aipbx_agent.release import colours, own_addresses, pbx_addresses, pbxs
 from aipbx_agent.release.pbxs import Pbxs
-from fleet.checkout import ROOT
 from lab.world.pbx_stand_in import Call, Pbx
 from tests.unit.agent.release import exchange
 
 OLD, NEW = "aipbx-blue", "aipbx-green"
-METADATA = runpy.run_path(str(ROOT / "group_data" / "all.py"))["metadata_networks"]
 
 
 class Table(Postgres):
@@ -71,7 +69,7 @@ def config(three: list[Pbx], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(colours, "bot", lambda name: name.replace("backend", "aipbx"))
     rows: Any = engine.live(None)  # type: ignore[arg-type]
     secrets = {"ARI_URL": rows.rows[0][1], "ARI_USER": "u", "ARI_PASSWORD": "p"}
-    raw = {"switch_mode": "colours", "ari_variable": "AIBOT", "app_dir": str(tmp_path), "pbx_addresses": []}
+    raw = {"switch_mode": "colours", "app_dir": str(tmp_path), "pbx_addresses": []}
     return Config(raw, {"backend": {"DB_NAME": "d"}}, secrets)
 
 
@@ -224,7 +222,7 @@ def test_a_row_that_is_no_url_is_silent_and_no_traceback(
     [
         "127.0.0.1", "169.254.169.254", "::1", "fe80::1%eth0", "0.0.0.0", "::",  # noqa: S104
         "::ffff:127.0.0.1", "::ffff:169.254.169.254", "::ffff:100.100.100.200",
-        *(network.partition("/")[0] for network in METADATA),
+        *(network.partition("/")[0] for network in METADATA_NETWORKS),
     ],
 )  # fmt: skip
 def test_addresses_of_the_host_itself_and_of_its_cloud_are_known(address: str) -> None:

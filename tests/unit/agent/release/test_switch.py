@@ -28,7 +28,7 @@ ENTRY: dict[str, Any] = {
 
 
 SETTINGS = {
-    "ready_seconds": 1, "settle_seconds": 0, "public_checks": [], "switch_mode": "colours", "ari_variable": "AIBOT",
+    "ready_seconds": 1, "settle_seconds": 0, "public_checks": [], "switch_mode": "colours",
 }  # fmt: skip
 
 

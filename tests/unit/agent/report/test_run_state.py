@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from contextlib import suppress
 from pathlib import Path
@@ -11,8 +10,7 @@ from typing import Any
 import pytest
 
 from aipbx_agent.backup import sets
-from aipbx_agent.core import config as configuration
-from aipbx_agent.core import files
+from aipbx_agent.core import files, metrics
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import AgentError, Failed, Refused
 from aipbx_agent.report import notify, run_state
@@ -29,9 +27,8 @@ class Host:
         self.backups, self.figures_folder = folder / "app" / "backups", folder / "figures"
         self.figures_folder.mkdir()
         self.backups.mkdir(parents=True)
-        raw = {"host": "aipbx.org", "app_dir": str(folder / "app"), "metrics_dir": str(self.figures_folder)}
-        (folder / "data.json").write_text(json.dumps(raw))
-        monkeypatch.setattr(configuration, "PATH", folder / "data.json")
+        raw = {"host": "aipbx.org", "app_dir": str(folder / "app")}
+        monkeypatch.setattr(metrics, "FOLDER", self.figures_folder)
         self.config = Config(raw, {}, {})
         self.told: list[str] = []
         monkeypatch.setattr(notify, "send", lambda _, title, text: self.told.append(f"{title}: {text}"))

@@ -38,11 +38,9 @@ def test_told_on_a_change_and_once_a_day(
 
 @pytest.fixture
 def config(tmp_path: Path) -> Config:
-    hours = {"backup": 26, "verified": 194, "offsite": 218}
     raw: dict[str, Any] = {
         "host": "aipbx.org",
         "app_dir": str(tmp_path),
-        "alert_hours": hours,
         "switch_mode": "recreate",
         "pbx_addresses": [],
         "offsite": {"kind": "sftp", "host": "aipbx.net"},
