@@ -1,1 +1,1 @@
-"""Taking over a host that lives already, made by hand by the team's plan: nothing of it is lost."""
+"""Taking over a host that lives already, made by hand: nothing of it is lost."""

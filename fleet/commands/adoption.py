@@ -1,4 +1,4 @@
-"""Looking at a host that was made by hand, by the team's plan, and taking over what it has."""
+"""Looking at a host that was made by hand, and taking over what it has."""
 
 from __future__ import annotations
 

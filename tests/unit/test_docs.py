@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import typing
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 import tasks
 from fleet.env import reference
+from fleet.release import hooks
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("[a-z]*/*.md"))]
@@ -21,6 +23,8 @@ SOURCES = ("fleet", "aipbx_agent", "files", "deploys", "templates")
 LIST_ITEM = re.compile(r"\s*(?:[-*]|\d+\.) ")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 VERB = re.compile(r"\binv ([a-z]+(?:\.[a-z-]+)?)")
+FOLDERS = "aipbx_agent|bench|deploys|env|files|fleet|group_data|hooks|lab|operators|templates|tests|tools"
+PATH = re.compile(rf"`((?:{FOLDERS})/[\w./-]*)`")
 COMMAND = re.compile(r"^\s*inv ([a-z.-]+)(.*?)(?: # | -- |$)", re.MULTILINE)
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -64,6 +68,12 @@ def test_a_long_paragraph_would_be_noticed() -> None:
 def test_links_lead_somewhere(page: Path) -> None:
     targets = [link for link in LINK.findall(page.read_text("utf-8")) if "://" not in link]
     assert not [link for link in targets if not (page.parent / link.partition("#")[0]).exists()]
+
+
+@every_page
+def test_paths_exist(page: Path) -> None:
+    own = {f"hooks/{name}" for name in typing.get_args(hooks.Moment)} | {"env/recipients.txt", "env/aipbx.org.env"}
+    assert not [path for path in set(PATH.findall(written(page))) - own if not (ROOT / path).exists()]
 
 
 @every_page
