@@ -26,7 +26,7 @@ def differences(expected: Contents, found: Contents) -> list[str]:
 
 
 def properties(expected: Contents, found: Contents) -> list[str]:
-    """What the database itself has otherwise than it had; nothing where a set of format 1 does not say."""
+    """What the database itself has otherwise than it had; nothing where a set does not say (MySQL)."""
     if not expected.properties:
         return []
     names = sorted(expected.properties.keys() | found.properties.keys())

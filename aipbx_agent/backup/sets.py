@@ -22,8 +22,7 @@ from aipbx_agent.core.errors import Refused
 from aipbx_agent.core.files import read_json, sha256, sync, write_json
 from aipbx_agent.databases.contents import Contents
 
-# 2: what a database itself has, and the roles that it needs.
-FORMAT = 2
+FORMAT = 1
 NAME = re.compile(r"\d{8}T\d{6}Z")
 MANIFEST = "manifest.json"
 VERIFIED = "verified.json"

@@ -61,12 +61,6 @@ def container(project: str, service: str, *, running: bool = True) -> str:
     return found[0]
 
 
-def mounted(container: str, place: str) -> bool:
-    """Whether a container has something of this host mounted at a place."""
-    form = "{{range .Mounts}}{{println .Destination}}{{end}}"
-    return place in run(["docker", "inspect", "--format", form, container], seconds=SECONDS).decode().splitlines()
-
-
 def state(container: str) -> dict[str, Any]:
     """How a container is: Docker's `State`."""
     words = ["docker", "inspect", "--format", "{{json .State}}", container]

@@ -156,11 +156,6 @@ class Postgres:
         self.cpus = cpus
 
     @cached_property
-    def sees_backups(self) -> bool:
-        """Whether it was started since the stack has that mount; a deploy starts it anew."""
-        return docker.mounted(self.container, str(INSIDE))
-
-    @cached_property
     def loading(self) -> dict[str, str]:
         """The settings of a load's sessions."""
         return {**LOADING, **(LZ4 if self.psql(HAS_LZ4) == ["t"] else {})}
@@ -362,10 +357,6 @@ class Postgres:
         wanted = pg_dump_toc.without_event_triggers(listed)
         wanted = pg_dump_toc.only(wanted, tables, path.name) if tables else wanted
         with docker.every_core(self.container, self.cpus) if self.cpus else nullcontext():
-            if not self.sees_backups:
-                words = [] if wanted == listed else [self._listed(wanted)]
-                self._load(database, *words, source=path)
-                return
             stages = pg_dump_toc.stages(wanted, self.jobs)
             for entries, jobs in stages:
                 words = [] if entries == listed else [self._listed(entries)]
@@ -393,19 +384,17 @@ class Postgres:
     def tried(self, path: Path, database: str) -> str:
         """The errors of a load of a dump's definitions, which continues after each."""
         words = ["--dbname", database, "--schema-only", *ELSEWHERE]
-        if self.sees_backups:
-            return self._errors(self.client("pg_restore", *words, str(self.inside(path)), root=True))
-        return self._errors(self.client("pg_restore", *words), source=path)
+        return self._errors(self.client("pg_restore", *words, str(self.inside(path)), root=True))
 
     def attempt(self, commands: Sequence[str], database: str = "postgres") -> str:
         """Run commands, each whatever becomes of the others, and return the errors."""
         words = self.client("psql", "--no-psqlrc", "--quiet", "--dbname", database, "--file", "-")
         return self._errors(words, stdin="".join(f"{one};\n" for one in commands).encode())
 
-    def _errors(self, words: list[str], *, stdin: bytes = b"", source: Path | None = None) -> str:
+    def _errors(self, words: list[str], *, stdin: bytes = b"") -> str:
         at = words.index(self.container) + 1
         words = [*words[:at], "sh", "-c", 'exec "$@" 2>&1', "sh", *words[at:]]
-        return run(words, seconds=LONG, stdin=stdin, source=source, fine=(0, 1)).decode(errors="replace")
+        return run(words, seconds=LONG, stdin=stdin, fine=(0, 1)).decode(errors="replace")
 
     def _listed(self, entries: list[str]) -> str:
         """A list for pg_restore, in the container, as an option."""

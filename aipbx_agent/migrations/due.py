@@ -235,12 +235,8 @@ def checksum(source: str) -> str:
 
 
 def understand(given: Given, name: str) -> Facts:
-    """What a file would do.
-
-    Raises:
-        Refused: the operator's machine did not tell.
-    """
-    return reading.of(name, given.facts.get(name))
+    """What a file would do."""
+    return reading.of(given.facts[name])
 
 
 def refuse_changed(given: Given, known: dict[str, Row]) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from aipbx_agent.core.errors import Refused
-
 ROWS, VALUES, UNKNOWN = "rows", "values", "unknown"
 
 
@@ -68,31 +66,14 @@ class Facts:
     makes: tuple[tuple[str, ...], ...] = field(default=())
 
 
-def of(name: str, raw: dict[str, Any] | None) -> Facts:
-    """Return the facts of a file.
-
-    Args:
-        name: the file's.
-        raw: as the operator's machine sent them; None: it sent none.
-
-    Raises:
-        Refused: an older checkout, or a newer one, sent them.
-    """
-    try:
-        if raw is None:
-            raise ValueError("it sent none")
-        losses = [{**one, "table": tuple(one["table"]), "columns": tuple(one["columns"])} for one in raw["losses"]]
-        return Facts(
-            statements=tuple(Place(**one) for one in raw["statements"]),
-            cannot=tuple((one[0], one[1], one[2], one[3]) for one in raw["cannot"]),
-            losses=tuple(Loss(**one) for one in losses),
-            breaks=raw["breaks"],
-            renames=raw["renames"],
-            makes=tuple(tuple(one) for one in raw["makes"]),
-        )
-    except (ValueError, TypeError, KeyError, IndexError) as problem:
-        raise Refused(
-            f"This host was not told what migration {name} does.",
-            f"Your checkout and the host's program differ: {problem}.",
-            "Update your checkout and converge the host: pyinfra inventory.py deploys/bootstrap.py",
-        ) from None
+def of(raw: dict[str, Any]) -> Facts:
+    """Return the facts of a file, as the operator's machine sent them."""
+    losses = [{**one, "table": tuple(one["table"]), "columns": tuple(one["columns"])} for one in raw["losses"]]
+    return Facts(
+        statements=tuple(Place(**one) for one in raw["statements"]),
+        cannot=tuple((one[0], one[1], one[2], one[3]) for one in raw["cannot"]),
+        losses=tuple(Loss(**one) for one in losses),
+        breaks=raw["breaks"],
+        renames=raw["renames"],
+        makes=tuple(tuple(one) for one in raw["makes"]),
+    )

@@ -21,8 +21,6 @@ BLUE, GREEN = "blue", "green"
 COMPOSE_SECONDS = 180
 # The port that nginx asks for pages and the API, inside each container.
 HTTP_PORTS = {"backend": 5005, "frontend": 8080}
-# Says that a backend from before there were colours serves.
-WITHOUT = "backend.conf"
 BOT = "AIPBX_BOTNAME"
 
 
@@ -32,7 +30,7 @@ def folder(config: Config) -> Path:
 
 
 def active(config: Config, service: str) -> str:
-    """The Compose service that serves as `service`; its own name on a host that knows no colours yet.
+    """The Compose service that serves as `service`; its own name before the first release.
 
     Args:
         config: the host's.
@@ -57,8 +55,8 @@ def serving(config: Config, service: str) -> str:
 
 
 def other(serving: str, service: str) -> str:
-    """The colour that takes the place of the one that serves; what knew no colours had blue's port."""
-    return f"{service}-{BLUE if serving in {'', f'{service}-{GREEN}'} else GREEN}"
+    """The colour that takes the place of the one that serves; empty: none does."""
+    return f"{service}-{GREEN if serving == f'{service}-{BLUE}' else BLUE}"
 
 
 def port(config: Config, name: str) -> int:
@@ -116,12 +114,10 @@ def point(config: Config, service: str, name: str) -> None:
         name: the colour; empty: nobody serves.
     """
     place = folder(config)
-    known = {f"{service}-{BLUE}", f"{service}-{GREEN}"} | ({WITHOUT} if service == "backend" else set())
-    wanted = WITHOUT if name == "backend" else name if name in known else ""
-    if wanted:
-        (place / wanted).touch()
+    if name:
+        (place / name).touch()
         sync(place)
-    for file in sorted(known - {wanted}):
+    for file in sorted({f"{service}-{BLUE}", f"{service}-{GREEN}"} - {name}):
         (place / file).unlink(missing_ok=True)
     sync(place)
 

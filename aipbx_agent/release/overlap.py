@@ -73,7 +73,7 @@ def ahead(config: Config, serving: str, drain_seconds: float) -> Overlap | None:
         serving: the backend's colour that serves; empty: none does, or it stays.
         drain_seconds: how long its calls may go on.
     """
-    timers: dict[str, str] = config.raw.get("application_timers", {})
+    timers: dict[str, str] = config.raw["application_timers"]
     if not serving or not timers or config.raw["switch_mode"] != "colours":
         return None
     start = start_seconds(config)
@@ -221,7 +221,7 @@ def tell(config: Config, backend: str) -> None:
         config: the host's, with this run's settings.
         backend: the new colour; the old one has just ended.
     """
-    timers: dict[str, str] = config.raw.get("application_timers", {})
+    timers: dict[str, str] = config.raw["application_timers"]
     if not timers:
         return
     try:

@@ -30,7 +30,7 @@ class Switch:
     names: dict[str, tuple[str, str]]
     drain_seconds: float
     begun: float
-    accepts_overlap: bool = False
+    accepts_overlap: bool
 
     @property
     def recreates(self) -> bool:

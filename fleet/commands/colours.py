@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import shlex
 
-from aipbx_agent.contract import LIBRARY, SERVICES
+from aipbx_agent.contract import SERVICES
 
 
 def serving(app_dir: str, service: str) -> str:
-    """A word for sh: the Compose service that serves as `service`; that itself where there are no colours.
+    """A word for sh: the Compose service that serves as `service`; that itself before the first release.
 
     Args:
         app_dir: where the stack's files are.
@@ -37,10 +37,4 @@ def present(project: str, service: str) -> str:
     label = shlex.quote(f"label=com.docker.compose.project={project}")
     form = shlex.quote('{{.Label "com.docker.compose.service"}}')
     every = f"docker ps --all --filter {label} --format {form} | sort -u"
-    return f"$({every} | grep -xE '{service}(-(blue|green))?' || echo {service})"
-
-
-def ready_for() -> str:
-    """The command that succeeds in the application's folder when the host is converged for colours."""
-    program = f"{LIBRARY}/aipbx_agent/release/switch.py"
-    return f'[ "$(grep -ls backend-green compose.yml nginx/https.conf | grep -c .)" = 2 ] && [ -e {program} ]'
+    return f"$({every} | grep -xE '{service}-(blue|green)' || echo {service})"

@@ -47,7 +47,6 @@ def survey(app_dir: str, project: str, rtp_ports: list[int]) -> str:
     ]
     parts.append(rotation.left(project))
     parts.append(f'state=$({migrations.state(project)}); [ -z "$state" ] || say migrations "$state"')
-    parts.append(f"if {colours.ready_for()}; then say file colours; fi")
     parts += [f"say colour {colours.serving(app_dir, service)}" for service in contract.SERVICES]
     parts += [
         f'state=$({docker.state(project, service, app_dir)}); [ -z "$state" ] || say {service} "$state"'

@@ -88,12 +88,6 @@ def refuse(host: str, found: Survey, settings: Settings, *, first_allowed: bool)
             "A release needs the stack's files, its network rules and its Docker.",
             f"pyinfra inventory.py deploys/bootstrap.py --limit {host}",
         )
-    if "colours" not in found.files:
-        raise OperatorError(
-            f"{host} is not converged for releases that interrupt nothing.",
-            "Its compose.yml, its nginx or its own program knows no colours yet.",
-            f"pyinfra inventory.py deploys/bootstrap.py --limit {host}",
-        )
     if "environment.json" not in found.files:
         raise OperatorError(
             f"{host} has no configuration of the application yet.",

@@ -44,8 +44,7 @@ def restore(what: str, host: str, tables: str, database: str, *, yes: bool) -> N
     with step("host"):
         calls = survey.take(remote).calls
         live = agent.ask(remote, ["kept"])["live"]
-    # A host with an older program refuses it after the upload.
-    if given.path and given.dump and "version" in live:
+    if given.path and given.dump:
         dump_file.refuse_newer(given.path, given.dump, live["version"])
     look = bool(tables or database)
     with tempfile.TemporaryDirectory(prefix="aipbx-restore-") as folder:

@@ -74,7 +74,7 @@ def parse(ledger: str) -> list[Entry]:
         try:
             raw: dict[str, Any] = json.loads(line)
             before, after = raw.pop("before"), Release(**raw.pop("after"))
-            raw["subjects"] = {name: subject(text) for name, text in raw.pop("subjects", {}).items()}
+            raw["subjects"] = {name: subject(text) for name, text in raw.pop("subjects").items()}
             entries.append(Entry(before=Release(**before) if before else None, after=after, **raw))
         except (ValueError, KeyError, TypeError, AttributeError):
             continue

@@ -41,7 +41,7 @@ class Survey:
     """A host as it was found.
 
     Attributes:
-        files: which of compose.yml, environment.json, images.env are there; `colours`: converged for switching.
+        files: which of compose.yml, environment.json, images.env are there.
         images: full reference by service, as images.env says.
         entries: the ledger.
         containers: by service; those that do not exist are left out.

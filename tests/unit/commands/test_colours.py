@@ -14,7 +14,7 @@ from tests.unit.shell import sh, stub
     ("files", "serves"),
     [
         ([], "backend"),
-        (["backend.conf", "frontend-green"], "backend"),
+        (["frontend-green"], "backend"),
         (["backend-blue"], "backend-blue"),
         (["backend-green"], "backend-green"),
         (["backend-blue", "backend-green"], "backend-green"),
@@ -41,24 +41,10 @@ def test_what_has_no_colours_is_itself() -> None:
     ("there", "meant"),
     [
         ("backend-green\nbackend-blue\nnginx\nfrontend-blue", "backend-blue backend-green"),
-        ("backend\npostgres", "backend"),
+        ("postgres", "backend"),
         ("backend-old\nmybackend", "backend"),
     ],
 )
 def test_logs_are_those_of_every_colour_that_is_there(there: str, meant: str, tmp_path: Path) -> None:
     bin_ = stub(tmp_path / "bin", "docker", f"printf '%s\\n' '{there}'")
     assert sh(f"echo {colours.present('aipbx', 'backend')}", bin_).stdout == f"{meant}\n"
-
-
-def test_a_host_is_ready_when_all_three_know_colours(tmp_path: Path) -> None:
-    (tmp_path / "nginx").mkdir()
-    (tmp_path / "compose.yml").write_text("backend-green:\nbackend-green\n")
-    (tmp_path / "nginx" / "https.conf").write_text("backend-green\n")
-    program = tmp_path / "release" / "switch.py"
-    program.parent.mkdir()
-    command = f"cd {tmp_path}; {colours.ready_for().replace('/usr/local/lib/aipbx/agent/aipbx_agent', str(tmp_path))}"
-    assert sh(command).returncode != 0
-    program.touch()
-    assert sh(command).returncode == 0
-    (tmp_path / "compose.yml").write_text("backend:\n")
-    assert sh(command).returncode != 0

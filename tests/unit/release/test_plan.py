@@ -29,7 +29,7 @@ def host(running: Release | None = A, **changes: Any) -> Survey:
     """A host that nothing is wrong with."""
     found = replace(
         survey.parse(""),
-        files=frozenset({"compose.yml", "environment.json", "images.env", "colours"}),
+        files=frozenset({"compose.yml", "environment.json", "images.env"}),
         images={"backend": f"b:{running.backend}", "frontend": f"f:{running.frontend}"} if running else {},
         disk_free_mib=DATA.min_free_disk_mib,
         containers={"postgres": Container("p", "running", 0, "healthy", "t")},
@@ -56,12 +56,7 @@ def container(status: str, health: str) -> dict[str, Container]:
             "pyinfra inventory.py deploys/bootstrap.py --limit aipbx.net",
         ),
         (
-            host(files=frozenset({"compose.yml", "environment.json"})),
-            "aipbx.net is not converged for releases that interrupt nothing.",
-            "pyinfra inventory.py deploys/bootstrap.py --limit aipbx.net",
-        ),
-        (
-            host(files=frozenset({"compose.yml", "colours"})),
+            host(files=frozenset({"compose.yml"})),
             "aipbx.net has no configuration of the application yet.",
             "inv env.init --host=aipbx.net, fill in the file, then inv env.push --host=aipbx.net",
         ),

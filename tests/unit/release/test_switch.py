@@ -74,9 +74,9 @@ def test_pbxs_that_are_left_out_are_named_with_what_it_costs(monkeypatch: pytest
     assert switch.about_pbxs(remote, hands_over=True)[-1] == silent
 
 
-def test_a_host_with_an_older_program_is_not_kept_from_a_rollback(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pbxs_that_cannot_be_asked_keep_nobody_from_a_rollback(monkeypatch: pytest.MonkeyPatch) -> None:
     def old(*_: object) -> dict[str, Any]:
-        raise OperatorError("It knows no such verb.", "It is older.", "Converge it.")
+        raise OperatorError("It cannot be asked.", "Why.", "Do.")
 
     monkeypatch.setattr(agent, "ask", old)
-    assert switch.about_pbxs(HOST, hands_over=True) == ["PBXs: unknown. It knows no such verb."]
+    assert switch.about_pbxs(HOST, hands_over=True) == ["PBXs: unknown. It cannot be asked."]

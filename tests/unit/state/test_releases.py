@@ -46,10 +46,6 @@ def test_a_damaged_line_does_not_hide_the_others(damaged: str) -> None:
     assert releases.parse(f"{entry(A).line()}{damaged}\n{entry(C).line()}") == [entry(A), entry(C)]
 
 
-def test_an_entry_without_a_note_is_whole() -> None:
-    assert releases.parse(entry(A).line().replace(', "note": "", "subjects": {}', "")) == [entry(A)]
-
-
 @pytest.mark.parametrize(
     ("text", "shown"),
     [

@@ -180,12 +180,6 @@ def test_what_takes_away_rows_needs_consent(source: str, told: list[str]) -> Non
             due.refuse_losses(found, Given(RELEASE, FILES))
 
 
-def test_a_host_that_is_not_told_what_a_file_does_runs_none() -> None:
-    for raw in (None, {}, {**reading.facts("SELECT 1"), "losses": [{"table": "x"}]}):
-        with pytest.raises(Refused, match=f"was not told what migration {A} does"):
-            facts.of(A, raw)
-
-
 def test_what_a_release_does_not_know() -> None:
     rows = [row(A, "baseline"), row(B), row(C)]
     assert [one.name for one in look(Server({"a": 1}, rows)).missing] == [C]
@@ -321,7 +315,7 @@ def test_what_a_marked_file_would_have_made_is_missed() -> None:
 
 def test_what_psql_reads_is_one_transaction_with_its_row() -> None:
     source = "\ufeff-- Ω\nSELECT 'x'; CREATE EXTENSION vector -- y"
-    read = facts.of(A, reading.lasting({A: reading.facts(source)})[A])
+    read = facts.of(reading.lasting({A: reading.facts(source)})[A])
     text = ledger.script(source, row(A, breaks="it's"), read, "app", 1.5, 300)
     limits = "SET LOCAL lock_timeout = '1.5s'; SET LOCAL statement_timeout = '300s'; "
     first, *rest = text.splitlines()
@@ -336,7 +330,7 @@ def test_what_psql_reads_is_one_transaction_with_its_row() -> None:
 
 
 def test_a_failure_in_one_line_with_the_line_of_the_file() -> None:
-    read = facts.of(A, reading.facts("SELECT 1;\nUPDATE a\nSET b = 1;\n"))
+    read = facts.of(reading.facts("SELECT 1;\nUPDATE a\nSET b = 1;\n"))
     said = (
         'psql:<stdin>:2: NOTICE:  x\npsql:<stdin>:4: ERROR:  column "b" does not exist\nLINE 2: SET b = 1;\n'
         "            ^\nHINT:  Perhaps.\n"

@@ -29,6 +29,7 @@ ENTRY: dict[str, Any] = {
 
 SETTINGS = {
     "ready_seconds": 1, "settle_seconds": 0, "public_checks": [], "switch_mode": "colours",
+    "application_timers": {},
 }  # fmt: skip
 
 
@@ -142,7 +143,7 @@ def world(config: Config, monkeypatch: pytest.MonkeyPatch) -> World:
 def planned(config: Config, **changes: Any) -> plan.Switch:
     settings = {name: config.raw[name] for name in SETTINGS}
     made = {"entry": ENTRY, "settings": settings, "names": {"backend": ("backend-blue", "backend-green")}}
-    return plan.Switch(**{**made, "drain_seconds": 60.0, "begun": 1e10, **changes})
+    return plan.Switch(**{**made, "drain_seconds": 60.0, "begun": 1e10, "accepts_overlap": False, **changes})
 
 
 def ledger(config: Config) -> list[str]:
@@ -333,14 +334,6 @@ def test_a_switch_that_would_run_timers_twice_is_refused_before_anything(
     assert (world.actions, switch.pending(config), ledger(config)) == (0, None, [])
 
 
-def test_a_journal_of_before_the_timers_is_read(config: Config) -> None:
-    known = {"entry": ENTRY, "settings": SETTINGS, "names": {"backend": ["", "backend-blue"]}}
-    switch.journal(config).write_text(json.dumps({**known, "drain_seconds": 60.0, "begun": 1.0}))
-    found = switch.pending(config)
-    assert found
-    assert not found.accepts_overlap
-
-
 def test_without_the_pbx_a_live_call_is_waited_for(
     config: Config, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -354,24 +347,6 @@ def test_without_the_pbx_a_live_call_is_waited_for(
         switch.carry_out(config, back)
     (config.app / contract.STAGED).write_text("third")
     assert switch.carry_out(config, planned(config, names=back.names, drain_seconds=0.0))["cut"] == 2
-
-
-def test_a_host_without_colours_takes_the_first_switch_without_a_gap(config: Config, world: World) -> None:
-    active = config.app / "nginx" / "active"
-    (active / "backend-blue").unlink()
-    (active / "backend.conf").touch()
-    world.runs, world.releases = {"backend": True}, {"backend": "old"}
-    assert colours.serving(config, "backend") == "backend"
-    names = {"backend": ("backend", colours.other("backend", "backend"))}
-    world.fault = "public"
-    with pytest.raises(Failed):
-        switch.carry_out(config, planned(config, names=names))
-    assert world.serves() == ("backend", "old")
-    (config.app / contract.STAGED).write_text("new")
-    switch.carry_out(config, planned(config, names=names))
-    assert world.serves() == ("backend-green", "new")
-    assert [path.name for path in active.iterdir()] == ["backend-green"]
-    assert not world.interrupted
 
 
 def test_each_colour_is_told_its_own_port_and_name(config: Config) -> None:
