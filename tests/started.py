@@ -1,4 +1,4 @@
-"""What a test run has started: written down by the worker that starts it, read by whoever ends the run."""
+"""What a test run has started: recorded by the worker that starts it, read at the end of the run."""
 
 from __future__ import annotations
 

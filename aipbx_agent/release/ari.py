@@ -129,7 +129,7 @@ class Ari:
         user, password: of ari.conf; they travel in a header.
         variable: the dialplan's global that its Stasis() names.
         seconds: how long an answer may take.
-        foreign: whether somebody else wrote the URL, who must not have this host ask itself or its cloud.
+        foreign: whether the URL is a stranger's, so that it must not lead to this host or its cloud.
     """
 
     def __init__(

@@ -33,8 +33,9 @@ def names(host_name: str, settings: Settings) -> list[str]:
 
 def policy(settings: Settings) -> str:
     """The Content-Security-Policy of a host's data, as the header has it; on trial, it says where reports go."""
-    reports = {"report-uri": [REPORTS]} if settings.csp_report_only else {}
-    directives = settings.content_security_policy | reports
+    directives = dict(settings.content_security_policy)
+    if settings.csp_report_only:
+        directives["report-uri"] = [*directives.get("report-uri", []), REPORTS]
     return "; ".join(" ".join([name, *sources]) for name, sources in directives.items())
 
 

@@ -117,6 +117,9 @@ def test_a_policy_on_trial_blocks_nothing_and_is_reported() -> None:
     assert "add_header Content-Security-Policy " not in headers
     assert f'; report-uri {nginx_settings.REPORTS}"' in headers
     assert "report-uri" not in files()["headers.conf"]
+    own = {"report-uri": ["https://reports.example/csp"]}
+    headers = files(csp_report_only=True, content_security_policy=own)["headers.conf"]
+    assert f'"report-uri https://reports.example/csp {nginx_settings.REPORTS}"' in headers
 
 
 def test_reports_are_taken_within_limits_and_only_on_trial() -> None:
