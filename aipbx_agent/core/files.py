@@ -20,17 +20,21 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write a small file in one step: aside, synced, renamed."""
+def write(path: Path, text: str, mode: int = 0o600) -> None:
+    """Write a small file in one step, apart, synced, renamed: a reader sees the old one or the new one."""
     new = path.with_name(f"{path.name}.new")
     with new.open("w", encoding="utf-8") as file:
-        json.dump(content, file, ensure_ascii=False, indent=1, sort_keys=True)
-        file.write("\n")
+        file.write(text)
         file.flush()
         os.fsync(file.fileno())
-    new.chmod(0o600)
+    new.chmod(mode)
     new.replace(path)
     sync(path.parent)
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write an object in one step."""
+    write(path, json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True) + "\n")
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from aipbx_agent.contract import METRICS
+from aipbx_agent.core import files
 
 FOLDER = Path(METRICS)
 
@@ -34,7 +35,4 @@ def write(name: str, lines: list[str]) -> None:
         OSError: they cannot be written.
     """
     # Collected are names that end in .prom only; readable, because the exporter is not root.
-    new = FOLDER / f"aipbx_{name}.prom.new"
-    new.write_text("".join(f"{line}\n" for line in lines), "utf-8")
-    new.chmod(0o644)
-    new.replace(FOLDER / f"aipbx_{name}.prom")
+    files.write(FOLDER / f"aipbx_{name}.prom", "".join(f"{line}\n" for line in lines), mode=0o644)

@@ -6,7 +6,7 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -63,7 +63,7 @@ def run(
     except subprocess.TimeoutExpired:
         raise Failed(f"{argv[0]} did not end within {seconds:.0f} s.", "It was killed.", "Look at the host.") from None
     except OSError as problem:
-        raise Failed(f"{argv[0]} cannot be run.", str(problem), "Converge the host.") from None
+        raise _cannot_run(argv, problem) from None
     finally:
         for stream in (reading, writing):
             if stream:
@@ -88,42 +88,19 @@ def pipe(commands: Sequence[Sequence[str]], *, seconds: float, source: Path | No
     Raises:
         Failed: one did not succeed; the first that complains is named, and all are ended.
     """
-    started: list[subprocess.Popen[bytes]] = []
-    with ExitStack() as stack:
-        reading: IO[bytes] | None = stack.enter_context(source.open("rb")) if source else None
-        said: list[IO[bytes]] = []
-        for argv in commands:
-            said.append(stack.enter_context(tempfile.TemporaryFile()))
-            one = subprocess.Popen(
-                list(argv), stdin=reading or subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said[-1]
-            )
-            if reading:
-                reading.close()  # it belongs to the program now, which shall learn when its reader is gone
-            started.append(one)
-            reading = one.stdout
+    with _started(commands, source) as started:
+        last = started[-1][1]
         try:
-            out, _ = started[-1].communicate(timeout=seconds)
-            for one in started:
+            out, _ = last.communicate(timeout=seconds)
+            for _, one, _ in started:
                 one.wait(timeout=GRACE_SECONDS)
         except subprocess.TimeoutExpired:
             raise Failed(
                 f"{named(commands[0])} did not end within {seconds:.0f} s.", "It was killed.", "Look at the host."
             ) from None
-        finally:
-            for one in started:
-                if one.poll() is None:
-                    one.kill()
-                    one.wait()
-        for argv, one, words in zip(commands, started, said, strict=True):
-            # 13 is SIGPIPE: its reader went away, and the reader's own words tell why.
-            if one.returncode not in {0, -13}:
-                words.seek(0)
-                raise Failed(
-                    f"{named(argv)} failed with exit code {one.returncode}.",
-                    last_words(words.read()),
-                    "Mend what it names.",
-                )
-        if any(one.returncode for one in started):
+        # 13 is SIGPIPE: its reader went away, and the reader's own words tell why.
+        _refuse_failed(started, {0, -13})
+        if any(one.returncode for _, one, _ in started):
             raise Failed(f"{named(commands[0])} was cut off.", "Its reader went away early.", "Look at the host.")
         return out
 
@@ -141,36 +118,62 @@ def stream(
     Raises:
         Failed: after the last piece, when one of them did not succeed: what came before is then not whole.
     """
-    with ExitStack() as stack:
-        reading: IO[bytes] | None = stack.enter_context(source.open("rb")) if source else None
-        started: list[tuple[subprocess.Popen[bytes], IO[bytes]]] = []
+    with _started(commands, source, env) as started:
+        reading = started[-1][1].stdout
         try:
-            for argv in commands:
-                said: IO[bytes] = stack.enter_context(tempfile.TemporaryFile())
-                one = subprocess.Popen(
-                    list(argv), stdin=reading or subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said, env=env
-                )
-                if reading:
-                    reading.close()  # it belongs to the program now, which shall learn when its reader is gone
-                started.append((one, said))
-                reading = one.stdout
             while reading and (piece := reading.read(_PIECE)):
                 yield piece
-            for one, _ in started:
+            for _, one, _ in started:
                 one.wait(timeout=GRACE_SECONDS)
         except (OSError, subprocess.TimeoutExpired) as problem:
             raise Failed(f"{named(commands[0])} cannot be run to its end.", str(problem), "Look at the host.") from None
+        _refuse_failed(started, {0})
+
+
+# A program's words, itself, and the file that gets its errors.
+_Started = list[tuple[Sequence[str], "subprocess.Popen[bytes]", IO[bytes]]]
+
+
+@contextmanager
+def _started(
+    commands: Sequence[Sequence[str]], source: Path | None, env: dict[str, str] | None = None
+) -> Iterator[_Started]:
+    """Programs that run, each reading what the one before it writes; afterwards none of them runs."""
+    started: _Started = []
+    with ExitStack() as stack:
+        reading: IO[bytes] | None = stack.enter_context(source.open("rb")) if source else None
+        try:
+            for argv in commands:
+                errors: IO[bytes] = stack.enter_context(tempfile.TemporaryFile())
+                try:
+                    one = subprocess.Popen(
+                        list(argv), stdin=reading or subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, env=env
+                    )
+                except OSError as problem:
+                    raise _cannot_run(argv, problem) from None
+                if reading:
+                    reading.close()  # it belongs to the program now, which shall learn when its reader is gone
+                started.append((argv, one, errors))
+                reading = one.stdout
+            yield started
         finally:
-            for one, _ in started:
+            for _, one, _ in started:
                 _end(one)
-        for argv, (one, said) in zip(commands, started, strict=True):
-            if one.returncode != 0:
-                said.seek(0)
-                raise Failed(
-                    f"{named(argv)} failed with exit code {one.returncode}.",
-                    last_words(said.read()),
-                    "Mend what it names.",
-                )
+
+
+def _refuse_failed(started: _Started, fine: Collection[int]) -> None:
+    for argv, one, errors in started:
+        if one.returncode not in fine:
+            errors.seek(0)
+            raise Failed(
+                f"{named(argv)} failed with exit code {one.returncode}.",
+                last_words(errors.read()),
+                "Mend what it names.",
+            )
+
+
+def _cannot_run(argv: Sequence[str], problem: OSError) -> Failed:
+    return Failed(f"{argv[0]} cannot be run.", str(problem), "Converge the host.")
 
 
 def _end(one: subprocess.Popen[bytes]) -> None:

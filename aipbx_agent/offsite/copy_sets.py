@@ -136,7 +136,7 @@ def copy(config: Config, kept: Store, path: Path, keys: list[str], there: dict[s
             kept, name, _progress(encryption.packed(path, [sets.MANIFEST, *manifest.files], keys), manifest)
         )
         kept.put([_json(description(manifest, content, fingerprint))], label)
-    now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    now = sets.now()
     record = {"at": now, "where": kept.where, "bytes": content.bytes, "sha256": content.sha256, "checked_at": now}
     files.write_json(path / sets.OFFSITE, record)
 

@@ -15,6 +15,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from aipbx_agent.contract import CARRIED_OUT
+from aipbx_agent.core import files
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import Refused
 
@@ -89,9 +90,7 @@ def taken_over(config: Config, owner: str) -> Iterator[None]:
             f"It is {written or 'nobody'}'s now: somebody broke it.",
             "Ask who; then run this again.",
         )
-    new = file.with_name("owner.new")
-    new.write_text(f"{owner}{CARRIED_OUT}\n", "utf-8")
-    new.replace(file)
+    files.write(file, f"{owner}{CARRIED_OUT}\n", mode=0o644)
     try:
         yield
     finally:

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from aipbx_agent.core import files
 from aipbx_agent.core.config import Config
 
 
@@ -37,10 +38,7 @@ def record(config: Config, entry: dict[str, Any]) -> None:
     if entry["result"] == "ok":
         after = entry["after"]
         text = f"backend {after['backend'][:8]}, frontend {after['frontend'][:8]}, since {entry['time']}\n"
-        new = config.app / "release.new"
-        new.write_text(text, "utf-8")
-        new.chmod(0o644)
-        new.replace(config.app / "release")
+        files.write(config.app / "release", text, mode=0o644)
 
 
 def about(entry: dict[str, Any]) -> str:

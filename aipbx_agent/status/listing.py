@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
-from datetime import datetime, timezone
 from typing import Any
 
 from aipbx_agent.backup import sets
@@ -24,7 +23,7 @@ def main(config: Config, _: argparse.Namespace) -> None:
     """Tell what there is; nothing is read but small files."""
     events.result(
         host=config.host,
-        now=datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        now=sets.now(),
         folder=str(sets.folder(config.backups)),
         last=run_state.state(config, "backup"),
         kept=asdict(retained.read(config)),
