@@ -59,9 +59,10 @@ def last_lines(project: str, service: str, lines: int) -> str:
     return f"{_asked(project, service, f'docker logs --tail {lines}')} 2>&1"
 
 
-def present(reference: str) -> str:
-    """The command that succeeds when an image is on the host."""
-    return f"docker image inspect --format '{{{{.Id}}}}' {shlex.quote(reference)}"
+def absent(references: list[str]) -> str:
+    """The command that prints those of some images that are not on the host, one a line."""
+    look = 'docker image inspect "$image" >/dev/null 2>&1 || echo "$image"'
+    return f"for image in {shlex.join(references)}; do {look}; done"
 
 
 def pull(reference: str) -> str:

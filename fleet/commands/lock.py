@@ -19,7 +19,7 @@ _CONNECTION = (
 
 
 def acquire(app_dir: str, *, tied: bool = False) -> str:
-    """The command that takes the lock, with who and why from standard input.
+    """The command that takes the lock, with who and why from standard input, and prints the ledger of releases.
 
     It exits with HELD, and prints who has it, when somebody has.
 
@@ -29,7 +29,9 @@ def acquire(app_dir: str, *, tied: bool = False) -> str:
     """
     lock = shlex.quote(f"{app_dir}/lock")
     note = f"{{ {_CONNECTION}; }} >{lock}/connection 2>/dev/null; " if tied else ""
-    return f"mkdir {lock} 2>/dev/null || {{ cat {lock}/owner 2>/dev/null; exit {HELD}; }}; {note}cat >{lock}/owner"
+    ledger = f"cat {shlex.quote(f'{app_dir}/releases.jsonl')} 2>/dev/null || true"
+    take = f"mkdir {lock} 2>/dev/null || {{ cat {lock}/owner 2>/dev/null; exit {HELD}; }}"
+    return f"{take}; {note}cat >{lock}/owner && {{ {ledger}; }}"
 
 
 def standing(app_dir: str) -> str:

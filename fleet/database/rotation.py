@@ -84,7 +84,8 @@ def rotate(remote: Remote, *, yes: bool) -> None:
         raise OperatorError(
             f"{remote.name}: nothing was done.", "You did not say yes.", "Run it again when you want it."
         )
-    with held(remote, ready, found, datetime.now(UTC)) as owner:
+    with held(remote, ready, found, datetime.now(UTC)) as lock:
+        owner = lock.owner
         if ready.cut_off:
             _end(remote, ready, owner)
         else:
@@ -275,8 +276,8 @@ def _none_has_the_new_one(remote: Remote, ready: Rotation) -> None:
     """Start a backend anew that came up with the new password on the way back of the switch, whose lock is gone."""
     if {password for _, password in _running(remote)} == {ready.before[NAME]}:
         return
-    with held(remote, ready, survey.take(remote), datetime.now(UTC)) as owner:
-        _start_anew(remote, ready, owner)
+    with held(remote, ready, survey.take(remote), datetime.now(UTC)) as lock:
+        _start_anew(remote, ready, lock.owner)
 
 
 def _opens(remote: Remote, values: dict[str, str], password: str) -> bool:

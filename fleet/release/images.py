@@ -37,23 +37,20 @@ def ensure(remote: Remote, release: Release, repositories: dict[str, Repository]
         OperatorError: the registry or the build refused; nothing that runs was touched.
     """
     data = remote.settings
-    stands_on = {"postgres": data.postgres_image, "nginx": data.nginx_image, "certbot": data.certbot_image}
-    stands_on |= {name: str(service["image"]) for name, service in data.extra_running.items()}
-    for name, image in stands_on.items():
-        _pull(remote, name, image)
-    for service, repository in repositories.items():
-        sha = release.sha(service)
-        image = reference(remote.settings, service, sha)
-        if data.images_from == "registry":
-            _pull(remote, service, image)
-        elif remote.run(docker.present(image)).code != 0:
-            with step(f"{service}: build {sha[:12]} on {remote.name}"):
-                _build(remote, repository, sha, image)
+    wanted = {"postgres": data.postgres_image, "nginx": data.nginx_image, "certbot": data.certbot_image}
+    wanted |= {name: str(service["image"]) for name, service in data.extra_running.items()}
+    wanted |= {service: reference(data, service, release.sha(service)) for service in repositories}
+    absent = set(remote.sudo_output(docker.absent(list(wanted.values()))).split())
+    for name, image in ((name, image) for name, image in wanted.items() if image in absent):
+        if name in repositories and data.images_from == "build":
+            sha = release.sha(name)
+            with step(f"{name}: build {sha[:12]} on {remote.name}"):
+                _build(remote, repositories[name], sha, image)
+        else:
+            _pull(remote, name, image)
 
 
 def _pull(remote: Remote, service: str, image: str) -> None:
-    if remote.run(docker.present(image)).code == 0:
-        return
     with step(f"{service}: pull {image}"):
         done = remote.run(docker.pull(image), seconds=PULL_SECONDS, hangs_up=True)
     if done.code == 0:

@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -14,7 +15,7 @@ from fleet.commands import lock
 from fleet.errors import OperatorError
 from fleet.output import say
 from fleet.release import lock_status
-from fleet.state import survey
+from fleet.state import releases
 
 if TYPE_CHECKING:
     from fleet.remote import Remote
@@ -32,6 +33,19 @@ class Doing(Protocol):
     @property
     def action(self) -> str:
         """Its name, as in `deploy`."""
+
+
+@dataclass
+class Held:
+    """The lock while it is ours.
+
+    Attributes:
+        owner: what is written into it; the host holds it on when it carries out the rest.
+        given_back: whether the host has given it back already, at the end of its part.
+    """
+
+    owner: str
+    given_back: bool = False
 
 
 def operator() -> str:
@@ -83,7 +97,7 @@ def wait(remote: Remote) -> None:
 
 
 @contextmanager
-def held(remote: Remote, what: Doing, found: Survey, since: datetime) -> Iterator[str]:
+def held(remote: Remote, what: Doing, found: Survey, since: datetime) -> Iterator[Held]:
     """Hold the host's deploy lock, on a host that still is as it was when the operator agreed.
 
     Args:
@@ -92,14 +106,11 @@ def held(remote: Remote, what: Doing, found: Survey, since: datetime) -> Iterato
         found: the host as the operator saw it.
         since: now.
 
-    Yields: what is written into it; the host holds it on when it carries out the rest.
-
     Raises:
         OperatorError: somebody else holds it, or a release came in between.
     """
-    app_dir = remote.settings.app_dir
-    owner = f"{operator()}, {what.action}, since {since:%Y-%m-%d %H:%M:%S} UTC"
-    done = remote.run(lock.acquire(app_dir, tied=True), stdin=f"{owner}\n".encode())
+    ours = Held(f"{operator()}, {what.action}, since {since:%Y-%m-%d %H:%M:%S} UTC")
+    done = remote.run(lock.acquire(remote.settings.app_dir, tied=True), stdin=f"{ours.owner}\n".encode())
     if done.code == lock.HELD:
         raise OperatorError(
             f"{remote.name} is locked: {done.out.strip() or 'by whom is not written down'}.",
@@ -107,15 +118,20 @@ def held(remote: Remote, what: Doing, found: Survey, since: datetime) -> Iterato
             "Wait for it, then run this again.",
         )
     try:
-        if survey.take(remote).entries != found.entries:
+        if releases.parse(done.out) != found.entries:
             raise OperatorError(
                 f"{remote.name}: another release came while you read.",
                 "What you agreed to began from the one before.",
                 "Run this again.",
             )
-        yield owner
+        yield ours
     finally:
-        try:
-            remote.sudo_output(lock.give_back(app_dir), stdin=owner.encode())
-        except OperatorError as error:
-            say(f"  The lock of {remote.name} is still there: {error.what} inv unlock --host={remote.name}", "yellow")
+        if not ours.given_back:
+            _give_back(remote, ours)
+
+
+def _give_back(remote: Remote, ours: Held) -> None:
+    try:
+        remote.sudo_output(lock.give_back(remote.settings.app_dir), stdin=ours.owner.encode())
+    except OperatorError as error:
+        say(f"  The lock of {remote.name} is still there: {error.what} inv unlock --host={remote.name}", "yellow")

@@ -123,12 +123,15 @@ def after_release(remote: Remote, entries: list[Entry], running: Release) -> Non
     """
     data = remote.settings
     keep = releases.kept(entries, data.keep_releases)
+    oldest = datetime.fromisoformat(keep[-1].time)
+    minutes = int((datetime.now(UTC) - oldest).total_seconds() // 60) + 1
+    frontend = plan.reference(data, "frontend", running.frontend)
+    assets = commands.prune_assets(frontend, data.volumes["frontend_assets"], minutes)
+    listed = image_store.listed([data.backend_image, data.frontend_image])
     with step("prune"):
-        _remove(remote, [image.reference for image in _images(remote, entries, running) if not image.stays])
-        oldest = datetime.fromisoformat(keep[-1].time)
-        minutes = int((datetime.now(UTC) - oldest).total_seconds() // 60) + 1
-        frontend = plan.reference(data, "frontend", running.frontend)
-        remote.sudo_output(commands.prune_assets(frontend, data.volumes["frontend_assets"], minutes))
+        told = remote.sudo_output(f"{assets} && {{ {listed}; }}")
+        images = judged(told, data, needed(entries, running, data.keep_releases))
+        _remove(remote, [image.reference for image in images if not image.stays])
 
 
 def prune(hosts: list[Remote], *, dry: bool, yes: bool) -> None:

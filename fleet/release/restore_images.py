@@ -31,7 +31,8 @@ def needed(
         OperatorError: an image cannot be had any more; nothing was touched.
     """
     images = plan.images(remote.settings, release)
-    gone = {name: image for name, image in images.items() if remote.run(docker.present(image)).code != 0}
+    absent = remote.sudo_output(docker.absent(list(images.values()))).split()
+    gone = {name: image for name, image in images.items() if image in absent}
     if not gone:
         return {}, []
     builds = remote.settings.images_from == "build"

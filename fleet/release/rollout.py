@@ -12,6 +12,7 @@ from fleet.commands import rollout as commands
 from fleet.errors import OperatorError
 from fleet.inventory.settings import volumes_of
 from fleet.output import say, step
+from fleet.remote import put_file
 from fleet.state.survey import parse_container
 from fleet.tls import operations
 
@@ -100,18 +101,20 @@ def stage(remote: Remote, images: dict[str, str]) -> None:
     """
     data = remote.settings
     text = "".join(f"{service.upper()}_IMAGE={image}\n" for service, image in images.items())
-    remote.put_root_file(f"{data.app_dir}/{STAGED}", text.encode(), "644")
-    remote.sudo_output(compose.valid(data.app_dir, STAGED))
+    put = put_file(f"{data.app_dir}/{STAGED}", len(text), "644")
+    remote.sudo_output(f"({put}) && {compose.valid(data.app_dir, STAGED)}", stdin=text.encode())
 
 
-def fill_volumes(remote: Remote, images: dict[str, str]) -> None:
-    """Bring what the images ship into the volumes that hide it: static files, and assets for tabs that stay open."""
+def fill_volumes(remote: Remote, images: dict[str, str]) -> bool:
+    """Bring what the images ship into the volumes that hide it: static files, and assets for tabs that stay open.
+
+    Returns: whether the host has a certificate to serve it with.
+    """
     volumes = remote.settings.volumes
-    for command in (
-        commands.fill_static(images["backend"], volumes["backend_static"], volumes["backend_tts_voices"]),
-        commands.fill_assets(images["frontend"], volumes["frontend_assets"]),
-    ):
-        remote.sudo_output(command, COMPOSE_SECONDS)
+    static = commands.fill_static(images["backend"], volumes["backend_static"], volumes["backend_tts_voices"])
+    assets = commands.fill_assets(images["frontend"], volumes["frontend_assets"])
+    certified = f"if {commands.has_certificate(remote.settings.app_dir)}; then echo certified; fi"
+    return "certified" in remote.sudo_output(f"{static} && {assets} && {certified}", 2 * COMPOSE_SECONDS).split()
 
 
 def wait_healthy(remote: Remote, service: str, seconds: float) -> None:
@@ -167,6 +170,5 @@ def certificate(remote: Remote) -> None:
     Raises:
         OperatorError: it cannot be had.
     """
-    if remote.run(commands.has_certificate(remote.settings.app_dir)).code != 0:
-        with step("first certificate"):
-            operations.ensure(remote)
+    with step("first certificate"):
+        operations.ensure(remote)

@@ -267,7 +267,7 @@ def _subjects(prepared: Prepared) -> dict[str, str]:
 def _switched(prepared: Prepared, entry: Entry, started: datetime) -> dict[str, Any]:
     """Let the release take the place of what runs, under the host's lock; returns what became of calls."""
     remote, what, begun = prepared.remote, prepared.what, time.monotonic()
-    with held(remote, what, prepared.found, started) as owner:
+    with held(remote, what, prepared.found, started) as lock:
         images.ensure(remote, what.after, prepared.known)
         # A rollback may be an emergency.
         accepts = prepared.accepts_overlap or what.action == "rollback"
@@ -289,7 +289,10 @@ def _switched(prepared: Prepared, entry: Entry, started: datetime) -> dict[str, 
                 )
             services = what.changed if what.before else list(SERVICES)
             so_far = replace(entry, seconds=round(time.monotonic() - begun))
-            return switch.carry_out(remote, services, so_far, owner, prepared.drain_seconds, accepts_overlap=accepts)
+            drain = prepared.drain_seconds
+            done = switch.carry_out(remote, services, so_far, lock.owner, drain, accepts_overlap=accepts)
+            lock.given_back = True
+            return done
 
 
 def _report(remote: Remote, what: Plan, failed: Entry) -> None:
@@ -305,5 +308,5 @@ def _prepare(remote: Remote, what: Plan, entry: Entry) -> None:
     """Everything that a release needs, and that changes nothing about the one that runs."""
     rollout.base(remote)
     migrations.apply(remote, what.schema)
-    rollout.fill_volumes(remote, entry.images)
-    rollout.certificate(remote)
+    if not rollout.fill_volumes(remote, entry.images):
+        rollout.certificate(remote)

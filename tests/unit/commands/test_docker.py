@@ -66,7 +66,9 @@ def test_exact() -> None:
         f'id={ID}; [ -z "$id" ] || docker inspect --format \'{{{{.Config.Image}}}}|{{{{.State.Status}}}}|'
         '{{.RestartCount}}|{{if .State.Health}}{{.State.Health.Status}}{{end}}|{{.State.StartedAt}}\' "$id"'
     )
-    assert docker.present(image) == f"docker image inspect --format '{{{{.Id}}}}' {image}"
+    assert docker.absent([image, "nginx:1"]) == (
+        f'for image in {image} nginx:1; do docker image inspect "$image" >/dev/null 2>&1 || echo "$image"; done'
+    )
     assert docker.pull(image) == f"docker pull --quiet {image}"
     assert docker.offered(image) == f"docker manifest inspect {image} >/dev/null"
     assert docker.tags("ghcr.io/krasterisk/aipbx") == "docker image ls --format '{{.Tag}}' ghcr.io/krasterisk/aipbx"

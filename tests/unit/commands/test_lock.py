@@ -22,7 +22,7 @@ OWNER = b"anna@desk, deploy, since 2026-11-23 10:00:00 UTC\n"
 def test_exact() -> None:
     assert lock.acquire("/app/aipbx") == (
         "mkdir /app/aipbx/lock 2>/dev/null || { cat /app/aipbx/lock/owner 2>/dev/null; exit 75; }; "
-        "cat >/app/aipbx/lock/owner"
+        "cat >/app/aipbx/lock/owner && { cat /app/aipbx/releases.jsonl 2>/dev/null || true; }"
     )
     assert lock.release("/app/aipbx") == "rm -rf /app/aipbx/images.env.staged /app/aipbx/lock"
     assert lock.owner("/app/aipbx") == (

@@ -16,6 +16,7 @@ from fleet.env import files
 from fleet.env.files import HostFile
 from fleet.errors import FailedError, OperatorError
 from fleet.release import plan, rollout, switch
+from fleet.release.lock import Held
 from fleet.state.releases import Release
 
 OLD, NEW = "the-old-one-of-it", "the-new-one-of-it"
@@ -39,7 +40,7 @@ class World:
         monkeypatch.setattr(rollout, "stage", lambda *_: None)
         monkeypatch.setattr(switch, "carry_out", self.switch)
         monkeypatch.setattr("fleet.state.survey.take", lambda _: None)
-        monkeypatch.setattr(rotation, "held", lambda *_: nullcontext("anna"))
+        monkeypatch.setattr(rotation, "held", lambda *_: nullcontext(Held("anna")))
         monkeypatch.setattr(plan, "images", lambda *_: {})
 
     def does(self, step: str) -> None:
