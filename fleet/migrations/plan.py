@@ -11,8 +11,6 @@ from fleet.errors import OperatorError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-SHOWN = 10
-
 
 @dataclass(frozen=True)
 class Schema:

@@ -50,6 +50,25 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Options:
+    """How an operator wants it done.
+
+    Attributes:
+        drain_seconds: how long calls may go on; 0: they are cut.
+        allow_destructive: migrations that may take away rows.
+        despite_migrations: whether an older commit can live with what the database has become.
+        waits: whether it waits for a moment at which none of the application's timers runs.
+        accepts_overlap: whether it does not care.
+    """
+
+    drain_seconds: int
+    allow_destructive: Sequence[str] = ()
+    despite_migrations: bool = False
+    waits: bool = False
+    accepts_overlap: bool = False
+
+
+@dataclass(frozen=True)
 class Prepared:
     """What is about to happen to a host, decided and shown.
 
@@ -59,9 +78,7 @@ class Prepared:
         found: the host as it was found.
         known: by service, the repositories of what may have to come to the host; usually none for a rollback.
         old: a stack made by hand that is to be taken over.
-        drain_seconds: how long calls may go on; 0: they are cut.
-        waits: whether it waits for a moment at which none of the application's timers runs.
-        accepts_overlap: whether it does not care.
+        options: how it is done.
         stopped: set when the operator no longer wants it; the switch is not begun then.
     """
 
@@ -70,9 +87,7 @@ class Prepared:
     found: Survey
     known: dict[str, Repository]
     old: HandMade | None
-    drain_seconds: int
-    waits: bool = False
-    accepts_overlap: bool = False
+    options: Options
     stopped: Event = field(default_factory=Event)
 
 
@@ -94,13 +109,8 @@ def deploy(
     remote: Remote,
     shas: list[str],
     service: str,
-    drain_seconds: int,
-    *,
+    options: Options,
     drifted: dict[str, list[str]] | None = None,
-    allow_destructive: Sequence[str] = (),
-    despite_migrations: bool = False,
-    waits: bool = False,
-    accepts_overlap: bool = False,
 ) -> Prepared:
     """Decide and show what a deploy would bring to a host.
 
@@ -108,12 +118,8 @@ def deploy(
         remote: the host.
         shas: commits as typed; none: the head of the branch, of every service that is meant.
         service: backend or frontend: only that one moves; empty: both.
-        drain_seconds: how long calls may go on; 0: they are cut.
+        options: how it is done.
         drifted: what `asked_for_drift` said.
-        allow_destructive: migrations that may take away rows.
-        despite_migrations: whether an older commit can live with what the database has become.
-        waits: whether it waits for a moment at which none of the application's timers runs.
-        accepts_overlap: whether it does not care.
 
     Raises:
         OperatorError: it cannot be; nothing was touched.
@@ -141,11 +147,11 @@ def deploy(
         wanted,
         known["backend"],
         lives=old is not None,
-        allowed=allow_destructive,
-        despite=despite_migrations,
+        allowed=options.allow_destructive,
+        despite=options.despite_migrations,
     )
     what = plan.Plan(remote.name, "deploy", now, wanted, commits, schema)
-    _announce(remote, what, found, changes, drain_seconds)
+    _announce(remote, what, found, changes, options.drain_seconds)
     for line in gate.announcement(remote, old, found) if old else []:
         say(f"  {line}", "yellow")
     if now and rollout.cannot_start_again(remote):
@@ -156,9 +162,9 @@ def deploy(
         say(f"  Edited here and not pushed: {', '.join(edited)}. inv env.push --host={remote.name}", "yellow")
     if ignored := build_arguments.ignored(remote):
         say(f"  No effect, because CI has built the images (images_from): {', '.join(ignored)}.", "yellow")
-    if not accepts_overlap:
-        overlap.refuse(remote, what, drain_seconds, waits=waits)
-    return Prepared(remote, what, found, known, old, drain_seconds, waits, accepts_overlap)
+    if not options.accepts_overlap:
+        overlap.refuse(remote, what, options.drain_seconds, waits=options.waits)
+    return Prepared(remote, what, found, known, old, options)
 
 
 def _commits(repository: Repository, old: str, new: str) -> list[str]:
@@ -166,7 +172,7 @@ def _commits(repository: Repository, old: str, new: str) -> list[str]:
     return repository.between(old, new) or [f"without {commit}" for commit in repository.between(new, old)]
 
 
-def rollback(remote: Remote, to: str, drain_seconds: int, *, despite_migrations: bool = False) -> Prepared:
+def rollback(remote: Remote, to: str, options: Options) -> Prepared:
     """Decide and show to which earlier release a host would go back: by the same steps as a deploy, without a network.
 
     Only images that are gone from the host are fetched, and that is told first.
@@ -174,8 +180,7 @@ def rollback(remote: Remote, to: str, drain_seconds: int, *, despite_migrations:
     Args:
         remote: the host.
         to: a SHA of that release; empty: the release before the present one.
-        drain_seconds: how long calls may go on; 0: they are cut.
-        despite_migrations: whether it can live with migrations that it does not know.
+        options: how it is done.
 
     Raises:
         OperatorError: it cannot be; nothing was touched.
@@ -186,12 +191,12 @@ def rollback(remote: Remote, to: str, drain_seconds: int, *, despite_migrations:
         configuration.refuse_invalid(remote)
     wanted = plan.earlier(remote.name, found, remote.settings.keep_releases, to)
     known, coming = restore_images.needed(remote, wanted, repositories(remote.settings))
-    schema = migrations.allow_back(remote, found.running, wanted, despite=despite_migrations)
+    schema = migrations.allow_back(remote, found.running, wanted, despite=options.despite_migrations)
     back = plan.Plan(remote.name, "rollback", found.running, wanted, schema=schema)
-    _announce(remote, back, found, [], drain_seconds)
+    _announce(remote, back, found, [], options.drain_seconds)
     for line in coming:
         say(line, "yellow")
-    return Prepared(remote, back, found, known, None, drain_seconds)
+    return Prepared(remote, back, found, known, None, options)
 
 
 def _announce(remote: Remote, what: Plan, found: Survey, changes: list[str], drain_seconds: int) -> None:
@@ -266,13 +271,13 @@ def _subjects(prepared: Prepared) -> dict[str, str]:
 
 def _switched(prepared: Prepared, entry: Entry, started: datetime) -> dict[str, Any]:
     """Let the release take the place of what runs, under the host's lock; returns what became of calls."""
-    remote, what, begun = prepared.remote, prepared.what, time.monotonic()
+    remote, what, options, begun = prepared.remote, prepared.what, prepared.options, time.monotonic()
     with held(remote, what, prepared.found, started) as lock:
         images.ensure(remote, what.after, prepared.known)
         # A rollback may be an emergency.
-        accepts = prepared.accepts_overlap or what.action == "rollback"
+        accepts = options.accepts_overlap or what.action == "rollback"
         if not accepts:
-            overlap.wait(remote, what, prepared.drain_seconds, waits=prepared.waits)
+            overlap.wait(remote, what, options.drain_seconds, waits=options.waits)
         rollout.stage(remote, entry.images)
         with takeover.taking_over(remote, prepared.old) if prepared.old else nullcontext():
             try:
@@ -289,7 +294,7 @@ def _switched(prepared: Prepared, entry: Entry, started: datetime) -> dict[str, 
                 )
             services = what.changed if what.before else list(SERVICES)
             so_far = replace(entry, seconds=round(time.monotonic() - begun))
-            drain = prepared.drain_seconds
+            drain = options.drain_seconds
             done = switch.carry_out(remote, services, so_far, lock.owner, drain, accepts_overlap=accepts)
             lock.given_back = True
             return done

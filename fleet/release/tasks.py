@@ -62,20 +62,13 @@ def deploy(
         host = _asked_for(host, service, sha or [])
     hosts = _free(remotes(hosts_to_change(host)), wait=wait)
     drifted = run.asked_for_drift(hosts)
-    prepared = [
-        run.deploy(
-            remote,
-            sha or [],
-            service,
-            _drain_seconds(remote, drain_timeout, now=now),
-            drifted=drifted,
-            allow_destructive=allow_destructive or [],
-            despite_migrations=despite_migrations,
-            waits=wait,
-            accepts_overlap=now,
+    prepared = []
+    for remote in hosts:
+        drain_seconds = _drain_seconds(remote, drain_timeout, now=now)
+        options = run.Options(
+            drain_seconds, allow_destructive or [], despite_migrations, waits=wait, accepts_overlap=now
         )
-        for remote in hosts
-    ]
+        prepared.append(run.deploy(remote, sha or [], service, options, drifted))
     waves.carry_out(prepared, canary=True, atomic=atomic, yes=yes)
 
 
@@ -131,10 +124,10 @@ def rollback(
     """Go back to an earlier release; images that are gone from the host come again, and it says so first."""
     from fleet.release import run, waves
 
-    prepared = [
-        run.rollback(remote, to, _drain_seconds(remote, drain_timeout, now=now), despite_migrations=despite_migrations)
-        for remote in _free(remotes(hosts_to_change(host)), wait=wait)
-    ]
+    prepared = []
+    for remote in _free(remotes(hosts_to_change(host)), wait=wait):
+        drain_seconds = _drain_seconds(remote, drain_timeout, now=now)
+        prepared.append(run.rollback(remote, to, run.Options(drain_seconds, despite_migrations=despite_migrations)))
     waves.carry_out(prepared, canary=False, atomic=False, yes=yes)
 
 

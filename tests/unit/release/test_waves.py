@@ -12,7 +12,7 @@ import pytest
 from fleet.errors import FailedError, OperatorError
 from fleet.release import hooks, notice, run, waves
 from fleet.release.plan import Plan
-from fleet.release.run import Prepared
+from fleet.release.run import Options, Prepared
 from fleet.state.releases import Entry, Release
 
 OLD, NEW = Release("a" * 40, "b" * 40), Release("c" * 40, "b" * 40)
@@ -22,7 +22,7 @@ WELL = SimpleNamespace(good=True, restarts=0)
 def prepared(name: str, *, canary: bool = False, before: Release | None = OLD) -> Prepared:
     remote: Any = SimpleNamespace(name=name, settings=SimpleNamespace(canary=canary, canary_soak_seconds=0))
     found: Any = None
-    return Prepared(remote, Plan(name, "deploy", before, NEW), found, {}, None, 60)
+    return Prepared(remote, Plan(name, "deploy", before, NEW), found, {}, None, Options(60))
 
 
 class Fleet:
