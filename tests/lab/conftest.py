@@ -17,7 +17,7 @@ from lab.progress import Steps
 from lab.running import Running
 from lab.topology import HOSTS, Lab
 from tests import started
-from tests.lab import order
+from tests.lab import faults, order, rows
 from tests.lab.inv_run import Inv
 from tests.lab.pyinfra_run import Bootstrap
 
@@ -113,3 +113,10 @@ def deployed(inv: Inv, server: Host) -> Inv:
     inv.configured(server.name)
     inv("deploy", f"--host={server.name}", "--yes").succeeded()
     return inv
+
+
+@pytest.fixture(scope="module")
+def writing(deployed: Inv, server: Host) -> Iterator[Inv]:
+    """The operator, while somebody writes to the database, and faults are possible."""
+    with rows.written(server), faults.possible(server):
+        yield deployed

@@ -6,6 +6,8 @@ DEPLOYED = (
     "test_deploy.py",
     "test_switch.py",
     "test_accidents.py",
+    "test_cut_off.py",
+    "test_at_once.py",
     "test_fleet.py",
     "test_migrate.py",
     "test_eyes.py",
