@@ -109,7 +109,7 @@ def killed(inv: Inv, server: Host, moment: str, do: str, *, after: bool) -> None
         # The server's rules have changed, and nothing else has.
         pytest.param("pg_reload_conf", GONE, True, False, marks=pytest.mark.test_all),
         # The file has it, the role does not.
-        pytest.param("exec psql .*-f -", NOT_DONE, False, True, marks=pytest.mark.test_all),
+        pytest.param("exec env .*psql .*-f -", NOT_DONE, False, True, marks=pytest.mark.test_all),
         (" config --quiet", NOT_DONE, False, True),  # role and environment.json have it, what runs does not
         # What runs is started again, and no one waits for it.
         pytest.param(" up .*backend", GONE, False, True, marks=pytest.mark.test_all),
