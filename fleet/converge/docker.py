@@ -183,7 +183,7 @@ def daemon(calls: Calls) -> Generator[str, None, None]:
         calls: what must not be live when it restarts.
     """
     state = host.get_fact(services.Service, unit=UNIT, config=(CONFIG,))
-    commands = services.repair(UNIT, state, "restart")
+    commands = services.repair(UNIT, state)
     if not commands:
         host.noop("Docker runs with its present configuration")
         return

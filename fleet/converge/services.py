@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Literal
 
 from pyinfra import host
 from pyinfra.api import FactBase, operation
@@ -31,15 +30,14 @@ class ServiceState:
 class Service(FactBase[ServiceState]):
     """A unit's state, and whether its configuration is newer than the process that should have read it."""
 
-    def command(self, unit: str, config: tuple[str, ...], how: Literal["restart", "reload"] = "restart") -> str:
-        """One round trip; times in seconds with fractions. Where only a restart has it read all, a reload is none."""
-        since = {"restart": "ActiveEnterTimestamp", "reload": "StateChangeTimestamp"}[how]
+    def command(self, unit: str, config: tuple[str, ...]) -> str:
+        """One round trip; times in seconds with fractions. Only a restart has a unit read all: a reload is none."""
         files = " ".join(map(shlex.quote, config))
         newest = f"stat -c %.9Y {files} 2>/dev/null | sort -n | tail -n 1" if config else "true"
         return (
             f"systemctl show -p ActiveState,UnitFileState,NeedDaemonReload "
             f'{shlex.quote(unit)}; echo "newest=$({newest})"; '
-            f'echo "since=$(date -d "$(systemctl show --timestamp=us+utc -p {since} --value '
+            f'echo "since=$(date -d "$(systemctl show --timestamp=us+utc -p ActiveEnterTimestamp --value '
             f'{shlex.quote(unit)})" +%s.%N 2>/dev/null)"'
         )
 
@@ -60,7 +58,7 @@ class Service(FactBase[ServiceState]):
         )
 
 
-def repair(unit: str, state: ServiceState, how: Literal["restart", "reload"]) -> list[str]:
+def repair(unit: str, state: ServiceState) -> list[str]:
     """The commands that bring a unit from `state` to: read, enabled, running, with its present configuration."""
     name = shlex.quote(unit)
     commands = ["systemctl daemon-reload"] if state.unread else []
@@ -70,24 +68,21 @@ def repair(unit: str, state: ServiceState, how: Literal["restart", "reload"]) ->
         # A unit that died too often in a minute is refused by systemd until its count is forgotten.
         commands.append(f"systemctl reset-failed {name}; systemctl start {name}")
     elif state.stale or state.unread:
-        commands.append(f"systemctl {how} {name}")
+        commands.append(f"systemctl restart {name}")
     return commands
 
 
 @operation()
-def running(
-    unit: str, config: tuple[str, ...] = (), how: Literal["restart", "reload"] = "restart"
-) -> Generator[str, None, None]:
+def running(unit: str, config: tuple[str, ...] = ()) -> Generator[str, None, None]:
     """A unit runs, starts with the host, and has read its configuration.
 
     Args:
         unit: its name, as `fail2ban.service`.
         config: files that it reads at its start only.
-        how: what makes it read them again.
 
     A unit that is not active within ten seconds is a failure, and its last lines are shown.
     """
-    commands = repair(unit, host.get_fact(Service, unit=unit, config=config, how=how), how)
+    commands = repair(unit, host.get_fact(Service, unit=unit, config=config))
     if not commands:
         host.noop(f"{unit} runs with its present configuration")
         return

@@ -155,12 +155,12 @@ def _not_well(remote: Remote, service: str, how: str) -> OperatorError:
     )
 
 
-def _until(condition: Callable[[], bool], seconds: float, pause: float = 1) -> bool:
+def _until(condition: Callable[[], bool], seconds: float) -> bool:
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:
             return False
-        time.sleep(pause)
+        time.sleep(1)
     return True
 
 

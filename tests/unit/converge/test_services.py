@@ -29,12 +29,12 @@ def test_configuration_newer_than_the_process_is_stale(newest: str, since: str, 
         ),
         (ServiceState(active=True), ["systemctl enable --quiet a.service"]),
         (ServiceState(enabled=True, stale=True), ["systemctl reset-failed a.service; systemctl start a.service"]),
-        (ServiceState(active=True, enabled=True, stale=True), ["systemctl reload a.service"]),
+        (ServiceState(active=True, enabled=True, stale=True), ["systemctl restart a.service"]),
         (
             ServiceState(active=True, enabled=True, unread=True),
-            ["systemctl daemon-reload", "systemctl reload a.service"],
+            ["systemctl daemon-reload", "systemctl restart a.service"],
         ),
     ],
 )
 def test_repair(state: ServiceState, commands: list[str]) -> None:
-    assert repair("a.service", state, "reload") == commands
+    assert repair("a.service", state) == commands
