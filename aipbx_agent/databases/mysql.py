@@ -1,7 +1,7 @@
 """MySQL or MariaDB inside its container: the login is that of the container's own variables.
 
 A dump and its count must see one moment, and mysqldump begins a transaction of its own: so writes wait, for the second
-in which both begin. MySQL renames no database: how restored data take the place of others is told in mysql_places.py.
+in which both begin. MySQL renames no database: how restored data take the place of others is told in mysql_rename.py.
 """
 
 from __future__ import annotations
@@ -185,7 +185,7 @@ class MySQL(Client):
     def create(self, database: str, like: str = "") -> None:
         """Make an empty database, with the characters and their order of the database `like`.
 
-        Whoever has rights there may read here, until `drop` or `rename` (mysql_rights.py).
+        Whoever has rights there may read here, until `drop` or `rename` (mysql_grants.py).
         """
         rights = mysql_grants.lent(self, [database], like) if like else []
         self.ask("\n".join([self.creation(database, like), *rights]))

@@ -38,7 +38,7 @@ def base(config: Config) -> Path:
 
 
 def kept_segments(folder: Path) -> dict[Segment, Path]:
-    """The segments in a folder: thousands, of which wal.py asks all the time, so they are read when they change."""
+    """The segments in a folder: thousands, of which daemon.py asks all the time, so they are read when they change."""
     changed = folder.stat().st_mtime_ns if folder.is_dir() else 0
     known, there = _read.get(folder, (-1, {}))
     if known == changed:

@@ -1,6 +1,6 @@
 """`aipbx-agent base`: a base backup when one is due; those that have no copy off this host get one; old ones go.
 
-The log alone restores nothing: it is replayed on a base backup. wal.py starts this when it is due and tells of its end.
+The log alone restores nothing: it is replayed on a base backup. daemon.py starts this when it is due.
 """
 
 from __future__ import annotations

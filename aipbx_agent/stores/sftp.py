@@ -1,7 +1,7 @@
 """A sibling host as a store: an account there that sees one folder, and can add to it and read it, no more.
 
 What it may do is said by the sibling's sshd (templates/sshd.conf.j2): files arrive read-only, nothing can be deleted,
-overwritten or given other rights. Old copies are deleted by the sibling itself (siblings.py).
+overwritten or given other rights. Old copies are deleted by the sibling itself (offsite/peers.py).
 """
 
 from __future__ import annotations

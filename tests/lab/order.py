@@ -5,6 +5,7 @@ FIRST = ("test_lab.py", "test_fresh_to_converged.py")
 DEPLOYED = (
     "test_deploy.py",
     "test_switch.py",
+    "test_former_agent.py",
     "test_accidents.py",
     "test_cut_off.py",
     "test_at_once.py",
