@@ -22,7 +22,8 @@ from aipbx_agent.core.errors import Refused
 from aipbx_agent.core.files import read_json, sha256, sync, write_json
 from aipbx_agent.databases.contents import Contents
 
-FORMAT = 1
+# 2: what a database itself has, and the roles that it needs. A set in format 1 says nothing of them.
+FORMAT = 2
 NAME = re.compile(r"\d{8}T\d{6}Z")
 MANIFEST = "manifest.json"
 VERIFIED = "verified.json"

@@ -60,7 +60,9 @@ def counted(place: Path) -> dict[str, int]:
 
 def same(expected: dict[str, int], found: dict[str, int]) -> bool:
     """Whether a volume is what its set says; what was written to while it was packed may have another size."""
-    return found["files"] == expected["files"] and (found["bytes"] == expected["bytes"] or expected["changed"] > 0)
+    return found["files"] == expected["files"] and (
+        found["bytes"] == expected["bytes"] or bool(expected.get("changed"))
+    )
 
 
 def read_through(packed: Path) -> dict[str, int]:
