@@ -6,7 +6,7 @@ and a host that differ say so instead of going wrong.
 
 from __future__ import annotations
 
-VERSION = 1
+VERSION = 2
 
 # Where deploys/agent.py installs this program, and what its configuration is.
 COMMAND = "/usr/local/sbin/aipbx-agent"
@@ -31,6 +31,8 @@ ADMIN = "aipbx_admin"
 # What the migrations of a release meet: another server than PostgreSQL; none that runs; a database without tables, or
 # whose first start was interrupted; one whose files were never recorded; one whose ledger knows them.
 OTHER, NO_SERVER, NEW, FIRST_START, LIVES, KNOWN = "other dialect", "no server", "new", "first start", "lives", "known"
+# What is told of a running release that the ledger of migrations does not know.
+UNKNOWN = "unknown"
 
 # The dialplan's global variable that says which backend gets a new call: Stasis(${GLOBAL(AIBOT)}).
 ARI_VARIABLE = "AIBOT"

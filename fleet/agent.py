@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 NOT_THERE = 127  # sh found no such program
 LOST = 255  # ssh's own exit code: the connection was not made, or broke
 QUICK_SECONDS = 120
+# Of the inventory, what the host goes by in a run: as an operator's data say now, not as the host was converged.
+GOES_BY = {"ready_seconds", "settle_seconds", "public_checks", "switch_mode", "application_timers"}
+
+
+class MissingError(OperatorError):
+    """There is no agent on that host: it was never converged."""
 
 
 def command(verb: Sequence[str], *options: str) -> str:
@@ -151,7 +157,8 @@ def _follow(remote: Remote, verb: str) -> str:
 def _ended(remote: Remote, verb: str, code: int, said: str, seconds: float) -> OperatorError:
     words = " / ".join(said.strip().splitlines()[-3:])[:600] or f"exit code {code}, and not a word"
     if code == NOT_THERE or "invalid choice" in said or "unrecognized arguments" in said:
-        return OperatorError(
+        kind = MissingError if code == NOT_THERE else OperatorError
+        return kind(
             f"{remote.name} has no agent yet, or an old one.",
             words,
             f"Converge it: pyinfra inventory.py deploys/bootstrap.py --limit {remote.name}",

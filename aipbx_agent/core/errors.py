@@ -24,6 +24,10 @@ class Problem(BaseException):
         super().__init__(what)
         self.what, self.why, self.do = what, why, do
 
+    def as_dict(self) -> dict[str, object]:
+        """The error as events carry it."""
+        return {"what": self.what, "why": self.why, "do": self.do, "code": self.code}
+
     def __str__(self) -> str:
         return f"{self.what}\n    why: {self.why}\n    do:  {self.do}"
 

@@ -54,7 +54,7 @@ def result(**values: Any) -> None:
 def error(problem: Problem) -> None:
     """Why the run ended."""
     if _as_json:
-        _tell("", error={"what": problem.what, "why": problem.why, "do": problem.do, "code": problem.code})
+        _tell("", error=problem.as_dict())
     else:
         print(problem, file=sys.stderr, flush=True)
 

@@ -1,4 +1,4 @@
-"""`aipbx-agent database`: whether PostgreSQL's container is as declared; with `--up`, it is made so.
+"""PostgreSQL's container: whether it is as declared, and how it is made so.
 
 A restart fails requests for seconds. So there is none for what only a server that is made reads (AT_BIRTH), nor for
 settings on the command line that count already. What would keep it from starting is refused before anything is touched,
@@ -7,12 +7,10 @@ and a server that does not come back all the same is put back as it ran.
 
 from __future__ import annotations
 
-import argparse
 import json
 from dataclasses import dataclass
 from typing import Any
 
-from aipbx_agent.contract import IMAGES
 from aipbx_agent.core import compose, docker, events
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import AgentError, Failed, Refused
@@ -50,22 +48,54 @@ class Container:
     running: bool
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """Whether it looks or acts, and with which images."""
-    parser.add_argument("--up", action="store_true", help="bring it to what is declared, and wait until it is healthy")
-    parser.add_argument("--again", action="store_true", help="make its container again, whatever is declared")
-    parser.add_argument("--images", default=IMAGES, help="the file below the app's folder that names the images")
+def restarts(config: Config, images: str, *, again: bool = False) -> bool:
+    """Whether the container there is would be restarted to be as declared.
 
+    Args:
+        config: the host's.
+        images: the file below the app's folder that names the images.
+        again: whether its container is made again, whatever is declared.
 
-def main(config: Config, options: argparse.Namespace) -> None:
-    """Tell whether it is to be restarted; with `--up`, do what there is to do."""
+    Raises:
+        Refused: it would, and may not come back.
+    """
     before = found(config)
-    restarts = before is not None and (options.again or differs(config, options.images, before))
-    if before and before.running and restarts:
-        refuse_broken(config, options.images)
-    if options.up:
-        _up(config, options.images, before, restarts=restarts, again=options.again)
-    events.result(restarts=restarts, running=bool(before and before.running))
+    if before is None or not (again or differs(config, images, before)):
+        return False
+    if before.running:
+        refuse_broken(config, images)
+    return True
+
+
+def bring_up(config: Config, images: str) -> None:
+    """Start the database, or restart it where its declaration asks for that, and wait until it is healthy.
+
+    Args:
+        config: the host's.
+        images: the file below the app's folder that names the images.
+
+    Raises:
+        Refused: it would be restarted, and may not come back.
+        Failed: it does not start as declared.
+    """
+    before, again = found(config), stray(config)
+    needs = restarts(config, images, again=again)
+    if needs or before is None or not before.running:
+        _up(config, images, before, restarts=needs, again=again)
+    else:
+        _healthy(config)
+
+
+def stray(config: Config) -> bool:
+    """Whether its container is connected to a network that is gone: once stopped, it would not start again."""
+    try:
+        container = docker.container(config.project, SERVICE, running=False)
+    except Refused:
+        return False
+    form = "{{range .NetworkSettings.Networks}}{{println .NetworkID}}{{end}}"
+    ours = run(["docker", "inspect", "--format", form, container], seconds=docker.SECONDS).decode().split()
+    every = run(["docker", "network", "ls", "--quiet", "--no-trunc"], seconds=docker.SECONDS).decode().split()
+    return not set(ours) <= set(every)
 
 
 def found(config: Config) -> Container | None:

@@ -10,14 +10,73 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from aipbx_agent.contract import CARRIED_OUT
+from aipbx_agent.contract import CARRIED_OUT, UNIT
 from aipbx_agent.core import files
 from aipbx_agent.core.config import Config
-from aipbx_agent.core.errors import Refused
+from aipbx_agent.core.docker import SECONDS
+from aipbx_agent.core.errors import AgentError, Refused
+from aipbx_agent.core.process import run
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The lock as it is found.
+
+    Args:
+        owner: who has it, and why.
+        seconds: for how long.
+        standing: what is known of the run that it was taken for: `open` or `ended`: the connection that it came over;
+            `runs` or `stopped`: the host's unit that carries it out; empty: nothing.
+    """
+
+    owner: str
+    seconds: int
+    standing: str
+
+
+def seen(config: Config) -> Seen | None:
+    """The lock; None: nobody has it."""
+    lock = config.app / "lock"
+    try:
+        seconds = int(time.time() - lock.stat().st_mtime)
+    except OSError:
+        return None
+    owner = ""
+    with suppress(OSError):
+        owner = (lock / "owner").read_text("utf-8", errors="replace").strip()
+    standing = "" if not owner else _unit() if owner.endswith(CARRIED_OUT) else _connection(lock / "connection")
+    return Seen(owner or "unknown", seconds, standing)
+
+
+def _unit() -> str:
+    words = ["systemctl", "show", "--property=ActiveState", "--value", f"{UNIT}switch"]
+    try:
+        state = run(words, seconds=SECONDS).decode().strip()
+    except AgentError:
+        return ""
+    return "" if not state else "stopped" if state in {"inactive", "failed"} else "runs"
+
+
+def _connection(file: Path) -> str:
+    """Whether the process whose number and beginning a lock notes still runs: a number comes again."""
+    try:
+        process, began = file.read_text("utf-8").split()
+    except (OSError, ValueError):
+        return ""
+    return "open" if _began(process) == began else "ended"
+
+
+def _began(process: str) -> str:
+    """The moment at which a process began, in ticks of the kernel's; empty: there is none."""
+    try:
+        return Path("/proc", process, "stat").read_text("utf-8").rpartition(")")[2].split()[19]
+    except OSError:
+        return ""
 
 
 def _ours(config: Config) -> Path:
@@ -40,8 +99,7 @@ def held(config: Config, what: str) -> Iterator[None]:
     now = datetime.now(timezone.utc)
     (ours / "owner").write_text(f"{config.host} itself, {what}, since {now:%Y-%m-%d %H:%M:%S} UTC\n", "utf-8")
     # As `acquire` of fleet/commands/lock.py notes a connection: by this it is known whether the run still exists.
-    began = Path("/proc/self/stat").read_text("utf-8").rpartition(")")[2].split()[19]
-    (ours / "connection").write_text(f"{os.getpid()} {began}\n", "utf-8")
+    (ours / "connection").write_text(f"{os.getpid()} {_began('self')}\n", "utf-8")
     lock = config.app / "lock"
     try:
         lock.symlink_to(ours)

@@ -16,6 +16,15 @@ def path(config: Config) -> Path:
     return config.app / "releases.jsonl"
 
 
+def entries(config: Config) -> list[dict[str, Any]]:
+    """Its lines, oldest first; one that a power cut left unfinished is passed over."""
+    try:
+        lines = path(config).read_bytes().splitlines()
+    except FileNotFoundError:
+        return []
+    return [entry for line in lines if (entry := files.parsed(line))]
+
+
 def record(config: Config, entry: dict[str, Any]) -> None:
     """Add how a release ended, unless that stands there already, and tell the banner what runs.
 

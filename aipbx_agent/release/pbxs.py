@@ -1,14 +1,13 @@
 """All PBXs that the application is connected to: that of the env file (ARI_*), and every row of its table `PbxServers`.
 
-The backend registers with each of them under its own name, so each must learn who gets new calls. `aipbx-agent pbxs`
-says before a deploy which of them can be handed over.
+The backend registers with each of them under its own name, so each must learn who gets new calls. `summary` says before
+a deploy which of them can be handed over.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from aipbx_agent.core import events
@@ -218,22 +217,17 @@ def addresses(config: Config) -> Addresses:
     return pbx_addresses.look(({OWN: main.url} if main else {}) | urls, networks)
 
 
-def arguments(_: argparse.ArgumentParser) -> None:
-    """It takes none."""
-
-
-def main(config: Config, _: argparse.Namespace) -> None:
-    """Say how many PBXs there are, and which of them a deploy cannot hand over, with the reason."""
+def summary(config: Config) -> dict[str, Any]:
+    """How many PBXs there are, and which of them a deploy cannot hand over, with the reason."""
     found, shut_out = Pbxs.of(config), addresses(config).shut_out
     name = _serving(config)
     if not found or not name:
         good, wrong = rows(config, "")
-        events.result(count=len(good) + len(wrong), silent={}, strange=[], unset=[], shut_out=shut_out)
-        return
+        return {"count": len(good) + len(wrong), "silent": {}, "strange": [], "unset": [], "shut_out": shut_out}
     strange = [one.name for one in found.exchanges if not _knows(one, name)]
     unset = [one.name for one in found.exchanges if one.name not in strange and _is_unset(one)]
     count = len(found.exchanges) + len(found.silent)
-    events.result(count=count, silent=found.silent, strange=strange, unset=unset, shut_out=shut_out)
+    return {"count": count, "silent": found.silent, "strange": strange, "unset": unset, "shut_out": shut_out}
 
 
 def keep(config: Config) -> None:

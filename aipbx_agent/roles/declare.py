@@ -94,11 +94,18 @@ def arguments(_: argparse.ArgumentParser) -> None:
 
 def main(config: Config, _: argparse.Namespace) -> None:
     """Bring the roles to what they are declared to be, and say what changed."""
-    notes: list[str] = []
-    if config.dialect == "postgres":
-        server = live(config)
-        notes = _settled(config, server, moved=server.user != ADMIN)
-    events.result(notes=notes)
+    events.result(notes=declared(config))
+
+
+def declared(config: Config) -> list[str]:
+    """Bring the roles to what they are declared to be.
+
+    Returns: what changed, and what an operator should know.
+    """
+    if config.dialect != "postgres":
+        return []
+    server = live(config)
+    return _settled(config, server, moved=server.user != ADMIN)
 
 
 def live(config: Config) -> Postgres:

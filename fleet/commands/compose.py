@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shlex
 
-from aipbx_agent.contract import IMAGES
 from fleet.commands import colours
 
 # For sh, which knows the two values.
@@ -24,18 +23,6 @@ def _command(*arguments: str, images: tuple[str, ...] = ()) -> str:
         images: `BACKEND_IMAGE=…` and the like, where no file says them.
     """
     return f"{_CLEAN} {shlex.join([*images, *_COMPOSE, *arguments])}"
-
-
-def compose(app_dir: str, *arguments: str, images: str = IMAGES) -> str:
-    """A Compose command of this host's stack.
-
-    Args:
-        app_dir: where the stack's files are.
-        arguments: what follows, each one word.
-        images: the file, below `app_dir`, that says which images run.
-    """
-    files = ["--env-file", f"{app_dir}/{images}", "-f", f"{app_dir}/compose.yml", "-f", f"{app_dir}/environment.json"]
-    return _command("--project-directory", app_dir, *files, *arguments)
 
 
 def of_project(project: str, *arguments: str) -> str:
@@ -59,28 +46,6 @@ def readable(app_dir: str, file: str) -> str:
         "--project-directory", app_dir, "--env-file", "/dev/null", images=("BACKEND_IMAGE=none", "FRONTEND_IMAGE=none")
     )
     return f"{words} -f {file} config --quiet"
-
-
-def valid(app_dir: str, images: str) -> str:
-    """The command that fails unless Compose can read the stack with these images."""
-    return compose(app_dir, "config", "--quiet", images=images)
-
-
-def up(app_dir: str, *services: str, images: str = IMAGES) -> str:
-    """The command that brings services, and nothing that they depend on, to what the files say.
-
-    Args:
-        app_dir: where the stack's files are.
-        services: which.
-        images: the file, below `app_dir`, that says which images run.
-    """
-    words = ["up", "--detach", "--no-deps", "--no-build", "--pull", "never"]
-    return compose(app_dir, *words, *services, images=images)
-
-
-def declared(app_dir: str, service: str) -> str:
-    """The command that prints a service's name and the hash of what the files say of it."""
-    return compose(app_dir, "config", "--hash", service)
 
 
 def logs(project: str, services: list[str], *, follow: bool, since: str, tail: str) -> str:

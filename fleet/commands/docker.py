@@ -8,12 +8,6 @@ from fleet.commands import colours
 
 # templates/systemd/aipbxbuild.slice.j2
 BUILD_SLICE = "aipbxbuild.slice"
-# What `state` prints of a container, in one line.
-STATE = (
-    "{{.Config.Image}}|{{.State.Status}}|{{.RestartCount}}|"
-    "{{if .State.Health}}{{.State.Health.Status}}{{end}}|{{.State.StartedAt}}"
-)
-_WHY = "{{if .State.Health}}{{range .State.Health.Log}}{{.Output}}{{end}}{{end}}"
 
 
 def of_service(project: str, service: str, app_dir: str = "") -> str:
@@ -29,34 +23,6 @@ def of_service(project: str, service: str, app_dir: str = "") -> str:
     labels.append("label=com.docker.compose.oneoff=False")
     filters = " ".join(f"--filter {label}" for label in labels)
     return f"$(docker ps --all --quiet --latest {filters})"
-
-
-def state(project: str, service: str, app_dir: str = "") -> str:
-    """The command that prints a service's image, status, restarts, health, start, apart by `|`; nothing when absent."""
-    return _asked(project, service, f"docker inspect --format {shlex.quote(STATE)}", app_dir)
-
-
-def configured(project: str, service: str) -> str:
-    """The command that prints the hash of what Compose knew of a service when it made its container."""
-    form = shlex.quote('{{index .Config.Labels "com.docker.compose.config-hash"}}')
-    return f'id={of_service(project, service)}; [ -z "$id" ] || docker inspect --format {form} "$id"'
-
-
-def why_unhealthy(project: str, service: str) -> str:
-    """The command that prints what a service's last health checks said."""
-    return _asked(project, service, f"docker inspect --format {shlex.quote(_WHY)}")
-
-
-def stray_networks(project: str, service: str) -> str:
-    """The command that prints the networks of a service's container that are gone: it would not start again."""
-    form = shlex.quote("{{range .NetworkSettings.Networks}}{{println .NetworkID}}{{end}}")
-    gone = '[ -z "$one" ] || docker network inspect "$one" >/dev/null 2>&1 || echo "$one"'
-    return f"{_asked(project, service, f'docker inspect --format {form}')} | while read -r one; do {gone}; done"
-
-
-def last_lines(project: str, service: str, lines: int) -> str:
-    """The command that prints the end of a service's log."""
-    return f"{_asked(project, service, f'docker logs --tail {lines}')} 2>&1"
 
 
 def absent(references: list[str]) -> str:
@@ -83,11 +49,6 @@ def remove(references: list[str]) -> str:
 def tags(repository: str) -> str:
     """The command that lists an image's tags on the host, one a line."""
     return f"docker image ls --format '{{{{.Tag}}}}' {shlex.quote(repository)}"
-
-
-def volumes(names: list[str]) -> str:
-    """The command that makes volumes which are not there yet; those that are stay as they are."""
-    return " && ".join(f"docker volume create {shlex.quote(name)} >/dev/null" for name in names)
 
 
 def build(folder: str, dockerfile: str, beside: str, reference: str, arguments: dict[str, str]) -> str:

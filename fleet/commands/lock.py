@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from aipbx_agent.contract import CARRIED_OUT, STAGED, UNIT
+from aipbx_agent.contract import STAGED
 
 HELD = 75  # EX_TEMPFAIL: somebody else has it
 
@@ -34,22 +34,6 @@ def acquire(app_dir: str, *, tied: bool = False) -> str:
     return f"{take}; {note}cat >{lock}/owner && {{ {ledger}; }}"
 
 
-def standing(app_dir: str) -> str:
-    """The command that prints what is known of the run that a lock was taken for; nothing when nothing is.
-
-    `open` or `ended`: the connection that it came over; `runs` or `stopped`: the host's unit that carries it out.
-    """
-    lock = shlex.quote(f"{app_dir}/lock")
-    return (
-        f"if read -r owner 2>/dev/null <{lock}/owner; then case $owner in *{shlex.quote(CARRIED_OUT)}) "
-        f"case $(systemctl show --property=ActiveState --value {UNIT}switch 2>/dev/null) in "
-        "inactive|failed) echo stopped;; ?*) echo runs;; esac;; "
-        f"*) if read -r process began 2>/dev/null <{lock}/connection; then "
-        "now=$(awk '{print $22}' /proc/$process/stat 2>/dev/null); "
-        'if [ "$now" = "$began" ]; then echo open; else echo ended; fi; fi;; esac; fi'
-    )
-
-
 def release(app_dir: str) -> str:
     """The command that breaks the lock, and deletes what its run had written down for a switch that never came."""
     # In this order: once the lock is gone, the next run may write down its own.
@@ -60,9 +44,3 @@ def give_back(app_dir: str) -> str:
     """The command that breaks the lock if its owner still is who standard input names: the host may hold it on."""
     lock = shlex.quote(f"{app_dir}/lock")
     return f'[ "$(cat {lock}/owner 2>/dev/null)" != "$(cat)" ] || {release(app_dir)}'
-
-
-def owner(app_dir: str) -> str:
-    """The command that prints who has the lock; it fails when nobody has."""
-    lock = shlex.quote(f"{app_dir}/lock")
-    return f"[ -d {lock} ] && {{ grep . {lock}/owner 2>/dev/null || echo unknown; }}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import shlex
 
-from fleet.commands import compose, docker, postgres
+from fleet.commands import compose, postgres
 
 MARK = "# aipbx: until the password is changed everywhere"
 # Seconds within which the server has read its rules anew; it takes milliseconds.
@@ -72,20 +72,6 @@ def shut_out(project: str) -> str:
 def under_way(project: str) -> str:
     """The command that prints how many of those lines there are."""
     return _inside(project, f'{_FILE}; grep -c {shlex.quote(f"{MARK}$")} "$file" || true')
-
-
-def left(project: str) -> str:
-    """The command that says `rotation`: `open` while lines let somebody in, `closed` where only the mark is left.
-
-    The server need not run.
-    """
-    form = '{{range .Mounts}}{{if eq .Destination "/var/lib/postgresql/data"}}{{.Source}}{{end}}{{end}}'
-    id_ = docker.of_service(project, "postgres")
-    return (
-        f'id={id_}; rules=$([ -z "$id" ] || docker inspect --format {shlex.quote(form)} "$id")/pg_hba.conf; '
-        f'if grep -qs {shlex.quote(f"trust {MARK}$")} "$rules"; then say rotation open; '
-        f'elif grep -qs {shlex.quote(f"^{MARK}$")} "$rules"; then say rotation closed; fi'
-    )
 
 
 def _others() -> str:

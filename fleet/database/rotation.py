@@ -77,7 +77,7 @@ def rotate(remote: Remote, *, yes: bool) -> None:
     with step("host, env file, database"):
         found = recovery.settled(remote, survey.take(remote))
         plan.refuse(remote.name, found, remote.settings, first_allowed=False)
-        configuration.refuse_invalid(remote)
+        configuration.refuse_invalid(remote, current(remote, remote.settings.app_dir) or {})
         ready = _planned(remote, found)
     _announce(remote, ready, found)
     if not agreed(f"change the password of {remote.name}'s database", yes=yes):
@@ -149,7 +149,7 @@ def _announce(remote: Remote, ready: Rotation, found: Survey) -> None:
         ["backend"],
         found.calls,
         drain_seconds=remote.settings.drain_seconds,
-        hands_over=configuration.knows_pbx(remote),
+        hands_over=configuration.knows_pbx(current(remote, remote.settings.app_dir) or {}),
     )
     say(f"  {told}")
 

@@ -5,20 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fleet.env import checks, comparison, dotenv_file, files, rendering
-from fleet.env.remote import current
 from fleet.errors import OperatorError
 
 if TYPE_CHECKING:
+    from fleet.env.rendering import Environments
     from fleet.remote import Remote
 
 
-def refuse_invalid(remote: Remote) -> None:
+def refuse_invalid(remote: Remote, there: Environments) -> None:
     """Refuse a host whose variables a release would crash on, or be open to everybody with.
+
+    Args:
+        remote: the host.
+        there: its variables, by service.
 
     Raises:
         OperatorError: all that is wrong with them.
     """
-    there = current(remote, remote.settings.app_dir) or {}
     written = dotenv_file.written(there.get("backend", {}))
     errors = [finding for finding in checks.check(dotenv_file.read(written.encode()), remote.name) if finding.grave]
     if errors:
@@ -29,7 +32,7 @@ def refuse_invalid(remote: Remote) -> None:
         )
 
 
-def waiting(remote: Remote) -> list[str]:
+def waiting(remote: Remote, there: Environments) -> list[str]:
     """The variables that differ between this machine's env file and the host: what was edited and not pushed.
 
     Nothing when this machine has no env file for the host, or one that cannot be read.
@@ -38,10 +41,9 @@ def waiting(remote: Remote) -> list[str]:
         ours = rendering.environments(files.load(remote.name).values())
     except OperatorError:
         return []
-    return [change.name for change in comparison.changes(current(remote, remote.settings.app_dir), ours)]
+    return [change.name for change in comparison.changes(there, ours)]
 
 
-def knows_pbx(remote: Remote) -> bool:
+def knows_pbx(there: Environments) -> bool:
     """Whether the host has what it needs to hand calls over through its PBX."""
-    there = (current(remote, remote.settings.app_dir) or {}).get("host", {})
-    return all(there.get(name) for name in ("ARI_URL", "ARI_USER", "ARI_PASSWORD"))
+    return all(there.get("host", {}).get(name) for name in ("ARI_URL", "ARI_USER", "ARI_PASSWORD"))

@@ -15,7 +15,7 @@ from fleet.commands import lock
 from fleet.errors import OperatorError
 from fleet.output import say
 from fleet.release import lock_status
-from fleet.state import releases
+from fleet.state import releases, survey
 
 if TYPE_CHECKING:
     from fleet.remote import Remote
@@ -86,13 +86,13 @@ def wait(remote: Remote) -> None:
     Args:
         remote: the host.
     """
-    end, told, app_dir = time.monotonic() + WAIT_SECONDS, "", remote.settings.app_dir
-    while (found := remote.run(lock.owner(app_dir))).code == 0 and time.monotonic() < end:
-        if remote.run(lock.standing(app_dir)).out.strip() in lock_status.GONE:
+    end, last = time.monotonic() + WAIT_SECONDS, ""
+    while (found := survey.take(remote)).lock and time.monotonic() < end:
+        if found.lock_standing in lock_status.GONE:
             return
-        if found.out != told:
-            say(f"{remote.name}: waiting for {found.out.strip()}", "yellow")
-        told = found.out
+        if found.lock != last:
+            say(f"{remote.name}: waiting for {found.lock}", "yellow")
+        last = found.lock
         time.sleep(PAUSE_SECONDS)
 
 

@@ -1,7 +1,7 @@
 """Whether two backends would be up when the application's timers run: asked of the host, whose clock counts.
 
-Asked before the operator is, and once more when what takes long is over (pulling, building); the host's switch itself
-has the last look (aipbx_agent/release/overlap.py).
+Known before the operator is asked, and looked at once more when what takes long is over (pulling, building), by the
+host itself (aipbx_agent/release/prepare.py), whose switch has the last look (aipbx_agent/release/overlap.py).
 """
 
 from __future__ import annotations
@@ -18,30 +18,32 @@ from fleet.release.switch import goes_by
 if TYPE_CHECKING:
     from fleet.release.plan import Plan
     from fleet.remote import Remote
+    from fleet.state.met import Met
 
 PAUSE_SECONDS = 10
 
 
-def refuse(remote: Remote, what: Plan, drain_seconds: int, *, waits: bool) -> None:
+def refuse(remote: Remote, what: Plan, met: Met, *, waits: bool) -> None:
     """Refuse a deploy that would begin an overlap across a moment that data names, or say until when it will wait.
 
     Args:
         remote: the host.
         what: the deploy.
-        drain_seconds: how long calls may go on.
+        met: what it would meet there.
         waits: whether it waits for a free moment instead.
 
     Raises:
         OperatorError: it would, or no moment is free; nothing was touched.
     """
-    if found := _ahead(remote, what, drain_seconds):
+    found = met.overlap if possible(remote, what) else None
+    if found:
         if not waits or found["seconds"] is None:
             raise _refusal(found)
         say(f"  {found['what']} It waits until {found['free']}.", "yellow")
 
 
-def wait(remote: Remote, what: Plan, drain_seconds: int, *, waits: bool) -> None:
-    """The same, when it is about to begin: with `waits`, it comes back once a moment is free.
+def wait(remote: Remote, what: Plan, drain_seconds: int) -> None:
+    """Come back once a moment is free, when it is about to begin.
 
     Raises:
         OperatorError: of `refuse`.
@@ -49,7 +51,7 @@ def wait(remote: Remote, what: Plan, drain_seconds: int, *, waits: bool) -> None
     found = _ahead(remote, what, drain_seconds)
     if found is None:
         return
-    if not waits or found["seconds"] is None:
+    if found["seconds"] is None:
         raise _refusal(found)
     # Of a clock: one that goes on. The host is asked again, as calls come and go.
     end = time.monotonic() + max(found["seconds"], drain_seconds) + PAUSE_SECONDS
@@ -60,10 +62,15 @@ def wait(remote: Remote, what: Plan, drain_seconds: int, *, waits: bool) -> None
             time.sleep(min(PAUSE_SECONDS, max(1, found["seconds"])))
 
 
-def _ahead(remote: Remote, what: Plan, drain_seconds: int) -> dict[str, Any] | None:
+def possible(remote: Remote, what: Plan) -> bool:
+    """Whether two backends are up at all in this release, on a host that names timers."""
     data = remote.settings
     overlaps = what.before is not None and "backend" in what.changed and data.switch_mode == "colours"
-    if not (overlaps and data.application_timers):
+    return overlaps and bool(data.application_timers)
+
+
+def _ahead(remote: Remote, what: Plan, drain_seconds: int) -> dict[str, Any] | None:
+    if not possible(remote, what):
         return None
     asked = {"settings": goes_by(remote), "services": what.changed, "drain_seconds": drain_seconds}
     found: dict[str, Any] | None = agent.ask(remote, ["overlap"], json.dumps(asked).encode())["overlap"]

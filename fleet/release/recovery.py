@@ -18,12 +18,13 @@ SECONDS = 1800
 _DOWN = {"created", "exited", "dead", "unhealthy"}
 
 
-def settled(remote: Remote, found: Survey) -> Survey:
+def settled(remote: Remote, found: Survey, drain_seconds: int | None = None) -> Survey:
     """Have a host complete an unfinished restore and start a database that is down; one that is locked is left alone.
 
     Args:
         remote: the host.
         found: how it is.
+        drain_seconds: of survey.take, where it is asked again.
 
     Returns: how it is afterwards.
 
@@ -40,4 +41,4 @@ def settled(remote: Remote, found: Survey) -> Survey:
         return found
     say(f"{remote.name} has {' and '.join(wrong)}. Recovery runs first.", "yellow")
     agent.call(remote, ["recover"], seconds=SECONDS)
-    return survey.take(remote)
+    return survey.take(remote, drain_seconds)

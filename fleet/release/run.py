@@ -127,12 +127,12 @@ def deploy(
     known = repositories(remote.settings)
     with step("repositories, host, drift"), ThreadPoolExecutor() as pool:
         asked = pool.submit(drift.of, remote.name, drifted)
-        looked = pool.submit(survey.take, remote)
+        looked = pool.submit(survey.take, remote, options.drain_seconds)
         list(pool.map(Repository.refresh, known.values()))
-        found = recovery.settled(remote, looked.result())
+        found = recovery.settled(remote, looked.result(), options.drain_seconds)
         old = gate.waiting(remote, found)
         plan.refuse(remote.name, found, remote.settings, first_allowed=True)
-        configuration.refuse_invalid(remote)
+        configuration.refuse_invalid(remote, found.met.variables)
         changes = asked.result()
     meant = [known[service]] if service else list(known.values())
     named = chosen(meant, shas)
@@ -154,16 +154,16 @@ def deploy(
     _announce(remote, what, found, changes, options.drain_seconds)
     for line in gate.announcement(remote, old, found) if old else []:
         say(f"  {line}", "yellow")
-    if now and rollout.cannot_start_again(remote):
+    if now and found.met.stray:
         say(
             "  PostgreSQL is recreated: it is connected to a network that is gone, and would not start again.", "yellow"
         )
-    if edited := configuration.waiting(remote):
+    if edited := configuration.waiting(remote, found.met.variables):
         say(f"  Edited here and not pushed: {', '.join(edited)}. inv env.push --host={remote.name}", "yellow")
     if ignored := build_arguments.ignored(remote):
         say(f"  No effect, because CI has built the images (images_from): {', '.join(ignored)}.", "yellow")
     if not options.accepts_overlap:
-        overlap.refuse(remote, what, options.drain_seconds, waits=options.waits)
+        overlap.refuse(remote, what, found.met, waits=options.waits)
     return Prepared(remote, what, found, known, old, options)
 
 
@@ -186,9 +186,9 @@ def rollback(remote: Remote, to: str, options: Options) -> Prepared:
         OperatorError: it cannot be; nothing was touched.
     """
     with step("host"):
-        found = recovery.settled(remote, survey.take(remote))
+        found = recovery.settled(remote, survey.take(remote, options.drain_seconds), options.drain_seconds)
         plan.refuse(remote.name, found, remote.settings, first_allowed=False)
-        configuration.refuse_invalid(remote)
+        configuration.refuse_invalid(remote, found.met.variables)
     wanted = plan.earlier(remote.name, found, remote.settings.keep_releases, to)
     known, coming = restore_images.needed(remote, wanted, repositories(remote.settings))
     schema = migrations.allow_back(remote, found.running, wanted, despite=options.despite_migrations)
@@ -210,15 +210,15 @@ def _announce(remote: Remote, what: Plan, found: Survey, changes: list[str], dra
             "yellow",
         )
     if what.before:
-        known = configuration.knows_pbx(remote)
+        known = configuration.knows_pbx(found.met.variables)
         told = switch.interrupts(remote, what.changed, found.calls, drain_seconds=drain_seconds, hands_over=known)
         say(f"  {told}", "" if told.startswith("Interrupts nothing") else "yellow")
-        if restarting := rollout.outdated(remote):
-            say(f"  Restarts, because its declaration changed: {', '.join(restarting)}.", "yellow")
-        if "postgres" in restarting:
+        if restarts := found.met.restarts:
+            say(f"  Restarts, because its declaration changed: {', '.join(restarts)}.", "yellow")
+        if "postgres" in restarts:
             say("  INTERRUPTS: requests that need the database fail while it restarts, for some seconds.", "yellow")
         if "backend" in what.changed and remote.settings.switch_mode == "colours":
-            for number, line in enumerate(switch.about_pbxs(remote, hands_over=known)):
+            for number, line in enumerate(switch.about_pbxs(found.met, hands_over=known)):
                 say(f"  {line}", "yellow" if number else "")
 
 
@@ -276,16 +276,17 @@ def _switched(prepared: Prepared, entry: Entry, started: datetime) -> dict[str, 
         images.ensure(remote, what.after, prepared.known)
         # A rollback may be an emergency.
         accepts = options.accepts_overlap or what.action == "rollback"
-        if not accepts:
-            overlap.wait(remote, what, options.drain_seconds, waits=options.waits)
-        rollout.stage(remote, entry.images)
+        if options.waits and not accepts:
+            overlap.wait(remote, what, options.drain_seconds)
+        if prepared.old:
+            rollout.stage(remote, entry.images)
         with takeover.taking_over(remote, prepared.old) if prepared.old else nullcontext():
             try:
-                _prepare(remote, what, entry)
-            except OperatorError as failure:
+                _prepare(remote, what, entry, None if accepts else options.drain_seconds)
+            except FailedError as failure:
                 failed = replace(entry, result="failed", seconds=round(time.monotonic() - begun), note=failure.what)
                 _report(remote, what, failed)
-                raise FailedError(failure.what, failure.why, failure.do) from None
+                raise
             if prepared.stopped.is_set():
                 raise FailedError(
                     f"{what.host}: stopped before the switch.",
@@ -309,9 +310,17 @@ def _report(remote: Remote, what: Plan, failed: Entry) -> None:
     notice.give(remote, what, failed)
 
 
-def _prepare(remote: Remote, what: Plan, entry: Entry) -> None:
-    """Everything that a release needs, and that changes nothing about the one that runs."""
-    rollout.base(remote)
-    migrations.apply(remote, what.schema)
-    if not rollout.fill_volumes(remote, entry.images):
-        rollout.certificate(remote)
+def _prepare(remote: Remote, what: Plan, entry: Entry, drain_seconds: int | None) -> None:
+    """Everything that a release needs, and that changes nothing about the one that runs.
+
+    Raises:
+        OperatorError: it was refused before anything began.
+        FailedError: one of the steps did not succeed.
+    """
+    rollout.prepare(remote, entry.images, drain_seconds if overlap.possible(remote, what) else None)
+    try:
+        migrations.apply(remote, what.schema)
+        if not rollout.fill_volumes(remote, entry.images):
+            rollout.certificate(remote)
+    except OperatorError as failure:
+        raise FailedError(failure.what, failure.why, failure.do) from None

@@ -12,17 +12,16 @@ from fleet.errors import OperatorError
 
 if TYPE_CHECKING:
     from fleet.remote import Remote
+    from fleet.state.met import Met
     from fleet.state.releases import Entry
 
 # What a switch takes beside waiting: starts, the public check, and the way back.
 STEPS_SECONDS = 600
-# Of the inventory, what the host goes by in this run: as an operator's data say now, not as the host was converged.
-GOES_BY = {"ready_seconds", "settle_seconds", "public_checks", "switch_mode", "application_timers"}
 
 
 def goes_by(remote: Remote) -> dict[str, Any]:
     """What the host goes by in this run, for it to read."""
-    return remote.settings.model_dump(mode="json", include=GOES_BY)
+    return remote.settings.model_dump(mode="json", include=agent.GOES_BY)
 
 
 def carry_out(
@@ -77,15 +76,15 @@ def interrupts(remote: Remote, services: list[str], calls: int | None, *, drain_
     )
 
 
-def about_pbxs(remote: Remote, *, hands_over: bool) -> list[str]:
+def about_pbxs(met: Met, *, hands_over: bool) -> list[str]:
     """How many PBXs the application is connected to, and which of them cannot be handed over: lines for the operator.
 
     Args:
-        remote: the host.
+        met: what a release would meet there.
         hands_over: whether the host knows its PBX.
     """
     try:
-        found = agent.ask(remote, ["pbxs"])
+        found = met.pbxs
     except OperatorError as problem:
         return [f"PBXs: unknown. {problem.what}"]
     shut_out = [

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
@@ -69,10 +71,19 @@ class Entry:
 
 def parse(ledger: str) -> list[Entry]:
     """The entries of a ledger, oldest first; a last line that a power cut left unfinished is passed over."""
-    entries = []
+    lines = []
     for line in ledger.splitlines():
+        with suppress(ValueError):
+            lines.append(json.loads(line))
+    return of(lines)
+
+
+def of(lines: Iterable[dict[str, Any]]) -> list[Entry]:
+    """The same of lines that are read already."""
+    entries = []
+    for line in lines:
         try:
-            raw: dict[str, Any] = json.loads(line)
+            raw = dict(line)
             before, after = raw.pop("before"), Release(**raw.pop("after"))
             raw["subjects"] = {name: subject(text) for name, text in raw.pop("subjects").items()}
             entries.append(Entry(before=Release(**before) if before else None, after=after, **raw))

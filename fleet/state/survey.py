@@ -1,16 +1,16 @@
-"""How a host is, asked in one round trip."""
+"""How a host is, asked in one round trip (aipbx_agent/status/state.py)."""
 
 from __future__ import annotations
 
 import json
-from collections import defaultdict
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from aipbx_agent import contract
-from fleet.commands import survey as commands
+from fleet import agent
 from fleet.state import releases
+from fleet.state.met import Met
 
 if TYPE_CHECKING:
     from fleet.remote import Remote
@@ -49,7 +49,7 @@ class Survey:
         lock: who has the deploy lock; empty when nobody.
         lock_seconds: for how long.
         lock_standing: what is known of the run that it was taken for: open, ended, runs, stopped
-            (fleet/commands/lock.py); empty: nothing.
+            (aipbx_agent/release/deploy_lock.py); empty: nothing.
         maintenance: whether the maintenance page is on.
         disk_free_mib, disk_percent: of the file system that holds the application.
         memory_mib, memory_free_mib, load, processors: of the host.
@@ -63,7 +63,8 @@ class Survey:
             host has ended what it left open; empty: none.
         kept: the restore that keeps what was live before it; empty: none does.
         calls: live RTP flows; None when they cannot be counted.
-        migrations: how many of the release's files the database has not seen, as fleet/commands/migrations.py has it.
+        migrations: how many of the release's files the database has not seen, or FIRST_START, or UNKNOWN.
+        met: what a release would meet; nothing where it was not asked for.
     """
 
     files: frozenset[str]
@@ -92,6 +93,7 @@ class Survey:
     kept: str
     calls: int | None
     migrations: str
+    met: Met = field(default_factory=lambda: Met("", {}))
 
     @property
     def converged(self) -> bool:
@@ -111,83 +113,60 @@ class Survey:
         return releases.Release(*(self.images[service].rpartition(":")[2] for service in contract.SERVICES))
 
 
-def parse_container(line: str) -> Container:
-    """Read what docker.state printed."""
-    image, status, restarts, health, started = line.strip().split("|")
-    return Container(image, status, int(restarts), health, started)
-
-
-def parse(output: str) -> Survey:
-    """Read what the survey's command printed."""
-    said: defaultdict[str, list[str]] = defaultdict(list)
-    for line in output.splitlines():
-        name, _, value = line.partition("\t")
-        said[name].append(value)
-
-    def numbers(name: str) -> list[float]:
-        return [float(word.rstrip("%")) for word in " ".join(said[name]).split()] or [0, 0]
-
-    images = dict(line.partition("=")[::2] for line in said["images"] if "=" in line)
-    containers = {}
-    for service in commands.SERVICES:
-        for line in said[service]:
-            containers[service] = parse_container(line)
-    # /proc/meminfo has MemTotal first.
-    memory, load, disk = numbers("memory"), numbers("load"), numbers("disk")
-    known = " ".join(said["lock_known"]).split()
+def parse(told: dict[str, Any], host: str = "") -> Survey:
+    """Read what the agent told; nothing of a host that has none yet."""
+    lock = told.get("lock") or {"owner": "", "seconds": 0, "standing": ""}
     return Survey(
-        files=frozenset(said["file"]),
-        images={name.removesuffix("_IMAGE").lower(): value for name, value in images.items()},
-        entries=releases.parse("\n".join(said["release"])),
-        containers=containers,
-        colours={name.partition("-")[0]: name for name in said["colour"]},
-        lock=" ".join(said["lock"]),
-        lock_seconds=int((known or ["0"])[0]),
-        lock_standing="".join(known[1:]),
-        maintenance=bool(said["maintenance"]),
-        disk_free_mib=int(disk[0]),
-        disk_percent=int(disk[1]),
-        memory_mib=int(memory[0]),
-        memory_free_mib=int(memory[1]),
-        load=load[0],
-        processors=int(load[1]),
-        certificate_until=_until(said["certificate"]),
-        backup=_taken(said["backup"]),
-        verified=_taken(said["verified"]),
-        offsite=_taken(said["offsite"]),
-        log=_json(said["log"]),
-        backup_failed=bool(said["backup_failed"]),
-        unfinished=" ".join(said["unfinished"]),
-        rotation=" ".join(said["rotation"]),
-        kept=" ".join(said["kept"]),
-        calls=int(said["calls"][0]) if said["calls"] else None,
-        migrations=" ".join(said["migrations"]),
+        files=frozenset(told.get("files", [])),
+        images=told.get("images", {}),
+        entries=releases.of(told.get("ledger", [])),
+        containers={service: Container(**each) for service, each in told.get("containers", {}).items()},
+        colours=told.get("colours", {}),
+        lock=lock["owner"],
+        lock_seconds=lock["seconds"],
+        lock_standing=lock["standing"],
+        maintenance=told.get("maintenance", False),
+        disk_free_mib=told.get("disk_free_mib", 0),
+        disk_percent=told.get("disk_percent", 0),
+        memory_mib=told.get("memory_mib", 0),
+        memory_free_mib=told.get("memory_free_mib", 0),
+        load=told.get("load", 0),
+        processors=told.get("processors", 0),
+        certificate_until=_moment(told.get("certificate_until")),
+        backup=_moment(told.get("backup")),
+        verified=_moment(told.get("verified")),
+        offsite=_moment(told.get("offsite")),
+        log=told.get("wal", {}),
+        backup_failed=told.get("backup_failed", False),
+        unfinished=told.get("unfinished", ""),
+        rotation=told.get("rotation", ""),
+        kept=told.get("kept", ""),
+        calls=told.get("calls"),
+        migrations=told.get("migrations", ""),
+        met=Met(host, told.get("release", {})),
     )
 
 
-def _until(lines: list[str]) -> datetime | None:
-    # As openssl prints it: Jan  5 09:30:00 2027 GMT
-    return datetime.strptime(lines[0], "%b %d %H:%M:%S %Y %Z").replace(tzinfo=UTC) if lines else None
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
 
 
-def _json(lines: list[str]) -> dict[str, Any]:
-    try:
-        told = json.loads("".join(lines))
-    except ValueError:
-        return {}
-    return told if isinstance(told, dict) else {}
-
-
-def _taken(names: list[str]) -> datetime | None:
-    # A set is called by its moment.
-    return datetime.strptime(names[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC) if names else None
-
-
-def take(remote: Remote) -> Survey:
+def take(remote: Remote, drain_seconds: int | None = None) -> Survey:
     """Ask a host how it is.
 
+    Args:
+        remote: the host.
+        drain_seconds: also what a release would meet whose calls may go on for so long; None: it is not asked.
+
     Raises:
-        OperatorError: it cannot be reached.
+        OperatorError: it cannot be reached, or its agent is another version's.
     """
-    data = remote.settings
-    return parse(remote.sudo_output(commands.survey(data.app_dir, data.compose_project, data.rtp_ports)))
+    verb, stdin = ["state"], b""
+    if drain_seconds is not None:
+        settings = remote.settings.model_dump(mode="json", include=agent.GOES_BY)
+        stdin = json.dumps({"settings": settings, "drain_seconds": drain_seconds}).encode()
+        verb.append("--release")
+    try:
+        return parse(agent.ask(remote, verb, stdin), remote.name)
+    except agent.MissingError:
+        return parse({})

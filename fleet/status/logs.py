@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from fleet.commands import compose, survey
+from aipbx_agent.contract import SERVICES
+from fleet.commands import compose
 from fleet.errors import OperatorError
 from fleet.ssh import ssh
 
@@ -63,7 +64,7 @@ def known(services: Sequence[str], data_services: Iterable[str]) -> list[str]:
     """
     import difflib
 
-    every = [*survey.SERVICES, *data_services]
+    every = ["postgres", *SERVICES, "nginx", *data_services]
     for service in services:
         if service not in every:
             close = difflib.get_close_matches(service, every, n=1)

@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from aipbx_agent import contract
 from fleet import tables
-from fleet.commands import migrations
 from fleet.converge import drift
 from fleet.errors import OperatorError
 from fleet.output import step
@@ -176,9 +176,9 @@ def _migrations(row: dict[str, Any]) -> str:
     told = row["migrations"]
     if told in {None, "0"}:
         return "-" if told is None else "applied"
-    if told == migrations.FIRST_START:
+    if told == contract.FIRST_START:
         return "[red]the first start did not come to its end: inv deploy[/red]"
-    if told == migrations.UNKNOWN:
+    if told == contract.UNKNOWN:
         return "[yellow]of another release: inv migrate --dry[/yellow]"
     return f"[red]{told} not applied: inv migrate[/red]"
 

@@ -9,19 +9,19 @@ from lab.host import Host
 
 # How fleet/remote.py runs every command; pyinfra's dry run, which asks for drift, calls sudo in its own way.
 OURS = "COMMAND=/usr/bin/timeout --kill-after="
-# Transfers of images, which take as many as there are images to bring.
-TRANSFERS = ("docker pull ",)
+# Not counted: an image that is brought, and a run of the agent that streams its events (`prepare`, `switch`).
+APART = ("docker pull ", " --detached ")
 
 
 @contextmanager
 def counted(server: Host) -> Iterator[list[str]]:
-    """The commands that a host is given within this block, but for transfers of images; filled in at its end."""
-    begin = server.run("journalctl -q -n 1 --show-cursor | sed -n 's/^-- cursor: //p'").stdout.strip()
+    """The commands that a host is given within this block, but for those apart; filled in at its end."""
+    begin = server.run("journalctl --sync; journalctl -q -n 1 --show-cursor | sed -n 's/^-- cursor: //p'").stdout
     commands: list[str] = []
     yield commands
-    said = server.run(f"journalctl -q -t sudo -o cat --after-cursor='{begin}'").stdout
+    said = server.run(f"journalctl --sync; journalctl -q -t sudo -o cat --after-cursor='{begin.strip()}'").stdout
     ours = [line.partition(OURS)[2] for line in said.splitlines() if OURS in line]
-    commands += [line for line in ours if not any(word in line for word in TRANSFERS)]
+    commands += [line for line in ours if not any(word in line for word in APART)]
 
 
 def shown(commands: list[str]) -> str:

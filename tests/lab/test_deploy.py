@@ -23,7 +23,7 @@ IMAGE = "ghcr.io/krasterisk/aipbx_backend"
 HEAD, OLDER, OLDEST = BACKEND["fourth"], BACKEND["third"], BACKEND["second"]
 PRICES = "/api/prices/public"
 # Over SSH, in a deploy that changes one service, and in a rollback.
-MOST_COMMANDS = 31
+MOST_COMMANDS = 10
 STATE = "cat {images.env,releases.jsonl,release,environment.json} 2>&1; ls -A . nginx/active; docker ps -q"
 
 

@@ -50,7 +50,7 @@ def test_steps_are_lines_and_the_result_is_returned(
     assert (tmp_path / "stdin").read_text() == "secret\n"
     words = (tmp_path / "words").read_text()
     assert "sudo -n timeout --kill-after=10 60 sh -c" in words
-    assert "/usr/local/sbin/aipbx-agent --contract=1 --detached --stdin --json restore" in words
+    assert "/usr/local/sbin/aipbx-agent --contract=2 --detached --stdin --json restore" in words
     assert "secret" not in words
 
 
@@ -69,7 +69,7 @@ def test_an_error_is_three_lines_with_the_host_before_them(
     ("code", "last", "kind", "what", "why"),
     [
         (255, "echo Connection reset >&2", FailedError, "the connection was lost", "Connection reset"),
-        (127, "echo not found >&2", OperatorError, "has no agent yet", "not found"),
+        (127, "echo not found >&2", agent.MissingError, "has no agent yet", "not found"),
         (2, "echo \"invalid choice: 'x'\" >&2", OperatorError, "or an old one", "invalid choice"),
         (124, "", FailedError, "did not end within 60 s", "own deadline"),
         (1, "echo Traceback >&2; echo KeyError >&2", FailedError, "without telling how", "Traceback / KeyError"),
@@ -107,7 +107,7 @@ def test_a_question(remote: Remote) -> None:
 
     vars(remote)["run"] = run
     assert agent.ask(remote, ["list"], b"{}") == {"sets": []}
-    assert asked == ["/usr/local/sbin/aipbx-agent --contract=1 --json list <{}"]
+    assert asked == ["/usr/local/sbin/aipbx-agent --contract=2 --json list <{}"]
     vars(remote)["run"] = lambda *_, **__: Output(2, json.dumps({"error": ERROR}), "")
     with pytest.raises(OperatorError, match=r"aipbx\.org: There is no room"):
         agent.ask(remote, ["list"])

@@ -8,9 +8,7 @@ import pytest
 
 from fleet.commands import colours, compose
 
-STACK = "--project-directory /app/aipbx --env-file /app/aipbx/images.env -f /app/aipbx/compose.yml"
 BEGIN = 'env -i HOME="$HOME" PATH="$PATH" docker compose --ansi never --progress plain'
-ALWAYS = f"{BEGIN} {STACK} -f /app/aipbx/environment.json"
 RUNNING = f"{BEGIN} --project-name aipbx --env-file /dev/null"
 
 
@@ -20,18 +18,6 @@ def test_what_surrounds_it_decides_nothing() -> None:
         "docker compose --ansi never --progress plain --project-directory /app/aipbx --env-file /dev/null "
         "-f /app/aipbx/compose.yml.new config --quiet"
     )
-
-
-def test_other_images_only_where_they_are_named() -> None:
-    assert compose.valid("/app/aipbx", "images.env.staged") == (
-        ALWAYS.replace("images.env", "images.env.staged") + " config --quiet"
-    )
-    assert "/images.env.staged -f " in compose.up("/app/aipbx", "nginx", images="images.env.staged")
-
-
-def test_what_it_brings_up_brings_up_nothing_else() -> None:
-    made = compose.up("/app/aipbx", "nginx")
-    assert made == f"{ALWAYS} up --detach --no-deps --no-build --pull never nginx"
 
 
 @pytest.mark.parametrize(

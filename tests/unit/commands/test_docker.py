@@ -31,17 +31,6 @@ def test_a_service_is_found_by_its_labels() -> None:
 @pytest.mark.parametrize(
     ("command", "says"),
     [
-        (docker.state("aipbx", "backend"), ["inspect", "--format", docker.STATE, "c0ffee"]),
-        (
-            docker.why_unhealthy("aipbx", "backend"),
-            [
-                "inspect",
-                "--format",
-                "{{if .State.Health}}{{range .State.Health.Log}}{{.Output}}{{end}}{{end}}",
-                "c0ffee",
-            ],
-        ),
-        (docker.last_lines("aipbx", "backend", 15), ["logs", "--tail", "15", "c0ffee"]),
         (
             docker.address("aipbx", "backend", "/nowhere"),
             ["inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}", "c0ffee"],
@@ -55,17 +44,8 @@ def test_a_container_is_asked_and_its_absence_is_silence(command: str, says: lis
     assert (gone.returncode, gone.stdout, gone.stderr) == (0, "", "")
 
 
-def test_the_log_of_a_container_has_what_it_said_to_standard_error_too(tmp_path: Path) -> None:
-    bin_ = stub(tmp_path / "bin", "docker", '[ "$1" = ps ] && echo c0ffee || { echo out; echo err >&2; }')
-    assert sh(docker.last_lines("aipbx", "backend", 15), bin_).stdout == "out\nerr\n"
-
-
 def test_exact() -> None:
     image = "ghcr.io/krasterisk/aipbx:abc"
-    assert docker.state("aipbx", "backend") == (
-        f'id={ID}; [ -z "$id" ] || docker inspect --format \'{{{{.Config.Image}}}}|{{{{.State.Status}}}}|'
-        '{{.RestartCount}}|{{if .State.Health}}{{.State.Health.Status}}{{end}}|{{.State.StartedAt}}\' "$id"'
-    )
     assert docker.absent([image, "nginx:1"]) == (
         f'for image in {image} nginx:1; do docker image inspect "$image" >/dev/null 2>&1 || echo "$image"; done'
     )

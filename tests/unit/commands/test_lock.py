@@ -13,10 +13,24 @@ from pathlib import Path
 import pytest
 
 from aipbx_agent.contract import CARRIED_OUT, STAGED, UNIT
+from aipbx_agent.core.config import Config
+from aipbx_agent.release import deploy_lock
 from fleet.commands import lock
 from tests.unit.shell import sh, stub
 
 OWNER = b"anna@desk, deploy, since 2026-11-23 10:00:00 UTC\n"
+
+
+def standing(app: Path) -> str:
+    """What the host knows of the run that the lock was taken for."""
+    seen = deploy_lock.seen(Config({"app_dir": str(app)}, {}, {}))
+    return seen.standing if seen else ""
+
+
+def owner(app: Path) -> str | None:
+    """Who has it; None: nobody."""
+    seen = deploy_lock.seen(Config({"app_dir": str(app)}, {}, {}))
+    return seen.owner if seen else None
 
 
 def test_exact() -> None:
@@ -25,9 +39,6 @@ def test_exact() -> None:
         "cat >/app/aipbx/lock/owner && { cat /app/aipbx/releases.jsonl 2>/dev/null || true; }"
     )
     assert lock.release("/app/aipbx") == "rm -rf /app/aipbx/images.env.staged /app/aipbx/lock"
-    assert lock.owner("/app/aipbx") == (
-        "[ -d /app/aipbx/lock ] && { grep . /app/aipbx/lock/owner 2>/dev/null || echo unknown; }"
-    )
 
 
 def connection(app: Path, process: int, began: str) -> None:
@@ -39,16 +50,16 @@ def test_a_lock_knows_whether_the_connection_is_there_that_took_it(tmp_path: Pat
     assert sh(lock.acquire(str(tmp_path), tied=True), stdin=OWNER).returncode == 0
     # No sshd stands above a test.
     assert (tmp_path / "lock" / "connection").read_text() == ""
-    assert sh(lock.standing(str(tmp_path))).stdout == ""
+    assert standing(tmp_path) == ""
     began = Path("/proc/self/stat").read_text().split(") ")[1].split()[19]
     connection(tmp_path, os.getpid(), began)
-    assert sh(lock.standing(str(tmp_path))).stdout == "open\n"
+    assert standing(tmp_path) == "open"
     connection(tmp_path, os.getpid(), f"{int(began) - 1}")
-    assert sh(lock.standing(str(tmp_path))).stdout == "ended\n", "another process has that number now"
+    assert standing(tmp_path) == "ended", "another process has that number now"
     connection(tmp_path, 2**22, began)
-    assert sh(lock.standing(str(tmp_path))).stdout == "ended\n"
+    assert standing(tmp_path) == "ended"
     assert sh(lock.release(str(tmp_path))).returncode == 0
-    assert sh(lock.standing(str(tmp_path))).stdout == ""
+    assert standing(tmp_path) == ""
 
 
 def test_the_connection_is_that_of_sshd_above_the_shell(tmp_path: Path) -> None:
@@ -62,37 +73,40 @@ def test_the_connection_is_that_of_sshd_above_the_shell(tmp_path: Path) -> None:
     above.stdin.write(OWNER)
     above.stdin.close()
     end = time.monotonic() + 20
-    while sh(lock.standing(str(tmp_path))).stdout != "open\n":
+    while standing(tmp_path) != "open":
         assert time.monotonic() < end
     assert (tmp_path / "lock" / "connection").read_text().split()[0] == str(above.pid)
     os.killpg(above.pid, signal.SIGKILL)
     above.wait()
-    assert sh(lock.standing(str(tmp_path))).stdout == "ended\n"
+    assert standing(tmp_path) == "ended"
 
 
 @pytest.mark.parametrize(
     ("state", "told"), [("active", "runs"), ("deactivating", "runs"), ("failed", "stopped"), ("inactive", "stopped")]
 )
-def test_what_the_host_carries_out_is_asked_of_its_unit(tmp_path: Path, state: str, told: str) -> None:
+def test_what_the_host_carries_out_is_asked_of_its_unit(
+    tmp_path: Path, state: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sh(lock.acquire(str(tmp_path), tied=True), stdin=OWNER)
     connection(tmp_path, 2**22, "1")
-    owner = tmp_path / "lock" / "owner"
-    owner.write_text(f"{owner.read_text().strip()}{CARRIED_OUT}\n")
+    file = tmp_path / "lock" / "owner"
+    file.write_text(f"{file.read_text().strip()}{CARRIED_OUT}\n")
     stubs = stub(tmp_path / "bin", "systemctl", f'[ "$4" = {UNIT}switch ] && echo {state}')
-    assert sh(lock.standing(str(tmp_path)), stubs).stdout == f"{told}\n"
+    monkeypatch.setenv("PATH", f"{stubs}:{os.environ['PATH']}")
+    assert standing(tmp_path) == told
 
 
 def test_the_second_is_told_who_was_first(tmp_path: Path) -> None:
     assert sh(lock.acquire(str(tmp_path)), stdin=OWNER).returncode == 0
     second = sh(lock.acquire(str(tmp_path)), stdin=b"boris@desk\n")
     assert (second.returncode, second.stdout) == (lock.HELD, OWNER.decode())
-    assert sh(lock.owner(str(tmp_path))).stdout == OWNER.decode()
+    assert owner(tmp_path) == OWNER.decode().strip()
 
 
 def test_given_back_it_can_be_taken_again(tmp_path: Path) -> None:
     sh(lock.acquire(str(tmp_path)), stdin=OWNER)
     assert sh(lock.release(str(tmp_path))).returncode == 0
-    assert sh(lock.owner(str(tmp_path))).returncode != 0
+    assert owner(tmp_path) is None
     assert sh(lock.acquire(str(tmp_path)), stdin=b"boris@desk\n").returncode == 0
 
 
@@ -105,9 +119,9 @@ def test_of_many_at_once_one_gets_it(tmp_path: Path) -> None:
 def test_a_lock_whose_owner_never_arrived_is_a_lock(tmp_path: Path) -> None:
     (tmp_path / "lock").mkdir()
     assert sh(lock.acquire(str(tmp_path)), stdin=OWNER).returncode == lock.HELD
-    assert sh(lock.owner(str(tmp_path))).stdout == "unknown\n"
+    assert owner(tmp_path) == "unknown"
     (tmp_path / "lock" / "owner").touch()
-    assert sh(lock.owner(str(tmp_path))).stdout == "unknown\n"
+    assert owner(tmp_path) == "unknown"
 
 
 def test_a_folder_with_a_space_is_one_word(tmp_path: Path) -> None:
@@ -122,9 +136,9 @@ def test_a_lock_that_became_another_s_is_not_given_back(tmp_path: Path) -> None:
     staged.touch()
     sh(lock.acquire(str(tmp_path)), stdin=OWNER)
     assert sh(lock.give_back(str(tmp_path)), stdin=b"boris@desk, deploy, since then").returncode == 0
-    assert sh(lock.owner(str(tmp_path))).stdout == OWNER.decode()
+    assert owner(tmp_path) == OWNER.decode().strip()
     assert staged.exists()
     assert sh(lock.give_back(str(tmp_path)), stdin=OWNER.strip()).returncode == 0
-    assert sh(lock.owner(str(tmp_path))).returncode != 0
+    assert owner(tmp_path) is None
     assert not staged.exists(), "what a run wrote down goes with its lock"
     assert sh(lock.give_back(str(tmp_path)), stdin=OWNER.strip()).returncode == 0

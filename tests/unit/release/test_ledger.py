@@ -23,7 +23,7 @@ def entry(after: Release, subjects: dict[str, str]) -> Entry:
 @pytest.fixture
 def hosts(monkeypatch: pytest.MonkeyPatch) -> Any:
     entries = [entry(A, TOLD), entry(B, {}), replace(entry(A, {}), action="rollback")]
-    monkeypatch.setattr(survey, "take", lambda _: replace(survey.parse(""), entries=entries))
+    monkeypatch.setattr(survey, "take", lambda _: replace(survey.parse({}), entries=entries))
     monkeypatch.setattr(ledger, "_images", lambda _: set())
     return [type("Host", (), {"name": "aipbx.ru"})()]
 
@@ -39,7 +39,7 @@ def test_subjects_are_shown_as_they_are(hosts: Any, capsys: pytest.CaptureFixtur
 def test_where_nothing_is_known_nothing_is_said(
     hosts: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(survey, "take", lambda _: replace(survey.parse(""), entries=[entry(A, {})]))
+    monkeypatch.setattr(survey, "take", lambda _: replace(survey.parse({}), entries=[entry(A, {})]))
     ledger.show(hosts, as_json=False)
     assert "aaaaaaaa" in capsys.readouterr().out.rstrip().splitlines()[-1]
 

@@ -14,6 +14,7 @@ from fleet.errors import OperatorError
 from fleet.inventory import hosts, settings
 from fleet.release import overlap
 from fleet.release.plan import Plan
+from fleet.state.met import Met
 from fleet.state.releases import Release
 
 DATA = settings.of_host("aipbx.ru", hosts.load()[0].data)
@@ -42,30 +43,33 @@ def host(**changes: Any) -> Any:
     return SimpleNamespace(name="aipbx.ru", settings=DATA.model_copy(update=changes))
 
 
-def refuse(what: Plan = DEPLOY, *, waits: bool = False, **changes: Any) -> None:
-    overlap.refuse(host(**changes), what, 60, waits=waits)
+def refuse(found: Any, what: Plan = DEPLOY, *, waits: bool = False, **changes: Any) -> None:
+    overlap.refuse(host(**changes), what, Met("aipbx.ru", {"overlap": found}), waits=waits)
 
 
 def test_a_free_moment_is_silent(answers: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
-    answers += [None, None]
-    refuse()
-    overlap.wait(host(), DEPLOY, 60, waits=False)
+    answers.append(None)
+    refuse(None)
+    overlap.wait(host(), DEPLOY, 60)
     assert answers == []
     assert capsys.readouterr().err == ""
 
 
-def test_it_is_refused(answers: list[Any]) -> None:
-    answers += [FOUND, FOUND]
-    for ask in (overlap.refuse, overlap.wait):
-        with pytest.raises(OperatorError, match="two backends") as refused:
-            ask(host(), DEPLOY, 60, waits=False)
-        assert (refused.value.code, refused.value.do) == (2, "Later.")
+def test_it_is_refused() -> None:
+    with pytest.raises(OperatorError, match="two backends") as refused:
+        refuse(FOUND)
+    assert (refused.value.code, refused.value.do) == (2, "Later.")
+
+
+def test_what_the_host_could_not_tell_is_its_error() -> None:
+    with pytest.raises(OperatorError, match=r"aipbx\.ru: does not know the time zone"):
+        refuse({"error": {"what": "does not know the time zone", "why": "", "do": "", "code": 2}})
 
 
 def test_it_waits(answers: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
-    answers += [FOUND, FOUND, FOUND, None]
-    refuse(waits=True)
-    overlap.wait(host(), DEPLOY, 60, waits=True)
+    answers += [FOUND, FOUND, None]
+    refuse(FOUND, waits=True)
+    overlap.wait(host(), DEPLOY, 60)
     assert answers == []
     told = capsys.readouterr().err
     assert "It waits until 12:01 UTC." in told
@@ -74,11 +78,11 @@ def test_it_waits(answers: list[Any], capsys: pytest.CaptureFixture[str]) -> Non
 
 def test_where_no_moment_is_ever_free_it_does_not_wait(answers: list[Any]) -> None:
     never = {**FOUND, "seconds": None, "free": ""}
-    answers += [never, FOUND, never]
+    answers += [FOUND, never]
     with pytest.raises(OperatorError):
-        refuse(waits=True)
+        refuse(never, waits=True)
     with pytest.raises(OperatorError):
-        overlap.wait(host(), DEPLOY, 60, waits=True)
+        overlap.wait(host(), DEPLOY, 60)
 
 
 @pytest.mark.parametrize(
@@ -90,8 +94,6 @@ def test_where_no_moment_is_ever_free_it_does_not_wait(answers: list[Any]) -> No
         (DEPLOY, {"application_timers": {}}),
     ],
 )
-def test_where_no_two_backends_are_up_the_host_is_not_asked(
-    answers: list[Any], what: Plan, changes: dict[str, Any]
-) -> None:
-    refuse(what, **changes)
-    assert answers == []
+def test_where_no_two_backends_are_up_nothing_is_refused(what: Plan, changes: dict[str, Any]) -> None:
+    refuse(FOUND, what, **changes)
+    overlap.wait(host(**changes), what, 60)

@@ -28,7 +28,7 @@ def entry(after: Release, result: Any = "ok") -> Entry:
 def host(running: Release | None = A, **changes: Any) -> Survey:
     """A host that nothing is wrong with."""
     found = replace(
-        survey.parse(""),
+        survey.parse({}),
         files=frozenset({"compose.yml", "environment.json", "images.env"}),
         images={"backend": f"b:{running.backend}", "frontend": f"f:{running.frontend}"} if running else {},
         disk_free_mib=DATA.min_free_disk_mib,
@@ -91,7 +91,7 @@ def test_is_refused(found: Survey, what: str, do: str) -> None:
 
 def test_a_fresh_host_is_told_the_first_thing_first() -> None:
     with pytest.raises(OperatorError, match="is not converged"):
-        plan.refuse("aipbx.net", survey.parse(""), DATA, first_allowed=True)
+        plan.refuse("aipbx.net", survey.parse({}), DATA, first_allowed=True)
 
 
 LEDGER = [entry(C), entry(B), entry(D), entry(C, "failed"), entry(A)]

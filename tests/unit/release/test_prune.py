@@ -104,7 +104,7 @@ class Host:
 
 def found(**changes: Any) -> survey.Survey:
     images = {service: f"x:{A.sha(service)}" for service in ("backend", "frontend")}
-    return replace(survey.parse(""), images=images, entries=[entry(A)], **changes)
+    return replace(survey.parse({}), images=images, entries=[entry(A)], **changes)
 
 
 @pytest.fixture(autouse=True)
@@ -158,7 +158,7 @@ def test_a_host_in_doubt_is_refused(at: dict[str, Any]) -> None:
     with pytest.raises(OperatorError, match="is locked: boris"):
         run(Host("9" * 40))
     run(Host("9" * 40), dry=True)
-    at["found"] = survey.parse("")
+    at["found"] = survey.parse({})
     with pytest.raises(OperatorError, match="has no release yet"):
         run(Host("9" * 40), dry=True)
 

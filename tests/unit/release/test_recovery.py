@@ -13,7 +13,7 @@ from fleet.release import recovery, unlocking
 from fleet.state import survey
 from fleet.state.survey import Container, Survey
 
-WELL = survey.parse("")
+WELL = survey.parse({})
 STOPPED = Container("postgres:16", "exited", 0, "", "2026-11-28T17:00:00Z")
 UNFINISHED = replace(WELL, unfinished="restore of x")
 OURS = "aipbx.org itself, restore of x, since 2026-11-28 17:00:00 UTC"
@@ -43,7 +43,7 @@ def host(monkeypatch: pytest.MonkeyPatch) -> Any:
         return {}
 
     monkeypatch.setattr(agent, "call", call)
-    monkeypatch.setattr(survey, "take", lambda _: made.found)
+    monkeypatch.setattr(survey, "take", lambda *_: made.found)
     return made
 
 

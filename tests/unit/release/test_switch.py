@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from fleet import agent
 from fleet.errors import OperatorError
 from fleet.release import switch, tasks
+from fleet.state.met import Met
 
 HOST: Any = SimpleNamespace(settings=SimpleNamespace(switch_mode="colours", drain_seconds=1800))
 PLAIN: Any = SimpleNamespace(settings=SimpleNamespace(switch_mode="recreate", drain_seconds=1800))
@@ -53,13 +53,12 @@ def test_what_makes_no_sense_is_refused(given: int, now: bool) -> None:
         tasks._drain_seconds(HOST, given, now=now)
 
 
-def test_pbxs_that_are_left_out_are_named_with_what_it_costs(monkeypatch: pytest.MonkeyPatch) -> None:
-    remote: Any = SimpleNamespace()
+def test_pbxs_that_are_left_out_are_named_with_what_it_costs() -> None:
     found: dict[str, Any] = {"count": 2, "silent": {}, "strange": [], "unset": []}
-    monkeypatch.setattr(agent, "ask", lambda *_: found)
-    assert switch.about_pbxs(remote, hands_over=True) == ["PBXs: 2, of which 2 are handed over."]
+    met = Met("aipbx.ru", {"pbxs": found})
+    assert switch.about_pbxs(met, hands_over=True) == ["PBXs: 2, of which 2 are handed over."]
     found |= {"count": 4, "silent": {"a (pbx:1)": "timed out"}, "strange": ["b"], "unset": ["c"]}
-    assert switch.about_pbxs(remote, hands_over=True) == [
+    assert switch.about_pbxs(met, hands_over=True) == [
         "PBXs: 4, of which 3 are handed over.",
         "a (pbx:1) is not handed over: timed out. Once the old backend has ended, new calls there reach nobody, until "
         "the hourly aipbx-watch finds it again.",
@@ -67,16 +66,13 @@ def test_pbxs_that_are_left_out_are_named_with_what_it_costs(monkeypatch: pytest
         "c was never handed over. If its dialplan does not say Stasis(${GLOBAL(AIBOT)},…), new calls reach nobody.",
     ]
     none = "PBXs: 4 in the application's table; none is handed over (ARI_* are not set)."
-    assert switch.about_pbxs(remote, hands_over=False) == [none]
+    assert switch.about_pbxs(met, hands_over=False) == [none]
     found["shut_out"] = {"d (pbx:1)": "203.0.113.9"}
     silent = "d (pbx:1) is at 203.0.113.9, from where the firewall lets no RTP in (pbx_addresses)."
-    assert switch.about_pbxs(remote, hands_over=False) == [none, silent]
-    assert switch.about_pbxs(remote, hands_over=True)[-1] == silent
+    assert switch.about_pbxs(met, hands_over=False) == [none, silent]
+    assert switch.about_pbxs(met, hands_over=True)[-1] == silent
 
 
-def test_pbxs_that_cannot_be_asked_keep_nobody_from_a_rollback(monkeypatch: pytest.MonkeyPatch) -> None:
-    def old(*_: object) -> dict[str, Any]:
-        raise OperatorError("It cannot be asked.", "Why.", "Do.")
-
-    monkeypatch.setattr(agent, "ask", old)
-    assert switch.about_pbxs(HOST, hands_over=True) == ["PBXs: unknown. It cannot be asked."]
+def test_pbxs_that_are_not_known_keep_nobody_from_a_rollback() -> None:
+    met = Met("aipbx.ru", {"pbxs": {"error": {"what": "It is down.", "why": "", "do": "", "code": 1}}})
+    assert switch.about_pbxs(met, hands_over=True) == ["PBXs: unknown. aipbx.ru: It is down."]

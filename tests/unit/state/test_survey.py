@@ -1,17 +1,21 @@
-"""What a host says of itself, read; tests/unit/commands/test_survey.py has a shell print it."""
+"""What a host's agent tells of the host, as an operator's side reads it (tests/unit/agent/status/test_state.py)."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from fleet import agent
+from fleet.errors import OperatorError
 from fleet.state import survey
 from fleet.state.releases import Release
 from fleet.state.survey import Container
 
-NOTHING = survey.parse("")
+NOTHING = survey.parse({})
 
 
 def test_nothing_at_all() -> None:
@@ -20,11 +24,21 @@ def test_nothing_at_all() -> None:
     assert (NOTHING.disk_free_mib, NOTHING.memory_mib, NOTHING.load) == (0, 0, 0)
 
 
-def test_numbers() -> None:
-    found = survey.parse("disk\t9000 77%\nmemory\t3915 1200\nload\t0.42 2\ncalls\t7\nbackup\t20260921T141320Z\n")
-    assert (found.disk_free_mib, found.disk_percent) == (9000, 77)
-    assert (found.memory_mib, found.memory_free_mib, found.load, found.processors) == (3915, 1200, 0.42, 2)
+def test_a_host_that_was_never_converged_has_no_agent_to_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*_: object) -> dict[str, Any]:
+        raise agent.MissingError("It has no agent.", "not found", "Converge it.")
+
+    monkeypatch.setattr(agent, "ask", missing)
+    host: Any = SimpleNamespace(name="aipbx.ru")
+    assert survey.take(host) == NOTHING
+
+
+def test_what_there_is() -> None:
+    lock = {"owner": "anna", "seconds": 7, "standing": "open"}
+    found = survey.parse({"calls": 7, "backup": "2026-09-21T14:13:20+00:00", "lock": lock, "wal": {"ok": True}})
     assert (found.calls, found.backup) == (7, datetime(2026, 9, 21, 14, 13, 20, tzinfo=UTC))
+    assert (found.lock, found.lock_seconds, found.lock_standing) == ("anna", 7, "open")
+    assert found.log == {"ok": True}
 
 
 @pytest.mark.parametrize(
@@ -40,28 +54,27 @@ def test_a_release_runs_when_images_env_names_both(images: dict[str, str], runni
     assert replace(NOTHING, images=images).running == running
 
 
-def test_comments_and_empty_lines_of_images_env_are_no_images() -> None:
-    assert survey.parse("images\t\nimages\t# by hand\nimages\tBACKEND_IMAGE=b:1=2\n").images == {"backend": "b:1=2"}
-
-
 @pytest.mark.parametrize(
-    ("line", "good", "told"),
+    ("status", "health", "good", "shown"),
     [
-        ("i|running|0|healthy|t", True, "healthy"),
-        ("i|running|0||t", True, "running"),
-        ("i|running|0|starting|t", False, "starting"),
-        ("i|running|0|unhealthy|t", False, "unhealthy"),
-        ("i|exited|2|unhealthy|t", False, "exited"),
-        ("i|restarting|9|starting|t", False, "restarting"),
+        ("running", "healthy", True, "healthy"),
+        ("running", "", True, "running"),
+        ("running", "starting", False, "starting"),
+        ("running", "unhealthy", False, "unhealthy"),
+        ("exited", "unhealthy", False, "exited"),
+        ("restarting", "starting", False, "restarting"),
     ],
 )
-def test_container(line: str, good: bool, told: str) -> None:
-    found = survey.parse_container(f"{line}\n")
-    assert (found.good, str(found)) == (good, told)
+def test_container(status: str, health: str, good: bool, shown: str) -> None:
+    told = {"image": "i", "status": status, "restarts": 2, "health": health, "started": "t"}
+    found = survey.parse({"containers": {"nginx": told}}).containers["nginx"]
+    assert found == Container("i", status, 2, health, "t")
+    assert (found.good, str(found)) == (good, shown)
 
 
-def test_every_field_of_a_container() -> None:
-    line = "pgvector/pgvector:pg16|running|1|healthy|2026-11-23T10:00:30.5Z"
-    assert survey.parse(f"postgres\t{line}\n").containers == {
-        "postgres": Container("pgvector/pgvector:pg16", "running", 1, "healthy", "2026-11-23T10:00:30.5Z")
-    }
+def test_what_a_release_would_meet_and_what_could_not_be_known() -> None:
+    wrong = {"error": {"what": "It is damaged.", "why": "by hand", "do": "Push.", "code": 2}}
+    met = survey.parse({"release": {"variables": {"host": {}}, "restarts": wrong}}, "aipbx.ru").met
+    assert met.variables == {"host": {}}
+    with pytest.raises(OperatorError, match=r"aipbx\.ru: It is damaged\."):
+        _ = met.restarts

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
 
+from fleet import agent
 from fleet.errors import OperatorError
 from fleet.remote import Remote
 from fleet.state import survey
@@ -18,47 +20,49 @@ from fleet.status import status
 # When the tests were collected, which may be an hour before one runs: good for a threshold, not for an age.
 NOW = datetime.now(UTC)
 ENTRY = Entry("2026-11-23T10:00:00Z", "anna@desk", "deploy", "ok", 41, None, Release("a" * 40, "b" * 40), {})
-LINES = {
-    "colour": "backend-green\ncolour\tfrontend",
-    "file": "compose.yml",
-    "images": f"BACKEND_IMAGE=b:{'a' * 40}\nimages\tFRONTEND_IMAGE=f:{'b' * 40}",
-    "release": ENTRY.line().strip(),
-    "disk": "9000 77%",
-    "memory": "4000 1000",
-    "load": "0.42 2",
-    "calls": "3",
-    "backend": "b|running|0|healthy|t",
-    "nginx": "n|running|0|healthy|t",
+HEALTHY = {"image": "b", "status": "running", "restarts": 0, "health": "healthy", "started": "t"}
+TOLD: dict[str, Any] = {
+    "colours": {"backend": "backend-green", "frontend": "frontend"},
+    "files": ["compose.yml"],
+    "images": {"backend": f"b:{'a' * 40}", "frontend": f"f:{'b' * 40}"},
+    "ledger": [asdict(ENTRY)],
+    "disk_free_mib": 9000,
+    "disk_percent": 77,
+    "memory_mib": 4000,
+    "memory_free_mib": 1000,
+    "load": 0.42,
+    "processors": 2,
+    "calls": 3,
+    "containers": {"backend": HEALTHY, "nginx": HEALTHY},
 }
 
 
 class Host:
     """A host that says what it is told to say."""
 
-    settings = type("Data", (), {"app_dir": "/app/aipbx", "compose_project": "aipbx", "rtp_ports": [3032]})
-
-    def __init__(self, name: str, said: str | OperatorError) -> None:
+    def __init__(self, name: str, said: dict[str, Any] | OperatorError) -> None:
         self.name, self.said = name, said
 
-    def sudo_output(self, _: str) -> str:
-        if isinstance(self.said, OperatorError):
-            raise self.said
-        return self.said
+
+@pytest.fixture(autouse=True)
+def _asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    def ask(host: Host, verb: list[str], _: bytes) -> dict[str, Any]:
+        assert verb == ["state"]
+        if isinstance(host.said, OperatorError):
+            raise host.said
+        return host.said
+
+    monkeypatch.setattr(agent, "ask", ask)
 
 
-def name(hours: float) -> str:
-    """What a set is called that was taken so long ago."""
-    return f"{datetime.now(UTC) - timedelta(hours=hours):%Y%m%dT%H%M%SZ}"
+def ago(hours: float) -> str:
+    """The moment so long ago."""
+    return (datetime.now(UTC) - timedelta(hours=hours)).isoformat()
 
 
-def host(name_: str = "aipbx.net", **changes: str) -> Host:
-    now = datetime.now(UTC)
-    ages = {
-        "certificate": f"{now + timedelta(days=40, hours=1):%b %d %H:%M:%S %Y} GMT",
-        "backup": name(2),
-        "verified": name(72),
-    }
-    return Host(name_, "".join(f"{key}\t{value}\n" for key, value in (LINES | ages | changes).items() if value))
+def host(name: str = "aipbx.net", **changes: Any) -> Host:
+    ages = {"certificate_until": ago(-40 * 24 - 1), "backup": ago(2), "verified": ago(72)}
+    return Host(name, TOLD | ages | changes)
 
 
 def shown(
@@ -127,7 +131,7 @@ def test_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
 def test_a_host_without_anything_has_the_same_keys(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    well, out = shown(Host("x", ""), host(), monkeypatch=monkeypatch, capsys=capsys, as_json=True)
+    well, out = shown(Host("x", {}), host(), monkeypatch=monkeypatch, capsys=capsys, as_json=True)
     found = json.loads(out)
     assert well
     assert found["x"].keys() == found["aipbx.net"].keys()
@@ -135,11 +139,11 @@ def test_a_host_without_anything_has_the_same_keys(
     assert {found["x"][name] for name in unknown} == {None}
 
 
-@pytest.mark.parametrize(("standing", "is_shown"), [("", True), ("0 ended", True), ("0 open", False)])
+@pytest.mark.parametrize(("standing", "is_shown"), [("", True), ("ended", True), ("open", False)])
 def test_an_unfinished_restore_is_shown_unless_its_run_continues(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], standing: str, is_shown: bool
 ) -> None:
-    one = host(unfinished="restore of x", lock_known=standing)
+    one = host(unfinished="restore of x", lock={"owner": "anna", "seconds": 7, "standing": standing})
     _, out = shown(one, monkeypatch=monkeypatch, capsys=capsys, drifted={"aipbx.net": []})
     assert ("unfinished restore of x" in out) == is_shown
 
@@ -180,17 +184,21 @@ def test_table(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
 @pytest.mark.parametrize(
     ("changes", "row", "says"),
     [
-        ({"backend": "b|exited|0||t"}, "services", "backend exited"),
-        ({"maintenance": "on"}, "services", "maintenance page on"),
-        ({"backend": "", "nginx": ""}, "services", "none runs"),
+        ({"containers": {"backend": HEALTHY | {"status": "exited", "health": ""}}}, "services", "backend exited"),
+        ({"maintenance": True}, "services", "maintenance page on"),
+        ({"containers": {}}, "services", "none runs"),
         ({"kept": "restore of a"}, "kept from before", "restore of a"),
-        ({"lock": "anna@desk [/tmp] [bold]"}, "lock", "anna@desk [/tmp] [bold]"),
-        ({"calls": ""}, "RTP flows", "?"),
-        ({"calls": "0"}, "RTP flows", "0"),
-        ({"certificate": ""}, "certificate", "none"),
-        ({"backup": ""}, "last backup", "none"),
-        ({"backup_failed": "yes"}, "last backup", "the last run failed, before it: 2.0 h ago"),
-        ({"images": ""}, "backend", "-"),
+        (
+            {"lock": {"owner": "anna@desk [/tmp] [bold]", "seconds": 7, "standing": ""}},
+            "lock",
+            "anna@desk [/tmp] [bold]",
+        ),
+        ({"calls": None}, "RTP flows", "?"),
+        ({"calls": 0}, "RTP flows", "0"),
+        ({"certificate_until": None}, "certificate", "none"),
+        ({"backup": None}, "last backup", "none"),
+        ({"backup_failed": True}, "last backup", "the last run failed, before it: 2.0 h ago"),
+        ({"images": {}}, "backend", "-"),
         ({"migrations": "0"}, "migrations", "applied"),
         ({"migrations": "2"}, "migrations", "2 not applied: inv migrate"),
         ({"migrations": "first start"}, "migrations", "the first start did not come to its end: inv deploy"),
@@ -198,7 +206,7 @@ def test_table(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
     ],
 )
 def test_a_cell(
-    changes: dict[str, str],
+    changes: dict[str, Any],
     row: str,
     says: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -209,7 +217,7 @@ def test_a_cell(
 
 
 def test_the_age_of_a_copy_off_the_host(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    _, out = shown(host(offsite=name(3)), monkeypatch=monkeypatch, capsys=capsys)
+    _, out = shown(host(offsite=ago(3)), monkeypatch=monkeypatch, capsys=capsys)
     assert cells(out)["off-site"] == ["3.0 h ago"]
 
 
@@ -217,17 +225,17 @@ def test_the_age_of_a_copy_off_the_host(monkeypatch: pytest.MonkeyPatch, capsys:
     ("changes", "row", "red"),
     [
         ({}, "disk", False),
-        ({"disk": "100 86%"}, "disk", True),
-        ({"certificate": f"{NOW + timedelta(days=13):%b %d %H:%M:%S %Y} GMT"}, "certificate", True),
-        ({"backup": name(27)}, "last backup", True),
-        ({"verified": name(193)}, "verified", True),
+        ({"disk_percent": 86}, "disk", True),
+        ({"certificate_until": (NOW + timedelta(days=13)).isoformat()}, "certificate", True),
+        ({"backup": ago(27)}, "last backup", True),
+        ({"verified": ago(193)}, "verified", True),
         ({}, "verified", False),
         ({}, "off-site", True),
-        ({"load": "4.1 2"}, "load", True),
-        ({"load": "3.9 2"}, "load", False),
+        ({"load": 4.1}, "load", True),
+        ({"load": 3.9}, "load", False),
     ],
 )
-def test_what_is_bad_is_red(changes: dict[str, str], row: str, red: bool) -> None:
+def test_what_is_bad_is_red(changes: dict[str, Any], row: str, red: bool) -> None:
     said = cast("Any", host(**changes)).said
     facts = status._facts(survey.parse(said), [])
     assert dict(status._CELLS)[row](facts).startswith("[red]") is red

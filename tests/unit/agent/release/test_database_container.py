@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -113,3 +114,25 @@ def test_one_that_does_not_come_back_is_put_back(world: World, healthy: list[boo
 def test_one_that_is_only_started_is_not_recreated(world: World) -> None:
     database_container._up(world.config, "images.env", made(OLDER, COMMAND), restarts=False, again=False)
     assert world.ups[0]["how"] == ["--no-recreate", "postgres"]
+
+
+@pytest.mark.parametrize(("running", "stray", "ups"), [(True, False, 0), (False, False, 1), (True, True, 1)])
+def test_it_is_started_where_it_is_down_and_made_again_where_it_could_not_start(
+    world: World, monkeypatch: pytest.MonkeyPatch, running: bool, stray: bool, ups: int
+) -> None:
+    monkeypatch.setattr(database_container, "found", lambda _: replace(made(DECLARED, COMMAND), running=running))
+    monkeypatch.setattr(database_container, "stray", lambda _: stray)
+    world.answers = []
+    database_container.bring_up(world.config, "images.env")
+    assert len(world.ups) == ups
+    assert ["--force-recreate" in up["how"] for up in world.ups] == [stray] * ups
+    assert database_container.restarts(world.config, "images.env", again=stray) == stray
+
+
+@pytest.mark.parametrize(("networks", "stray"), [("1 2", False), ("1 9", True)])
+def test_a_network_that_is_gone_is_seen(
+    world: World, monkeypatch: pytest.MonkeyPatch, networks: str, stray: bool
+) -> None:
+    said = {"inspect": networks, "network": "1 2 3"}
+    monkeypatch.setattr(database_container, "run", lambda argv, **_: said[argv[1]].encode())
+    assert database_container.stray(world.config) == stray

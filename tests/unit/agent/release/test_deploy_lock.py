@@ -25,10 +25,15 @@ def test_a_deploy_is_told_who_has_it_and_waits(config: Config) -> None:
         refused = sh(lock.acquire(str(config.app)), stdin=b"anna")
         assert refused.returncode == lock.HELD
         assert refused.stdout.startswith("aipbx.org itself, restore of x, since 2")
-        assert "restore of x" in sh(lock.owner(str(config.app))).stdout
-        assert sh(lock.standing(str(config.app))).stdout == "open\n"
+        seen = deploy_lock.seen(config)
+        assert seen
+        assert "restore of x" in seen.owner
+        assert (seen.standing, seen.seconds < 60) == ("open", True)
         (config.app / "lock" / "connection").write_text(f"{2**22} 17\n")
-        assert sh(lock.standing(str(config.app))).stdout == "ended\n", "a run that was killed"
+        seen = deploy_lock.seen(config)
+        assert seen
+        assert seen.standing == "ended", "a run that was killed"
+    assert deploy_lock.seen(config) is None
     assert sh(lock.acquire(str(config.app)), stdin=b"anna").returncode == 0
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -135,20 +134,16 @@ def test_calls_of_all_of_them_are_waited_for_and_hung_up(config: Config, three: 
     assert known.channels("of-nobody") is None
 
 
-def test_the_plan_says_how_many_there_are_and_who_is_left_out(
-    config: Config, three: list[Pbx], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_plan_says_how_many_there_are_and_who_is_left_out(config: Config, three: list[Pbx]) -> None:
     del three[1].applications[OLD]
     del three[2].variables["AIBOT"]
-    pbxs.main(config, Namespace())
-    told = json.loads(capsys.readouterr().out)
+    told = pbxs.summary(config)
     assert told["count"] == 4
     assert [name.partition(" ")[0] for name in told["silent"]] == ["switched-off"]
     assert [name.partition(" ")[0] for name in told["strange"]] == ["pbx-1"]
     assert [name.partition(" ")[0] for name in told["unset"]] == ["pbx-2"]
     config.secrets.clear()
-    pbxs.main(config, Namespace())
-    assert json.loads(capsys.readouterr().out)["count"] == 4
+    assert pbxs.summary(config)["count"] == 4
 
 
 def test_one_that_was_restarted_learns_again_who_serves(config: Config, three: list[Pbx]) -> None:
@@ -203,18 +198,14 @@ def test_a_table_that_cannot_be_read_is_no_empty_one(config: Config, monkeypatch
 
 
 @pytest.mark.parametrize("url", ["http://anna:secret@[pbx/ari", None])
-def test_a_row_that_is_no_url_is_silent_and_no_traceback(
-    config: Config, capsys: pytest.CaptureFixture[str], url: str | None
-) -> None:
+def test_a_row_that_is_no_url_is_silent_and_no_traceback(config: Config, url: str | None) -> None:
     table: Any = engine.live(config)
     table.rows.append(["wrong", url, "u", "p"])
-    pbxs.main(config, Namespace())
-    told = json.loads(out := capsys.readouterr().out)
+    told = pbxs.summary(config)
     assert (told["count"], list(told["silent"])[1]) == (5, "wrong (row 5)")
-    assert "secret" not in out
+    assert "secret" not in json.dumps(told)
     config.secrets.clear()
-    pbxs.main(config, Namespace())
-    assert json.loads(capsys.readouterr().out)["count"] == 5
+    assert pbxs.summary(config)["count"] == 5
 
 
 @pytest.mark.parametrize(
@@ -267,12 +258,10 @@ def test_pbxs_are_found_where_their_names_lead_now(monkeypatch: pytest.MonkeyPat
     assert pbx_addresses.look(urls, ["192.0.2.0/24"]) == (["a", "c"], {"b": "203.0.113.9"})
 
 
-def test_a_deploy_is_told_from_where_no_sound_comes(config: Config, capsys: pytest.CaptureFixture[str]) -> None:
-    pbxs.main(config, Namespace())
-    assert json.loads(capsys.readouterr().out)["shut_out"] == {}, "without pbx_addresses RTP comes from anywhere"
+def test_a_deploy_is_told_from_where_no_sound_comes(config: Config) -> None:
+    assert pbxs.summary(config)["shut_out"] == {}, "without pbx_addresses RTP comes from anywhere"
     config.raw["pbx_addresses"] = ["192.0.2.0/24"]
-    pbxs.main(config, Namespace())
-    shut_out = json.loads(capsys.readouterr().out)["shut_out"]
+    shut_out = pbxs.summary(config)["shut_out"]
     assert set(shut_out.values()) == {"127.0.0.1"}
     assert pbxs.OWN in shut_out
     assert len(shut_out) == 4, "that of ARI_URL is in the table as well, and counts once"

@@ -1,0 +1,54 @@
+"""The containers of the stack's services as Docker knows them; of colours, the one that serves."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from aipbx_agent.contract import SERVICES
+from aipbx_agent.core.config import Config
+from aipbx_agent.core.docker import SECONDS
+from aipbx_agent.core.errors import AgentError
+from aipbx_agent.core.process import run
+from aipbx_agent.release import colours
+
+LABEL = "com.docker.compose"
+
+
+def found(config: Config) -> dict[str, dict[str, Any]]:
+    """Image, status, restarts, health, start, declaration and networks by service; those without a container left out.
+
+    Args:
+        config: the host's.
+    """
+    try:
+        every = _of_project(config.project)
+    except AgentError:
+        return {}
+    names = {service: colours.active(config, service) for service in ("postgres", *SERVICES, "nginx")}
+    return {service: _told(every[name]) for service, name in names.items() if name in every}
+
+
+def _of_project(project: str) -> dict[str, dict[str, Any]]:
+    """The newest container of each of a project's Compose services, as `docker inspect` shows it."""
+    words = ["docker", "ps", "--all", "--quiet", "--no-trunc", f"--filter=label={LABEL}.project={project}"]
+    identities = run([*words, f"--filter=label={LABEL}.oneoff=False"], seconds=SECONDS).decode().split()
+    if not identities:
+        return {}
+    # One that ends meanwhile is passed over: inspect tells of the others, and fails.
+    told = json.loads(run(["docker", "inspect", *identities], seconds=SECONDS, fine=(0, 1)))
+    newest: dict[str, dict[str, Any]] = {}
+    for one in sorted(told, key=lambda each: identities.index(each["Id"])):
+        newest.setdefault(one["Config"]["Labels"][f"{LABEL}.service"], one)
+    return newest
+
+
+def _told(one: dict[str, Any]) -> dict[str, Any]:
+    state = one["State"]
+    return {
+        "image": one["Config"]["Image"],
+        "status": state["Status"],
+        "restarts": one["RestartCount"],
+        "health": (state.get("Health") or {}).get("Status", ""),
+        "started": state["StartedAt"],
+    }

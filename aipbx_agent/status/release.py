@@ -1,0 +1,74 @@
+"""What a release that is about to come would meet on this host."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from aipbx_agent.contract import IMAGES
+from aipbx_agent.core import compose, docker
+from aipbx_agent.core.config import Config
+from aipbx_agent.core.errors import AgentError, Problem
+from aipbx_agent.core.process import run
+from aipbx_agent.release import colours, database_container, overlap, pbxs
+
+
+def met(config: Config, asked: dict[str, Any], problem: Problem | None) -> dict[str, Any]:
+    """What it would meet; what failed is told as `{"error": …}` in its place.
+
+    Args:
+        config: the host's; without the application's variables where these cannot be read.
+        asked: what the operator goes by: settings, drain_seconds.
+        problem: why the variables cannot be read.
+    """
+    if problem:
+        return {"variables": _error(problem)}
+    config = replace(config, raw={**config.raw, **asked["settings"]})
+    return {
+        "variables": {**config.services, "host": config.secrets},
+        "restarts": _tried(lambda: _restarts(config)),
+        "stray": _tried(lambda: database_container.stray(config)),
+        "pbxs": _tried(lambda: pbxs.summary(config)),
+        "overlap": _tried(lambda: _overlap(config, float(asked["drain_seconds"]))),
+    }
+
+
+def _error(problem: Problem) -> dict[str, Any]:
+    return {"error": problem.as_dict()}
+
+
+def _tried(look: Callable[[], object]) -> object:
+    try:
+        return look()
+    except AgentError as problem:
+        return _error(problem)
+
+
+def _overlap(config: Config, drain_seconds: float) -> dict[str, Any] | None:
+    found = overlap.ahead(config, colours.serving(config, "backend"), drain_seconds)
+    return vars(found) if found else None
+
+
+def _restarts(config: Config) -> list[str]:
+    """What every release stands on and would be restarted, because its declaration changed.
+
+    Raises:
+        Refused: the database may not come back.
+    """
+    if not (config.app / IMAGES).exists():
+        return []
+    return ["postgres"] * database_container.restarts(config, IMAGES) + ["nginx"] * _changed(config, "nginx")
+
+
+def _changed(config: Config, service: str) -> bool:
+    """Whether a container was made of another declaration than what the files say now."""
+    container = colours.present(config, service)
+    if not container:
+        return False
+    words = ["docker", "inspect", "--format", "{{json .Config.Labels}}", container]
+    made = json.loads(run(words, seconds=docker.SECONDS)).get("com.docker.compose.config-hash")
+    stack = compose.stack(config.app, config.app / IMAGES)
+    declared = compose.run([*stack, "config", "--hash", service], seconds=docker.SECONDS).decode().split()
+    return declared[1:] != [made]

@@ -1,0 +1,96 @@
+"""`aipbx-agent state`: how this host is, in one answer, for whoever is about to change something, or asks.
+
+With `--release` also what a release would meet: the application's variables, what would restart, PBXs, timers; what an
+operator goes by comes over standard input. What cannot be known is None, or empty: nothing here keeps the rest unknown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from aipbx_agent.backup import sets
+from aipbx_agent.contract import IMAGES, SERVICES
+from aipbx_agent.core import events
+from aipbx_agent.core.config import Config, load
+from aipbx_agent.core.errors import Refused
+from aipbx_agent.core.files import read_json
+from aipbx_agent.pitr import daemon
+from aipbx_agent.release import colours, deploy_lock, ledger
+from aipbx_agent.report import run_state
+from aipbx_agent.restore import retained, swap
+from aipbx_agent.status import containers, database, machine, release
+
+FILES = ("compose.yml", "environment.json", IMAGES)
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Whether a release is about to come."""
+    parser.add_argument("--release", action="store_true", help="also what a release would meet")
+
+
+def main(config: Config, options: argparse.Namespace) -> None:
+    """Tell it."""
+    problem = None
+    try:
+        config = load()
+    except Refused as refused:
+        problem = refused
+    told = found(config)
+    if options.release:
+        told["release"] = release.met(config, json.load(sys.stdin), problem)
+    events.result(**told)
+
+
+def found(config: Config) -> dict[str, Any]:
+    """How the host is.
+
+    Args:
+        config: the host's; without the application's variables where these cannot be read.
+    """
+    return {
+        "files": [name for name in FILES if (config.app / name).is_file()],
+        "images": _images(config),
+        "ledger": ledger.entries(config),
+        "containers": containers.found(config),
+        "colours": {service: colours.active(config, service) for service in SERVICES},
+        "lock": vars(lock) if (lock := deploy_lock.seen(config)) else None,
+        "maintenance": (config.app / "maintenance" / "on").exists(),
+        **machine.found(config),
+        **_backups(config),
+        "rotation": database.rotation(config),
+        "migrations": database.unapplied(config),
+    }
+
+
+def _images(config: Config) -> dict[str, str]:
+    """The images that images.env names, by service."""
+    try:
+        lines = (config.app / IMAGES).read_text("utf-8", errors="replace").splitlines()
+    except OSError:
+        return {}
+    words = [line.partition("=") for line in lines if "_IMAGE=" in line]
+    return {name.removesuffix("_IMAGE").lower(): value for name, _, value in words}
+
+
+def _backups(config: Config) -> dict[str, Any]:
+    """Ages of sets, how the last backup ended, and what restores have left."""
+    names = sets.names(config.backups)
+    verified = [name for name in names if sets.verified(config.backups, name)]
+    copied = [name for name in names if (sets.folder(config.backups) / name / sets.OFFSITE).exists()]
+    last, replaced = run_state.state(config, "backup"), retained.read(config).replaced
+    return {
+        "backup": _moment(names),
+        "verified": _moment(verified),
+        "offsite": _moment(copied),
+        "backup_failed": last.get("ok") is False and not last.get("running"),
+        "wal": read_json(config.backups / daemon.STATE),
+        "unfinished": str(read_json(swap.journal(config)).get("what", "")),
+        "kept": replaced.what if replaced else "",
+    }
+
+
+def _moment(names: list[str]) -> str | None:
+    return sets.moment_of(names[-1]).isoformat() if names else None

@@ -1,0 +1,56 @@
+"""What a release that is about to come would meet on a host (aipbx_agent/status/release.py)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from fleet import agent
+
+if TYPE_CHECKING:
+    from fleet.env.rendering import Environments
+
+
+@dataclass(frozen=True)
+class Met:
+    """What a release would meet on a host, as its agent told it; what it could not tell is its error when asked for.
+
+    Attributes:
+        host: its name.
+        told: by name.
+    """
+
+    host: str
+    told: dict[str, Any]
+
+    @property
+    def variables(self) -> Environments:
+        """The application's variables by service, and those that the host itself reads."""
+        return dict(self._value("variables"))
+
+    @property
+    def restarts(self) -> list[str]:
+        """What every release stands on and would be restarted, because its declaration changed."""
+        return list(self._value("restarts"))
+
+    @property
+    def stray(self) -> bool:
+        """Whether PostgreSQL's container is connected to a network that is gone: it is made again then."""
+        return bool(self._value("stray"))
+
+    @property
+    def pbxs(self) -> dict[str, Any]:
+        """Which PBXs there are, and which of them cannot be handed over."""
+        return dict(self._value("pbxs"))
+
+    @property
+    def overlap(self) -> dict[str, Any] | None:
+        """That the application's timers would run in two backends (fleet/release/overlap.py)."""
+        found: dict[str, Any] | None = self._value("overlap")
+        return found
+
+    def _value(self, name: str) -> Any:
+        value = self.told.get(name)
+        if isinstance(value, dict) and "error" in value:
+            raise agent.problem(self.host, value["error"])
+        return value
