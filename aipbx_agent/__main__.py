@@ -90,7 +90,9 @@ def main(words: list[str]) -> int:
     try:
         _refuse_another_contract(options.contract)
         if options.detached:
-            return detached.run([word for word in words if word != "--detached"], options.verb)
+            return detached.run(
+                [word for word in words if word != "--detached"], options.verb, watched=VERBS[options.verb].watched
+            )
         signal.signal(signal.SIGTERM, _stopped)
         _run(load(stack=VERBS[options.verb].stack), options)
     except (AgentError, Interrupted) as problem:

@@ -32,10 +32,12 @@ DEPLOY = ("--drain-timeout=60", "--wait", "--yes")
 MANUAL = """
 import sys
 sys.path.insert(0, "/usr/local/lib/aipbx/agent")
-from aipbx_agent import colours, config
+from aipbx_agent.contract import SERVICES
+from aipbx_agent.core import config
+from aipbx_agent.release import colours
 here = config.load(stack=True)
 here.raw["switch_mode"] = "colours"  # so that it registers with the PBX under the name that it had
-for service in colours.SERVICES:
+for service in SERVICES:
     colours.start(here, colours.serving(here, service), here.app / "images.env")
 """
 

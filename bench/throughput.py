@@ -21,7 +21,8 @@ OURS = """
 import sys
 from pathlib import Path
 sys.path.insert(0, "/usr/local/lib/aipbx/agent")
-from aipbx_agent import config, engine
+from aipbx_agent.core import config
+from aipbx_agent.databases import engine
 server = engine.live(config.load())
 work, database, path = sys.argv[1:]
 if work == "restore":

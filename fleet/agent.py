@@ -103,27 +103,28 @@ def call(remote: Remote, verb: list[str], *, seconds: float, stdin: bytes = b"")
     raise _ended(remote, verb[0], code, said, seconds)
 
 
-def ask(remote: Remote, verb: list[str], stdin: bytes = b"") -> dict[str, Any]:
+def ask(remote: Remote, verb: list[str], stdin: bytes = b"", *, seconds: float = QUICK_SECONDS) -> dict[str, Any]:
     """What a verb that only looks answers.
 
     Args:
         remote: the host.
         verb: as `["list"]`.
         stdin: its standard input.
+        seconds: how long to wait for its end.
 
     Raises:
         OperatorError: the host cannot be reached or asked.
     """
-    done = remote.run(command(verb), seconds=QUICK_SECONDS, stdin=stdin)
+    done = remote.run(command(verb), seconds=seconds, stdin=stdin)
     told: dict[str, Any] = {}
-    for line in done.out.splitlines():
+    for line in filter(None, done.out.split("\n")):  # no other character ends a line of JSON
         told |= event(line)
     if "error" in told:
         raise problem(remote.name, told["error"])
     if done.code == 0 and "result" in told:
         result: dict[str, Any] = told["result"]
         return result
-    raise _ended(remote, verb[0], done.code, done.err, QUICK_SECONDS)
+    raise _ended(remote, verb[0], done.code, done.err, seconds)
 
 
 def _send(pipe: IO[bytes] | None, content: bytes) -> None:

@@ -27,7 +27,7 @@ LIMITS = ("Nice=10", "IOSchedulingClass=idle", "CPUWeight=20", "TimeoutStopSec=2
 SWITCH_LIMITS = ("TimeoutStopSec=5h", "RuntimeMaxSec=12h")
 
 
-def unit(words: list[str], verb: str, log: str, stdin: str = "") -> list[str]:
+def unit(words: list[str], verb: str, log: str, stdin: str = "", *, watched: bool = True) -> list[str]:
     """The command that runs `aipbx-agent WORDS` in a unit and waits for its end.
 
     Args:
@@ -35,9 +35,10 @@ def unit(words: list[str], verb: str, log: str, stdin: str = "") -> list[str]:
         verb: what it does.
         log: the file that gets its output.
         stdin: the file that is its standard input; empty: it has none.
+        watched: whether the team is notified when it ends without reporting how.
     """
     limits = SWITCH_LIMITS if verb == "switch" else LIMITS
-    ends = f"ExecStopPost={COMMAND} tidy --after {verb}"
+    ends = f"ExecStopPost={COMMAND} tidy" + (f" --after {verb}" if watched else "")
     properties = (*limits, f"StandardOutput=append:{log}", f"StandardError=append:{log}", ends)
     options = [f"--property={one}" for one in properties]
     name = f"--unit={UNIT}{verb}"
@@ -46,12 +47,13 @@ def unit(words: list[str], verb: str, log: str, stdin: str = "") -> list[str]:
     return ["systemd-run", "--quiet", "--collect", "--wait", name, *options, *program, *words]
 
 
-def run(words: list[str], verb: str) -> int:
+def run(words: list[str], verb: str, *, watched: bool) -> int:
     """Start the unit, repeat what it says until it ends, and return its exit code.
 
     Args:
         words: of the command line; with `--stdin`, it gets all that our standard input has.
         verb: what it does, for the unit's name.
+        watched: whether the team is notified when it ends without reporting how.
 
     Raises:
         Refused: one of this kind runs, is about to, or is tidied up after.
@@ -60,7 +62,7 @@ def run(words: list[str], verb: str) -> int:
     # systemd-run says nothing that we could pass on when a unit of that name is there.
     with lock.held(f"detached {verb}", LOCKS / f"{UNIT}{verb}"):
         _refuse_running(verb)
-        return _waited_for(words, verb)
+        return _waited_for(words, verb, watched=watched)
 
 
 def _refuse_running(verb: str) -> None:
@@ -70,13 +72,15 @@ def _refuse_running(verb: str) -> None:
         raise Refused(f"A {verb} runs already.", f"systemctl status {UNIT}{verb}: {state}", "Wait until it has ended.")
 
 
-def _waited_for(words: list[str], verb: str) -> int:
+def _waited_for(words: list[str], verb: str, *, watched: bool) -> int:
     with _file() as log, _file() as stdin:
         if "--stdin" in words:
             shutil.copyfileobj(sys.stdin.buffer, stdin)
             stdin.flush()
         given = [word for word in words if word != "--stdin"]
-        waiting = subprocess.Popen(unit(given, verb, log.name, stdin.name if "--stdin" in words else ""))
+        waiting = subprocess.Popen(
+            unit(given, verb, log.name, stdin.name if "--stdin" in words else "", watched=watched)
+        )
         with Path(log.name).open("rb") as reading:
             while waiting.poll() is None:
                 _repeat(reading.read())

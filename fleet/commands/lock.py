@@ -21,7 +21,7 @@ _CONNECTION = (
 def acquire(app_dir: str, *, tied: bool = False) -> str:
     """The command that takes the lock, with who and why from standard input, and prints the ledger of releases.
 
-    It exits with HELD, and prints who has it, when somebody has.
+    It exits with HELD, and prints who has it, when somebody has; with 1 when it cannot be written.
 
     Args:
         app_dir: where the stack's files are.
@@ -30,8 +30,8 @@ def acquire(app_dir: str, *, tied: bool = False) -> str:
     lock = shlex.quote(f"{app_dir}/lock")
     note = f"{{ {_CONNECTION}; }} >{lock}/connection 2>/dev/null; " if tied else ""
     ledger = f"cat {shlex.quote(f'{app_dir}/releases.jsonl')} 2>/dev/null || true"
-    take = f"mkdir {lock} 2>/dev/null || {{ cat {lock}/owner 2>/dev/null; exit {HELD}; }}"
-    return f"{take}; {note}cat >{lock}/owner && {{ {ledger}; }}"
+    take = f"mkdir {lock} || {{ [ ! -d {lock} ] || {{ cat {lock}/owner 2>/dev/null; exit {HELD}; }}; exit 1; }}"
+    return f"{take}; {note}cat >{lock}/owner || {{ rm -rf {lock}; exit 1; }}; {ledger}"
 
 
 def release(app_dir: str) -> str:

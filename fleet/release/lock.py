@@ -117,6 +117,12 @@ def held(remote: Remote, what: Doing, found: Survey, since: datetime) -> Iterato
             "Somebody began a moment ago.",
             "Wait for it, then run this again.",
         )
+    if done.code != 0:
+        raise OperatorError(
+            f"{remote.name} could not be locked.",
+            done.last_words,
+            f"Look at its disk: inv status --host={remote.name}",
+        )
     try:
         if releases.parse(done.out) != found.entries:
             raise OperatorError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,9 @@ from fleet.state.met import Met
 if TYPE_CHECKING:
     from fleet.remote import Remote
     from fleet.state.releases import Entry, Release
+
+# PBXs that do not answer are waited for, up to a minute for each 16 of them.
+RELEASE_SECONDS = 300
 
 
 @dataclass(frozen=True)
@@ -161,12 +165,15 @@ def take(remote: Remote, drain_seconds: int | None = None) -> Survey:
     Raises:
         OperatorError: it cannot be reached, or its agent is another version's.
     """
-    verb, stdin = ["state"], b""
+    verb, stdin, seconds = ["state"], b"", agent.QUICK_SECONDS
     if drain_seconds is not None:
         settings = remote.settings.model_dump(mode="json", include=agent.GOES_BY)
         stdin = json.dumps({"settings": settings, "drain_seconds": drain_seconds}).encode()
-        verb.append("--release")
+        verb, seconds = [*verb, "--release"], RELEASE_SECONDS
     try:
-        return parse(agent.ask(remote, verb, stdin), remote.name)
+        return parse(agent.ask(remote, verb, stdin, seconds=seconds), remote.name)
     except agent.MissingError:
+        # Where a release of ours ever ran, an agent that is missing is a fault, and not a fresh host.
+        if remote.run(f"[ -e {shlex.quote(f'{remote.settings.app_dir}/releases.jsonl')} ]").code == 0:
+            raise
         return parse({})

@@ -24,7 +24,7 @@ ORIGIN, SIBLING = "aipbx.net", "aipbx.org"
 SETS = "/app/aipbx/backups/sets"
 KEPT = f"/app/aipbx/offsite/{ORIGIN}"
 ACCOUNT = stores.account(ORIGIN)
-CONCERNS = ("deploys/ssh.py", "deploys/backups.py", "deploys/offsite.py")
+CONCERNS = ("deploys/ssh.py", "deploys/agent.py", "deploys/backups.py", "deploys/offsite.py")
 S3 = {"kind": "s3", "endpoint": ENDPOINT, "region": REGION, "bucket": bucket(SIBLING)}
 NOW = time.time()
 IDENTITY = (
@@ -41,33 +41,36 @@ EMPTY = (
 MAKE = """
 import os, sys
 from pathlib import Path
-from aipbx_agent import sets
+from aipbx_agent.backup import sets
+from aipbx_agent.core.files import sha256
+from aipbx_agent.databases.contents import Contents
 name, mib = sys.argv[1], int(sys.argv[2])
 aside = Path(sys.argv[3]) / f"{sets.ASIDE}{name}"
 aside.mkdir(mode=0o700)
 with (aside / "database.dump").open("wb") as dump:
     for _ in range(mib):
         dump.write(os.urandom(1 << 20))
-files = {file.name: {"bytes": file.stat().st_size, "sha256": sets.sha256(file)} for file in aside.iterdir()}
+files = {file.name: {"bytes": file.stat().st_size, "sha256": sha256(file)} for file in aside.iterdir()}
 taken = sets.moment_of(name).isoformat()
-host, rows = os.uname().nodename, sets.Contents({"public.t": 1})
+host, rows = os.uname().nodename, Contents({"public.t": 1})
 manifest = sets.Manifest(host, name, taken, 1.0, "postgres", "16.1", "d", "r", 1, {}, rows, {}, files)
 sets.complete(aside, manifest)
 """
 # PostgreSQL's log and a base backup as `wal` and `base` keep them, sent as they send them.
 LOG = """
 from datetime import datetime, timedelta, timezone
-from aipbx_agent import archive, base, config, segments, sets, wal_ship
+from aipbx_agent.core import config, files
+from aipbx_agent.pitr import archive, base_backup, segments, ship
 told, moment = config.load(stack=False), datetime(2026, 11, 23, tzinfo=timezone.utc)
 closed = [segments.Segment(7, 1, number, moment + timedelta(minutes=number)) for number in range(3)]
 for one in closed:
     (archive.wal(told) / f"{one.name}{archive.PACKED}").write_bytes(b"log")
 made = segments.Base(segments.Segment(7, 1, 0, moment + timedelta(seconds=9)), 0, 4)
 (archive.base(told) / f"{made.name}{archive.TAR}").write_bytes(b"base")
-sets.write_json(archive.base(told) / f"{made.name}{archive.LABEL}", {"last": 0, "bytes": 4})
+files.write_json(archive.base(told) / f"{made.name}{archive.LABEL}", {"last": 0, "bytes": 4})
 for _ in range(2):
-    wal_ship.Shipping().send(told)
-    base.ship(told)
+    ship.Shipping().send(told)
+    base_backup.ship(told)
 """
 # Ends a program as a line that dies does, once it has sent some megabytes.
 KILL = """

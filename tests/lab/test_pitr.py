@@ -82,9 +82,12 @@ def begun(server: Host) -> bool:
     return first < now
 
 
+CONCERNS = ("deploys/agent.py", "deploys/backups.py", "deploys/offsite.py")
+
+
 def converge(inv: Inv, server: Host) -> None:
     done = subprocess.run(
-        [PYINFRA, "inventory.py", "deploys/backups.py", "deploys/offsite.py", "-y", "--limit", server.name],
+        [PYINFRA, "inventory.py", *CONCERNS, "-y", "--limit", server.name],
         cwd=inv.tree,
         env=inv.environment,
         stdin=subprocess.DEVNULL,

@@ -35,10 +35,19 @@ def owner(app: Path) -> str | None:
 
 def test_exact() -> None:
     assert lock.acquire("/app/aipbx") == (
-        "mkdir /app/aipbx/lock 2>/dev/null || { cat /app/aipbx/lock/owner 2>/dev/null; exit 75; }; "
-        "cat >/app/aipbx/lock/owner && { cat /app/aipbx/releases.jsonl 2>/dev/null || true; }"
+        "mkdir /app/aipbx/lock || "
+        "{ [ ! -d /app/aipbx/lock ] || { cat /app/aipbx/lock/owner 2>/dev/null; exit 75; }; exit 1; }; "
+        "cat >/app/aipbx/lock/owner || { rm -rf /app/aipbx/lock; exit 1; }; "
+        "cat /app/aipbx/releases.jsonl 2>/dev/null || true"
     )
     assert lock.release("/app/aipbx") == "rm -rf /app/aipbx/images.env.staged /app/aipbx/lock"
+
+
+def test_a_lock_that_cannot_be_written_is_not_left(tmp_path: Path) -> None:
+    bin_ = stub(tmp_path / "bin", "cat", "exit 1")
+    assert sh(lock.acquire(str(tmp_path)), bin_, OWNER).returncode == 1
+    assert not (tmp_path / "lock").exists()
+    assert sh(lock.acquire(str(tmp_path / "none")), stdin=OWNER).returncode == 1
 
 
 def connection(app: Path, process: int, began: str) -> None:

@@ -25,12 +25,16 @@ def test_nothing_at_all() -> None:
 
 
 def test_a_host_that_was_never_converged_has_no_agent_to_ask(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(*_: object) -> dict[str, Any]:
+    def missing(*_: object, **__: object) -> dict[str, Any]:
         raise agent.MissingError("It has no agent.", "not found", "Converge it.")
 
     monkeypatch.setattr(agent, "ask", missing)
-    host: Any = SimpleNamespace(name="aipbx.ru")
+    code, settings = 1, SimpleNamespace(app_dir="/app/aipbx")
+    host: Any = SimpleNamespace(name="aipbx.ru", settings=settings, run=lambda _: SimpleNamespace(code=code))
     assert survey.take(host) == NOTHING
+    code = 0  # a ledger of releases is there
+    with pytest.raises(agent.MissingError):
+        survey.take(host)
 
 
 def test_what_there_is() -> None:

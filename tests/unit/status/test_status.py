@@ -46,7 +46,7 @@ class Host:
 
 @pytest.fixture(autouse=True)
 def _asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    def ask(host: Host, verb: list[str], _: bytes) -> dict[str, Any]:
+    def ask(host: Host, verb: list[str], _: bytes, **__: float) -> dict[str, Any]:
         assert verb == ["state"]
         if isinstance(host.said, OperatorError):
             raise host.said

@@ -32,6 +32,9 @@ def test_a_detached_run_is_a_unit_that_is_tidied_up_after() -> None:
     assert words[:5] == ["systemd-run", "--quiet", "--collect", "--wait", "--unit=aipbx-agent-backup"]
     assert "--property=ExecStopPost=/usr/local/sbin/aipbx-agent tidy --after backup" in words
     assert words[-3:] == ["/usr/local/sbin/aipbx-agent", "--json", "backup"]
+    # What reports to its caller alone is no news for the team when it fails.
+    unwatched = detached.unit(["--json", "prepare"], "prepare", "/run/log", watched=False)
+    assert "--property=ExecStopPost=/usr/local/sbin/aipbx-agent tidy" in unwatched
     # What tidies up would want that file too, and it is gone with whoever called.
     assert "StandardInput" not in " ".join(detached.unit(["switch"], "switch", "/run/log", "/run/stdin"))
 
@@ -99,9 +102,9 @@ def test_how_a_detached_run_ended(code: int, told: str, host: Path, capfdbinary:
     stub(host, "systemd-run", f"{log}; exit {code}")
     if told:
         with pytest.raises(Failed, match=told):
-            detached.run(["backup"], "backup")
+            detached.run(["backup"], "backup", watched=True)
     else:
-        assert detached.run(["backup"], "backup") == code
+        assert detached.run(["backup"], "backup", watched=True) == code
     assert capfdbinary.readouterr().out == b"said\n"
 
 
@@ -109,15 +112,15 @@ def test_how_a_detached_run_ended(code: int, told: str, host: Path, capfdbinary:
 def test_a_second_detached_run_of_its_kind_is_refused(host: Path, state: str) -> None:
     stub(host, "systemctl", f"echo {state}; [ {state} = active ]")
     with pytest.raises(Refused, match="A backup runs already") as refused:
-        detached.run(["backup"], "backup")
+        detached.run(["backup"], "backup", watched=True)
     assert state in refused.value.why
 
 
 def test_of_two_that_begin_at_one_moment_the_second_is_refused(host: Path) -> None:
     stub(host, "systemd-run", "exit 1")
     with lock.held("detached backup", detached.LOCKS / "aipbx-agent-backup"), pytest.raises(Refused):
-        detached.run(["backup"], "backup")
-    assert detached.run(["restore"], "restore") == 1
+        detached.run(["backup"], "backup", watched=True)
+    assert detached.run(["restore"], "restore", watched=True) == 1
 
 
 def test_standard_input_reaches_the_unit_in_a_file_of_roots(
@@ -127,7 +130,7 @@ def test_standard_input_reaches_the_unit_in_a_file_of_roots(
     show = f'echo "$*" >{tmp_path}/words; while [ "$1" != /bin/sh ]; do shift; done; stat -c %a "$4" >&2'
     stub(host, "systemd-run", f'{show}; exec "$1" "$2" "$3" "$4" sh -c "cat >&2" "$5"')
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"hunter2\n")))
-    detached.run(["--stdin", "--json", "import"], "import")
+    detached.run(["--stdin", "--json", "import"], "import", watched=True)
     assert capfdbinary.readouterr().err == b"600\nhunter2\n"
     words = (tmp_path / "words").read_text()
     assert words.endswith("/usr/local/sbin/aipbx-agent --json import\n")
