@@ -83,3 +83,30 @@ def test_a_disk_that_fills_in_a_deploy(writing: Inv, server: Host, lacks: str) -
     well(server)
     assert serves(server) == before
     at_last(writing, server, new)
+
+
+# PostgreSQL on a network that is gone, as a trial of an earlier program left it: it runs, and would not start again.
+STRAY = (
+    "systemctl restart docker; docker network create --internal aipbx-stray; "
+    "docker network connect aipbx-stray aipbx-postgres-1; docker network rm --force aipbx-stray"
+)
+STOP = "docker stop aipbx-postgres-1"
+
+
+@pytest.mark.test_all
+@pytest.mark.parametrize(
+    ("accident", "said"),
+    [
+        (STOP, ["has a database that is down. Recovery runs first."]),
+        (f"{STRAY}; {STOP}", ["has a database that is down. Recovery runs first.", "postgres does not start"]),
+        (STRAY, ["PostgreSQL is recreated: it is connected to a network that is gone"]),
+    ],
+    ids=["down", "down and cannot start", "would not start again"],
+)
+def test_a_deploy_brings_back_a_database(writing: Inv, server: Host, accident: str, said: list[str]) -> None:
+    server.run(accident, check=False)
+    run = writing(*deploy(server, other(server))).succeeded()
+    for text in said:
+        assert text in run.output
+    server.run("docker restart aipbx-postgres-1")
+    well(server)
