@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
+from aipbx_agent.migrations.facts import ROWS, UNKNOWN, VALUES, Loss
 from fleet.migrations import grammar
 from fleet.migrations.grammar import Part
 
-# What the host counts (aipbx_agent/migrations/losses.py): all rows, the values of columns; or it cannot be told.
-ROWS, VALUES, UNKNOWN = "rows", "values", "unknown"
 _TABLES = {"OBJECT_TABLE": "DROP TABLE", "OBJECT_MATVIEW": "DROP MATERIALIZED VIEW"}
 # With CASCADE these take no column and no table along.
 _HARMLESS = {"OBJECT_VIEW", "OBJECT_INDEX", "OBJECT_TRIGGER", "OBJECT_POLICY", "OBJECT_RULE", "OBJECT_STATISTIC_EXT"}
@@ -20,26 +19,6 @@ _RUN_TEXT = {
 }
 # Where a name without a schema leads to the same table in the file and in our own question.
 _ORDINARY = {"public", "pg_catalog", "pg_temp", "$user", "aipbx_fleet", ""}
-
-
-class Loss(NamedTuple):
-    """Something that a statement takes away.
-
-    Attributes:
-        line: of the file.
-        what: as `DROP COLUMN note`.
-        kind: ROWS, VALUES or UNKNOWN.
-        table: schema (empty: the usual one) and name.
-        columns: whose values are at stake.
-        cascade: whether tables that refer to it lose theirs as well.
-    """
-
-    line: int
-    what: str
-    kind: str
-    table: tuple[str, str] = ("", "")
-    columns: tuple[str, ...] = ()
-    cascade: bool = False
 
 
 def of(parts: list[Part]) -> list[Loss]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 from fleet.migrations import compatibility, grammar, losses, refusals
@@ -35,7 +36,7 @@ def facts(source: str) -> dict[str, Any]:
     return {
         "statements": [_statement(one) for one in read],
         "cannot": [list(refusal) for part in parts for refusal in refusals.of(part)],
-        "losses": [loss._asdict() for loss in losses.of(parts)],
+        "losses": [asdict(loss) for loss in losses.of(parts)],
         "breaks": compatibility.breaks(source, parts),
         "renames": any(_renames(part) for part in parts),
         "makes": [one for part in parts if not part.inside for one in _makes(part)],
