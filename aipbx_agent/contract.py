@@ -18,6 +18,10 @@ UNIT = "aipbx-agent-"
 # A run's exit codes: it began and failed; it refused, and nothing was touched.
 FAILED, REFUSED = 1, 2
 
+# In the application's folder: the stack and its variables for Compose, those that the host itself reads, the ledger of
+# releases, and what is there while the maintenance page is on.
+COMPOSE_FILE, ENVIRONMENT, HOST_ENVIRONMENT = "compose.yml", "environment.json", "host.json"
+LEDGER, MAINTENANCE = "releases.jsonl", "maintenance/on"
 # Which release runs: the images of the stack, and those that a deploy asks for.
 IMAGES, STAGED = "images.env", "images.env.staged"
 # The services that a switch moves from one colour to the other.
@@ -27,6 +31,9 @@ CARRIED_OUT = "; the host carries it out"
 
 # PostgreSQL's superuser: all that this program does there, it does as this role, over the server's own socket.
 ADMIN = "aipbx_admin"
+
+# Ends each line of pg_hba.conf that lets the backend in without a password while one is rotated.
+ROTATION_MARK = "# aipbx: until the password is changed everywhere"
 
 # What the migrations of a release meet: another server than PostgreSQL; none that runs; a database without tables, or
 # whose first start was interrupted; one whose files were never recorded; one whose ledger knows them.

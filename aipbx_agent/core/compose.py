@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from aipbx_agent.contract import COMPOSE_FILE, ENVIRONMENT
 from aipbx_agent.core import process
 
 _NEEDED = ("HOME", "PATH")
@@ -38,7 +39,7 @@ def stack(app: Path, images: Path) -> list[str]:
         images: the file that says which images run.
     """
     words = ["--project-directory", str(app), "--env-file", str(images)]
-    return [*words, "-f", f"{app}/compose.yml", "-f", f"{app}/environment.json"]
+    return [*words, "-f", f"{app}/{COMPOSE_FILE}", "-f", f"{app}/{ENVIRONMENT}"]
 
 
 def alone(project: str) -> list[str]:

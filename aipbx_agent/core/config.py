@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aipbx_agent.contract import CONFIGURATION
+from aipbx_agent.contract import CONFIGURATION, ENVIRONMENT, HOST_ENVIRONMENT
 from aipbx_agent.core.errors import Refused
 
 PATH = Path(CONFIGURATION)
@@ -89,12 +89,12 @@ def load(path: Path = PATH, *, stack: bool = True) -> Config:
     raw = _read(path, "pyinfra inventory.py deploys/bootstrap.py")
     app = Path(raw["app_dir"])
     push = f"inv env.push --host={raw['host']}"
-    environment = _read(app / "environment.json", push) if stack else {"services": {}}
+    environment = _read(app / ENVIRONMENT, push) if stack else {"services": {}}
     services = {
         name: {variable: str(value).replace("$$", "$") for variable, value in service["environment"].items()}
         for name, service in environment["services"].items()
     }
-    extra = app / "host.json"
+    extra = app / HOST_ENVIRONMENT
     secrets = _read(extra, push) if extra.exists() else {}
     return Config(raw, services, secrets)
 

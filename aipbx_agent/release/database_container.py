@@ -11,6 +11,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from aipbx_agent.contract import ENVIRONMENT
 from aipbx_agent.core import compose, docker, events
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import AgentError, Failed, Refused
@@ -231,7 +232,7 @@ def _compose(config: Config, images: str, other: dict[str, Any], *words: str) ->
         other: those parts; its environment takes the place of the declared one.
         words: what follows.
     """
-    environment = read_json(config.app / "environment.json")
+    environment = read_json(config.app / ENVIRONMENT)
     service = environment["services"][SERVICE]
     service |= {name: _doubled(value) for name, value in other.items()}
     files = ["--env-file", f"{config.app}/{images}", "-f", f"{config.app}/compose.yml", "-f", "-"]

@@ -7,13 +7,14 @@ import os
 from pathlib import Path
 from typing import Any
 
+from aipbx_agent.contract import LEDGER
 from aipbx_agent.core import files
 from aipbx_agent.core.config import Config
 
 
 def path(config: Config) -> Path:
     """Where it is."""
-    return config.app / "releases.jsonl"
+    return config.app / LEDGER
 
 
 def entries(config: Config) -> list[dict[str, Any]]:

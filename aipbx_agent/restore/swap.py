@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from aipbx_agent.backup import sets
+from aipbx_agent.contract import MAINTENANCE
 from aipbx_agent.core import docker, events, files
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import AgentError, Failed, Problem
@@ -349,4 +350,4 @@ def _write(config: Config, swap: Swap, phase: str) -> None:
 
 def _page(config: Config) -> Path:
     """While this file is there, nginx shows the maintenance page (fleet/commands/rollout.py)."""
-    return config.app / "maintenance" / "on"
+    return config.app / MAINTENANCE

@@ -9,13 +9,11 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from aipbx_agent.contract import ADMIN
+from aipbx_agent.contract import ADMIN, ROTATION_MARK
 from aipbx_agent.core.errors import Failed
 from aipbx_agent.core.process import run
 from aipbx_agent.databases.postgres import Postgres
 
-# The end of each line that a rotation adds (fleet/commands/rotation.py).
-MARK = "# aipbx: until the password is changed everywhere"
 SECONDS = 60
 # Seconds within which the server has read its rules; it takes milliseconds.
 RELOAD_SECONDS = 30
@@ -62,7 +60,7 @@ def declare(server: Postgres, rules: Rules) -> list[str]:
     Raises:
         Failed: the server cannot read them; the rules from before count.
     """
-    rotation = [f"{line}\n" for line in rules.text.splitlines() if line.endswith(MARK)]
+    rotation = [f"{line}\n" for line in rules.text.splitlines() if line.endswith(ROTATION_MARK)]
     after = "".join(rotation) + RULES.format(admin=ADMIN, method=rules.method)
     if after != rules.text:
         write(server, rules.path, after)

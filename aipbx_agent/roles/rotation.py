@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 
+from aipbx_agent.contract import ENVIRONMENT, ROTATION_MARK
 from aipbx_agent.core import docker, events, files
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.process import run
@@ -33,8 +34,8 @@ def close(config: Config) -> bool:
     server = declare.live(config)
     path = server.psql("SHOW hba_file")[0]
     lines = access_rules.read(server, path).splitlines()
-    marked = [line for line in lines if line.endswith(access_rules.MARK)]
-    if all(line == access_rules.MARK for line in marked):
+    marked = [line for line in lines if line.endswith(ROTATION_MARK)]
+    if all(line == ROTATION_MARK for line in marked):
         if marked:  # whoever closed it may have been killed before the server read that
             server.psql("SELECT pg_reload_conf()")
         return False
@@ -42,8 +43,8 @@ def close(config: Config) -> bool:
         password = _password(backend)
         declare.set_password(server, config.role, password)
         _declare(config, password)
-        others = [line for line in lines if not line.endswith(access_rules.MARK)]
-        access_rules.write(server, path, "".join(f"{line}\n" for line in (access_rules.MARK, *others)))
+        others = [line for line in lines if not line.endswith(ROTATION_MARK)]
+        access_rules.write(server, path, "".join(f"{line}\n" for line in (ROTATION_MARK, *others)))
     return True
 
 
@@ -55,7 +56,7 @@ def _password(backend: str) -> str:
 
 def _declare(config: Config, password: str) -> None:
     """Let the next backend have the password that the database has."""
-    path = config.app / "environment.json"
+    path = config.app / ENVIRONMENT
     environment = files.read_json(path)
     variables, doubled = environment["services"]["backend"]["environment"], password.replace("$", "$$")
     if variables[NAME] != doubled:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from aipbx_agent.contract import FIRST_START, IMAGES, UNKNOWN
+from aipbx_agent.contract import FIRST_START, IMAGES, ROTATION_MARK, UNKNOWN
 from aipbx_agent.core import docker
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import AgentError
 from aipbx_agent.core.process import run
 from aipbx_agent.migrations import due, ledger
-from aipbx_agent.roles.access_rules import MARK
 
 DATA = "/var/lib/postgresql/data"
 
@@ -54,6 +53,6 @@ def rotation(config: Config) -> str:
         lines = Path(source, "pg_hba.conf").read_text("utf-8", errors="replace").splitlines()
     except (AgentError, OSError):
         return ""
-    if any(line.endswith(f"trust {MARK}") for line in lines):
+    if any(line.endswith(f"trust {ROTATION_MARK}") for line in lines):
         return "open"
-    return "closed" if MARK in lines else ""
+    return "closed" if ROTATION_MARK in lines else ""

@@ -12,7 +12,7 @@ import sys
 from typing import Any
 
 from aipbx_agent.backup import sets
-from aipbx_agent.contract import IMAGES, SERVICES
+from aipbx_agent.contract import COMPOSE_FILE, ENVIRONMENT, IMAGES, MAINTENANCE, SERVICES
 from aipbx_agent.core import events
 from aipbx_agent.core.config import Config, load
 from aipbx_agent.core.errors import Refused
@@ -23,7 +23,7 @@ from aipbx_agent.report import run_state
 from aipbx_agent.restore import retained, swap
 from aipbx_agent.status import containers, database, machine, release
 
-FILES = ("compose.yml", "environment.json", IMAGES)
+FILES = (COMPOSE_FILE, ENVIRONMENT, IMAGES)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,7 +57,7 @@ def found(config: Config) -> dict[str, Any]:
         "containers": containers.found(config),
         "colours": {service: colours.active(config, service) for service in SERVICES},
         "lock": vars(lock) if (lock := deploy_lock.seen(config)) else None,
-        "maintenance": (config.app / "maintenance" / "on").exists(),
+        "maintenance": (config.app / MAINTENANCE).exists(),
         **machine.found(config),
         **_backups(config),
         "rotation": database.rotation(config),

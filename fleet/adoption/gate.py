@@ -5,6 +5,7 @@ from __future__ import annotations
 import pprint
 from typing import TYPE_CHECKING
 
+from aipbx_agent.contract import ENVIRONMENT
 from fleet.adoption import certificate, environment
 from fleet.adoption import found as by_hand
 from fleet.errors import OperatorError
@@ -50,7 +51,7 @@ def _refuse(remote: Remote, old: HandMade, found: Survey) -> None:
             f"Add to {remote.name} in inventory.py, then converge it and run this again; nothing was touched:\n"
             + "\n".join(f"        {line}" for line in missing),
         )
-    if "environment.json" not in found.files:
+    if ENVIRONMENT not in found.files:
         raise OperatorError(
             f"{remote.name} has no configuration of the application from us yet.",
             "The old backend has one, with secrets that must stay the same.",

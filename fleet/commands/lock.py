@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from aipbx_agent.contract import STAGED
+from aipbx_agent.contract import LEDGER, STAGED
 
 HELD = 75  # EX_TEMPFAIL: somebody else has it
 
@@ -29,7 +29,7 @@ def acquire(app_dir: str, *, tied: bool = False) -> str:
     """
     lock = shlex.quote(f"{app_dir}/lock")
     note = f"{{ {_CONNECTION}; }} >{lock}/connection 2>/dev/null; " if tied else ""
-    ledger = f"cat {shlex.quote(f'{app_dir}/releases.jsonl')} 2>/dev/null || true"
+    ledger = f"cat {shlex.quote(f'{app_dir}/{LEDGER}')} 2>/dev/null || true"
     take = f"mkdir {lock} || {{ [ ! -d {lock} ] || {{ cat {lock}/owner 2>/dev/null; exit {HELD}; }}; exit 1; }}"
     return f"{take}; {note}cat >{lock}/owner || {{ rm -rf {lock}; exit 1; }}; {ledger}"
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shlex
 
+from aipbx_agent.contract import LEDGER, MAINTENANCE
+
 # Every file below $1 gets to its place below $2 by a rename, and only where it differs: the one that is there is being
 # sent to somebody, who would get the rest of a file that `cp` has just emptied.
 _PLACE = """set -e
@@ -68,12 +70,12 @@ def has_certificate(app_dir: str) -> str:
 
 def maintenance(app_dir: str, *, on: bool) -> str:
     """The command that makes nginx show the maintenance page, or show it no longer."""
-    file = shlex.quote(f"{app_dir}/maintenance/on")
+    file = shlex.quote(f"{app_dir}/{MAINTENANCE}")
     return f"touch {file}" if on else f"rm -f {file}"
 
 
 def record(app_dir: str) -> str:
     """The command that adds standard input, a line, to the ledger."""
-    ledger = shlex.quote(f"{app_dir}/releases.jsonl")
+    ledger = shlex.quote(f"{app_dir}/{LEDGER}")
     # A power cut may have left the last line without its end.
     return f'[ -z "$(tail -c 1 {ledger} 2>/dev/null)" ] || echo >>{ledger}; cat >>{ledger} && sync {ledger}'

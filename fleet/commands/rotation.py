@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 import shlex
 
+from aipbx_agent.contract import ROTATION_MARK
 from fleet.commands import compose, postgres
 
-MARK = "# aipbx: until the password is changed everywhere"
 # Seconds within which the server has read its rules anew; it takes milliseconds.
 RELOAD_SECONDS = 30
 _PSQL = f'env PGOPTIONS="{postgres.OURS}" psql -U "$admin" -d "$POSTGRES_DB" --no-psqlrc -qAt -v ON_ERROR_STOP=1'
@@ -60,7 +60,9 @@ def let_in(project: str, database: str, role: str, addresses: list[str]) -> str:
         addresses: IPv4; none: only the mark that a rotation is under way.
     """
     quoted = [f'"{name.replace(chr(34), chr(34) * 2)}"' for name in (database, role)]
-    lines = [f"host {quoted[0]} {quoted[1]} {address}/32 trust {MARK}" for address in addresses] or [MARK]
+    lines = [f"host {quoted[0]} {quoted[1]} {address}/32 trust {ROTATION_MARK}" for address in addresses] or [
+        ROTATION_MARK
+    ]
     return _inside(project, f"{_FILE}; {_written(_others(), *lines)}; {_RELOAD}")
 
 
@@ -71,11 +73,11 @@ def shut_out(project: str) -> str:
 
 def under_way(project: str) -> str:
     """The command that prints how many of those lines there are."""
-    return _inside(project, f'{_FILE}; grep -c {shlex.quote(f"{MARK}$")} "$file" || true')
+    return _inside(project, f'{_FILE}; grep -c {shlex.quote(f"{ROTATION_MARK}$")} "$file" || true')
 
 
 def _others() -> str:
-    return f'grep -v {shlex.quote(f"{MARK}$")} "$file" || true'
+    return f'grep -v {shlex.quote(f"{ROTATION_MARK}$")} "$file" || true'
 
 
 def _written(others: str, *lines: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from aipbx_agent.contract import HOST_ENVIRONMENT
 from fleet.env import comparison, rendering
 from fleet.env.comparison import Change
 from fleet.env.remote import Remote, current, path_on_host
@@ -73,5 +74,5 @@ def push(remote: Remote, app_dir: str, ready: Plan) -> None:
     Raises:
         OperatorError: one could not be written; what was there stands untouched.
     """
-    remote.put_root_file(path_on_host(app_dir, rendering.HOST_FILE_NAME), ready.host_content, "600")
+    remote.put_root_file(path_on_host(app_dir, HOST_ENVIRONMENT), ready.host_content, "600")
     remote.put_root_file(path_on_host(app_dir), ready.content, "600")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import Protocol
 
+from aipbx_agent.contract import ENVIRONMENT, HOST_ENVIRONMENT
 from fleet.env import rendering
 from fleet.env.rendering import Environments
 
@@ -25,7 +26,7 @@ class Remote(Protocol):
         """Write a file of root's, aside and renamed; its content travels over stdin, never on a command line."""
 
 
-def path_on_host(app_dir: str, name: str = rendering.FILE_NAME) -> str:
+def path_on_host(app_dir: str, name: str = ENVIRONMENT) -> str:
     """Where an environment stands on a host."""
     return f"{app_dir}/{name}"
 
@@ -40,11 +41,11 @@ def current(remote: Remote, app_dir: str) -> Environments | None:
     Raises:
         OperatorError: the host cannot be asked, is not converged, or its file is damaged.
     """
-    content = _content(remote, app_dir, rendering.FILE_NAME)
+    content = _content(remote, app_dir, ENVIRONMENT)
     if not content:
         return None
-    own = _content(remote, app_dir, rendering.HOST_FILE_NAME)
-    where = f"{remote.name}:{path_on_host(app_dir, rendering.HOST_FILE_NAME)}"
+    own = _content(remote, app_dir, HOST_ENVIRONMENT)
+    where = f"{remote.name}:{path_on_host(app_dir, HOST_ENVIRONMENT)}"
     host = {rendering.HOST: rendering.parse_host(own, where)} if own else {}
     return rendering.parse(content, f"{remote.name}:{path_on_host(app_dir)}") | host
 

@@ -12,8 +12,6 @@ from fleet.env.declaration import Service, Variable
 from fleet.env.variables import VARIABLES, declared
 from fleet.errors import OperatorError
 
-FILE_NAME = "environment.json"
-HOST_FILE_NAME = "host.json"
 CONTAINERS: tuple[Service, ...] = ("backend", "postgres")
 HOST: Service = "host"
 Environments = dict[str, dict[str, str]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from aipbx_agent.contract import SERVICES
+from aipbx_agent.contract import ENVIRONMENT, SERVICES
 from fleet.errors import OperatorError
 from fleet.release import lock_status
 from fleet.state import releases
@@ -88,7 +88,7 @@ def refuse(host: str, found: Survey, settings: Settings, *, first_allowed: bool)
             "A release needs the stack's files, its network rules and its Docker.",
             f"pyinfra inventory.py deploys/bootstrap.py --limit {host}",
         )
-    if "environment.json" not in found.files:
+    if ENVIRONMENT not in found.files:
         raise OperatorError(
             f"{host} has no configuration of the application yet.",
             "Without it the backend crashes, or runs with keys that anybody can guess.",

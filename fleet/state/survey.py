@@ -102,7 +102,7 @@ class Survey:
     @property
     def converged(self) -> bool:
         """Whether deploys/app.py has run here."""
-        return "compose.yml" in self.files
+        return contract.COMPOSE_FILE in self.files
 
     @property
     def current(self) -> Entry | None:
@@ -174,6 +174,6 @@ def take(remote: Remote, drain_seconds: int | None = None) -> Survey:
         return parse(agent.ask(remote, verb, stdin, seconds=seconds), remote.name)
     except agent.MissingError:
         # Where a release of ours ever ran, an agent that is missing is a fault, and not a fresh host.
-        if remote.run(f"[ -e {shlex.quote(f'{remote.settings.app_dir}/releases.jsonl')} ]").code == 0:
+        if remote.run(f"[ -e {shlex.quote(f'{remote.settings.app_dir}/{contract.LEDGER}')} ]").code == 0:
             raise
         return parse({})

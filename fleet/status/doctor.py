@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.markup import escape
 
+from aipbx_agent.contract import ENVIRONMENT
 from fleet import checkout
 from fleet.adoption import found as adoption
 from fleet.checkout import ROOT, operator_keys, ssh_config_path
@@ -160,7 +161,7 @@ def _host(remote: Remote) -> list[Finding]:
     if by_hand:
         findings += [Finding("made by hand", line) for line in by_hand.lines()]
     if found.converged:
-        pushed = "environment.json" in found.files
+        pushed = ENVIRONMENT in found.files
         push = f"inv env.push --host={remote.name}"
         findings.append(Finding("configuration", "pushed" if pushed else "missing", pushed, "" if pushed else push))
         findings.append(Finding("release", str(found.running or "none yet")))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from fleet.commands.rotation import MARK
+from aipbx_agent.contract import ROTATION_MARK
 from fleet.env import dotenv_file, sealing
 from lab import wait
 from lab.host import Host
@@ -22,7 +22,7 @@ from tests.lab.web import Web
 STARTED = "docker inspect --format '{{.State.StartedAt}}' aipbx-postgres-1"
 RULES = "docker exec aipbx-postgres-1 sh -c 'cat \"$PGDATA\"/pg_hba.conf'"
 # A server that does not run yet says nothing.
-CLOSED = f"rules=$({RULES}) && ! echo \"$rules\" | grep -q 'trust {MARK}'"
+CLOSED = f"rules=$({RULES}) && ! echo \"$rules\" | grep -q 'trust {ROTATION_MARK}'"
 # By the network, as the backend does; the password comes by standard input.
 LOGIN = (
     "docker exec -i aipbx-postgres-1 sh -c 'read -r PGPASSWORD; export PGPASSWORD; "
@@ -58,7 +58,7 @@ def agree(inv: Inv, server: Host) -> str:
     running = server.run(f"docker inspect -f '{{{{json .Config.Env}}}}' {colours.container(server, 'backend')}").stdout
     assert f'"DB_PASS={now}"' in running
     assert opens(server, now)
-    assert MARK not in server.run(RULES).stdout
+    assert ROTATION_MARK not in server.run(RULES).stdout
     assert Web(server)("/api/prices/public").status == 200
     return now
 
@@ -125,7 +125,7 @@ def test_whoever_dies_leaves_a_server_that_works_and_the_next_run_ends_it(
         if by_the_host := moment.startswith(" up"):
             faults.ended(server, "switch")
         wait.until(lambda: healthy(server), 90, "the backend is ready", "docker ps")
-        assert MARK in server.run(RULES).stdout
+        assert ROTATION_MARK in server.run(RULES).stdout
         # Its connections end, and it gets in anew: what runs goes on, whatever has been changed.
         content.psql(server, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE client_addr IS NOT NULL")
         wait.until(lambda: Web(server)("/api/prices/public").status == 200, 30, "it answers", "docker logs")
@@ -146,7 +146,7 @@ def test_after_a_power_cut_no_one_gets_in_without_a_password(deployed: Inv, serv
     old = agree(deployed, server)
     with faults.possible(server):
         killed(deployed, server, " config --quiet", NOT_DONE, after=False)
-    assert f"trust {MARK}" in server.run(RULES).stdout
+    assert f"trust {ROTATION_MARK}" in server.run(RULES).stdout
     server.reboot(0)
     wait.until(lambda: server.run(CLOSED, check=False).returncode == 0, 120, "it is closed", RULES)
     wait.until(lambda: healthy(server), 90, "the backend is ready", "docker ps")

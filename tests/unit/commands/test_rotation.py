@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from aipbx_agent.contract import ROTATION_MARK
 from fleet.commands import rotation
 from tests.unit.shell import sh, stub
 
@@ -50,7 +51,7 @@ def test_one_address_is_let_in_and_then_no_more(hba: Path) -> None:
 
 def test_without_a_backend_only_the_mark_is_there(hba: Path) -> None:
     run(hba, rotation.let_in("aipbx", "aipbx", "role", []))
-    assert hba.read_text() == f"{rotation.MARK}\n{RULES}"
+    assert hba.read_text() == f"{ROTATION_MARK}\n{RULES}"
     assert run(hba, rotation.under_way("aipbx")) == (0, "1\n")
 
 

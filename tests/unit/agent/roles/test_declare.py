@@ -18,7 +18,6 @@ from aipbx_agent.databases import superuser
 from aipbx_agent.databases.postgres import Postgres
 from aipbx_agent.migrations import ledger
 from aipbx_agent.roles import access_rules, declare, ownership, role_facts
-from fleet.commands import rotation
 
 CONFIG = Config({"host": "aipbx.org"}, {"backend": {"DB_NAME": "aipbx", "DB_USER": "o'b"}}, {})
 DECLARED = access_rules.RULES.format(admin=ADMIN, method="scram-sha-256")
@@ -149,10 +148,6 @@ def test_rules_that_go_are_named_but_for_those_of_birth() -> None:
         "host all all 0.0.0.0/0 trust"
     ]
     assert DECLARED.splitlines()[3] == "host  all         aipbx_admin all reject", "before any rule that lets in"
-
-
-def test_both_sides_know_a_rotations_rules_by_the_same_mark() -> None:
-    assert access_rules.MARK == rotation.MARK
 
 
 def test_a_server_that_needs_nothing_is_asked_twice() -> None:

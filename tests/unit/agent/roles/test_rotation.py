@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
+from aipbx_agent.contract import ROTATION_MARK
 from aipbx_agent.core.config import Config
 from aipbx_agent.release import colours
 from aipbx_agent.roles import access_rules, declare, rotation
 
-OPEN = f'host "aipbx" "role" 10.0.0.7/32 trust {access_rules.MARK}'
+OPEN = f'host "aipbx" "role" 10.0.0.7/32 trust {ROTATION_MARK}'
 RULES = "local all all trust\nhost all all all scram-sha-256\n"
 
 
@@ -56,7 +57,7 @@ def test_what_runs_gets_in_with_its_own_password_and_nobody_without(
     world = World(tmp_path, monkeypatch, f"{OPEN}\n{RULES}")
     assert rotation.close(world.config)
     assert world.role == "o$d=1"
-    assert world.rules == f"{access_rules.MARK}\n{RULES}", "the next rotation finds that one is unfinished"
+    assert world.rules == f"{ROTATION_MARK}\n{RULES}", "the next rotation finds that one is unfinished"
     assert '"DB_PASS": "o$$d=1"' in world.file.read_text()
     world.asked.clear()
     assert not rotation.close(world.config)

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from aipbx_agent.contract import ROTATION_MARK
 from aipbx_agent.core import files
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import Refused
-from aipbx_agent.roles.access_rules import MARK
 from aipbx_agent.status import database, release, state
 from fleet.state import releases, survey
 from fleet.state.survey import Survey
@@ -128,8 +128,8 @@ def test_no_call_is_not_the_same_as_cannot_be_counted(app: Path, bin_: Path) -> 
 @pytest.mark.parametrize(
     ("rules", "left"),
     [
-        (f'host "a" "b" 10.0.0.7/32 trust {MARK}\n', "open"),
-        (f"{MARK}\nlocal all all peer\n", "closed"),
+        (f'host "a" "b" 10.0.0.7/32 trust {ROTATION_MARK}\n', "open"),
+        (f"{ROTATION_MARK}\nlocal all all peer\n", "closed"),
         ("local all all peer\n", ""),
     ],
 )
