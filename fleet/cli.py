@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NoReturn, ParamSpec, TypeVar
 
 from invoke.exceptions import Exit
 
+from aipbx_agent.core.text import printable
 from fleet.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def told(function: Callable[P, R]) -> Callable[P, R]:
             return function(*args, **kwargs)
         except OperatorError as error:
             sys.stdout.flush()
-            raise Exit(str(error), code=error.code) from None
+            raise Exit(printable(str(error)), code=error.code) from None
         except KeyboardInterrupt:
             raise Exit("\nInterrupted.", code=INTERRUPTED) from None
         except BrokenPipeError:

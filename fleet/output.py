@@ -20,6 +20,8 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from aipbx_agent.core.text import printable
+
 if TYPE_CHECKING:
     from rich.status import Status
 
@@ -52,7 +54,8 @@ def say(text: str, style: str = "") -> None:
     """Print text, which may have several lines."""
     for line in text.splitlines() or [""]:
         # It stands in front already.
-        console.print(f"{_prefix()}{escape(line.removeprefix(f'{_speaker.get()}: '))}", style=style)
+        told = printable(line.removeprefix(f"{_speaker.get()}: "))
+        console.print(f"{_prefix()}{escape(told)}", style=style)
 
 
 @contextmanager

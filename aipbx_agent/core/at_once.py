@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from threading import Thread
 from typing import TypeVar
 
@@ -15,13 +16,16 @@ One = TypeVar("One")
 Answer = TypeVar("Answer")
 
 
-def at_once(some: Sequence[One], how: Callable[[One], Answer], stuck: Answer) -> list[Answer]:
+def at_once(
+    some: Sequence[One], how: Callable[[One], Answer], stuck: Answer, *, seconds: float | None = None
+) -> list[Answer]:
     """Ask several at once.
 
     Args:
         some: they.
         how: asks one.
-        stuck: the answer of one that is not waited for any longer; its thread keeps nobody from ending.
+        stuck: the answer of one that is not waited for any longer, or fails; its thread keeps nobody from ending.
+        seconds: how long all of them may take; None: STUCK_SECONDS for each AT_ONCE.
     """
     answers = [stuck] * len(some)
     left = deque(enumerate(some))
@@ -32,10 +36,11 @@ def at_once(some: Sequence[One], how: Callable[[One], Answer], stuck: Answer) ->
                 number, one = left.popleft()
             except IndexError:
                 return
-            answers[number] = how(one)
+            with suppress(Exception):  # whatever one of them answers, the others are asked
+                answers[number] = how(one)
 
     workers = [Thread(target=work, daemon=True) for _ in some[:AT_ONCE]]
-    end = time.monotonic() + STUCK_SECONDS * (1 + len(some) // AT_ONCE)
+    end = time.monotonic() + (seconds or STUCK_SECONDS * (1 + len(some) // AT_ONCE))
     for worker in workers:
         worker.start()
     for worker in workers:

@@ -16,12 +16,17 @@ from typing import Any, cast
 from aipbx_agent.contract import ARI_VARIABLE
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import Failed
+from aipbx_agent.core.text import one_line
 from aipbx_agent.release import own_addresses
 
 SECONDS = 15
 # What an answer may be at most: a thousand calls are some 50 KiB.
 LIMIT = 1 << 20
 GONE = 404
+# Of what a stranger's PBX may name: calls that any real one can have, and words that fit on a screen.
+MOST_CALLS, MOST_WORDS = 2000, 200
+# Of each family. A name may have any number of addresses, and each may be silent until the time is over.
+ADDRESSES = 2
 
 
 class _Stays(urllib.request.HTTPRedirectHandler):
@@ -84,6 +89,27 @@ class _Https(urllib.request.HTTPSHandler):
         return self.do_open(_SecureConnection, request)
 
 
+def _connected(host: str, port: int, seconds: float) -> socket.socket:
+    """Connect to one of a name's first addresses, which share the time."""
+    problem = OSError("the name has no address")
+    found = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)
+    first = [
+        one for kind in (socket.AF_INET6, socket.AF_INET) for one in [f for f in found if f[0] == kind][:ADDRESSES]
+    ]
+    for family, kind, protocol, _, address in first:
+        made = socket.socket(family, kind, protocol)
+        try:
+            made.settimeout(seconds / len(first))
+            made.connect(address)
+        except OSError as failed:
+            made.close()
+            problem = failed
+        else:
+            made.settimeout(seconds)
+            return made
+    raise problem
+
+
 class _Foreign(http.client.HTTPConnection):
     """A connection that ends where it turns out to lead to this host or its cloud, before anything is asked.
 
@@ -94,7 +120,7 @@ class _Foreign(http.client.HTTPConnection):
 
     def connect(self) -> None:
         """Connect, and look where that led."""
-        super().connect()
+        self.sock = _connected(self.host, self.port, self.timeout or SECONDS)
         if own_addresses.is_own(self.sock.getpeername()[0]):
             self.close()
             raise OSError("its address is this host's own or its cloud's")
@@ -154,6 +180,8 @@ class Ari:
             return None
         if not isinstance(calls := found.get("channel_ids", []), list):
             raise self._silent("it names no list of calls")
+        if len(calls) > MOST_CALLS:
+            raise self._silent(f"it names {len(calls)} calls")
         return [str(one) for one in calls]
 
     def gets_new_calls(self) -> str:
@@ -190,13 +218,14 @@ class Ari:
             ) from None
         except urllib.error.URLError as problem:
             raise self._silent(str(problem.reason)) from None
-        except (OSError, ValueError, http.client.HTTPException) as problem:
+        # RecursionError: of an answer that is nested as deeply as no PBX's is.
+        except (OSError, ValueError, RecursionError, http.client.HTTPException) as problem:
             raise self._silent(f"{type(problem).__name__} {problem}") from None
         return told if isinstance(told, dict) else {}
 
     def _silent(self, why: str) -> Failed:
         return Failed(
-            f"The PBX does not do what it is asked at {self.url}.",
-            why,
+            f"The PBX does not do what it is asked at {one_line(self.url, MOST_WORDS)}.",
+            one_line(why, MOST_WORDS),
             "Look at Asterisk's http.conf and ari.conf, and at ARI_* (inv env.edit, inv env.push).",
         )

@@ -7,12 +7,14 @@ from datetime import datetime
 
 from aipbx_agent.core import docker, events
 from aipbx_agent.core.config import Config
-from aipbx_agent.core.errors import AgentError, Refused
+from aipbx_agent.core.errors import Refused
 from aipbx_agent.release import colours, traffic
 from aipbx_agent.release.pbxs import Pbxs
 from aipbx_agent.release.plan import Switch
 
 PAUSE = 0.5
+# Calls are counted so far: a stranger's PBX may name others each time.
+MOST_SEEN = 100_000
 # nginx gives an answer 120 s (proxy_read_timeout).
 REQUEST_SECONDS = 120.0
 # A call that read the dialplan's global a moment ago may still come.
@@ -93,7 +95,8 @@ def calls(config: Config, switch: Switch, container: str) -> tuple[int, int]:
     with events.step("calls on it have ended"):
         while True:
             now = pbxs.channels(name) or []
-            seen |= set(now)
+            if len(seen) < MOST_SEEN:
+                seen |= set(now)
             unknown = not now and (pbxs.unheard or bool(pbxs.silent and live(config, old)))
             if now or unknown:
                 empty_since = None
@@ -108,11 +111,8 @@ def calls(config: Config, switch: Switch, container: str) -> tuple[int, int]:
         cut = live(config, old)
         events.note(f"Not every PBX answers, so {cut} calls that had not ended are cut.")
         return len(seen), cut
-    for channel in now:
-        try:
-            pbxs.hang_up(channel)
-        except AgentError as problem:
-            events.note(f"{channel} could not be hung up: {problem.why}")
+    if failed := pbxs.hang_up(now):
+        events.note(f"{len(failed)} calls could not be hung up; the first: {failed[0]}.")
     events.note(f"{len(now)} calls had not ended after {switch.drain_seconds:.0f} s and were hung up.")
     return len(seen) - len(now), len(now)
 

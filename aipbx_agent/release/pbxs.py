@@ -14,19 +14,26 @@ from aipbx_agent.core import events
 from aipbx_agent.core.at_once import STUCK_SECONDS, at_once
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import AgentError
+from aipbx_agent.core.text import one_line
 from aipbx_agent.databases import engine
 from aipbx_agent.databases.postgres import Postgres
 from aipbx_agent.release import colours, pbx_addresses
-from aipbx_agent.release.ari import Ari
+from aipbx_agent.release.ari import MOST_WORDS, Ari
 from aipbx_agent.release.pbx_addresses import Addresses
 
 # With its schema: our sessions find no table of the application without it (sessions.py).
 THERE = "SELECT to_regclass('public.\"PbxServers\"') IS NOT NULL"
-ROWS = 'SELECT json_build_array(name, ari_url, ari_user, password) FROM public."PbxServers" ORDER BY id'
+# As much as any real one has: what the table is belongs to the application, and its rows to customers.
+ROWS = (
+    "SELECT json_build_array(left(name::text, 200), left(ari_url::text, 500), left(ari_user::text, 200), "
+    'left(password::text, 500)) FROM public."PbxServers" ORDER BY id LIMIT 1000'
+)
 OWN = "the PBX of ARI_URL"
 UNREAD = "whatever PBX the application's table has"
 # Whoever does not answer so soon is not waited for: it may be a customer's, and switched off.
 SECONDS = 5
+# All calls that are left at the deadline are hung up within that.
+HANG_UP_SECONDS = 120
 STUCK = f"no answer came in {STUCK_SECONDS} s"
 # What it costs when the dialplan of a PBX goes on naming a backend that has ended.
 COST = "Once the old backend has ended, new calls there reach nobody, until the hourly aipbx-watch finds it again."
@@ -128,10 +135,21 @@ class Pbxs:
                 self._known[number, application] = answer
         return [self._known.get((number, application), []) for number in range(len(answers))]
 
-    def hang_up(self, channel: str) -> None:
-        """End one of the calls that `channels` named; nothing happens when it has ended."""
-        for ari in self._where[channel]:
-            ari.hang_up(channel)
+    def hang_up(self, channels: list[str]) -> list[str]:
+        """End calls that `channels` named; nothing happens when one has ended.
+
+        Returns: why some could not be ended, for each of them.
+        """
+        failed = at_once(channels, self._hung_up, STUCK, seconds=HANG_UP_SECONDS)
+        return [why for why in failed if why]
+
+    def _hung_up(self, channel: str) -> str:
+        try:
+            for ari in self._where[channel]:
+                ari.hang_up(channel)
+        except AgentError as problem:
+            return problem.why
+        return ""
 
 
 def rows(config: Config, variable: str) -> tuple[list[Exchange], dict[str, str]]:
@@ -153,10 +171,13 @@ def rows(config: Config, variable: str) -> tuple[list[Exchange], dict[str, str]]
         name = ""
         try:
             name, url, user, password = json.loads(row)
-            if urlsplit(url).scheme not in {"http", "https"}:
+            name = one_line(str(name), MOST_WORDS)
+            # With a query or a fragment, what is asked would be the row's own; with a login, it would be shown.
+            parts = urlsplit(url)
+            if parts.scheme not in {"http", "https"} or "@" in parts.netloc or {"#", "?"} & set(url):
                 raise ValueError(url)
             good.append(Exchange(f"{name} ({_place(url)})", Ari(url, user, password, variable, SECONDS, foreign=True)))
-        except (ValueError, TypeError, AttributeError) as problem:
+        except (ValueError, TypeError, AttributeError, RecursionError) as problem:
             # Without the error's own words: they may hold a login that somebody put into the URL.
             wrong[f"{name} (row {number})"] = f"what it has as its ARI URL is none ({type(problem).__name__})"
     return good, wrong
@@ -224,8 +245,10 @@ def summary(config: Config) -> dict[str, Any]:
     if not found or not name:
         good, wrong = rows(config, "")
         return {"count": len(good) + len(wrong), "silent": {}, "strange": [], "unset": [], "shut_out": shut_out}
-    strange = [one.name for one in found.exchanges if not _knows(one, name)]
-    unset = [one.name for one in found.exchanges if one.name not in strange and _is_unset(one)]
+    known = at_once(found.exchanges, lambda one: _knows(one, name), False)
+    strange = [one.name for one, knows in zip(found.exchanges, known, strict=True) if not knows]
+    others = [one for one in found.exchanges if one.name not in strange]
+    unset = [one.name for one, is_unset in zip(others, at_once(others, _is_unset, False), strict=True) if is_unset]
     count = len(found.exchanges) + len(found.silent)
     return {"count": count, "silent": found.silent, "strange": strange, "unset": unset, "shut_out": shut_out}
 

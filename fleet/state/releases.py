@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from aipbx_agent.contract import SERVICES
+from aipbx_agent.core.text import one_line
 
 SHA = re.compile(r"[0-9a-f]{40}")
 # As long as git's own advice lets a subject be, and half as much again.
@@ -94,8 +95,7 @@ def of(lines: Iterable[dict[str, Any]]) -> list[Entry]:
 
 def subject(text: str) -> str:
     """A commit's subject as it may stand on a screen: one line, nothing that moves a cursor, cut to a width."""
-    shown = " ".join("".join(each if each.isprintable() else " " for each in text).split())
-    return shown if len(shown) <= SUBJECT_CHARACTERS else f"{shown[: SUBJECT_CHARACTERS - 1]}…"
+    return one_line(text, SUBJECT_CHARACTERS)
 
 
 def with_subjects(entries: list[Entry]) -> list[Entry]:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 MARK = "csp-report "
 END = "all read"
 SECONDS = 120
+# Anyone may report anything: rows that an operator reads.
+MOST = 50
 
 
 @dataclass(frozen=True)
@@ -55,12 +57,21 @@ def summary(lines: Iterable[str]) -> list[Report]:
     times, last = Counter[tuple[str, str, str]](), dict[tuple[str, str, str], str]()
     for line in lines:
         matched = LINE.match(line)
-        if matched and matched["text"].startswith(MARK):
-            said = json.loads(matched["text"].removeprefix(MARK))
-            key = said["directive"], said["blocked"].replace("\\/", "/"), said["page"].replace("\\/", "/")
+        if matched and (key := _violation(matched["text"])):
             times[key] += 1
             last[key] = f"{matched['time'][:19]}Z"
     return [Report(*key, count, last[key]) for key, count in times.most_common()]
+
+
+def _violation(text: str) -> tuple[str, str, str] | None:
+    """Directive, blocked address and page of a report; None: the line is none, or Docker cut it."""
+    if not text.startswith(MARK):
+        return None
+    try:
+        said = json.loads(text.removeprefix(MARK))
+        return said["directive"], said["blocked"].replace("\\/", "/"), said["page"].replace("\\/", "/")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
 
 
 def command(project: str, since: str) -> str:
@@ -110,6 +121,8 @@ def _print(host: Remote, reports: list[Report]) -> None:
         print(f"{host.name}: browsers have reported nothing, as far as nginx's log reaches.")
     if reports:
         table = Table("times", "last", "directive", "blocked", "on page", title=f"{host.name}: would be blocked")
-        for one in reports:
+        for one in reports[:MOST]:
             table.add_row(str(one.times), one.last, *(escape(text) for text in (one.directive, one.blocked, one.page)))
         tables.show(table)
+        if len(reports) > MOST:
+            print(f"And {len(reports) - MOST} others, which were reported less often.")

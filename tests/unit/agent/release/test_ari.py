@@ -114,3 +114,53 @@ def test_an_answer_that_is_cut_off_or_endless_or_none_is_no_empty_list(content: 
         threading.Thread(target=answers, args=(listening,), daemon=True).start()
         with pytest.raises(Failed):
             Ari(f"http://127.0.0.1:{listening.getsockname()[1]}/ari", "u", "p", "AIBOT").channels("aipbx-blue")
+
+
+class Stranger:
+    """A PBX whose answers are its owner's."""
+
+    def __init__(self, content: bytes) -> None:
+        self.answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(content) + content
+
+    def __enter__(self) -> str:
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        threading.Thread(target=self._serve, daemon=True).start()
+        return f"http://127.0.0.1:{self.socket.getsockname()[1]}/ari"
+
+    def _serve(self) -> None:
+        with closing(self.socket.accept()[0]) as connection:
+            connection.recv(4096)
+            connection.sendall(self.answer)
+
+    def __exit__(self, *_: object) -> None:
+        self.socket.close()
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"[" * 200_000, "RecursionError"),
+        (b'{"channel_ids": [' + b",".join([b'"x"'] * 3000) + b"]}", "it names 3000 calls"),
+    ],
+    ids=["nested", "invented"],
+)
+def test_an_answer_that_no_pbx_gives_is_none(content: bytes, why: str) -> None:
+    with Stranger(content) as url, pytest.raises(Failed) as told:
+        Ari(url, "u", "p", "AIBOT").channels("x")
+    assert why in told.value.why
+
+
+def test_only_the_first_addresses_of_a_name_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[object] = []
+
+    class Silent(socket.socket):
+        def connect(self, address: object) -> None:
+            tried.append(address)
+            raise TimeoutError("timed out")
+
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (f"203.0.113.{last}", 80)) for last in range(100)]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    monkeypatch.setattr(socket, "socket", Silent)
+    with pytest.raises(Failed, match="does not do"):
+        Ari("http://pbx.example/ari", "u", "p", "AIBOT", foreign=True).gets_new_calls()
+    assert tried == [("203.0.113.0", 80), ("203.0.113.1", 80)]

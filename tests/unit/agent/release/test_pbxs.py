@@ -128,8 +128,7 @@ def test_calls_of_all_of_them_are_waited_for_and_hung_up(config: Config, three: 
     known.exchanges.append(pbxs.Exchange("again", known.main))
     calls = known.channels(OLD)
     assert calls == ["call-0", "call-1", "call-2"]
-    for call in calls:
-        known.hang_up(call)
+    assert known.hang_up(calls) == []
     assert [call.ended for one in three for call in one.live.values()] == ["hung up"] * 3
     assert known.channels("of-nobody") is None
 
@@ -197,7 +196,9 @@ def test_a_table_that_cannot_be_read_is_no_empty_one(config: Config, monkeypatch
     assert found(config).silent == {pbxs.UNREAD: "No such container."}
 
 
-@pytest.mark.parametrize("url", ["http://anna:secret@[pbx/ari", None])
+@pytest.mark.parametrize(
+    "url", ["http://anna:secret@[pbx/ari", "http://anna:secret@pbx/ari", "http://pbx:80/x#", "http://pbx/x?y=", None]
+)
 def test_a_row_that_is_no_url_is_silent_and_no_traceback(config: Config, url: str | None) -> None:
     table: Any = engine.live(config)
     table.rows.append(["wrong", url, "u", "p"])

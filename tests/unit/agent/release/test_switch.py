@@ -100,8 +100,9 @@ class World:
     def channels(self, _: str) -> list[str] | None:
         return self.calls.pop(0) if self.calls else []
 
-    def hang_up(self, channel: str) -> None:
-        self.hung_up.append(channel)
+    def hang_up(self, channels: list[str]) -> list[str]:
+        self.hung_up += channels
+        return []
 
 
 @pytest.fixture

@@ -1,0 +1,19 @@
+"""Words of strangers, as they may stand on an operator's screen."""
+
+from __future__ import annotations
+
+
+def one_line(text: str, most: int) -> str:
+    """Return a text on one line, without what moves a cursor or recolours a terminal, cut to a width.
+
+    Args:
+        text: anybody's.
+        most: characters.
+    """
+    shown = " ".join("".join(each if each.isprintable() else " " for each in text).split())
+    return shown if len(shown) <= most else f"{shown[: most - 1]}…"
+
+
+def printable(text: str) -> str:
+    """Return a text with its lines, but without what does something else to a terminal than show it."""
+    return "".join(each if each.isprintable() or each in "\n\t" else "\ufffd" for each in text)
