@@ -104,8 +104,9 @@ STOP = "docker stop aipbx-postgres-1"
     ids=["down", "down and cannot start", "would not start again"],
 )
 def test_a_deploy_brings_back_a_database(writing: Inv, server: Host, accident: str, said: list[str]) -> None:
+    words = deploy(server, other(server))
     server.run(accident, check=False)
-    run = writing(*deploy(server, other(server))).succeeded()
+    run = writing(*words).succeeded()
     for text in said:
         assert text in run.output
     server.run("docker restart aipbx-postgres-1")
