@@ -93,7 +93,11 @@ def show(hosts: Sequence[Remote], since: str) -> bool:
         since: only reports younger than this, as `2h` or `3d`.
 
     Returns: whether every host could be read.
+
+    Raises:
+        OperatorError: `since` is no time.
     """
+    age(since)
     with ThreadPoolExecutor() as pool:
         outputs = list(pool.map(lambda host: _read(host, since), hosts))
     for host, output in zip(hosts, outputs, strict=True):

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from fleet import checkout
+from fleet.errors import OperatorError
 from fleet.status import csp
 
 
@@ -40,3 +43,8 @@ def test_only_reports_travel() -> None:
 def test_nginx_marks_its_lines_so() -> None:
     template = (checkout.ROOT / "templates" / "nginx" / "nginx.conf.j2").read_text("utf-8")
     assert f"'{csp.MARK}{{" in template
+
+
+def test_a_time_that_is_none_is_refused_before_any_host_is_asked() -> None:
+    with pytest.raises(OperatorError, match="is no time"):
+        csp.show([], "abc")
