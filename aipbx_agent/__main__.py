@@ -25,7 +25,7 @@ from aipbx_agent.report import run_state
 
 
 class Verb(NamedTuple):
-    """What the program can do: in which module, whether one run at a time, whether somebody is told when it fails.
+    """What the program can do: in which module, whether one run at a time, whether the team is notified when it fails.
 
     Without a stack goes what asks nothing of the application: a host may keep others' copies before it has one.
     """
@@ -99,7 +99,7 @@ def main(words: list[str]) -> int:
         events.error(problem)
         return problem.code
     except OSError as problem:
-        events.error(Failed(f"{options.verb} failed.", str(problem), "Mend what it names, then run it again."))
+        events.error(Failed(f"{options.verb} failed.", str(problem), "Fix what it names, then run it again."))
         return 1
     return 0
 
@@ -127,7 +127,7 @@ def _run(config: Config, options: argparse.Namespace) -> None:
 
 
 def _stopped(_: int, __: object) -> None:
-    raise Interrupted("The run was stopped.", "It was told to end (SIGTERM).", "Run it again.")
+    raise Interrupted("The run was stopped.", "It received SIGTERM.", "Run it again.")
 
 
 if __name__ == "__main__":

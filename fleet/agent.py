@@ -1,4 +1,4 @@
-"""The host's program for the data (aipbx_agent), called over SSH; what it tells becomes an operator's lines.
+"""The agent of a host, called over SSH: its events become an operator's lines.
 
 A long verb runs in a unit of the host's: when the connection is lost or the operator leaves, it goes on there.
 """
@@ -156,7 +156,7 @@ def _follow(remote: Remote, verb: str) -> str:
 
 
 def _ended(remote: Remote, verb: str, code: int, said: str, seconds: float) -> OperatorError:
-    words = " / ".join(said.strip().splitlines()[-3:])[:600] or f"exit code {code}, and not a word"
+    words = " / ".join(said.strip().splitlines()[-3:])[:600] or f"exit code {code}, no output"
     if code == NOT_THERE or "invalid choice" in said or "unrecognized arguments" in said:
         kind = MissingError if code == NOT_THERE else OperatorError
         return kind(

@@ -35,7 +35,7 @@ class Output:
     def last_words(self) -> str:
         """The end of what it said, in one line, errors first."""
         lines = (self.err.strip() or self.out.strip()).splitlines()
-        return " / ".join(line.strip() for line in lines[-3:])[:600] or f"exit code {self.code}, and not a word"
+        return " / ".join(line.strip() for line in lines[-3:])[:600] or f"exit code {self.code}, no output"
 
 
 def as_root(command: str, seconds: float) -> str:

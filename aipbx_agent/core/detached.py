@@ -27,7 +27,7 @@ LIMITS = ("Nice=10", "IOSchedulingClass=idle", "CPUWeight=20", "TimeoutStopSec=2
 SWITCH_LIMITS = ("TimeoutStopSec=5h", "RuntimeMaxSec=12h")
 
 
-def unit(words: list[str], verb: str, log: str, stdin: str = "", *, watched: bool = True) -> list[str]:
+def unit(words: list[str], verb: str, log: str, stdin: str = "", *, watched: bool) -> list[str]:
     """The command that runs `aipbx-agent WORDS` in a unit and waits for its end.
 
     Args:

@@ -70,7 +70,7 @@ def run(
                 stream.close()
     if done.returncode not in fine:
         raise Failed(
-            f"{named(argv)} failed with exit code {done.returncode}.", last_words(done.stderr), "Mend what it names."
+            f"{named(argv)} failed with exit code {done.returncode}.", last_words(done.stderr), "Fix what it names."
         )
     return done.stdout or b""
 
@@ -168,7 +168,7 @@ def _refuse_failed(started: _Started, fine: Collection[int]) -> None:
             raise Failed(
                 f"{named(argv)} failed with exit code {one.returncode}.",
                 last_words(errors.read()),
-                "Mend what it names.",
+                "Fix what it names.",
             )
 
 

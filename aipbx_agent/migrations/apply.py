@@ -282,7 +282,7 @@ def _failure(config: Config, server: Postgres, given: Given, name: str, said: st
             f"{why}. It may take {given.statement_seconds:g} s (migration_statement_seconds).",
             "Make it smaller steps, or raise that setting for this host, for a quiet hour.",
         )
-    return Failed(what, why, "Mend it in a new commit; what is applied stays as it is.")
+    return Failed(what, why, "Fix it in a new commit; what is applied stays as it is.")
 
 
 def told(said: str, facts: Facts) -> str:

@@ -86,7 +86,7 @@ def made(reader: Reader, server: Postgres, database: str, without: tuple[str, ..
         raise Refused(f"{reader.title} holds no table.", "Its database is empty.", "Is it the right one? --database=…")
     if unknown := sorted(set(without) - set(columns)):
         raise Refused(
-            f"{reader.title} has no table {', '.join(unknown)}.", f"It has {_shown(columns)}.", "Mend --without."
+            f"{reader.title} has no table {', '.join(unknown)}.", f"It has {_shown(columns)}.", "Fix --without."
         )
     target = [json.loads(row) for row in server.psql(TARGET, database)]
     chosen = {name: kinds for name, kinds in columns.items() if name not in without}

@@ -150,7 +150,7 @@ def _copied(server: Postgres, reader: Reader, plan: Plan, new: str, script: Path
         raise Failed(
             f"{reader.title} cannot be carried over; nothing live was touched.",
             problem.why,
-            "Mend that row where it comes from, or leave its table out (--without=…); then run it again.",
+            "Fix that row where it comes from, or leave its table out (--without=…); then run it again.",
         ) from None
 
 
@@ -162,7 +162,7 @@ def _completed(server: Postgres, reader: Reader, new: str, dump: Path) -> None:
         raise Failed(
             f"The rows of {reader.title} are not what the application's schema takes; nothing live was touched.",
             problem.why,
-            "Mend those rows where they come from (MySQL did not watch over them), then run it again.",
+            "Fix those rows where they come from (MySQL did not watch over them), then run it again.",
         ) from None
 
 

@@ -246,7 +246,7 @@ def _back_after(config: Config, switch: Switch, problem: BaseException) -> None:
         raise Failed(
             f"{config.host} IS NOT WELL: {what}",
             f"And what ran before does not come back either: {in_words(second)}{why}",
-            f"Mend what it names; the next deploy tries again. inv logs backend --host={config.host}",
+            f"Fix what it names; the next deploy tries again. inv logs backend --host={config.host}",
         ) from None
     finally:
         _record(config, switch, what)

@@ -234,7 +234,7 @@ def _serve(config: Config, server: Engine, swap: Swap) -> None:
         raise Failed(
             f"{config.host} IS NOT WELL: the {swap.what} is done, and {problem.what}",
             problem.why,
-            f"Mend what it names, then: inv restore --undo --host={config.host}, which first completes this.",
+            f"Fix what it names, then: inv restore --undo --host={config.host}, which first completes this.",
         ) from None
     try:
         with events.step("backend ready"):
@@ -287,7 +287,7 @@ def _not_well(config: Config, swap: Swap, problem: BaseException, second: AgentE
     return Failed(
         f"{config.host} IS NOT WELL: {swap.what} failed, and so did the way back.",
         f"{problem} And then: {second.what} {second.why}",
-        f"Mend what it names, then: inv restore --undo --host={config.host}",
+        f"Fix what it names, then: inv restore --undo --host={config.host}",
     )
 
 

@@ -199,7 +199,7 @@ def _end(remote: Remote, ready: Rotation, owner: str) -> None:
         raise FailedError(
             f"{remote.name}: the {ready.action} is still not at its end: {problem.what}",
             problem.why,
-            f"Mend what it names, then: inv db.rotate-password --host={remote.name}",
+            f"Fix what it names, then: inv db.rotate-password --host={remote.name}",
         ) from None
 
 
@@ -213,7 +213,7 @@ def _back(remote: Remote, ready: Rotation, problem: BaseException, undo: list[Ca
         raise FailedError(
             f"{remote.name}: the {ready.action} failed, and so did the way back.",
             f"{problem} And then: {second.what} {second.why}",
-            f"Mend what it names, then: inv db.rotate-password --host={remote.name}",
+            f"Fix what it names, then: inv db.rotate-password --host={remote.name}",
         ) from None
     if isinstance(problem, OperatorError):
         raise FailedError(

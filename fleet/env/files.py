@@ -143,7 +143,7 @@ def all_checked(hosts: list[str]) -> dict[str, dict[str, str]]:
         raise OperatorError(
             f"{len(refused)} of {len(hosts)} hosts cannot be served.",
             "\n         ".join(f"{error.what} {error.why}" for error in refused),
-            "Mend these first; nothing was touched.",
+            "Fix these first; nothing was touched.",
         )
     if refused:
         raise refused[0]
@@ -173,7 +173,7 @@ def save(path: Path, content: bytes) -> None:
             raise
     except OSError as error:
         raise OperatorError(
-            f"{shown(path)} cannot be written.", str(error.strerror), "Mend it, and try again; nothing was changed."
+            f"{shown(path)} cannot be written.", str(error.strerror), "Fix it, and try again; nothing was changed."
         ) from None
 
 

@@ -126,7 +126,7 @@ def _open(command: Sequence[str], copy: dict[str, Any], opened: IO[bytes]) -> No
         raise FailedError(
             f"The copy of {name} did not come.",
             " / ".join(line.strip() for line in words[-3:]) or f"ssh ended with {code}.",
-            "Mend what it names, and try again; nothing was kept.",
+            "Fix what it names, and try again; nothing was kept.",
         )
     if (source.bytes, source.sha256) != (copy["bytes"], copy["sha256"]):
         raise FailedError(

@@ -63,7 +63,7 @@ def run(moment: Moment, told: dict[str, str], root: Path = ROOT) -> None:
         raise OperatorError(
             f"{told['AIPBX_HOST']}: hooks/{moment} said no; nothing was touched.",
             problem,
-            f"Mend what it found, or the hook itself ({program}).",
+            f"Fix what it found, or the hook itself ({program}).",
         )
     say(f"  hooks/{moment} failed, which changes nothing on {told['AIPBX_HOST']}: {problem}", "yellow")
 
@@ -92,4 +92,4 @@ def _problem(program: Path, told: dict[str, str]) -> str:
     if done.returncode == 0:
         return ""
     lines = [f"    | {line[:200]}" for line in done.stdout.rstrip().splitlines()[-_LINES:]]
-    return "\n".join([f"It ended with exit code {done.returncode}{':' if lines else ', and not a word.'}", *lines])
+    return "\n".join([f"It ended with exit code {done.returncode}{':' if lines else ', no output.'}", *lines])

@@ -95,7 +95,7 @@ def _raise_failed(host: str, service: str, sha: str, output: str, log: Path) -> 
     raise OperatorError(
         f"{host}: the {service} does not build at {sha[:12]}.",
         f"docker build failed; its last lines:\n{end}",
-        f"Mend the commit; the whole log is in {log}. What runs on {host} was not touched.",
+        f"Fix the commit; the whole log is in {log}. What runs on {host} was not touched.",
     )
 
 

@@ -87,7 +87,7 @@ def test_a_command_of_roots_is_one_word_and_has_a_deadline(tmp_path: Path) -> No
     [
         (Output(1, "out\n", "a\n b \nc\nd\n"), "b / c / d"),
         (Output(1, "out\n", " \n"), "out"),
-        (Output(3, "", ""), "exit code 3, and not a word"),
+        (Output(3, "", ""), "exit code 3, no output"),
         (Output(1, "", "x" * 700), "x" * 600),
     ],
 )

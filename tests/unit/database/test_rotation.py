@@ -46,7 +46,7 @@ class World:
     def does(self, step: str) -> None:
         if step == self.broken:
             self.broken = ""
-            raise OperatorError(f"{step} does not work.", "So it is.", "Mend it.")
+            raise OperatorError(f"{step} does not work.", "So it is.", "Fix it.")
         self.steps.append(step)
 
     def save(self, path: Path, content: bytes) -> None:

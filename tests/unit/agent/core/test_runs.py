@@ -28,7 +28,7 @@ def test_a_second_run_is_refused_and_told_whose_turn_it_is(tmp_path: Path, monke
 
 
 def test_a_detached_run_is_a_unit_that_is_tidied_up_after() -> None:
-    words = detached.unit(["--json", "backup"], "backup", "/run/log")
+    words = detached.unit(["--json", "backup"], "backup", "/run/log", watched=True)
     assert words[:5] == ["systemd-run", "--quiet", "--collect", "--wait", "--unit=aipbx-agent-backup"]
     assert "--property=ExecStopPost=/usr/local/sbin/aipbx-agent tidy --after backup" in words
     assert words[-3:] == ["/usr/local/sbin/aipbx-agent", "--json", "backup"]
@@ -36,7 +36,7 @@ def test_a_detached_run_is_a_unit_that_is_tidied_up_after() -> None:
     unwatched = detached.unit(["--json", "prepare"], "prepare", "/run/log", watched=False)
     assert "--property=ExecStopPost=/usr/local/sbin/aipbx-agent tidy" in unwatched
     # What tidies up would want that file too, and it is gone with whoever called.
-    assert "StandardInput" not in " ".join(detached.unit(["switch"], "switch", "/run/log", "/run/stdin"))
+    assert "StandardInput" not in " ".join(detached.unit(["switch"], "switch", "/run/log", "/run/stdin", watched=True))
 
 
 def test_words_for_a_machine_are_json_lines(

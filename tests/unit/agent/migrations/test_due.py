@@ -276,7 +276,7 @@ def test_a_file_that_fails_on_a_new_database_is_told_with_the_way_on(
     did: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(*_: object) -> None:
-        raise Failed("x", "y", "Mend it.")
+        raise Failed("x", "y", "Fix it.")
 
     monkeypatch.setattr(apply, "_run", fails)
     with pytest.raises(Failed) as failed:
@@ -373,7 +373,7 @@ def test_a_file_that_fails_names_what_stays(monkeypatch: pytest.MonkeyPatch) -> 
 
     def run(_: object, __: object, ___: object, one: Pending, ____: str) -> None:
         if one.name == B:
-            raise Failed(f"Migration {B} failed.", "why", "Mend it.")
+            raise Failed(f"Migration {B} failed.", "why", "Fix it.")
         ran.append(one.name)
 
     monkeypatch.setattr(apply, "_run", run)
@@ -384,7 +384,7 @@ def test_a_file_that_fails_names_what_stays(monkeypatch: pytest.MonkeyPatch) -> 
         apply._run_all(CONFIG, cast("Postgres", server), asked(), found, "20261123T030000Z")
     assert ran == [A]
     assert failed.value.what == f"Migration {B} failed. {A} stay applied."
-    assert failed.value.do == "Mend it. The data from before: inv restore 20261123T030000Z --host=aipbx.ru"
+    assert failed.value.do == "Fix it. The data from before: inv restore 20261123T030000Z --host=aipbx.ru"
 
 
 def test_the_backups_folder_may_be_missing(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ class World:
     def does(self, what: str) -> bytes:
         self.acts.append(what)
         if self.fault and self.fault in what:
-            raise Failed(f"{what} does not work.", "A fault.", "Mend it.")
+            raise Failed(f"{what} does not work.", "A fault.", "Fix it.")
         return b"a note"
 
     def __call__(self, **changes: Any) -> None:

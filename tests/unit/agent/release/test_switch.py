@@ -57,7 +57,7 @@ class World:
             raise Killed
         if what == self.fault:
             self.fault = ""
-            raise Failed(f"{what} does not work.", "A fault.", "Mend it.")
+            raise Failed(f"{what} does not work.", "A fault.", "Fix it.")
 
     def start_colour(self, _: Config, name: str, images: Path) -> None:
         self.acts("start")

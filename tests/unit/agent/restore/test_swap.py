@@ -44,7 +44,7 @@ class World:
         if self.actions == self.ends_at:
             raise Killed
         if what == self.fault:
-            raise Failed(f"{what} does not work.", "A fault.", "Mend it.")
+            raise Failed(f"{what} does not work.", "A fault.", "Fix it.")
 
     def stop(self, _: str) -> None:
         self.acts("stop")
