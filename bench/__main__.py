@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import backup, data, releases, results, startup, throughput
+from bench import backup, data, releases, results, startup, tests, throughput
 from bench.measure import Bench
 from bench.results import Sample, Tool
 from bench.startup import Startup
@@ -118,6 +118,16 @@ def release() -> None:
     print(f"\n{releases.table(samples)}\n{written}")
 
 
+def dearest() -> int:
+    """Print which tests of the last run took longest; return the exit code."""
+    path = Lab.here().directory / "durations.json"
+    if not path.exists():
+        print(f"No run of the tests is on record: {path} is not there. Run make test first.", file=sys.stderr)
+        return 1
+    print(tests.table(json.loads(path.read_text("utf-8"))))
+    return 0
+
+
 def keep(lab: Lab, part: dict[str, Any]) -> Path:
     """Write a part of the report to .lab/bench.json, and leave the other parts as they were measured last."""
     path = lab.directory / "bench.json"
@@ -132,9 +142,12 @@ def main() -> int:
     only = parser.add_mutually_exclusive_group()
     only.add_argument("--startup", action="store_true", help="only `inv --list`; needs no lab")
     only.add_argument("--backup", action="store_true", help="only backups and restores, beside the usual commands")
+    only.add_argument("--tests", action="store_true", help="only which tests of the last run of pytest took longest")
     only.add_argument("--releases", action="store_true", help="only what a release costs, beside recreated containers")
     parser.add_argument("--repeats", type=int, default=5, help="runs of each no-op, of which the median counts (5)")
     chosen = parser.parse_args()
+    if chosen.tests:
+        return dearest()
     try:
         if not chosen.backup and not chosen.releases:
             started = startup.measure(Lab.here().root)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Generator
 
 import pytest
 from hypothesis import settings
@@ -13,7 +14,8 @@ from xdist.scheduler import LoadScopeScheduling
 
 from lab.topology import Lab
 from tests import started
-from tests.lab import order
+from tests.durations import Durations
+from tests.lab import evidence, order
 
 # `make test` gives the same answer for the same tree, however busy its machine is. To look for new examples:
 # `pytest --hypothesis-profile=default`.
@@ -26,6 +28,7 @@ def pytest_configure(config: pytest.Config) -> None:
     worker = getattr(config, "workerinput", None)
     if worker is None:
         os.environ[started.FOLDER] = tempfile.mkdtemp(prefix="aipbx-test-run-")
+        config.pluginmanager.register(Durations(Lab.here().directory / "durations.json"))
     elif worker["workerid"] != "gw0":
         os.environ["AIPBX_LAB"] = worker["workerid"]
 
@@ -40,6 +43,23 @@ class Parts(LoadScopeScheduling):  # type: ignore[misc] # it has no types
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
     """Which worker gets which tests."""
     return Parts(config, log)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """From here on commands belong to this test."""
+    evidence.COMMANDS.begin()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Keep what a failing story leaves while it is still there."""
+    report = yield
+    if report.failed and item.nodeid.startswith("tests/lab/"):
+        kept = evidence.keep(item.nodeid, report.longreprtext)
+        report.sections.append(("What is needed to find out why", str(kept)))
+    return report
 
 
 @pytest.hookimpl(trylast=True)

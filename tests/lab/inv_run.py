@@ -18,7 +18,7 @@ from typing import Any
 from fleet.checkout import ROOT
 from fleet.env import dotenv_file
 from lab.world import mail_server
-from tests.lab.pyinfra_run import NEEDED, Bootstrap, Run
+from tests.lab.pyinfra_run import NEEDED, Bootstrap, Run, finished
 
 INV = str(Path(sys.executable).parent / "inv")
 DEADLINE_SECONDS = 400
@@ -99,33 +99,17 @@ class Inv:
             "COLUMNS": "200",
         }
 
+    def _finished(self, words: tuple[str, ...], errors: int, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        return finished([INV, *words], self.tree, self.environment, DEADLINE_SECONDS, errors, stdin)
+
     def __call__(self, *words: str, stdin: str = "") -> Run:
         """Run it to its end."""
-        done = subprocess.run(
-            [INV, *words],
-            cwd=self.tree,
-            env=self.environment,
-            input=stdin,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=DEADLINE_SECONDS,
-            check=False,
-        )
+        done = self._finished(words, subprocess.STDOUT, stdin)
         return Run(done.returncode, done.stdout)
 
     def json(self, *words: str) -> Any:
         """What it prints on standard output, as JSON."""
-        done = subprocess.run(
-            [INV, *words],
-            cwd=self.tree,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=DEADLINE_SECONDS,
-            check=False,
-        )
+        done = self._finished(words, subprocess.PIPE)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from fleet.checkout import ROOT
+from tests.lab import evidence
 
 PYINFRA = str(Path(sys.executable).parent / "pyinfra")
 DEADLINE_SECONDS = 600
@@ -89,17 +90,7 @@ class Bootstrap:
         return [PYINFRA, "inventory.py", "deploys/bootstrap.py", *options]
 
     def _finished(self, command: list[str], errors: int) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            command,
-            cwd=self.tree,
-            env=self._environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-            timeout=DEADLINE_SECONDS,
-            check=False,
-        )
+        return finished(command, self.tree, self._environment, DEADLINE_SECONDS, errors)
 
     def __call__(self, *options: str) -> Run:
         done = self._finished(self.command(*options), subprocess.STDOUT)
@@ -138,6 +129,30 @@ class Bootstrap:
             else:
                 shutil.copy(source, folder / name)
         return Bootstrap(self.ssh_config, folder)
+
+
+def finished(
+    command: list[str], tree: Path, environment: dict[str, str], seconds: float, errors: int, stdin: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Run what an operator types to its end, and record it for a story that fails."""
+    try:
+        done = subprocess.run(
+            command,
+            cwd=tree,
+            env=environment,
+            input=stdin,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            timeout=seconds,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as problem:
+        output = problem.output or b""
+        evidence.COMMANDS.add(command, None, output if isinstance(output, str) else output.decode(errors="replace"))
+        raise
+    evidence.COMMANDS.add(command, done.returncode, done.stdout + (done.stderr or ""))
+    return done
 
 
 def kill(run: subprocess.Popen[str]) -> None:
