@@ -1,4 +1,4 @@
-"""A host that lives already, made by hand: what stands there is said. `inv adopt` and `inv deploy` take it over."""
+"""Report what was installed on this host by hand. `inv adopt` and `inv deploy` take it over."""
 
 from fleet.converge import adoption
 from fleet.converge.context import settings

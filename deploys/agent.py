@@ -1,4 +1,4 @@
-"""The agent: the program that lives on the host, and what it starts at boot."""
+"""The agent: the program on the host, its configuration, and its recovery at boot."""
 
 import json
 
@@ -9,11 +9,11 @@ from fleet.inventory import stores
 
 RECOVERY = "/etc/systemd/system/aipbx-recover.service"
 
-packages.installed(name="Agent: packages", names=["python3", "zstd"])
-configuration.folders(name="Agent: folders", modes={"/etc/aipbx": "755", contract.METRICS: "755"})
-configuration.program(name="Agent: program", path=contract.LIBRARY, texts=configuration.package("aipbx_agent"))
+packages.installed(name="Agent: install packages", names=["python3", "zstd"])
+configuration.folders(name="Agent: create directories", modes={"/etc/aipbx": "755", contract.METRICS: "755"})
+configuration.program(name="Agent: install program", path=contract.LIBRARY, texts=configuration.package("aipbx_agent"))
 configuration.file(
-    name="Agent: configuration",
+    name="Agent: write configuration",
     path=contract.CONFIGURATION,
     text=json.dumps(
         {
@@ -49,9 +49,9 @@ configuration.file(
     + "\n",
 )
 configuration.file(
-    name="Agent: command", path=contract.COMMAND, text=configuration.shipped("agent/aipbx-agent"), mode="755"
+    name="Agent: install command", path=contract.COMMAND, text=configuration.shipped("agent/aipbx-agent"), mode="755"
 )
 configuration.file(
-    name="Agent: recovery at boot", path=RECOVERY, text=configuration.shipped("agent/aipbx-recover.service")
+    name="Agent: write aipbx-recover.service", path=RECOVERY, text=configuration.shipped("agent/aipbx-recover.service")
 )
-services.running(name="Agent: enable recovery at boot", unit="aipbx-recover.service", config=(RECOVERY,))
+services.running(name="Agent: enable aipbx-recover.service", unit="aipbx-recover.service", config=(RECOVERY,))

@@ -1,4 +1,4 @@
-"""The application's place: its directories, its compose file, its Dockerfiles. Which release runs is `inv deploy`'s."""
+"""The application's directories, compose file and Dockerfiles. `inv deploy` decides which release runs."""
 
 from fleet.commands import compose
 from fleet.converge import configuration
@@ -7,13 +7,13 @@ from fleet.converge.context import render, settings
 APP = settings().app_dir
 
 configuration.folders(
-    name="The stack's directories",
+    name="Application: create directories",
     modes={
         f"{APP}/images": "755",
         f"{APP}/images/backend": "755",
         f"{APP}/images/frontend": "755",
         f"{APP}/postgres": "755",
-        # PostgreSQL in its container writes there, whatever its number is; on this host only root comes that far.
+        # PostgreSQL in its container writes there, whatever its user id; on the host only root can enter the parent.
         f"{APP}/backups/spool": "1777",
     },
 )
@@ -25,25 +25,25 @@ for path in (
     "frontend/nginx.conf",
 ):
     configuration.file(
-        name=f"How images are built here: {path}",
+        name=f"Application: write images/{path}",
         path=f"{APP}/images/{path}",
         text=configuration.shipped(f"images/{path}"),
     )
 # Before compose.yml names it: without it PostgreSQL's disk would fill.
 configuration.file(
-    name="The stack: how PostgreSQL archives its log",
+    name="Application: install WAL archive script",
     path=f"{APP}/postgres/archive.sh",
     text=configuration.shipped("postgres/archive.sh"),
     mode="755",
 )
 configuration.file(
-    name="The stack: compose.yml",
+    name="Application: write compose.yml",
     path=f"{APP}/compose.yml",
     text=render("compose.yml.j2", probe=configuration.shipped("app/probe.js")),
     check=compose.readable(APP, "{}"),
 )
 configuration.file(
-    name="Builds on this host: what they may take",
+    name="Application: write aipbxbuild.slice",
     path="/etc/systemd/system/aipbxbuild.slice",
     text=render("systemd/aipbxbuild.slice.j2"),
 )

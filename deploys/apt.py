@@ -1,6 +1,6 @@
-"""apt: neither hangs on a question nor meets another apt, and knows Docker's repository, by its key and its pins.
+"""apt: no prompts, no collision with another apt; Docker's repository with its key and pinned versions.
 
-First of all, so that a source that somebody broke is mended before anything is installed.
+It runs first, so that a broken package source is repaired before anything is installed.
 """
 
 from pyinfra.operations import files
@@ -9,37 +9,37 @@ from fleet.converge import configuration, packages, sources
 from fleet.converge.context import docker_versions, render, settings, system
 
 configuration.file(
-    name="apt: wait for another apt, install no extras",
+    name="apt: write configuration",
     path="/etc/apt/apt.conf.d/90aipbx",
     text=render("apt/90aipbx.j2"),
 )
 configuration.file(
-    name="needrestart: never ask, never restart a daemon under a call",
+    name="needrestart: disable prompts and automatic restarts",
     path="/etc/needrestart/conf.d/90-aipbx.conf",
     text=configuration.shipped("needrestart.conf"),
 )
 sources.only(
-    name="Docker's repository, named by us alone",
+    name="apt: remove other entries of the Docker repository",
     repository=settings().docker_repository,
     own="/etc/apt/sources.list.d/docker.sources",
 )
-packages.repaired(name="Finish an installation that was cut off")
-packages.installed(name="What fetches Docker's key", names=["ca-certificates", "curl"], update=True)
-configuration.folders(name="Keyrings", modes={"/etc/apt/keyrings": "755"})
+packages.repaired(name="apt: complete an interrupted installation")
+packages.installed(name="apt: install ca-certificates and curl", names=["ca-certificates", "curl"], update=True)
+configuration.folders(name="apt: create /etc/apt/keyrings", modes={"/etc/apt/keyrings": "755"})
 files.download(
-    name="Docker's signing key",
+    name="apt: download Docker signing key",
     src=f"{settings().docker_repository}/{system().distribution}/gpg",
     dest="/etc/apt/keyrings/docker.asc",
     mode="644",
 )
 configuration.file(
-    name="Docker's repository, signed by that key only",
+    name="apt: add Docker repository",
     path="/etc/apt/sources.list.d/docker.sources",
     text=render("docker/docker.sources.j2"),
 )
 configuration.file(
-    name="Docker's versions are pinned",
+    name="apt: pin Docker versions",
     path="/etc/apt/preferences.d/docker",
     text=render("docker/preferences.j2", versions=docker_versions()),
 )
-packages.lists(name="Package lists, at most a day old", max_age_minutes=1440)
+packages.lists(name="apt: update package lists", max_age_minutes=1440)

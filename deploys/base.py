@@ -1,10 +1,10 @@
-"""The ground: packages, time, journal, kernel settings, swap, directories, banner."""
+"""The basics: packages, time, journal, kernel settings, swap, directories, banner."""
 
 from fleet.converge import configuration, hostname, kernel, packages, services
 from fleet.converge.context import render, settings, system
 
 packages.installed(
-    name="System packages",
+    name="System: install packages",
     names=[
         "apt-listchanges",
         "conntrack",
@@ -21,26 +21,26 @@ packages.installed(
     ],
 )
 
-hostname.resolves(name="The host's own name resolves")
+hostname.resolves(name="System: add own hostname to /etc/hosts")
 
-# --- The way back for changes that could lock us out (fleet/converge/guard.py) ---
+# --- Automatic rollback of changes that could lock us out (fleet/converge/guard.py) ---
 configuration.folders(
-    name="The guard's folders",
+    name="Guard: create directories",
     modes={"/var/lib/aipbx": "700", "/var/lib/aipbx/guard": "700", "/var/lib/aipbx/stage": "700"},
 )
 configuration.file(
-    name="Guard: the way back",
+    name="Guard: install guard.sh",
     path="/usr/local/lib/aipbx/guard.sh",
     text=configuration.shipped("guard/guard.sh"),
     mode="755",
 )
 configuration.file(
-    name="Guard: its service",
+    name="Guard: write aipbx-guard@.service",
     path="/etc/systemd/system/aipbx-guard@.service",
     text=configuration.shipped("guard/aipbx-guard@.service"),
 )
 configuration.file(
-    name="Guard: its countdown",
+    name="Guard: write aipbx-guard@.timer",
     path="/etc/systemd/system/aipbx-guard@.timer",
     text=render("systemd/aipbx-guard@.timer.j2"),
 )
@@ -48,38 +48,38 @@ configuration.file(
 # --- Time, cron, journal ---
 if system().container == "none":
     # A server that is itself a container has its host's clock.
-    services.running(name="Time is synchronized", unit="systemd-timesyncd.service")
-services.running(name="cron runs", unit="cron.service")
+    services.running(name="Time: start systemd-timesyncd.service", unit="systemd-timesyncd.service")
+services.running(name="cron: start cron.service", unit="cron.service")
 configuration.file(
-    name="Journal: kept over reboots, capped",
+    name="Journal: write configuration",
     path="/etc/systemd/journald.conf.d/90-aipbx.conf",
     text=render("journald.conf.j2"),
 )
 services.running(
-    name="Journal: in force",
+    name="Journal: restart systemd-journald.service",
     unit="systemd-journald.service",
     config=("/etc/systemd/journald.conf.d/90-aipbx.conf",),
 )
 
 # --- Kernel ---
 kernel.settings(
-    name="Kernel settings: UDP, files, hardening", dest="/etc/sysctl.d/90-aipbx.conf", text=render("sysctl.conf.j2")
+    name="Kernel: write and apply sysctl settings", dest="/etc/sysctl.d/90-aipbx.conf", text=render("sysctl.conf.j2")
 )
 # --- Swap, where memory is small; a server that is itself a container has none of its own ---
 if system().memory_mib < settings().swap_below_memory_mib and system().container == "none":
-    kernel.swap_file(name="Swap file", path="/swapfile", mib=settings().swap_mib)
+    kernel.swap_file(name="Swap: create swap file", path="/swapfile", mib=settings().swap_mib)
 
 # --- Directories ---
 configuration.folders(
-    name="aiPBX's directories", modes={settings().app_dir: "755", f"{settings().app_dir}/backups": "700"}
+    name="System: create aiPBX directories", modes={settings().app_dir: "755", f"{settings().app_dir}/backups": "700"}
 )
 
 # --- Banner ---
 configuration.file(
-    name="Banner: host, role and release",
+    name="Login: write message of the day",
     path="/etc/update-motd.d/20-aipbx",
     text=render("motd.sh.j2"),
     mode="755",
 )
 for path in ("/etc/issue", "/etc/issue.net"):
-    configuration.file(name=f"Notice before login ({path})", path=path, text=configuration.shipped("issue"))
+    configuration.file(name=f"Login: write {path}", path=path, text=configuration.shipped("issue"))

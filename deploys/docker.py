@@ -1,4 +1,4 @@
-"""Docker Engine at its pinned version, with Compose and buildx; restarted only when it must be."""
+"""Docker Engine at its pinned version, with Compose and buildx; restarted only when necessary."""
 
 from fleet.converge import docker, packages, services
 from fleet.converge.context import docker_versions, render, settings
@@ -8,9 +8,9 @@ calls = docker.Calls(settings().rtp_ports, allowed=settings().docker_restart_dur
 text = {known: render("docker/daemon.json.j2", firewall_backend=known) for known in (False, True)}
 present = text[docker.knows_firewall_backend()]
 docker.tell_replaced(present)
-docker.configured(name="Docker: daemon.json", text=present)
-docker.installed(name="Docker: engine, Compose, buildx", versions=docker_versions(), calls=calls)
-docker.configured_when_known(name="Docker: daemon.json, as the installed engine knows it", text=text[True])
-packages.held(name="Docker: no upgrade by chance", names=list(docker_versions()))
-docker.daemon(name="Docker: running with its present configuration", calls=calls)
-services.running(name="containerd runs", unit="containerd.service")
+docker.configured(name="Docker: write daemon.json", text=present)
+docker.installed(name="Docker: install Engine, Compose and buildx", versions=docker_versions(), calls=calls)
+docker.configured_when_known(name="Docker: update daemon.json for the installed engine", text=text[True])
+packages.held(name="Docker: hold package versions", names=list(docker_versions()))
+docker.daemon(name="Docker: start or restart daemon", calls=calls)
+services.running(name="Docker: start containerd.service", unit="containerd.service")

@@ -1,4 +1,4 @@
-"""Firewall: closed but for SSH, web and RTP; also for whatever a compose file publishes; over IPv4 and IPv6."""
+"""Firewall: closed except for SSH, web and RTP, also for ports that Compose publishes; IPv4 and IPv6."""
 
 from fleet.converge import ufw
 from fleet.converge.context import render, settings
@@ -9,7 +9,7 @@ NOISE_6 = [("udp", 137), ("udp", 138), ("tcp", 139), ("tcp", 445), ("udp", 546),
 declared = {version: ufw.declared(settings(), version) for version in ufw.TOOLS}
 
 ufw.firewall(
-    name="Firewall as declared, with a way back",
+    name="Firewall: apply UFW rules, reverted if no login succeeds",
     files={
         "/etc/default/ufw": render("ufw/default.j2"),
         "/etc/ufw/ufw.conf": render("ufw/ufw.conf.j2"),

@@ -1,9 +1,9 @@
-"""What the agent was called before it had rooms: its files go, once nothing on the host calls it any more."""
+"""Remove the files of the agent under its former name, after everything that called it was replaced."""
 
 from pyinfra.operations import files
 
 from fleet.converge import former_agent
 
-files.file(name="Former agent: remove its command", path=former_agent.COMMAND, present=False)
-files.file(name="Former agent: remove its configuration", path=former_agent.CONFIGURATION, present=False)
-files.directory(name="Former agent: remove its program", path=former_agent.LIBRARY, present=False)
+files.file(name="Former agent: remove command", path=former_agent.COMMAND, present=False)
+files.file(name="Former agent: remove configuration", path=former_agent.CONFIGURATION, present=False)
+files.directory(name="Former agent: remove program", path=former_agent.LIBRARY, present=False)

@@ -1,29 +1,29 @@
-"""What nobody needs is shut: rare protocols, core dumps, open cron folders, idle shells."""
+"""Disable what is not needed: rare protocols, core dumps, open cron folders, idle shells."""
 
 from fleet.converge import configuration
 
 configuration.file(
-    name="Modules that nothing here needs",
+    name="Hardening: disable unused kernel modules",
     path="/etc/modprobe.d/90-aipbx.conf",
     text=configuration.shipped("modprobe.conf"),
 )
 configuration.file(
-    name="No core dumps: limits",
+    name="Hardening: disable core dumps in limits.d",
     path="/etc/security/limits.d/90-aipbx.conf",
     text=configuration.shipped("limits.conf"),
 )
 configuration.file(
-    name="No core dumps: systemd",
+    name="Hardening: disable core dumps in systemd",
     path="/etc/systemd/coredump.conf.d/90-aipbx.conf",
     text=configuration.shipped("coredump.conf"),
 )
 configuration.file(
-    name="Shells: no core dumps, and idle ones end",
+    name="Hardening: set shell timeout and disable core dumps",
     path="/etc/profile.d/90-aipbx.sh",
     text=configuration.shipped("profile.sh"),
 )
 configuration.keywords(
-    name="Passwords, where somebody sets one: slow to guess, changed within a year",
+    name="Hardening: set password policy in login.defs",
     path="/etc/login.defs",
     values={
         "PASS_MAX_DAYS": "365",
@@ -34,13 +34,13 @@ configuration.keywords(
     },
 )
 configuration.keywords(
-    name="Files of packages are checked weekly",
+    name="Hardening: enable weekly debsums check",
     path="/etc/default/debsums",
     values={"CRON_CHECK": "weekly"},
     separator="=",
 )
 configuration.closed(
-    name="What only root reads",
+    name="Hardening: restrict permissions of system files",
     modes={
         "/etc/crontab": "600",
         "/etc/cron.d": "700",

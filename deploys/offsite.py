@@ -1,4 +1,4 @@
-"""Copies off this host, and those that it keeps for others."""
+"""Off-site copies of this host, and the copies of peer hosts that it stores."""
 
 from fleet.converge import configuration, packages, services, siblings
 from fleet.converge.context import host_name, settings
@@ -7,25 +7,29 @@ from fleet.inventory import stores
 APP = settings().app_dir
 STORE = settings().offsite
 
-# --- Its own copies: sealed with age, sent by ssh or rclone. The SSH key is made by `inv offsite.init` ---
+# --- Its own copies: encrypted with age, sent by ssh or rclone. The SSH key is made by `inv offsite.init` ---
 if STORE:
-    packages.installed(name="Off-site: packages", names=["age", "rclone"] if STORE.kind == "s3" else ["age"])
+    packages.installed(name="Off-site: install packages", names=["age", "rclone"] if STORE.kind == "s3" else ["age"])
 configuration.folders(
-    name="Off-site: keys", modes={"/etc/aipbx/offsite": "755", "/etc/aipbx/offsite/authorized": "755"}
+    name="Off-site: create key directories", modes={"/etc/aipbx/offsite": "755", "/etc/aipbx/offsite/authorized": "755"}
 )
-for unit, what in (("aipbx-offsite", "Off-site: copies"), ("aipbx-siblings", "Off-site: what it keeps for others")):
+for unit in ("aipbx-offsite", "aipbx-siblings"):
     timer = f"/etc/systemd/system/{unit}.timer"
     configuration.file(
-        name=what, path=f"/etc/systemd/system/{unit}.service", text=configuration.shipped(f"agent/{unit}.service")
+        name=f"Off-site: write {unit}.service",
+        path=f"/etc/systemd/system/{unit}.service",
+        text=configuration.shipped(f"agent/{unit}.service"),
     )
-    configuration.file(name=f"{what}, when", path=timer, text=configuration.shipped(f"agent/{unit}.timer"))
-    services.running(name=f"{what}: the timer runs", unit=f"{unit}.timer", config=(timer,))
+    configuration.file(
+        name=f"Off-site: write {unit}.timer", path=timer, text=configuration.shipped(f"agent/{unit}.timer")
+    )
+    services.running(name=f"Off-site: start {unit}.timer", unit=f"{unit}.timer", config=(timer,))
 
-# --- What it keeps for others. sshd's part of it: deploys/ssh.py ---
-configuration.folders(name="Off-site: where others' copies are", modes={f"{APP}/offsite": "700"})
+# --- Copies of peer hosts. sshd's part of it: deploys/ssh.py ---
+configuration.folders(name="Off-site: create directory for peer copies", modes={f"{APP}/offsite": "700"})
 for origin in stores.origins(host_name()):
     siblings.origin(
-        name=f"Off-site: the account of {origin.name}",
+        name=f"Off-site: create account for {origin.name}",
         account=stores.account(origin.name),
         folder=stores.folder(APP, origin.name),
         kinds=stores.FOLDERS,

@@ -1,4 +1,4 @@
-"""The web proxy: nginx's folder and configuration, tested by nginx itself. It runs once there is a release."""
+"""The web proxy: nginx's folder and configuration, tested by nginx itself. It starts with the first release."""
 
 from pyinfra import host
 
@@ -9,23 +9,23 @@ from fleet.nginx import settings as nginx_settings
 APP = settings().app_dir
 
 configuration.folders(
-    name="nginx: what its container mounts",
+    name="nginx: create mounted directories",
     modes={f"{APP}/{folder}": "755" for folder in ("nginx", "nginx/active", "maintenance", "acme-challenge")}
     | {f"{APP}/tls": "711"},
 )
 configuration.file(
-    name="What the host's own scripts know of it",
+    name="nginx: write host.conf",
     path="/usr/local/lib/aipbx/host.conf",
     text=render("proxy/host.conf.j2", names=nginx_settings.names(host.name, settings())),
 )
 configuration.file(
-    name="nginx: how it is tested and reloaded",
+    name="nginx: install nginx.sh",
     path=nginx.SCRIPT,
     text=configuration.shipped("proxy/nginx.sh"),
     mode="755",
 )
 nginx.configured(
-    name="nginx: its configuration, which the one that runs has read",
+    name="nginx: write, test and reload configuration",
     folder=f"{APP}/nginx",
     files=nginx_settings.files(host.name, settings()),
 )

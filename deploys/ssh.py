@@ -1,4 +1,4 @@
-"""sshd: keys only, one account, strong cryptography; proved by a fresh login, undone when that fails."""
+"""sshd: keys only, one account, strong cryptography; proved by a new login, undone when that fails."""
 
 from fleet.converge import sshd
 from fleet.converge.context import host_name, render, settings, system
@@ -8,7 +8,7 @@ POST_QUANTUM = ["mlkem768x25519-sha256", "sntrup761x25519-sha512", "sntrup761x25
 # paramiko 5.1 speaks mlkem768x25519 and no sntrup761; Debian 12 and Ubuntu's OpenSSH know only the latter.
 CLASSICAL = [] if "mlkem768x25519-sha256" in system().kex else ["curve25519-sha256", "curve25519-sha256@libssh.org"]
 
-# Hosts whose off-site copies this one keeps.
+# Accounts of the peer hosts whose off-site copies this host stores.
 confined = {
     stores.account(origin.name): stores.confined(settings().app_dir, origin.name)
     for origin in stores.origins(host_name())
@@ -16,7 +16,7 @@ confined = {
 key_exchanges = [name for name in POST_QUANTUM + CLASSICAL if name in system().kex]
 
 sshd.hardened(
-    name="sshd as declared, with a way back",
+    name="sshd: apply configuration, reverted if no login succeeds",
     dropin=render("sshd.conf.j2", key_exchanges=key_exchanges, confined=confined),
     wanted={
         "permitrootlogin": "no",

@@ -6,14 +6,14 @@ from fleet.converge.context import render
 TIMER = "/etc/systemd/system/apt-daily-upgrade.timer.d/90-aipbx.conf"
 
 configuration.file(
-    name="Unattended upgrades: security only, Docker never",
+    name="Updates: write unattended-upgrades configuration",
     path="/etc/apt/apt.conf.d/91aipbx-unattended-upgrades",
     text=render("apt/unattended-upgrades.j2"),
 )
 configuration.file(
-    name="Unattended upgrades: when",
+    name="Updates: write apt-daily-upgrade.timer schedule",
     path=TIMER,
     text=render("systemd/apt-daily-upgrade.timer.j2"),
 )
-services.running(name="Unattended upgrades: on", unit="apt-daily-upgrade.timer", config=(TIMER,))
-services.running(name="Unattended upgrades: package lists", unit="apt-daily.timer")
+services.running(name="Updates: start apt-daily-upgrade.timer", unit="apt-daily-upgrade.timer", config=(TIMER,))
+services.running(name="Updates: start apt-daily.timer", unit="apt-daily.timer")

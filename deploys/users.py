@@ -5,12 +5,12 @@ from fleet.converge import accounts, configuration
 from fleet.converge.context import render, settings
 
 accounts.operators(
-    name="The deploy account, opened by the operators' keys and no others",
+    name="Users: create deploy account with operator keys",
     user=settings().deploy_user,
     keys=operator_keys(),
 )
 configuration.file(
-    name="Its sudo rule",
+    name="Users: write sudo rule",
     path="/etc/sudoers.d/90-aipbx",
     text=render("sudoers.j2"),
     mode="440",

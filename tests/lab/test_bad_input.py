@@ -68,7 +68,7 @@ def test_on_a_terminal_it_asks_first(bootstrap: Bootstrap, host: Host) -> None:
     output, _ = run.communicate(timeout=60)
     os.close(primary)
     os.close(secondary)
-    assert "fail2ban runs" in output
+    assert "fail2ban: start or restart fail2ban.service" in output
     assert "Press enter to execute" in output
     assert host.run("systemctl is-active fail2ban", check=False).stdout == "inactive\n"
     bootstrap("-y", "--limit", host.name).succeeded()
@@ -263,7 +263,9 @@ def test_the_disk_fills_up(bootstrap: Bootstrap, something_to_install: Host) -> 
     host = something_to_install
     host.run("mount -t tmpfs -o size=4k tmpfs /var/cache/apt/archives && mkdir /var/cache/apt/archives/partial")
     try:
-        bootstrap("-y", "--limit", host.name).refused("System packages", "why: The disk is full.", "do:  Make room")
+        bootstrap("-y", "--limit", host.name).refused(
+            "System: install packages", "why: The disk is full.", "do:  Make room"
+        )
     finally:
         host.run("umount /var/cache/apt/archives")
     bootstrap("-y", "--limit", host.name).succeeded()

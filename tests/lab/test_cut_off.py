@@ -41,9 +41,9 @@ def test_a_network_that_is_cut_in_a_deploy(writing: Inv, server: Host, moment: s
 @pytest.mark.parametrize(
     "moment",
     [
-        "Firewall as declared",
-        pytest.param("Docker: daemon.json", marks=pytest.mark.test_all),
-        pytest.param("The stack: compose.yml", marks=pytest.mark.test_all),
+        "Firewall: apply UFW rules",
+        pytest.param("Docker: write daemon.json", marks=pytest.mark.test_all),
+        pytest.param("Application: write compose.yml", marks=pytest.mark.test_all),
     ],
 )
 def test_a_converge_that_is_killed_costs_a_deployed_host_nothing(writing: Inv, server: Host, moment: str) -> None:

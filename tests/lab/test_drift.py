@@ -8,9 +8,9 @@ from lab.host import Host
 from tests.lab.login import ssh
 from tests.lab.pyinfra_run import Bootstrap
 
-SSHD = "sshd as declared, with a way back"
-FIREWALL = "Firewall as declared, with a way back"
-ACCOUNT = "The deploy account, opened by the operators' keys and no others"
+SSHD = "sshd: apply configuration, reverted if no login succeeds"
+FIREWALL = "Firewall: apply UFW rules, reverted if no login succeeds"
+ACCOUNT = "Users: create deploy account with operator keys"
 
 
 @dataclass(frozen=True)
@@ -40,29 +40,31 @@ DRIFTS = {
     ),
     "a file edited": Drift(
         "echo net.ipv4.ip_forward=0 >> /etc/sysctl.d/90-aipbx.conf",
-        "Kernel settings: UDP, files, hardening",
+        "Kernel: write and apply sysctl settings",
         "! grep -q ip_forward=0 /etc/sysctl.d/90-aipbx.conf",
     ),
     "a kernel setting changed": Drift(
         "sysctl -qw net.ipv4.conf.all.accept_redirects=1",
-        "Kernel settings: UDP, files, hardening",
+        "Kernel: write and apply sysctl settings",
         "[ $(sysctl -n net.ipv4.conf.all.accept_redirects) = 0 ]",
     ),
     "a file made writable for all": Drift(
         "chmod 666 /etc/apt/apt.conf.d/90aipbx",
-        "apt: wait for another apt, install no extras",
+        "apt: write configuration",
         "[ $(stat -c %a /etc/apt/apt.conf.d/90aipbx) = 644 ]",
     ),
-    "a service stopped": Drift("systemctl stop fail2ban", "fail2ban runs", "systemctl is-active fail2ban"),
-    "a service disabled": Drift("systemctl disable cron", "cron runs", "systemctl is-enabled cron"),
+    "a service stopped": Drift(
+        "systemctl stop fail2ban", "fail2ban: start or restart fail2ban.service", "systemctl is-active fail2ban"
+    ),
+    "a service disabled": Drift("systemctl disable cron", "cron: start cron.service", "systemctl is-enabled cron"),
     "Docker stopped": Drift(
         "systemctl stop docker.socket docker",
-        "Docker: running with its present configuration",
+        "Docker: start or restart daemon",
         "docker info >/dev/null",
     ),
     "daemon.json edited": Drift(
         "echo '{}' > /etc/docker/daemon.json; systemctl reset-failed docker; systemctl restart docker",
-        "Docker: daemon.json",
+        "Docker: write daemon.json",
         "docker info -f '{{.LiveRestoreEnabled}}' | grep -q true",
     ),
     "an extra authorized key": Drift(
@@ -76,17 +78,17 @@ DRIFTS = {
     "the account put into the group docker": Drift(
         "usermod -aG docker deploy", ACCOUNT, "! id -nG deploy | grep -qw docker"
     ),
-    "a package removed": Drift("apt-get -y remove debsums", "System packages", "dpkg -s debsums >/dev/null"),
+    "a package removed": Drift("apt-get -y remove debsums", "System: install packages", "dpkg -s debsums >/dev/null"),
     "Docker downgraded": Drift(
         # The stories before this one started Docker three times within a minute already.
         "systemctl reset-failed docker; v=$(apt-cache madison docker-ce | tail -n 1 | cut -d'|' -f2 | tr -d ' ') && "
         "apt-get install -y --allow-downgrades --allow-change-held-packages docker-ce=$v docker-ce-cli=$v",
-        "Docker: engine, Compose, buildx",
+        "Docker: install Engine, Compose and buildx",
         "apt-cache policy docker-ce | grep -q 'Installed: 5:29.8.1'",
-        frozenset({"Docker: no upgrade by chance"}),  # apt lifts a hold that it is told to pass over
+        frozenset({"Docker: hold package versions"}),  # apt lifts a hold that it is told to pass over
     ),
     "the hold on Docker lifted": Drift(
-        "apt-mark unhold docker-ce", "Docker: no upgrade by chance", "apt-mark showhold | grep -qx docker-ce"
+        "apt-mark unhold docker-ce", "Docker: hold package versions", "apt-mark showhold | grep -qx docker-ce"
     ),
     "sshd loosened in our file": Drift(
         "sed -i 's/^PermitRootLogin no/PermitRootLogin yes/' /etc/ssh/sshd_config.d/00-aipbx.conf && "

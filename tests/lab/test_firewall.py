@@ -128,7 +128,7 @@ def test_rules_of_others_are_drift_and_go(converged: Running, busy: Host, bootst
         busy.run(stranger)
     through = converged.client.scan_tcp(busy.address4, INTERESTING)
     assert {port for port, state in through.items() if state != "filtered"} >= {9090, 9092, 9098, 9099}, "they do open"
-    assert bootstrap.dry("--limit", busy.name).changes == ["Firewall as declared, with a way back"]
+    assert bootstrap.dry("--limit", busy.name).changes == ["Firewall: apply UFW rules, reverted if no login succeeds"]
     bootstrap("-y", "--limit", busy.name).succeeded()
     reached(converged, busy)
     assert bootstrap.dry("--limit", busy.name).changes == []

@@ -33,7 +33,11 @@ def test_a_dry_run_on_fresh_hosts_tells_what_it_would_do(delivered: Running, boo
     content = "find /etc -type f -exec sha1sum {} + | sort -k 2 | sha1sum"
     before = [host.run(content).stdout for host in delivered.hosts]
     changes = bootstrap.dry().changes
-    assert {"System packages", "sshd as declared, with a way back", "Docker: engine, Compose, buildx"} <= set(changes)
+    assert {
+        "System: install packages",
+        "sshd: apply configuration, reverted if no login succeeds",
+        "Docker: install Engine, Compose and buildx",
+    } <= set(changes)
     assert [host.run(content).stdout for host in delivered.hosts] == before
 
 

@@ -9,15 +9,15 @@ from tests.lab.pyinfra_run import Bootstrap, kill, read_until
 
 # The operation that a run of a fresh host has just begun when it is killed.
 MOMENTS = [
-    "Package lists, at most a day old",
-    "System packages",
-    "Kernel settings",
-    "The deploy account",
-    "sshd as declared",
-    "Firewall as declared",
-    "Unattended upgrades: when",
-    "Docker: daemon.json",
-    "Docker: engine, Compose, buildx",
+    "apt: update package lists",
+    "System: install packages",
+    "Kernel: write and apply sysctl settings",
+    "Users: create deploy account",
+    "sshd: apply configuration",
+    "Firewall: apply UFW rules",
+    "Updates: write apt-daily-upgrade.timer schedule",
+    "Docker: write daemon.json",
+    "Docker: install Engine, Compose and buildx",
 ]
 
 
@@ -37,7 +37,7 @@ def test_a_run_killed_again_and_again_is_repaired_by_the_next(lab_fresh: Host, b
 def test_dpkg_killed_in_the_middle_is_finished_by_the_next(host: Host, bootstrap: Bootstrap) -> None:
     host.run("apt-get -y remove debsums && cd /tmp && apt-get download debsums && dpkg --unpack debsums_*.deb")
     assert "debsums" in host.run("dpkg --audit").stdout
-    assert "Finish an installation that was cut off" in bootstrap.dry("--limit", host.name).changes
+    assert "apt: complete an interrupted installation" in bootstrap.dry("--limit", host.name).changes
     bootstrap("-y", "--limit", host.name).succeeded()
     assert host.run("dpkg --audit").stdout == ""
     assert bootstrap.dry("--limit", host.name).changes == []
@@ -47,12 +47,14 @@ def test_a_file_written_and_its_service_not_restarted(host: Host, bootstrap: Boo
     """A run that died between the two: the file is right, the process still has the old one."""
     host.run("touch /etc/docker/daemon.json /etc/fail2ban/jail.d/90-aipbx.conf")
     shown = bootstrap.dry("--limit", host.name).changes
-    assert shown == ["fail2ban runs", "Docker: running with its present configuration"]
+    assert shown == ["fail2ban: start or restart fail2ban.service", "Docker: start or restart daemon"]
     bootstrap("-y", "--limit", host.name).succeeded()
     assert bootstrap.dry("--limit", host.name).changes == []
 
 
-@pytest.mark.parametrize("moment", ["System packages", pytest.param("Docker: daemon.json", marks=pytest.mark.test_all)])
+@pytest.mark.parametrize(
+    "moment", ["System: install packages", pytest.param("Docker: write daemon.json", marks=pytest.mark.test_all)]
+)
 def test_a_pulled_cable_ends_the_run_and_the_next_repairs(host: Host, bootstrap: Bootstrap, moment: str) -> None:
     host.run("rm -f /etc/docker/daemon.json && DEBIAN_FRONTEND=noninteractive apt-get -y remove debsums")
     run = bootstrap.started("-y", "--limit", host.name)

@@ -254,7 +254,7 @@ def test_a_ban_from_before_does_not_cut_the_run_off_that_starts_fail2ban(
     here = lab.subnet.address4(1)
     host.run(f"fail2ban-client set sshd delignoreip {here} && fail2ban-client set sshd banip {here}")
     host.run("systemctl stop fail2ban")
-    assert "fail2ban: this run's own address" in bootstrap.dry("--limit", host.name).changes
+    assert "fail2ban: unban the address of this client" in bootstrap.dry("--limit", host.name).changes
     bootstrap("-y", "--limit", host.name).succeeded()
     gets_in(bootstrap, host)
 
