@@ -5,8 +5,8 @@ from pyinfra import config
 from pyinfra.api.connectors import get_execution_connectors
 
 from fleet.checkout import load_environment
-from fleet.converge.command_line import checked, converges
-from fleet.converge.connection import FleetConnector
+from fleet.converge.connect.command_line import checked, converges
+from fleet.converge.connect.connection import FleetConnector
 
 config.REQUIRE_PYINFRA_VERSION = "~=3.10"
 # Uploads go through here as the login account; root's own TMPDIR may be closed to it.

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from jinja2 import Template
 
-from fleet.converge import ufw
+from fleet.converge.firewall import ufw
 from fleet.inventory import settings
 from fleet.inventory.hosts import Host
 

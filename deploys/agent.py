@@ -3,8 +3,9 @@
 import json
 
 from aipbx_agent import contract
-from fleet.converge import configuration, packages, services
 from fleet.converge.context import host_name, settings
+from fleet.converge.files import configuration, services
+from fleet.converge.system import packages
 from fleet.inventory import stores
 
 RECOVERY = "/etc/systemd/system/aipbx-recover.service"

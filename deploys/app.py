@@ -1,8 +1,8 @@
 """The application's directories, compose file and Dockerfiles. `inv deploy` decides which release runs."""
 
 from fleet.commands import compose
-from fleet.converge import configuration
 from fleet.converge.context import render, settings
+from fleet.converge.files import configuration
 
 APP = settings().app_dir
 

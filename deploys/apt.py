@@ -5,8 +5,9 @@ It runs first, so that a broken package source is repaired before anything is in
 
 from pyinfra.operations import files
 
-from fleet.converge import configuration, packages, sources
 from fleet.converge.context import docker_versions, render, settings, system
+from fleet.converge.files import configuration
+from fleet.converge.system import packages, sources
 
 configuration.file(
     name="apt: write configuration",

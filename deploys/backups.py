@@ -1,8 +1,8 @@
 """Backups of the data: when they are made, verified, and copied segment by segment."""
 
 from aipbx_agent import contract
-from fleet.converge import configuration, services
 from fleet.converge.context import render, settings
+from fleet.converge.files import configuration, services
 
 APP = settings().app_dir
 TIMER = "/etc/systemd/system/aipbx-backup.timer"

@@ -1,7 +1,8 @@
 """The basics: packages, time, journal, kernel settings, swap, directories, banner."""
 
-from fleet.converge import configuration, hostname, kernel, packages, services
 from fleet.converge.context import render, settings, system
+from fleet.converge.files import configuration, services
+from fleet.converge.system import hostname, kernel, packages
 
 packages.installed(
     name="System: install packages",
@@ -23,7 +24,7 @@ packages.installed(
 
 hostname.resolves(name="System: add own hostname to /etc/hosts")
 
-# --- Automatic rollback of changes that could lock us out (fleet/converge/guard.py) ---
+# --- Automatic rollback of changes that could lock us out (fleet/converge/access/guard.py) ---
 configuration.folders(
     name="Guard: create directories",
     modes={"/var/lib/aipbx": "700", "/var/lib/aipbx/guard": "700", "/var/lib/aipbx/stage": "700"},

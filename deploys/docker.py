@@ -1,7 +1,8 @@
 """Docker Engine at its pinned version, with Compose and buildx; restarted only when necessary."""
 
-from fleet.converge import docker, packages, services
 from fleet.converge.context import docker_versions, render, settings
+from fleet.converge.files import services
+from fleet.converge.system import docker, packages
 
 calls = docker.Calls(settings().rtp_ports, allowed=settings().docker_restart_during_calls)
 

@@ -1,7 +1,9 @@
 """fail2ban: ban addresses that guess at sshd."""
 
-from fleet.converge import bans, configuration, packages, services
 from fleet.converge.context import render, system
+from fleet.converge.files import configuration, services
+from fleet.converge.firewall import bans
+from fleet.converge.system import packages
 
 CONFIG = "/etc/fail2ban/jail.d/90-aipbx.conf"
 FILTER = "/etc/fail2ban/filter.d/sshd.local"

@@ -1,7 +1,7 @@
 """Firewall: closed except for SSH, web and RTP, also for ports that Compose publishes; IPv4 and IPv6."""
 
-from fleet.converge import ufw
 from fleet.converge.context import render, settings
+from fleet.converge.firewall import ufw
 
 NOISE_4 = [("udp", 137), ("udp", 138), ("tcp", 139), ("tcp", 445), ("udp", 67), ("udp", 68)]
 NOISE_6 = [("udp", 137), ("udp", 138), ("tcp", 139), ("tcp", 445), ("udp", 546), ("udp", 547)]

@@ -2,7 +2,7 @@
 
 from pyinfra.operations import files
 
-from fleet.converge import former_agent
+from fleet.converge.connect import former_agent
 
 files.file(name="Former agent: remove command", path=former_agent.COMMAND, present=False)
 files.file(name="Former agent: remove configuration", path=former_agent.CONFIGURATION, present=False)

@@ -1,6 +1,6 @@
 """Disable what is not needed: rare protocols, core dumps, open cron folders, idle shells."""
 
-from fleet.converge import configuration
+from fleet.converge.files import configuration
 
 configuration.file(
     name="Hardening: disable unused kernel modules",

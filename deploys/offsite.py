@@ -1,7 +1,9 @@
 """Off-site copies of this host, and the copies of peer hosts that it stores."""
 
-from fleet.converge import configuration, packages, services, siblings
+from fleet.converge.access import peers
 from fleet.converge.context import host_name, settings
+from fleet.converge.files import configuration, services
+from fleet.converge.system import packages
 from fleet.inventory import stores
 
 APP = settings().app_dir
@@ -28,7 +30,7 @@ for unit in ("aipbx-offsite", "aipbx-siblings"):
 # --- Copies of peer hosts. sshd's part of it: deploys/ssh.py ---
 configuration.folders(name="Off-site: create directory for peer copies", modes={f"{APP}/offsite": "700"})
 for origin in stores.origins(host_name()):
-    siblings.origin(
+    peers.origin(
         name=f"Off-site: create account for {origin.name}",
         account=stores.account(origin.name),
         folder=stores.folder(APP, origin.name),

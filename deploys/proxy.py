@@ -2,8 +2,8 @@
 
 from pyinfra import host
 
-from fleet.converge import configuration, nginx
 from fleet.converge.context import render, settings
+from fleet.converge.files import configuration, nginx
 from fleet.nginx import settings as nginx_settings
 
 APP = settings().app_dir

@@ -1,6 +1,6 @@
 """sshd: keys only, one account, strong cryptography; proved by a new login, undone when that fails."""
 
-from fleet.converge import sshd
+from fleet.converge.access import sshd
 from fleet.converge.context import host_name, render, settings, system
 from fleet.inventory import stores
 

@@ -1,7 +1,7 @@
 """The certificate: how the host obtains, renews, checks and serves it. The first one comes with the first deploy."""
 
-from fleet.converge import configuration, services
 from fleet.converge.context import render, settings
+from fleet.converge.files import configuration, services
 
 APP = settings().app_dir
 TIMER = "/etc/systemd/system/aipbx-certificate.timer"

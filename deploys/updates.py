@@ -1,7 +1,7 @@
 """Security updates install by night; Docker's packages are left alone, and nothing reboots by itself."""
 
-from fleet.converge import configuration, services
 from fleet.converge.context import render
+from fleet.converge.files import configuration, services
 
 TIMER = "/etc/systemd/system/apt-daily-upgrade.timer.d/90-aipbx.conf"
 

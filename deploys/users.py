@@ -1,8 +1,9 @@
 """The deploy account: the operators' keys, no password, sudo with a record of every command."""
 
 from fleet.checkout import operator_keys
-from fleet.converge import accounts, configuration
+from fleet.converge.access import accounts
 from fleet.converge.context import render, settings
+from fleet.converge.files import configuration
 
 accounts.operators(
     name="Users: create deploy account with operator keys",

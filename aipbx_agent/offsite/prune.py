@@ -1,4 +1,4 @@
-"""Old copies of sets are deleted: by this host where its store lets it, by the sibling's own root where it does not."""
+"""Old copies of sets are deleted: by this host where its store lets it, by the peer's own root where it does not."""
 
 from __future__ import annotations
 

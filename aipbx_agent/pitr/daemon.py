@@ -33,7 +33,7 @@ PAUSE = 3.0
 LOOK_SECONDS = 20.0
 BASE_SECONDS = 1800.0
 NEXT_SECONDS = 30.0
-# Reported when it lasts that long: a deploy restarts PostgreSQL, a sibling restarts its sshd.
+# Reported when it lasts that long: a deploy restarts PostgreSQL, a peer restarts its sshd.
 TELL_SECONDS = 120.0
 # Seconds for which a closed segment may wait.
 WAITS_SECONDS = 60

@@ -1,4 +1,4 @@
-"""What a sibling keeps for another host, seen by its own root: to list, to hand over to an operator, to prune."""
+"""What a peer keeps for another host, seen by its own root: to list, to hand over to an operator, to prune."""
 
 from __future__ import annotations
 

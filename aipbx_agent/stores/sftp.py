@@ -1,7 +1,7 @@
-"""A sibling host as a store: an account there that sees one folder, and can add to it and read it, no more.
+"""A peer host as a store: an account there that sees one folder, and can add to it and read it, no more.
 
-What it may do is said by the sibling's sshd (templates/sshd.conf.j2): files arrive read-only, nothing can be deleted,
-overwritten or given other rights. Old copies are deleted by the sibling itself (offsite/peers.py).
+What it may do is said by the peer's sshd (templates/sshd.conf.j2): files arrive read-only, nothing can be deleted,
+overwritten or given other rights. Old copies are deleted by the peer itself (offsite/peers.py).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from aipbx_agent.core.errors import Failed
 from aipbx_agent.stores import sftp_protocol
 from aipbx_agent.stores.base import LONG, PART, Content, Meter, Taken, changed, chunks_of, measured
 
-# This host's key, and the sibling's host key: `inv offsite.init` puts them there.
+# This host's key, and the peer's host key: `inv offsite.init` puts them there.
 OURS = Path("/etc/aipbx/offsite")
 KEY = OURS / "id_ed25519"
 KNOWN_HOSTS = OURS / "known_hosts"
@@ -42,9 +42,9 @@ def command(host: str, address: str, account: str) -> list[str]:
     """The ssh command whose other end speaks SFTP.
 
     Args:
-        host: the sibling's name in the inventory: its host key is known by it.
+        host: the peer's name in the inventory: its host key is known by it.
         address: where its sshd answers.
-        account: on the sibling, for this host alone.
+        account: on the peer, for this host alone.
     """
     options = [word for key, value in OPTIONS.items() for word in ("-o", f"{key}={value}")]
     options += ["-o", f"HostKeyAlias={host}"]
@@ -53,12 +53,12 @@ def command(host: str, address: str, account: str) -> list[str]:
 
 
 class SftpStore:
-    """The folder of this host's on a sibling.
+    """The folder of this host's on a peer.
 
     Args:
         where: how it is called.
         origin: this host's name.
-        declared: the sibling's name, where its sshd answers, the account there for this host alone.
+        declared: the peer's name, where its sshd answers, the account there for this host alone.
     """
 
     prunes_itself = True
@@ -117,7 +117,7 @@ class SftpStore:
             }
 
     def remove(self, name: str) -> None:
-        """Ask for a file to be deleted: the sibling refuses."""
+        """Ask for a file to be deleted: the peer refuses."""
         with self._session() as session:
             session.remove(name)
 
@@ -156,11 +156,11 @@ class SftpStore:
 
 
 def lost(origin: str, host: str, said: str) -> Failed:
-    """Why the connection to a sibling ended, told from ssh's own words.
+    """Why the connection to a peer ended, told from ssh's own words.
 
     Args:
         origin: this host.
-        host: the sibling.
+        host: the peer.
         said: the end of what ssh printed.
     """
     if "Host key verification failed" in said or "host key is known" in said:

@@ -7,7 +7,7 @@ from typing import Any, cast
 from pyinfra import host
 
 from fleet import templates
-from fleet.converge.system import System
+from fleet.converge.connect.host_system import System
 from fleet.inventory.settings import Settings
 
 

@@ -27,7 +27,7 @@ REQUESTS = (
 )  # fmt: skip
 
 
-class Sibling(BaseModel):
+class Peer(BaseModel):
     """Another host of the inventory, over SFTP.
 
     Args:
@@ -54,12 +54,12 @@ class Bucket(BaseModel):
 
 
 OffSite = Annotated[
-    Annotated[Sibling | Bucket, Field(discriminator="kind")] | None, BeforeValidator(lambda value: value or None)
+    Annotated[Peer | Bucket, Field(discriminator="kind")] | None, BeforeValidator(lambda value: value or None)
 ]
 
 
 def account(origin: str) -> str:
-    """The account on a sibling that copies of the host called `origin` come by: its own, so that it sees no others.
+    """The account on a peer that copies of the host called `origin` come by: its own, so that it sees no others.
 
     A dot becomes a hyphen and a hyphen two, so that no two domains share an account.
     """
@@ -70,7 +70,7 @@ def account(origin: str) -> str:
 
 
 def folder(app_dir: str, origin: str) -> str:
-    """Where a sibling keeps what comes from the host called `origin`."""
+    """Where a peer keeps what comes from the host called `origin`."""
     return f"{app_dir}/offsite/{origin}"
 
 
@@ -78,7 +78,7 @@ def confined(app_dir: str, origin: str) -> dict[str, str]:
     """How sshd treats the account of an origin, keyword by value as `sshd -T` prints them.
 
     Args:
-        app_dir: where aiPBX lives on the sibling.
+        app_dir: where aiPBX lives on the peer.
         origin: the host.
     """
     return {
@@ -93,7 +93,7 @@ def confined(app_dir: str, origin: str) -> dict[str, str]:
     }
 
 
-def told(origin: str, store: Sibling | Bucket | None) -> dict[str, Any]:
+def told(origin: str, store: Peer | Bucket | None) -> dict[str, Any]:
     """What a host's program is told of its store.
 
     Args:
@@ -103,14 +103,14 @@ def told(origin: str, store: Sibling | Bucket | None) -> dict[str, Any]:
     if store is None:
         return {}
     values = store.model_dump()
-    if isinstance(store, Sibling):
+    if isinstance(store, Peer):
         values |= {"address": store.address or store.host, "account": account(origin)}
     return values
 
 
 def origins(name: str) -> list[Host]:
     """The hosts of the inventory whose copies the host called `name` keeps, in the inventory's order."""
-    return [host for host in hosts.load() if _sibling(host) == name]
+    return [host for host in hosts.load() if _peer(host) == name]
 
 
 def check(name: str) -> None:
@@ -120,24 +120,24 @@ def check(name: str) -> None:
         OperatorError: it names itself, an unknown host, or one that cannot be reached by its name.
     """
     fleet = {host.name: host for host in hosts.load()}
-    sibling = _sibling(fleet[name]) if name in fleet else None
-    if sibling is None:
+    peer = _peer(fleet[name]) if name in fleet else None
+    if peer is None:
         return
-    if sibling == name or sibling not in fleet:
+    if peer == name or peer not in fleet:
         others = ", ".join(other for other in fleet if other != name) or "none"
         raise OperatorError(
-            f"{name}: its off-site copies cannot go to {sibling}.",
-            "That is the host itself." if sibling == name else "The inventory has no such host.",
+            f"{name}: its off-site copies cannot go to {peer}.",
+            "That is the host itself." if peer == name else "The inventory has no such host.",
             f"Name another host of the inventory in its `offsite`: {others}.",
         )
-    if fleet[sibling].data.get("cloudflare") and not fleet[name].data["offsite"].get("address"):
+    if fleet[peer].data.get("cloudflare") and not fleet[name].data["offsite"].get("address"):
         raise OperatorError(
-            f"{name}: its off-site copies cannot reach {sibling} by its name.",
-            f"{sibling} is behind Cloudflare, which lets no SSH through.",
-            f'Say where its SSH answers: offsite = {{"kind": "sftp", "host": "{sibling}", "address": "203.0.113.20"}}',
+            f"{name}: its off-site copies cannot reach {peer} by its name.",
+            f"{peer} is behind Cloudflare, which lets no SSH through.",
+            f'Say where its SSH answers: offsite = {{"kind": "sftp", "host": "{peer}", "address": "203.0.113.20"}}',
         )
 
 
-def _sibling(host: Host) -> str | None:
+def _peer(host: Host) -> str | None:
     declared = host.data.get("offsite") or {}
     return str(declared.get("host")) if declared.get("kind") == "sftp" else None

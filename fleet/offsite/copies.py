@@ -37,10 +37,10 @@ def make_key(origin: str) -> str:
 
 
 def host_key(app_dir: str, origin: str) -> str:
-    """The command that shows a sibling's public host key, once it is ready for an origin's copies.
+    """The command that shows a peer's public host key, once it is ready for an origin's copies.
 
     Args:
-        app_dir: where aiPBX lives on the sibling.
+        app_dir: where aiPBX lives on the peer.
         origin: the host whose copies it is to keep.
     """
     account, folder = stores.account(origin), stores.folder(app_dir, origin)
@@ -57,22 +57,22 @@ def init(remote: Remote) -> None:
         OperatorError: it has no store, or something about it does not work.
     """
     store = _store(remote)
-    if isinstance(store, stores.Sibling):
+    if isinstance(store, stores.Peer):
         _introduce(remote, of_name(store.host))
     with step(f"{remote.name} puts a file there, reads it back, and tries to delete it"):
         tried = agent.ask(remote, ["offsite-probe"])
     say(f"{remote.name}: {tried['where']} takes copies, gives them back; deleting one is {tried['deletes']}.")
 
 
-def _introduce(remote: Remote, sibling: Remote) -> None:
-    """Make an origin and its sibling know each other's keys; each is asked over the operator's own connection."""
-    with step(f"{remote.name} and {sibling.name} get to know each other's keys"):
-        shown = sibling.run(host_key(sibling.settings.app_dir, remote.name))
+def _introduce(remote: Remote, peer: Remote) -> None:
+    """Make an origin and its peer know each other's keys; each is asked over the operator's own connection."""
+    with step(f"{remote.name} and {peer.name} get to know each other's keys"):
+        shown = peer.run(host_key(peer.settings.app_dir, remote.name))
         if shown.code != 0 or not (theirs := PUBLIC_KEY.search(shown.out)):
             raise OperatorError(
-                f"{sibling.name} is not ready for copies of {remote.name}.",
+                f"{peer.name} is not ready for copies of {remote.name}.",
                 "It has no account or no folder for them yet.",
-                f"pyinfra inventory.py deploys/bootstrap.py --limit {sibling.name}",
+                f"pyinfra inventory.py deploys/bootstrap.py --limit {peer.name}",
             )
         made = remote.run(make_key(remote.name))
         if made.code != 0 or not (ours := PUBLIC_KEY.search(made.out)):
@@ -83,14 +83,14 @@ def _introduce(remote: Remote, sibling: Remote) -> None:
             )
         authorised = f"{ORIGIN}/authorized/{stores.account(remote.name)}"
         # sshd reads it as that account, and it may do nothing that is not allowed in sshd's configuration.
-        sibling.put_root_file(authorised, f"restrict {ours[0]} {remote.name}\n".encode(), mode="644")
-        remote.put_root_file(f"{ORIGIN}/known_hosts", f"{sibling.name} {theirs[0]}\n".encode(), mode="644")
+        peer.put_root_file(authorised, f"restrict {ours[0]} {remote.name}\n".encode(), mode="644")
+        remote.put_root_file(f"{ORIGIN}/known_hosts", f"{peer.name} {theirs[0]}\n".encode(), mode="644")
 
 
 def copies(remote: Remote) -> list[dict[str, Any]]:
     """The off-site copies of a host's sets, oldest first, as their store says: name, taken, bytes, whole, verified.
 
-    A sibling is asked itself: it answers also when the host is no more.
+    A peer is asked itself: it answers also when the host is no more.
 
     Raises:
         OperatorError: the host has no store, or it cannot be asked.
@@ -103,7 +103,7 @@ def fetch(remote: Remote, name: str, folder: Path) -> Path:
     """Bring an off-site copy here, opened and verified.
 
     Args:
-        remote: the host whose set it is; with a sibling as its store it need not be alive.
+        remote: the host whose set it is; with a peer as its store it need not be alive.
         name: the set's; empty: the newest whole one.
         folder: gets the file.
 
@@ -196,7 +196,7 @@ def _sending(remote: Remote, copy: dict[str, Any]) -> list[str]:
 def through(remote: Remote) -> tuple[Remote, list[str]]:
     """Which host reads the store of `remote`, and what it is told beside the verb."""
     store = _store(remote)
-    if isinstance(store, stores.Sibling):
+    if isinstance(store, stores.Peer):
         return of_name(store.host), ["--of", remote.name]
     return remote, []
 
@@ -211,7 +211,7 @@ def of_name(name: str) -> Remote:
     return Remote(found.name, settings.of_host(found.name, found.data))
 
 
-def _store(remote: Remote) -> stores.Sibling | stores.Bucket:
+def _store(remote: Remote) -> stores.Peer | stores.Bucket:
     store = remote.settings.offsite
     if store is None:
         raise OperatorError(

@@ -56,14 +56,14 @@ def test_the_inventory_says_who_keeps_whose_copies(fleet: dict[str, Host]) -> No
         ({"host": "aipbx.org"}, "behind Cloudflare"),
     ],
 )
-def test_a_sibling_that_cannot_be_is_refused(fleet: dict[str, Host], offsite: dict[str, str], said: str) -> None:
+def test_a_peer_that_cannot_be_is_refused(fleet: dict[str, Host], offsite: dict[str, str], said: str) -> None:
     declare(fleet, "aipbx.net", kind="sftp", **offsite)
     with pytest.raises(OperatorError) as refused:
         stores.check("aipbx.net")
     assert said in refused.value.why
 
 
-def test_a_sibling_behind_cloudflare_is_reached_by_its_address(fleet: dict[str, Host]) -> None:
+def test_a_peer_behind_cloudflare_is_reached_by_its_address(fleet: dict[str, Host]) -> None:
     declare(fleet, "aipbx.net", kind="sftp", host="aipbx.org", address="203.0.113.20")
     stores.check("aipbx.net")
     settings = of_host("aipbx.net", fleet["aipbx.net"].data | {"backup_recipients": [f"age1{'q' * 58}"]})
@@ -76,7 +76,7 @@ def test_a_sibling_behind_cloudflare_is_reached_by_its_address(fleet: dict[str, 
     assert stores.told("aipbx.net", None) == {}
 
 
-def test_a_host_outside_the_inventory_has_no_sibling(fleet: dict[str, Host]) -> None:
+def test_a_host_outside_the_inventory_has_no_peer(fleet: dict[str, Host]) -> None:
     stores.check("elsewhere.test")
 
 

@@ -188,7 +188,7 @@ def test_a_file_for_a_moment_is_told_by_its_first_member(tmp_path: Path) -> None
         assert from_moment.is_for(path) is expected
 
 
-def test_a_sibling_deletes_by_arrival_and_only_what_a_later_base_backup_makes_needless(tmp_path: Path) -> None:
+def test_a_peer_deletes_by_arrival_and_only_what_a_later_base_backup_makes_needless(tmp_path: Path) -> None:
     now = datetime.now(UTC)
 
     def arrived(folder: str, name: str, days: float) -> Path:

@@ -1,0 +1,121 @@
+"""How pyinfra reaches a host of the fleet: strict host keys, the right account, a fast socket, clear refusals."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from typing import Any
+
+from paramiko import SSHClient
+from pyinfra.api.exceptions import ConnectError
+from pyinfra.connectors.ssh import SSHConnector
+from pyinfra.connectors.util import CommandOutput
+
+from fleet.checkout import ssh_config_path
+from fleet.converge.connect import existing_docker, explain, former_agent, host_system
+from fleet.errors import OperatorError
+from fleet.inventory import settings, stores
+from fleet.ssh import login
+
+# What pyinfra's own connector takes from data or options, and ssh_config says here.
+ELSEWHERE = ("ssh_hostname", "ssh_port", "ssh_key", "ssh_password", "ssh_config_file", "ssh_known_hosts_file")
+
+
+class FleetConnector(SSHConnector):
+    """pyinfra's SSH connector, for hosts that change their way in while they converge.
+
+    A fresh host knows only its cloud's account (root), a converged one only the deploy user. The host shows which it
+    is before a login (fleet/ssh/login.py), so the same command converges both, and guesses at neither.
+    """
+
+    # Whether this run deploys files; config.py knows. A look around (`exec`, `fact`) is for broken hosts too.
+    converging = True
+
+    def connect(self) -> None:
+        """Log in, ask what the host is, and refuse what must not begin.
+
+        Raises:
+            ConnectError: with what, why and what to do; pyinfra then goes on with the other hosts.
+        """
+        explain.register(self.state)
+        try:
+            checked = settings.of_host(self.host.name, self.host.data.dict())
+            stores.check(self.host.name)
+            for origin in stores.origins(self.host.name):
+                settings.of_host(origin.name, origin.data)
+            self._log_in(checked)
+            answers = self._ask()
+            host_system.refuse_without_root(self.host.name, answers)
+            if self.converging:
+                host_system.refuse_another_port(self.host.name, answers, checked.sshd_port)
+                host_system.refuse_unsupported(self.host.name, answers, checked.min_free_disk_mib)
+                self._refuse_loss(checked, as_root=answers.uid == 0)
+        except OperatorError as error:
+            raise ConnectError(str(error)) from error
+        self.host.connector_data |= {"settings": checked, "system": answers}
+        self.host.data._sudo = answers.uid != 0
+
+    def run_shell_command(self, *args: Any, **kwargs: Any) -> tuple[bool, CommandOutput]:
+        """As pyinfra's, and keeps the output of a failure so that it can be explained."""
+        succeeded, output = super().run_shell_command(*args, **kwargs)
+        if not succeeded:
+            self.host.connector_data["failed_output"] = output.output
+        return succeeded, output
+
+    def _log_in(self, checked: settings.Settings) -> None:
+        for name in ELSEWHERE:
+            if self.host.data.get(name):
+                raise OperatorError(
+                    f"{self.host.name}: {name} is not supported.",
+                    "The way to a host is what ssh_config says, so that all of our programs take the same.",
+                    f"Say it in {ssh_config_path()}: HostName, Port, IdentityFile, UserKnownHostsFile.",
+                )
+        self.deploy_user = checked.deploy_user
+        self._enter(self._accounts(checked))
+
+    def _accounts(self, checked: settings.Settings) -> Callable[[bool], list[str]]:
+        """On a host that knows the deploy account no other is tried, and on a fresh one none that may not exist: each
+        such attempt is a guess to the host's fail2ban."""
+        if forced := self.data["ssh_user"]:
+            return lambda _: [str(forced)]
+        return lambda converged: [checked.deploy_user] if converged else checked.first_login_users
+
+    def _enter(self, accounts: Callable[[bool], list[str]]) -> None:
+        door, account, identity = login.enter(self.host.name, accounts)
+        self.opened_by = {account: identity}
+        self.client, self.account = door.client, account  # type: ignore[assignment]  # what pyinfra's adds is reading ssh_config
+        if account == self.deploy_user:
+            login.remember(door)
+
+    def _ask(self) -> host_system.System:
+        """What the host says of itself. A cloud's image lets root in only to say who should log in instead."""
+        try:
+            return host_system.read(self.host.name, self.account, *self._probe(host_system.PROBE))
+        except host_system.RedirectedError as error:
+            assert self.client is not None  # noqa: S101  _log_in has set it or raised
+            self.client.close()
+            named = error.account
+            self._enter(lambda _: [named])
+            return host_system.read(self.host.name, self.account, *self._probe(host_system.PROBE))
+
+    def _refuse_loss(self, checked: settings.Settings, *, as_root: bool) -> None:
+        """Refuse to take away what runs there; one round trip, by root, who alone may ask Docker."""
+        probe = existing_docker.PROBE + former_agent.PROBE
+        answer, _ = self._probe(probe if as_root else f"sudo -n sh -c {shlex.quote(probe)}")
+        lines = answer.splitlines()
+        existing_docker.refuse(self.host.name, existing_docker.parse(lines), checked.docker_daemon)
+        former_agent.refuse_busy(self.host.name, lines)
+
+    def _probe(self, probe: str) -> tuple[str, str]:
+        assert self.client is not None  # noqa: S101  _log_in has set it or raised
+        _, stdout, stderr = self.client.exec_command(probe, timeout=60)
+        return stdout.read().decode(errors="replace"), stderr.read().decode(errors="replace")
+
+    def open_again(self, account: str) -> SSHClient:
+        """A new SSH connection of one account, by the key that has opened it in this run if one has.
+
+        Raises:
+            OperatorError: whatever keeps us out.
+        """
+        door, _, self.opened_by[account] = login.enter(self.host.name, lambda _: [account], self.opened_by.get(account))
+        return door.client

@@ -1,0 +1,1 @@
+"""Files that their reader checks before they go live, and services that run with them."""

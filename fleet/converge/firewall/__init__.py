@@ -1,0 +1,1 @@
+"""Which ports are open, and who is banned."""

@@ -1,0 +1,1 @@
+"""The operating system: packages, kernel, host name, Docker."""
