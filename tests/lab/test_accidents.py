@@ -66,9 +66,8 @@ DISKS = {
 }
 
 
-@pytest.mark.parametrize(
-    "lacks", [pytest.param(name, marks=[] if name == "what images ship" else pytest.mark.test_all) for name in DISKS]
-)
+@pytest.mark.test_all
+@pytest.mark.parametrize("lacks", DISKS)
 def test_a_disk_that_fills_in_a_deploy(writing: Inv, server: Host, lacks: str) -> None:
     folder, moment, code, said = DISKS[lacks]
     before, new = serves(server), BACKEND["first"] if lacks == "an image" else other(server)

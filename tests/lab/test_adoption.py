@@ -99,6 +99,7 @@ def test_a_docker_that_would_lose_sight_of_its_data_is_left_alone(inv: Inv, mach
     inv.set(NAME, docker_daemon=stack.DAEMON)
 
 
+@pytest.mark.test_all
 def test_a_dry_run_says_what_stands_there(inv: Inv, machine: Host) -> None:
     before = machine.run(STATE, check=False).stdout
     run = inv.bootstrap("--dry")
@@ -120,6 +121,7 @@ def test_converging_it_interrupts_nothing(inv: Inv, machine: Host, lab: Running)
     assert inv.bootstrap.dry().changes == []
 
 
+@pytest.mark.test_all
 def test_a_deploy_is_refused_until_the_inventory_names_what_it_has(inv: Inv, machine: Host) -> None:
     before = machine.run(STATE).stdout
     inv("deploy", f"--host={NAME}", "--yes").refused(
@@ -154,6 +156,7 @@ def test_what_it_has_is_read(inv: Inv, machine: Host) -> None:
     assert "inventory.py" not in inv("adopt", f"--host={NAME}").succeeded().output.replace("pyinfra inventory.py", "")
 
 
+@pytest.mark.test_all
 def test_new_secrets_in_place_of_the_old_are_refused(inv: Inv, machine: Host) -> None:
     kept = machine.run("cat /app/aipbx/environment.json").stdout
     machine.run("cd /app/aipbx && sed -i 's/Kd83hf-made-by-hand-92/Another-Password-1/' environment.json")
@@ -161,6 +164,7 @@ def test_new_secrets_in_place_of_the_old_are_refused(inv: Inv, machine: Host) ->
     machine.run("cat >/app/aipbx/environment.json", stdin=kept.encode())
 
 
+@pytest.mark.test_all
 def test_a_first_release_that_fails_brings_the_old_stack_back(inv: Inv, machine: Host) -> None:
     rows, page = tables(machine, "app"), Web(machine)("/").body
     # The last of all checks fails: by then everything of ours runs.
@@ -206,6 +210,7 @@ def test_taken_over_with_one_interruption(inv: Inv, machine: Host, lab: Running)
     assert Web(machine)("/api/version").json["sha"] == BACKEND["fourth"]
 
 
+@pytest.mark.test_all
 def test_afterwards_it_is_a_host_like_the_others(inv: Inv, machine: Host, lab: Running) -> None:
     assert inv.bootstrap.dry().changes == []
     told = inv("doctor", f"--host={NAME}").output
@@ -227,6 +232,7 @@ def test_afterwards_it_is_a_host_like_the_others(inv: Inv, machine: Host, lab: R
     assert len(machine.run("ls /app/aipbx/letsencrypt/accounts/*/directory").stdout.split()) == 1
 
 
+@pytest.mark.test_all
 def test_our_backup_takes_the_place_of_cron_s(inv: Inv, machine: Host) -> None:
     table = machine.run("crontab -l").stdout
     assert "backup-db.sh" in table
@@ -237,6 +243,7 @@ def test_our_backup_takes_the_place_of_cron_s(inv: Inv, machine: Host) -> None:
     assert (one["release"]["backend"], one["rows"] > 5000) == (BACKEND["third"], True)
 
 
+@pytest.mark.test_all
 def test_old_scripts_and_old_habits_do_no_harm(machine: Host) -> None:
     machine.run("/app/scripts/backup-db.sh", timeout=60)
     newest = "$(ls -t /app/backups/postgres/*.sql.gz | head -n 1)"

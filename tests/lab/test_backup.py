@@ -122,6 +122,7 @@ def test_the_nightly_unit_and_inv_backup_make_equal_sets(operator: Inv, server: 
     assert " 03:00:00 UTC" in server.run("systemctl show -P NextElapseUSecRealtime aipbx-backup.timer").stdout
 
 
+@pytest.mark.test_all
 def test_what_the_application_writes_meanwhile_is_there_for_every_row_that_names_it(
     operator: Inv, server: Host
 ) -> None:
@@ -157,6 +158,7 @@ STRICT = {
 }  # fmt: skip
 
 
+@pytest.mark.test_all
 def test_settings_for_the_application_s_sessions_end_no_backup(operator: Inv, server: Host) -> None:
     database, role = content.psql(server, "SELECT current_database(); SELECT current_user").split()
     each = [f"ALTER DATABASE {database} SET {name} = '{value}';" for name, value in STRICT.items()]
@@ -251,6 +253,7 @@ def test_a_killed_run_leaves_nothing_and_is_told(
     assert operator.json("status", f"--host={server.name}", "--json")[server.name]["backup_failed"]
 
 
+@pytest.mark.test_all
 def test_a_server_that_does_not_run_is_loud_and_so_is_nobody_to_tell(operator: Inv, server: Host, lab: Running) -> None:
     before = names(server)
     server.run("docker stop aipbx-postgres-1", timeout=60)
@@ -294,6 +297,7 @@ def test_a_set_comes_here_and_is_verified(operator: Inv, server: Host, tmp_path:
     server.run(f"cat /tmp/dump >{dump}")
 
 
+@pytest.mark.test_all
 def test_ctrl_c_leaves_nothing_half_here(operator: Inv, server: Host, tmp_path: Path) -> None:
     dump = f"{BACKUPS}/sets/{names(server)[-1]}/database.dump"
     # So large that it is on its way whenever somebody thinks better of it; a hole takes no room.

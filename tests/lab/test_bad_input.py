@@ -90,6 +90,7 @@ def test_a_host_that_does_not_answer(bootstrap: Bootstrap, host: Host) -> None:
     others_went_on(refused.output)
 
 
+@pytest.mark.test_all
 def test_an_address_that_does_not_resolve(elsewhere: Bootstrap, converged: Running) -> None:
     text = elsewhere.ssh_config.read_text()
     address = converged.host("aipbx.org").address4
@@ -108,6 +109,7 @@ def test_a_wrong_host_key(elsewhere: Bootstrap, converged: Running) -> None:
     others_went_on(refused.output)
 
 
+@pytest.mark.test_all
 def test_an_unknown_host_key(elsewhere: Bootstrap, converged: Running) -> None:
     known = elsewhere.ssh_config.parent / "known_hosts"
     org = converged.host("aipbx.org").address4
@@ -150,6 +152,7 @@ def renamed(host: Host) -> Iterator[None]:
         host.run(f"hostname {host.name}; sed -i /vps-4711/d /etc/hosts")
 
 
+@pytest.mark.test_all
 def test_sudos_warning_is_not_its_refusal(bootstrap: Bootstrap, host: Host) -> None:
     with renamed(host):
         bootstrap.look("--limit", host.name).succeeded()
@@ -204,7 +207,9 @@ def test_a_config_that_only_openssh_reads_aright(elsewhere: Bootstrap, converged
     ("release", "said"),
     [
         ('ID=debian\nVERSION_ID="11"\nPRETTY_NAME="Debian GNU/Linux 11 (bullseye)"', "Debian GNU/Linux 11 (bullseye)"),
-        ("ID=fedora\nVERSION_ID=44\nPRETTY_NAME='Fedora Linux 44'", "Fedora Linux 44"),
+        pytest.param(
+            "ID=fedora\nVERSION_ID=44\nPRETTY_NAME='Fedora Linux 44'", "Fedora Linux 44", marks=pytest.mark.test_all
+        ),
     ],
 )
 def test_an_unsupported_system(bootstrap: Bootstrap, host: Host, release: str, said: str) -> None:
@@ -223,15 +228,18 @@ def test_an_unsupported_system(bootstrap: Bootstrap, host: Host, release: str, s
     ("data", "said"),
     [
         ("rtp_ports=[3032,70000]", "rtp_ports.1 = 70000: Input should be less than or equal to 65535"),
-        ('pbx_addresses=["203.0.113"]', "pbx_addresses.0 = '203.0.113'"),
-        ("role=", "role = ''"),
-        ("min_free_disk=1", "min_free_disk = 1: Extra inputs are not permitted"),
+        pytest.param('pbx_addresses=["203.0.113"]', "pbx_addresses.0 = '203.0.113'", marks=pytest.mark.test_all),
+        pytest.param("role=", "role = ''", marks=pytest.mark.test_all),
+        pytest.param(
+            "min_free_disk=1", "min_free_disk = 1: Extra inputs are not permitted", marks=pytest.mark.test_all
+        ),
     ],
 )
 def test_malformed_data(bootstrap: Bootstrap, converged: Running, data: str, said: str) -> None:
     bootstrap("-y", "--data", data).refused(said, "nothing was touched")
 
 
+@pytest.mark.test_all
 def test_missing_data_of_one_host(bootstrap: Bootstrap, converged: Running, tmp_path: Path) -> None:
     copy = bootstrap.in_a_copy(tmp_path)
     inventory = tmp_path / "inventory.py"
@@ -259,6 +267,7 @@ def something_to_install(host: Host) -> Host:
     return host
 
 
+@pytest.mark.test_all
 def test_the_disk_fills_up(bootstrap: Bootstrap, something_to_install: Host) -> None:
     host = something_to_install
     host.run("mount -t tmpfs -o size=4k tmpfs /var/cache/apt/archives && mkdir /var/cache/apt/archives/partial")
@@ -286,6 +295,7 @@ def test_apt_is_locked(bootstrap: Bootstrap, something_to_install: Host) -> None
     bootstrap("-y", "--limit", host.name).succeeded()
 
 
+@pytest.mark.test_all
 def test_apt_cannot_fetch(bootstrap: Bootstrap, host: Host) -> None:
     host.run("echo 'deb http://no-such-mirror.invalid/debian trixie main' > /etc/apt/sources.list.d/broken.list")
     try:
@@ -295,6 +305,7 @@ def test_apt_cannot_fetch(bootstrap: Bootstrap, host: Host) -> None:
     bootstrap("-y", "--limit", host.name).succeeded()
 
 
+@pytest.mark.test_all
 def test_apt_is_broken(bootstrap: Bootstrap, something_to_install: Host) -> None:
     host = something_to_install
     control = (

@@ -174,6 +174,7 @@ def own_commit(lab: Running, folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.test_all
 def test_your_own_commits_take_the_place_of_the_stand_in(
     browser: Browser, deployed: Inv, server: Host, converged: Running, tmp_path: Path
 ) -> None:
@@ -195,6 +196,7 @@ def test_your_own_commits_take_the_place_of_the_stand_in(
     assert deployed.json("status", f"--host={server.name}", "--json")[server.name]["frontend"] == before["frontend"]
 
 
+@pytest.mark.test_all
 def test_a_tab_that_stays_open_over_a_deploy_finds_its_chunk(browser: Browser, deployed: Inv, server: Host) -> None:
     page = browser.new_page()
     page.goto(f"https://{server.name}/")

@@ -98,6 +98,7 @@ def test_postgresql_s_comes_back_and_a_loss_is_seen(docker_host: Host) -> None:
     assert unseen([whole, *after.split(f"{MARK}\n")[1:]], POSTGRES_LOSSES) == []
 
 
+@pytest.mark.test_all
 def test_mariadb_s_comes_back_and_a_loss_is_seen(docker_host: Host) -> None:
     given = "--env MARIADB_DATABASE=aipbx --env MARIADB_USER=app --env MARIADB_PASSWORD=a"
     container = started(

@@ -38,13 +38,9 @@ def test_a_network_that_is_cut_in_a_deploy(writing: Inv, server: Host, moment: s
         at_last(writing, server, new)
 
 
+@pytest.mark.test_all
 @pytest.mark.parametrize(
-    "moment",
-    [
-        "Firewall: apply UFW rules",
-        pytest.param("Docker: write daemon.json", marks=pytest.mark.test_all),
-        pytest.param("Application: write compose.yml", marks=pytest.mark.test_all),
-    ],
+    "moment", ["Firewall: apply UFW rules", "Docker: write daemon.json", "Application: write compose.yml"]
 )
 def test_a_converge_that_is_killed_costs_a_deployed_host_nothing(writing: Inv, server: Host, moment: str) -> None:
     # What it finds changed, it changes back.

@@ -49,6 +49,7 @@ def test_before_there_is_a_configuration_nothing_happens(inv: Inv, server: Host)
     assert server.run("docker ps -q").stdout == ""
 
 
+@pytest.mark.test_all
 def test_a_host_that_is_not_converged_is_refused(inv: Inv, server: Host) -> None:
     server.run("mv /app/aipbx/compose.yml /app/aipbx/compose.yml.away")
     inv("deploy", f"--host={server.name}", "--yes").refused("is not converged", f"--limit {server.name}")
@@ -119,6 +120,7 @@ def test_an_older_commit_then_back_and_what_was_written_stays(deployed: Inv, ser
     assert f"{HEAD[:8]}  A new font for invoices [deploy:2]" in deployed("releases", f"--host={server.name}").output
 
 
+@pytest.mark.test_all
 def test_only_one_service_moves_by_few_commands(deployed: Inv, server: Host) -> None:
     frontend = server.run("docker ps -q --filter name=aipbx-frontend-").stdout
     in_twelve_hours = {f"{(datetime.now(UTC) + timedelta(hours=12)):%H:%M}": "invoices"}
@@ -174,12 +176,12 @@ def test_a_broken_release_is_taken_back(deployed: Inv, server: Host, branch: str
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--sha=beef1234"], "beef1234 is unknown"),
-        (["--sha=xyz"], "'xyz' is not a git SHA"),
+        pytest.param(["--sha=beef1234"], "beef1234 is unknown", marks=pytest.mark.test_all),
+        pytest.param(["--sha=xyz"], "'xyz' is not a git SHA", marks=pytest.mark.test_all),
         ([f"--sha={BACKEND['feature/other'][:10]}"], "is not on branch 'master'"),
-        (["--service=database"], "no service 'database'"),
-        ([f"--sha={HEAD}", f"--sha={OLDER}"], "Two different commits"),
-        ([f"--sha={HEAD}", "--service=frontend"], "is unknown"),
+        pytest.param(["--service=database"], "no service 'database'", marks=pytest.mark.test_all),
+        pytest.param([f"--sha={HEAD}", f"--sha={OLDER}"], "Two different commits", marks=pytest.mark.test_all),
+        pytest.param([f"--sha={HEAD}", "--service=frontend"], "is unknown", marks=pytest.mark.test_all),
     ],
 )
 def test_a_commit_that_cannot_be_is_refused(deployed: Inv, server: Host, words: list[str], said: str) -> None:
@@ -192,10 +194,16 @@ def test_a_commit_that_cannot_be_is_refused(deployed: Inv, server: Host, words: 
     ("data", "said"),
     [
         ({"backend_image": "ghcr.io/krasterisk/nobody"}, "cannot pull the backend's image"),
-        ({"backend_image": "registry.invalid/aipbx"}, "cannot pull the backend's image"),
-        ({"backend_repository": "git@github.com:krasterisk/nothing.git"}, "repository cannot be read"),
-        ({"branch": "develop"}, "has no branch 'develop'"),
-        ({"min_free_disk_mib": 10**8}, "MiB of disk left"),
+        pytest.param(
+            {"backend_image": "registry.invalid/aipbx"}, "cannot pull the backend's image", marks=pytest.mark.test_all
+        ),
+        pytest.param(
+            {"backend_repository": "git@github.com:krasterisk/nothing.git"},
+            "repository cannot be read",
+            marks=pytest.mark.test_all,
+        ),
+        pytest.param({"branch": "develop"}, "has no branch 'develop'", marks=pytest.mark.test_all),
+        pytest.param({"min_free_disk_mib": 10**8}, "MiB of disk left", marks=pytest.mark.test_all),
     ],
 )
 def test_what_cannot_be_had_leaves_the_host_alone(
@@ -216,6 +224,7 @@ def test_without_yes_and_without_a_terminal_nothing_happens(deployed: Inv, serve
     assert state(server) == before
 
 
+@pytest.mark.test_all
 def test_an_invalid_configuration_on_the_host_is_refused(deployed: Inv, server: Host) -> None:
     server.run(
         'cp -p /app/aipbx/environment.json /root/kept && sed -i \'s/"ENCRYPTION_KEY": *"[0-9a-f]*/&g/\' '
@@ -227,6 +236,7 @@ def test_an_invalid_configuration_on_the_host_is_refused(deployed: Inv, server: 
     server.run("mv /root/kept /app/aipbx/environment.json")
 
 
+@pytest.mark.test_all
 def test_a_killed_deploy_leaves_its_lock_and_its_name(deployed: Inv, server: Host) -> None:
     run = deployed.started("deploy", f"--host={server.name}", f"--sha={OLDER}", "--yes")
     assert run.stdout
@@ -242,15 +252,19 @@ def test_a_killed_deploy_leaves_its_lock_and_its_name(deployed: Inv, server: Hos
     refused.refused("is locked", "deploy, since", "Its run is over", "inv unlock")
     assert refused.code == 2
     assert "locked by" not in deployed("unlock", f"--host={server.name}", "--yes").succeeded().output
-    deployed("unlock", f"--host={server.name}", "--yes").refused("is not locked")
-    deployed("lock", f"--host={server.name}").refused("A lock needs a reason")
-    deployed("lock", f"--host={server.name}", "--reason=the PBX moves").succeeded()
-    deployed("lock", f"--host={server.name}", "--reason=mine").refused("is not locked by you", "the PBX moves, since")
-    deployed("unlock", f"--host={server.name}", "--yes").succeeded()
     deployed("deploy", f"--host={server.name}", "--yes").succeeded()
     assert version(server) == HEAD
 
 
+def test_a_lock_has_a_reason_and_is_one_operator_s(deployed: Inv, server: Host) -> None:
+    deployed("lock", f"--host={server.name}").refused("A lock needs a reason")
+    deployed("lock", f"--host={server.name}", "--reason=the PBX moves").succeeded()
+    deployed("lock", f"--host={server.name}", "--reason=mine").refused("is not locked by you", "the PBX moves, since")
+    deployed("unlock", f"--host={server.name}", "--yes").succeeded()
+    deployed("unlock", f"--host={server.name}", "--yes").refused("is not locked")
+
+
+@pytest.mark.test_all
 def test_images_of_the_last_releases_stay_and_the_rest_goes(deployed: Inv, server: Host) -> None:
     deployed("deploy", f"--host={server.name}", f"--sha={OLDEST}", "--yes").succeeded()
     deployed("deploy", f"--host={server.name}", f"--sha={BACKEND['first']}", "--yes").succeeded()
@@ -260,6 +274,7 @@ def test_images_of_the_last_releases_stay_and_the_rest_goes(deployed: Inv, serve
     deployed("rollback", f"--host={server.name}", "--to=beef1234", "--yes").refused("no release to go back to")
 
 
+@pytest.mark.test_all
 def test_a_rollback_to_a_release_whose_image_is_gone_pulls_it_or_is_refused(deployed: Inv, server: Host) -> None:
     before = state(server)
     # It ran with two frontends.
@@ -309,6 +324,7 @@ def test_a_fork_bomb_in_the_backend_stays_in_it(deployed: Inv, server: Host) -> 
     wait.until(lambda: int(server.run(processes).stdout) < 100, 60, "the bomb ends", "docker stats")
 
 
+@pytest.mark.test_all
 def test_built_on_the_host_from_the_same_commit(deployed: Inv, server: Host) -> None:
     built = {
         "images_from": "build",

@@ -134,7 +134,7 @@ def rounds() -> list[list[str]]:
 
 @pytest.mark.parametrize(
     "names",
-    [names if number < 2 else pytest.param(names, marks=pytest.mark.test_all) for number, names in enumerate(rounds())],
+    [pytest.param(names, marks=pytest.mark.test_all if number else []) for number, names in enumerate(rounds())],
     ids=", ".join,
 )
 def test_are_shown_and_mended_and_nothing_else_moves(host: Host, bootstrap: Bootstrap, names: list[str]) -> None:

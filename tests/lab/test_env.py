@@ -185,6 +185,7 @@ def test_from_a_new_file_to_the_host(inv: Operator, host: Host) -> None:
     assert json.loads(inv("env.diff", f"--host={host.name}", "--json"))[0]["same"] is True
 
 
+@pytest.mark.test_all
 def test_a_new_database_password_is_refused(inv: Operator, host: Host) -> None:
     inv("env.init", f"--host={host.name}")
     filled(inv, host.name, "sk-proj-0123456789abcdef")

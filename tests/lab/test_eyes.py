@@ -7,6 +7,8 @@ import signal
 import socket
 import time
 
+import pytest
+
 from lab import wait
 from lab.host import Host
 from tests.lab import colours
@@ -69,6 +71,7 @@ def test_following_ends_with_ctrl_c_and_leaves_nothing(deployed: Inv, server: Ho
     wait.until(lambda: not left_over(server), 20, "nothing is left on the host", "look at inv logs -f")
 
 
+@pytest.mark.test_all
 def test_a_laptop_that_dies_leaves_nothing(deployed: Inv, server: Host) -> None:
     run = deployed.started("logs", "all", "--follow", f"--host={server.name}")
     wait.until(lambda: bool(left_over(server)), 30, "the host follows its log", "look at inv logs -f")
@@ -88,6 +91,7 @@ def test_the_database(deployed: Inv, server: Host) -> None:
     assert "(1 row)" in deployed("db", at, stdin="select 1;\n").succeeded().output
 
 
+@pytest.mark.test_all
 def test_the_database_on_a_real_terminal(deployed: Inv, server: Host) -> None:
     shown = deployed.typed(b"select 40+2 as answer;\n\\q\n", "db", f"--host={server.name}")
     assert "aipbx_production=" in shown, "psql prompts only where it sees a terminal"

@@ -167,6 +167,7 @@ def test_one_host_first_then_the_rest_and_everybody_hears_of_it(fleet: Inv, lab:
         assert f"backend: nothing → {OLDER[:8]}" in text
 
 
+@pytest.mark.test_all
 def test_a_hook_that_says_no_keeps_everything_from_every_host(fleet: Inv, lab: Running) -> None:
     before, serving = ledgers(fleet), serves(lab)
     forget(fleet)
@@ -182,6 +183,7 @@ def test_a_hook_that_says_no_keeps_everything_from_every_host(fleet: Inv, lab: R
     assert all(heard(fleet, name, moment) == {} for name in FLEET for moment in ("post-deploy", "on-failure"))
 
 
+@pytest.mark.test_all
 def test_nothing_follows_a_canary_that_breaks(fleet: Inv, lab: Running) -> None:
     before, serving, notices = ledgers(fleet), serves(lab), len(lab.world.notifications())
     forget(fleet)
@@ -208,6 +210,7 @@ def test_nothing_follows_a_canary_that_breaks(fleet: Inv, lab: Running) -> None:
     assert all(f"backend: {OLDER[:8]} → {BACKEND['broken/crash'][:8]}" in text for text in told)
 
 
+@pytest.mark.test_all
 def test_all_or_none_when_a_later_host_cannot(fleet: Inv, lab: Running) -> None:
     serving, broken = serves(lab), lab.host("aipbx.org")
     forget(fleet)
@@ -244,6 +247,7 @@ def pushed(repository: Path, message: str) -> None:
     subprocess.run([*git, "update-ref", "refs/heads/master", made.stdout.strip()], check=True)
 
 
+@pytest.mark.test_all
 def test_a_commit_s_message_says_where_it_goes(fleet: Inv, lab: Running, repository: Path) -> None:
     before = ledgers(fleet)
     words = ("deploy", "--from-commit-message", "--service=backend")

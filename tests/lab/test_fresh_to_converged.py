@@ -41,6 +41,7 @@ def test_a_dry_run_on_fresh_hosts_tells_what_it_would_do(delivered: Running, boo
     assert [host.run(content).stdout for host in delivered.hosts] == before
 
 
+@pytest.mark.test_all
 def test_root_stays_open_until_the_deploy_account_is_proved(
     delivered: Running, bootstrap: Bootstrap, tmp_path: Path
 ) -> None:
@@ -91,6 +92,7 @@ def test_the_host_is_what_aipbx_needs(fresh: Running, name: str) -> None:
     assert '"^docker-ce$"' in patterns
 
 
+@pytest.mark.test_all
 def test_an_upgrade_by_hand_leaves_docker_at_its_pin(fresh: Running) -> None:
     console = fresh.host("aipbx.net")
     versions = "dpkg-query -W docker-ce docker-ce-cli containerd.io"
@@ -104,6 +106,7 @@ def test_an_upgrade_by_hand_leaves_docker_at_its_pin(fresh: Running) -> None:
     console.run("apt-mark hold docker-ce docker-ce-cli containerd.io")
 
 
+@pytest.mark.test_all
 def test_containers_log_as_declared_and_reach_out(fresh: Running) -> None:
     console = fresh.host("aipbx.net")
     console.run("docker run -d --name talk python:3.13-slim python3 -c 'print(1)'", timeout=180)
@@ -113,6 +116,7 @@ def test_containers_log_as_declared_and_reach_out(fresh: Running) -> None:
     assert '"max-file":"5"' in settings
 
 
+@pytest.mark.test_all
 def test_a_reboot_leaves_the_host_converged(fresh: Running, bootstrap: Bootstrap) -> None:
     fresh.host("aipbx.org").restart()
     assert bootstrap.dry("--limit", "aipbx.org").changes == []

@@ -98,38 +98,54 @@ def test_what_has_no_place_or_is_not_whole_is_refused(given: Given) -> None:
         assert (done.returncode, "Traceback" in done.stdout) == (2, False), f"{made}: {done.stdout}"
         assert why in done.stdout
     assert given.state() == before
-    # From now on the application knows the odd ones, too.
-    content.psql(server, (content.HERE / "import.postgres.sql").read_text("utf-8"))
 
 
-def test_a_run_that_fails_or_is_killed_leaves_all_as_it_was(given: Given) -> None:
-    server, before = given.server, given.state()
+@pytest.fixture(scope="module")
+def known(given: Given) -> Given:
+    """From now on the application knows the odd ones, too."""
+    content.psql(given.server, (content.HERE / "import.postgres.sql").read_text("utf-8"))
+    return given
+
+
+@pytest.mark.test_all
+def test_a_run_that_fails_leaves_all_as_it_was(known: Given) -> None:
+    server, before = known.server, known.state()
     source = f"container:{OLD}"
 
     # A reference that leads nowhere: MySQL did not watch over it.
-    given.old("SET foreign_key_checks = 0; INSERT INTO oddEggs VALUES (9, 999, NULL);")
-    run = given.run(source, WITHOUT)
+    known.old("SET foreign_key_checks = 0; INSERT INTO oddEggs VALUES (9, 999, NULL);")
+    run = known.run(source, WITHOUT)
     run.refused("not what the application's schema takes", "oddEggs")
     assert run.code == 1
-    given.old("DELETE FROM oddEggs WHERE id = 9;")
-    assert given.state() == before
+    known.old("DELETE FROM oddEggs WHERE id = 9;")
+    assert known.state() == before
 
     # A value that changes on its way.
     psql = "/usr/bin/docker exec aipbx-postgres-1 psql -U aipbx_admin"
     change = "UPDATE users SET name = '' WHERE id = 7"
     spoil = f"{psql} $({psql} -lqAt | cut -d'|' -f1 | grep {LIVE}_import) -c {shlex.quote(change)}"
     faults.at(server, "--section=post-data", spoil)
-    run = given.run(source, WITHOUT)
+    run = known.run(source, WITHOUT)
     run.refused("did not come over as it is", "users: content of name differs")
     assert run.code == 1
-    assert given.state() == before
+    assert known.state() == before
 
-    for moment in ("COPY .public", "--section=post-data", "concat_ws"):
-        faults.at(server, moment, faults.kill("import-mysql"))
-        assert given.run(source, WITHOUT).code == 1
-        assert faults.happened(server)
-        faults.ended(server, "import-mysql")
-        assert given.state() == before, moment
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        pytest.param("COPY .public", marks=pytest.mark.test_all),
+        pytest.param("--section=post-data", marks=pytest.mark.test_all),
+        "concat_ws",
+    ],
+)
+def test_a_run_that_is_killed_leaves_all_as_it_was(known: Given, moment: str) -> None:
+    server, before = known.server, known.state()
+    faults.at(server, moment, faults.kill("import-mysql"))
+    assert known.run(f"container:{OLD}", WITHOUT).code == 1
+    assert faults.happened(server)
+    faults.ended(server, "import-mysql")
+    assert known.state() == before
 
 
 def unwritten(fingerprint: str) -> list[str]:
@@ -138,12 +154,12 @@ def unwritten(fingerprint: str) -> list[str]:
     return [line for line in fingerprint.splitlines() if not written.search(line)]
 
 
-def test_the_running_mysql_comes_over_while_somebody_writes(given: Given) -> None:
-    server = given.server
+def test_the_running_mysql_comes_over_while_somebody_writes(known: Given) -> None:
+    server = known.server
     whole = content.fingerprint_mysql(server, "app", "aipbx")
     writes = "while sleep 0.1; do mariadb -uroot -pr aipbx -e 'INSERT INTO oddJournal (said) VALUES (1)'; done"
     server.run(f'docker exec --detach {OLD} timeout 60 bash -c "{writes}"')
-    run = given.run(f"container:{OLD}", WITHOUT).succeeded()
+    run = known.run(f"container:{OLD}", WITHOUT).succeeded()
     assert "5000  invoices" in run.output
     assert "the same on both sides" in run.output
     assert "oddUsers: 3 dates of zeros became NULL or 1970" in run.output
@@ -151,7 +167,7 @@ def test_the_running_mysql_comes_over_while_somebody_writes(given: Given) -> Non
     assert PASSWORD not in run.output + faults.calls(server)
 
     ask = "SELECT count(*), max(id), sum(length(name)) FROM users"
-    theirs = given.old("SELECT COUNT(*), MAX(id), SUM(CHAR_LENGTH(name)) FROM users").strip().split("\t")
+    theirs = known.old("SELECT COUNT(*), MAX(id), SUM(CHAR_LENGTH(name)) FROM users").strip().split("\t")
     assert content.psql(server, ask).strip().split("|") == theirs
     assert (
         content.psql(
@@ -170,20 +186,21 @@ def test_the_running_mysql_comes_over_while_somebody_writes(given: Given) -> Non
     assert "0.77" in Web(server)("/api/prices/public").body
     assert unwritten(content.fingerprint_mysql(server, "app", "aipbx")) == unwritten(whole)
 
-    given.inv("restore", "--undo", f"--host={server.name}", "--yes").succeeded()
+    known.inv("restore", "--undo", f"--host={server.name}", "--yes").succeeded()
     assert content.psql(server, "SELECT count(*) FROM users WHERE email LIKE '%old.example'") == "0\n"
-    given.inv("restore", "--discard", f"--host={server.name}", "--yes").succeeded()
+    known.inv("restore", "--discard", f"--host={server.name}", "--yes").succeeded()
 
 
-def test_a_file_of_the_plan_s_script_comes_over(given: Given, tmp_path: Path) -> None:
-    server = given.server
+@pytest.mark.test_all
+def test_a_file_of_the_plan_s_script_comes_over(known: Given, tmp_path: Path) -> None:
+    server = known.server
     options = "--single-transaction --routines --triggers"
     command = f'docker exec {OLD} mysqldump -uapp -p"$(cat)" aipbx {options} | gzip | base64'
     path = tmp_path / "aipbx_20261122_030000.sql.gz"
     path.write_bytes(base64.b64decode(server.run(command, stdin=PASSWORD.encode()).stdout))
-    run = given.run(str(path), WITHOUT).succeeded()
+    run = known.run(str(path), WITHOUT).succeeded()
     assert path.name in run.output
     assert content.psql(server, "SELECT count(*) FROM invoices") == "5000\n"
     assert server.run(f"ls -A {INCOMING}; docker ps -aq --filter name=aipbx-import").stdout == ""
-    given.inv("restore", "--undo", f"--host={server.name}", "--yes").succeeded()
-    given.inv("restore", "--discard", f"--host={server.name}", "--yes").succeeded()
+    known.inv("restore", "--undo", f"--host={server.name}", "--yes").succeeded()
+    known.inv("restore", "--discard", f"--host={server.name}", "--yes").succeeded()

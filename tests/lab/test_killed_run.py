@@ -21,6 +21,7 @@ MOMENTS = [
 ]
 
 
+@pytest.mark.test_all
 def test_a_run_killed_again_and_again_is_repaired_by_the_next(lab_fresh: Host, bootstrap: Bootstrap) -> None:
     """One fresh host, a run killed at each moment in turn: each goes on from what the one before left."""
     for moment in MOMENTS:
@@ -34,6 +35,7 @@ def test_a_run_killed_again_and_again_is_repaired_by_the_next(lab_fresh: Host, b
     assert lab_fresh.run("docker run --rm python:3.13-slim python3 -c 'print(1)'", timeout=180).stdout == "1\n"
 
 
+@pytest.mark.test_all
 def test_dpkg_killed_in_the_middle_is_finished_by_the_next(host: Host, bootstrap: Bootstrap) -> None:
     host.run("apt-get -y remove debsums && cd /tmp && apt-get download debsums && dpkg --unpack debsums_*.deb")
     assert "debsums" in host.run("dpkg --audit").stdout
@@ -43,6 +45,7 @@ def test_dpkg_killed_in_the_middle_is_finished_by_the_next(host: Host, bootstrap
     assert bootstrap.dry("--limit", host.name).changes == []
 
 
+@pytest.mark.test_all
 def test_a_file_written_and_its_service_not_restarted(host: Host, bootstrap: Bootstrap) -> None:
     """A run that died between the two: the file is right, the process still has the old one."""
     host.run("touch /etc/docker/daemon.json /etc/fail2ban/jail.d/90-aipbx.conf")

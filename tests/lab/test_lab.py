@@ -39,6 +39,7 @@ def test_status_names_every_machine(lab: Running) -> None:
     assert rows[0]["ipv4"] == lab.host("aipbx.net").address4
 
 
+@pytest.mark.test_all
 def test_a_reset_host_is_a_fresh_server_that_ssh_trusts(lab: Running) -> None:
     host = lab.host("aipbx.ru")
     host.run("touch /etc/left-behind && mkdir -p /var/lib/docker/left-behind")
@@ -60,6 +61,7 @@ def test_a_reset_host_is_a_fresh_server_that_ssh_trusts(lab: Running) -> None:
     assert "No such file or directory" in login.stderr  # no Docker
 
 
+@pytest.mark.test_all
 def test_a_reboot_keeps_addresses_keys_and_files(lab: Running) -> None:
     lifecycle.reset(lab.lab, "aipbx.ru", Steps())
     host = lab.host("aipbx.ru")
@@ -124,6 +126,7 @@ def test_names_that_lead_elsewhere_are_refused(lab: Running, tmp_path: Path) -> 
         require_lab_addresses(elsewhere, ["aipbx.net"])
 
 
+@pytest.mark.test_all
 @pytest.mark.usefixtures("lab")
 def test_an_unknown_host_is_answered_with_the_nearest_name() -> None:
     for words in (("lab.reset", "--host=aipbx.rru"), ("lab.ssh", "aipbx.rru")):

@@ -169,6 +169,7 @@ def test_a_fresh_host_has_the_schema_of_one_that_lived_through_the_files(operato
     assert "has no date: add-dynamic-analytics-fields.sql" in told
 
 
+@pytest.mark.test_all
 def test_a_host_of_the_old_rule_is_noticed_and_repaired(operator: Operator) -> None:
     """Until now the first deploy marked all files: what only they make was missing, and nothing said so."""
     before, applied = operator.sql(SCHEMA), operator.sql("SELECT name FROM aipbx_fleet.migrations ORDER BY name")
@@ -215,6 +216,7 @@ def test_who_is_in_the_way_is_named_and_not_waited_for(operator: Operator) -> No
     assert operator.state() == before
 
 
+@pytest.mark.test_all
 def test_nothing_in_a_file_switches_the_guard_of_locks_off(operator: Operator) -> None:
     base, before = operator.git("rev-parse", "HEAD"), operator.state()
     migrate = ("migrate", operator.at, "--yes")
@@ -257,6 +259,7 @@ def test_it_is_shown_then_run_once_with_the_release(operator: Operator) -> None:
     assert operator.sets()[-1] == point, "without a migration there is no restore point"
 
 
+@pytest.mark.test_all
 def test_what_was_applied_may_neither_change_nor_go(operator: Operator) -> None:
     before, base = operator.state(), operator.git("rev-parse", "HEAD")
     rows = operator.sql("SELECT name, sha256 FROM aipbx_fleet.migrations").splitlines()
@@ -273,16 +276,26 @@ def test_what_was_applied_may_neither_change_nor_go(operator: Operator) -> None:
     assert operator.state() == before
 
 
-def test_rows_go_with_consent_only_and_no_rollback_leads_past_that(operator: Operator) -> None:
+@pytest.fixture
+def losing(operator: Operator) -> Iterator[None]:
+    """The next commit would drop rows."""
+    base = operator.git("rev-parse", "HEAD")
     operator.sql(
-        "SET ROLE aipbx_user; CREATE TABLE story_notes AS SELECT generate_series(1, 3) AS id; "
+        "DROP TABLE IF EXISTS story_notes, story_lines; SET ROLE aipbx_user; "
+        "CREATE TABLE story_notes AS SELECT generate_series(1, 3) AS id; "
         "CREATE TABLE story_lines AS SELECT i AS a, nullif(i % 2, 0) AS b FROM generate_series(1, 4) i"
     )
     sha = operator.commit(**{DROP: f"DROP TABLE story_notes;\n{BLOCK}"})
     operator.offer(sha)
+    yield
+    if DROP not in operator.sql(LEDGER):
+        operator.git("reset", "-q", "--hard", base)
+
+
+@pytest.mark.usefixtures("losing")
+def test_rows_go_with_consent_only(operator: Operator) -> None:
     before = operator.state()
-    deploy = ("deploy", operator.at, "--service=backend", "--yes")
-    operator.inv(*deploy).refused(
+    operator.inv("deploy", operator.at, "--service=backend", "--yes").refused(
         f"migration {DROP} takes away",
         "line 1: DROP TABLE: story_notes has 3 rows",
         "line 4: DROP COLUMN a: 4 of 4 rows of story_lines have a value",
@@ -291,7 +304,11 @@ def test_rows_go_with_consent_only_and_no_rollback_leads_past_that(operator: Ope
     )
     assert operator.state() == before
 
-    operator.inv(*deploy, f"--allow-destructive={DROP}").succeeded()
+
+@pytest.mark.test_all
+@pytest.mark.usefixtures("losing")
+def test_no_rollback_leads_past_rows_that_went(operator: Operator) -> None:
+    operator.inv("deploy", operator.at, "--service=backend", "--yes", f"--allow-destructive={DROP}").succeeded()
     assert operator.sql("SELECT to_regclass('story_notes') IS NULL") == "t\n"
     point = operator.sets()[-1]
     assert point in operator.inv("backups", operator.at).succeeded().output
@@ -318,6 +335,7 @@ def test_a_laptop_that_dies_stops_nothing(operator: Operator) -> None:
     )
 
 
+@pytest.mark.test_all
 def test_what_no_transaction_can_hold_is_refused_and_may_be_marked(operator: Operator) -> None:
     sha = operator.commit(**{INDEX: "CREATE INDEX CONCURRENTLY i ON invoices (due);\n"})
     migrate = ("migrate", operator.at, f"--sha={sha}", "--yes")
@@ -329,6 +347,7 @@ def test_what_no_transaction_can_hold_is_refused_and_may_be_marked(operator: Ope
     operator.inv("migrate", operator.at, f"--sha={late}", "--yes").refused("2026-10-03-late.sql comes too late", INDEX)
 
 
+@pytest.mark.test_all
 def test_a_database_that_lived_without_a_ledger_says_so(operator: Operator) -> None:
     operator.sql("DROP SCHEMA aipbx_fleet CASCADE")
     before = operator.state()

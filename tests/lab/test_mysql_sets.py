@@ -115,6 +115,7 @@ def restored(server: Host, *words: str) -> str:
     return done.stdout
 
 
+@pytest.mark.test_all
 def test_a_set_comes_back_over_changed_data_and_they_come_back_too(told: Inv, server: Host) -> None:
     host = f"--host={server.name}"
     there = sets(server)

@@ -59,7 +59,11 @@ def broken(bootstrap: Bootstrap, tmp_path: Path, request: pytest.FixtureRequest)
     return copy
 
 
-@pytest.mark.parametrize(("broken", "subject"), [("ssh", "ssh"), ("firewall", "firewall")], indirect=["broken"])
+@pytest.mark.parametrize(
+    ("broken", "subject"),
+    [pytest.param("ssh", "ssh", marks=pytest.mark.test_all), ("firewall", "firewall")],
+    indirect=["broken"],
+)
 def test_the_change_is_undone_at_once(host: Host, bootstrap: Bootstrap, broken: Bootstrap, subject: str) -> None:
     broken("-y", "--limit", host.name).refused(
         f"After the change of {subject} nobody could log in to {host.name}.",
@@ -77,8 +81,8 @@ def test_the_change_is_undone_at_once(host: Host, bootstrap: Bootstrap, broken: 
     ("broken", "subject", "then"),
     [
         ("port", "ssh", "nothing"),
-        ("firewall", "firewall", "a reboot"),
         pytest.param("firewall", "firewall", "nothing", marks=pytest.mark.test_all),
+        pytest.param("firewall", "firewall", "a reboot", marks=pytest.mark.test_all),
         pytest.param("port", "ssh", "a reboot", marks=pytest.mark.test_all),
     ],
     indirect=["broken"],
@@ -110,6 +114,7 @@ def test_a_broken_sshd_file_never_goes_live(host: Host, bootstrap: Bootstrap, tm
     assert let_in(bootstrap, host)
 
 
+@pytest.mark.test_all
 def test_a_broken_firewall_rule_never_goes_live(host: Host, bootstrap: Bootstrap, tmp_path: Path) -> None:
     copy = bootstrap.in_a_copy(tmp_path)
     template = tmp_path / "templates" / "ufw" / "after.rules.j2"
@@ -119,6 +124,7 @@ def test_a_broken_firewall_rule_never_goes_live(host: Host, bootstrap: Bootstrap
     assert host.run("iptables -S").stdout == before
 
 
+@pytest.mark.test_all
 def test_a_broken_sudo_rule_never_goes_live(host: Host, bootstrap: Bootstrap, tmp_path: Path) -> None:
     copy = bootstrap.in_a_copy(tmp_path)
     template = tmp_path / "templates" / "sudoers.j2"
@@ -238,7 +244,8 @@ def test_an_agent_of_eight_keys_gets_in(
     gets_in(bootstrap, host)
 
 
-@pytest.mark.parametrize("times", [3, pytest.param(20, marks=pytest.mark.test_all)])
+@pytest.mark.test_all
+@pytest.mark.parametrize("times", [3, 20])
 def test_refused_keys_do_not_end_in_a_ban(
     host: Host, lab: Running, bootstrap: Bootstrap, by_agent: Bootstrap, times: int
 ) -> None:

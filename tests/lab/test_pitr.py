@@ -156,14 +156,8 @@ def test_what_cannot_be_is_refused_before_anything_is_touched(given: Given) -> N
     assert given.state() == before
 
 
-@pytest.mark.parametrize(
-    "when",
-    [
-        pytest.param("pg_verifybackup", marks=pytest.mark.test_all),
-        pytest.param("pg_is_in_recovery", marks=pytest.mark.test_all),
-        "pg_dump",
-    ],
-)
+@pytest.mark.test_all
+@pytest.mark.parametrize("when", ["pg_verifybackup", "pg_is_in_recovery", "pg_dump"])
 def test_killed_at_any_step_it_leaves_all_as_it_was(given: Given, when: str) -> None:
     server, before = given.server, given.state()
     faults.at(server, when, faults.kill("restore"))
@@ -175,6 +169,7 @@ def test_killed_at_any_step_it_leaves_all_as_it_was(given: Given, when: str) -> 
     assert given.state() == before
 
 
+@pytest.mark.test_all
 def test_a_moment_after_which_nobody_wrote_is_all_that_there_is(given: Given) -> None:
     server = given.server
     content.psql(server, "CREATE TABLE story_point (name text)")
@@ -190,6 +185,7 @@ def test_a_moment_after_which_nobody_wrote_is_all_that_there_is(given: Given) ->
     given.inv("restore", "--discard", f"--host={server.name}", "--yes").succeeded()
 
 
+@pytest.mark.test_all
 def test_what_the_host_no_longer_has_comes_from_off_site(given: Given, tmp_path: Path) -> None:
     server, inv = given.server, given.inv
     # A moment that is over, in the store, as the names there say.
@@ -213,6 +209,7 @@ def test_what_the_host_no_longer_has_comes_from_off_site(given: Given, tmp_path:
                "journalctl -u aipbx-base")  # fmt: skip
 
 
+@pytest.mark.test_all
 def test_a_log_that_cannot_be_kept_does_not_stop_the_database_and_is_told(given: Given, lab: Running) -> None:
     server, inv = given.server, given.inv
     before = len(lab.world.notifications())

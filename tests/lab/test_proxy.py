@@ -107,6 +107,7 @@ def test_a_socket_is_upgraded(ask: Web) -> None:
         assert (answer.status, answer.body) == (101, "hello over the socket"), path
 
 
+@pytest.mark.test_all
 def test_large_requests_as_the_app_needs_them(ask: Web, machine: Host) -> None:
     machine.run("truncate --size 60M /tmp/60; truncate --size 80M /tmp/80")
     post = "curl -sk --resolve aipbx.org:443:127.0.0.1 --data-binary @/tmp/%d https://aipbx.org%s"
@@ -226,6 +227,7 @@ def test_a_reload_ends_no_idle_connection(machine: Host, ask: Web) -> None:
     assert browser.getresponse().status == 200
 
 
+@pytest.mark.test_all
 def test_a_run_that_was_cut_off_before_the_reload_is_finished(machine: Host, bootstrap: Bootstrap) -> None:
     known = machine.run(REVISION).stdout
     # As it looks when files are in place and nobody told nginx: it answers with what it read before.

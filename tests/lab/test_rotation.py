@@ -103,16 +103,17 @@ def killed(inv: Inv, server: Host, moment: str, do: str, *, after: bool) -> None
     wait.until(lambda: server.run(there.format("done"), check=False).returncode == 0, 60, "it is over", "inv")
 
 
+@pytest.mark.test_all
 @pytest.mark.parametrize(
     ("moment", "do", "after", "ahead"),
     [
         # The server's rules have changed, and nothing else has.
-        pytest.param("pg_reload_conf", GONE, True, False, marks=pytest.mark.test_all),
+        ("pg_reload_conf", GONE, True, False),
         # The file has it, the role does not.
-        pytest.param("exec env .*psql .*-f -", NOT_DONE, False, True, marks=pytest.mark.test_all),
+        ("exec env .*psql .*-f -", NOT_DONE, False, True),
         (" config --quiet", NOT_DONE, False, True),  # role and environment.json have it, what runs does not
         # What runs is started again, and no one waits for it.
-        pytest.param(" up .*backend", GONE, False, True, marks=pytest.mark.test_all),
+        (" up .*backend", GONE, False, True),
     ],
     ids=["let in", "file", "host", "restart"],
 )
@@ -142,6 +143,7 @@ def test_whoever_dies_leaves_a_server_that_works_and_the_next_run_ends_it(
     assert agree(deployed, server) == wanted
 
 
+@pytest.mark.test_all
 def test_after_a_power_cut_no_one_gets_in_without_a_password(deployed: Inv, server: Host) -> None:
     old = agree(deployed, server)
     with faults.possible(server):
@@ -162,6 +164,7 @@ def healthy(server: Host) -> bool:
     return server.run(form, check=False).stdout.strip() == "healthy"
 
 
+@pytest.mark.test_all
 def test_a_backend_that_does_not_come_up_takes_all_of_it_back(deployed: Inv, server: Host) -> None:
     old = agree(deployed, server)
     with faults.possible(server):

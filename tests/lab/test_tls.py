@@ -82,6 +82,7 @@ def test_first_issue_renewal_and_repair(machine: Host, converged: Running) -> No
     assert machine.run(f"stat -c %a:%u:%g {web.APP}/tls/current/privkey.pem").stdout == "640:0:101\n"
 
 
+@pytest.mark.test_all
 def test_the_timer_runs_and_waits_for_the_first_certificate(machine: Host) -> None:
     assert machine.run("systemctl is-active aipbx-certificate.timer").stdout == "active\n"
     machine.run("systemctl start aipbx-certificate.service")
@@ -96,11 +97,13 @@ def test_names_that_do_not_point_here(machine: Host, converged: Running) -> None
     refused(machine, "www.aipbx.ru does not point here.", converged.host("aipbx.ru").address4, machine.address4)
 
 
+@pytest.mark.test_all
 def test_an_nginx_that_is_down(machine: Host) -> None:
     machine.run("docker stop -t 1 aipbx-nginx-1")
     refused(machine, "nginx on this host does not answer on port 80.", "inv deploy")
 
 
+@pytest.mark.test_all
 def test_an_authority_that_refuses_or_is_away(machine: Host) -> None:
     machine.run(f"rm -rf {web.APP}/acme-challenge/.well-known && mount -t tmpfs none {web.APP}/acme-challenge")
     try:
@@ -113,11 +116,13 @@ def test_an_authority_that_refuses_or_is_away(machine: Host) -> None:
     refused(machine, "No certificate for aipbx.org www.aipbx.org was issued.", "404")
 
 
+@pytest.mark.test_all
 def test_two_at_once_wait_for_each_other(machine: Host) -> None:
     both = machine.run(f"{SCRIPT} ensure & {SCRIPT} ensure & wait", timeout=180).stdout
     assert both.count("serving the certificate of aipbx.org") == 2
 
 
+@pytest.mark.test_all
 def test_names_that_change_get_a_new_certificate(machine: Host, converged: Running) -> None:
     data(machine, "names", "aipbx.org")
     operations.ensure(Console(machine))
@@ -127,6 +132,7 @@ def test_names_that_change_get_a_new_certificate(machine: Host, converged: Runni
     assert set(found.names) == {"aipbx.org", "www.aipbx.org"}
 
 
+@pytest.mark.test_all
 def test_supplied_by_hand(machine: Host) -> None:
     data(machine, "tls", "supplied")
     refused(machine, "No certificate has been supplied to aipbx.org yet.", "inv tls.supply")

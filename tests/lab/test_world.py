@@ -71,6 +71,7 @@ def started(host: Host, arguments: str, ready: str) -> str:
     return container
 
 
+@pytest.mark.test_all
 def test_a_build_on_a_host_gets_packages_of_npm_s_and_debian_s(docker_host: Host) -> None:
     put(docker_host, "/root/story/Dockerfile", DOCKERFILE)
     put(docker_host, "/root/story/package-lock.json", json.dumps(LOCK))
@@ -82,6 +83,7 @@ def test_a_build_on_a_host_gets_packages_of_npm_s_and_debian_s(docker_host: Host
     assert docker(docker_host, "run --rm --label story story cat tarball").strip() == tarball
 
 
+@pytest.mark.test_all
 @pytest.mark.parametrize(
     ("image", "account", "extension"),
     [("postgres:16-alpine", "70", "pgcrypto"), ("pgvector/pgvector:pg16", "999", "vector")],
@@ -103,6 +105,7 @@ def test_postgresql_starts_as_the_real_image_does(docker_host: Host, image: str,
     docker(docker_host, f"exec {database} sh -c '{dump}'")
 
 
+@pytest.mark.test_all
 def test_postgresql_without_a_password_is_refused(docker_host: Host) -> None:
     done = docker_host.run("docker run --rm --label story postgres:16-alpine", check=False)
     assert done.returncode == 1
@@ -133,6 +136,7 @@ def test_mariadb_starts_as_the_real_image_does(docker_host: Host) -> None:
     assert docker_host.run("docker run --rm --label story mariadb:11", check=False).returncode == 1
 
 
+@pytest.mark.test_all
 def test_nginx_serves_and_checks_its_configuration(docker_host: Host) -> None:
     server = started(docker_host, "nginx:1.30-alpine", "wget -q -O /dev/null http://127.0.0.1/")
     assert "test is successful" in docker_host.run(f"docker exec {server} nginx -t").stderr
@@ -140,6 +144,7 @@ def test_nginx_serves_and_checks_its_configuration(docker_host: Host) -> None:
     assert '"GET / HTTP/1.1" 200' in docker(docker_host, f"logs {server}")
 
 
+@pytest.mark.test_all
 def test_certbot_gets_a_certificate(docker_host: Host) -> None:
     mount = "--volume /root/story/webroot:"
     docker(docker_host, f"run --detach --label story --publish 80:80 {mount}/usr/share/nginx/html nginx:1.30-alpine")
@@ -163,6 +168,7 @@ def test_what_no_registry_has_is_unknown(lab: Running, docker_host: Host) -> Non
         assert "manifest unknown" in done.stderr
 
 
+@pytest.mark.test_all
 @pytest.mark.parametrize("name", ci.IMAGES)
 def test_what_ci_made_of_a_commit_is_in_the_registry(docker_host: Host, tmp_path: Path, name: str) -> None:
     _, image = ci.IMAGES[name]
@@ -181,7 +187,9 @@ def git(lab: Running, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=60, check=False, env=environment)
 
 
-@pytest.mark.parametrize("name", ["krasterisk/aiPBX", "krasterisk/aiPBX_backend"])
+@pytest.mark.parametrize(
+    "name", [pytest.param("krasterisk/aiPBX", marks=pytest.mark.test_all), "krasterisk/aiPBX_backend"]
+)
 def test_the_operator_finds_the_application_at_github(lab: Running, tmp_path: Path, name: str) -> None:
     done = git(lab, "ls-remote", "--symref", f"git@github.com:{name}.git", "HEAD", "refs/heads/master")
     assert done.returncode == 0, done.stderr
@@ -193,6 +201,7 @@ def test_the_operator_finds_the_application_at_github(lab: Running, tmp_path: Pa
     ]
 
 
+@pytest.mark.test_all
 def test_a_pushed_commit_is_there_until_the_lab_comes_up_again(lab: Running, tmp_path: Path) -> None:
     url = "git@github.com:krasterisk/aiPBX.git"
     clone = str(tmp_path / "clone")
@@ -206,6 +215,7 @@ def test_a_pushed_commit_is_there_until_the_lab_comes_up_again(lab: Running, tmp
     assert not git(lab, "ls-remote", url, "refs/heads/story").stdout
 
 
+@pytest.mark.test_all
 def test_github_s_account_runs_nothing_but_git(lab: Running) -> None:
     done = ssh(lab.lab.directory / "ssh_config", "git", "github.com", "id")
     assert done.returncode != 0
@@ -231,6 +241,7 @@ def rclone(docker_host: Host) -> str:
     return RCLONE
 
 
+@pytest.mark.test_all
 def test_rclone_keeps_objects_in_the_bucket_of_its_host(docker_host: Host, rclone: str) -> None:
     folder = f"s3:{bucket(docker_host.name)}/story"
 
@@ -311,6 +322,7 @@ def test_what_a_host_posts_to_slack_and_telegram_is_kept(lab: Running, docker_ho
     ]
 
 
+@pytest.mark.test_all
 def test_a_receiver_fails_as_long_as_it_is_told_to(lab: Running, docker_host: Host) -> None:
     before = len(lab.world.notifications())
     posted = f'--max-time 1 -d \'payload={{"text": "a"}}\' {SLACK_URL}'
