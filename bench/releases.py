@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from bench import process
-from fleet.env import dotenv_file
+from fleet.env.dotenv import dotenv_file
 from lab import load, wait
 from lab.host import Host
 from lab.load import Met, Pbx

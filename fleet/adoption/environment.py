@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fleet.commands import adoption as commands
-from fleet.env import comparison, dotenv_file, rendering
-from fleet.env.remote import current
-from fleet.env.variables import VARIABLES, declared
+from fleet.env.dotenv import dotenv_file
+from fleet.env.host import comparison, rendering
+from fleet.env.host.remote import current
+from fleet.env.variables.table import VARIABLES, declared
 from fleet.errors import OperatorError
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from fleet.adoption import environment, gate
 from fleet.adoption.found import found
-from fleet.env import files, report
+from fleet.env import report
+from fleet.env.dotenv import files
 from fleet.errors import OperatorError
 
 if TYPE_CHECKING:

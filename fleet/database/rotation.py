@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING
 from fleet.cli import agreed
 from fleet.commands import rotation as commands
 from fleet.database.scram import verifier
-from fleet.env import comparison, declaration, files, rendering
-from fleet.env.remote import current, path_on_host
-from fleet.env.replacing import with_value
+from fleet.env.dotenv import files
+from fleet.env.dotenv.replacing import with_value
+from fleet.env.host import comparison, rendering
+from fleet.env.host.remote import current, path_on_host
+from fleet.env.variables import declaration
 from fleet.errors import FailedError, OperatorError
 from fleet.output import say, step
 from fleet.release import configuration, plan, recovery, rollout, switch
@@ -26,7 +28,7 @@ from fleet.state import survey
 from fleet.state.releases import Entry
 
 if TYPE_CHECKING:
-    from fleet.env.files import HostFile
+    from fleet.env.dotenv.files import HostFile
     from fleet.remote import Remote
     from fleet.state.releases import Release
     from fleet.state.survey import Survey

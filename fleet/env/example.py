@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fleet.env.template import new_file
-from fleet.env.variables import SECTIONS
+from fleet.env.dotenv.template import new_file
+from fleet.env.variables.table import SECTIONS
 
 HOST = "aipbx.example"
 

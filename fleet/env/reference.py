@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fleet.env.declaration import Section, Variable
-from fleet.env.variables import SECTIONS
+from fleet.env.variables.declaration import Section, Variable
+from fleet.env.variables.table import SECTIONS
 
 BEGIN = (
     "<!-- From here on made from fleet/env/ by `python -m fleet.env.reference`; a unit test holds it to the table. -->"

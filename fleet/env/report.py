@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from fleet.env import build_values
-from fleet.env.comparison import Change
-from fleet.env.files import HostFile, shown
+from fleet.env.dotenv.files import HostFile, shown
+from fleet.env.host import build_values
+from fleet.env.host.comparison import Change
 
 
 def findings(file: HostFile, images_from: str) -> int:

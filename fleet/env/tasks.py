@@ -13,7 +13,7 @@ from fleet.errors import OperatorError
 if TYPE_CHECKING:
     from invoke.context import Context
 
-    from fleet.env.remote import Remote
+    from fleet.env.host.remote import Remote
     from fleet.inventory.hosts import Host
 
 HOST = "a host's name, several with commas, a group, or all"
@@ -23,7 +23,8 @@ HOST = "a host's name, several with commas, a group, or all"
 @told
 def init(_: Context, host: str = "") -> None:
     """Write a new env file: every required variable, strong secrets made, the rest explained."""
-    from fleet.env import address, files, template
+    from fleet.env import address
+    from fleet.env.dotenv import files, template
 
     hosts = hosts_to_change(host)
     for chosen in hosts:
@@ -41,7 +42,8 @@ def init(_: Context, host: str = "") -> None:
 @told
 def check(_: Context, host: str = "") -> None:
     """Show everything that is wrong with env files, all at once; exit code 1 when there are errors."""
-    from fleet.env import files, report
+    from fleet.env import report
+    from fleet.env.dotenv import files
 
     wrong: list[str] = []
     for chosen in hosts_to_read(host):
@@ -59,8 +61,10 @@ def check(_: Context, host: str = "") -> None:
 @told
 def diff(_: Context, host: str = "", json: bool = False) -> None:
     """Show what a push would change, secrets masked; exit code 0: nothing, 1: something."""
-    from fleet.env import comparison, files, rendering, report
-    from fleet.env.remote import current
+    from fleet.env import report
+    from fleet.env.dotenv import files
+    from fleet.env.host import comparison, rendering
+    from fleet.env.host.remote import current
 
     rows: list[dict[str, Any]] = []
     failed = False
@@ -91,8 +95,9 @@ def diff(_: Context, host: str = "", json: bool = False) -> None:
 @told
 def push(_: Context, host: str = "", yes: bool = False) -> None:
     """Check an env file, show what changes, and put it on the host; it counts from the next deploy on."""
-    from fleet.env import files, report
-    from fleet.env import push as pushing
+    from fleet.env import report
+    from fleet.env.dotenv import files
+    from fleet.env.host import push as pushing
 
     chosen_hosts = hosts_to_change(host)
     values = files.all_checked([chosen.name for chosen in chosen_hosts])
@@ -119,7 +124,8 @@ def push(_: Context, host: str = "", yes: bool = False) -> None:
 @told
 def edit(_: Context, host: str = "") -> None:
     """Edit an env file in $EDITOR, an encrypted one in memory only, and check it."""
-    from fleet.env import dotenv_file, editing, files, report
+    from fleet.env import report
+    from fleet.env.dotenv import dotenv_file, editing, files
 
     chosen = _one(host)
     file = files.load(chosen.name)
@@ -155,7 +161,7 @@ def edit(_: Context, host: str = "") -> None:
 @told
 def encrypt(_: Context, host: str = "") -> None:
     """Encrypt env files to everybody in env/recipients.txt; again, when that list has changed."""
-    from fleet.env import files
+    from fleet.env.dotenv import files
 
     for chosen in hosts_to_change(host):
         file = files.load(chosen.name)

@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from fleet.env import sealing
+from fleet.env.dotenv import encryption
 from fleet.errors import FailedError, OperatorError
 from fleet.output import bar, step
 from fleet.transfer import archive, transfer
@@ -102,7 +102,7 @@ def prove(command: Sequence[str], copy: dict[str, Any]) -> None:
 def _open(command: Sequence[str], copy: dict[str, Any], opened: IO[bytes]) -> None:
     import pyrage
 
-    keys, _ = sealing.identities("off-site copies")
+    keys, _ = encryption.identities("off-site copies")
     name = copy["name"]
     wrong: Exception | None = None
     with tempfile.TemporaryFile() as said, bar(f"{name} from off-site", copy["bytes"]) as passed:

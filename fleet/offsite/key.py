@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from fleet.env import files, sealing
+from fleet.env.dotenv import encryption, files
 from fleet.errors import OperatorError
 
 
 def path() -> Path:
-    """Where this operator's age key is, or would be: where `fleet/env/sealing.py` looks first."""
-    return Path(os.environ.get("AIPBX_AGE_IDENTITY") or sealing.IDENTITIES[0]).expanduser()
+    """Where this operator's age key is, or would be: where `fleet/env/dotenv/encryption.py` looks first."""
+    return Path(os.environ.get("AIPBX_AGE_IDENTITY") or encryption.IDENTITIES[0]).expanduser()
 
 
 def make() -> tuple[Path, str]:

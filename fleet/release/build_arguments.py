@@ -10,7 +10,8 @@ import re
 from typing import TYPE_CHECKING
 
 from fleet.checkout import ROOT
-from fleet.env import build_values, files, rendering
+from fleet.env.dotenv import files
+from fleet.env.host import build_values, rendering
 from fleet.errors import OperatorError
 
 if TYPE_CHECKING:

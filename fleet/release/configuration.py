@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fleet.env import checks, comparison, dotenv_file, files, rendering
+from fleet.env.dotenv import checks, dotenv_file, files
+from fleet.env.host import comparison, rendering
 from fleet.errors import OperatorError
 
 if TYPE_CHECKING:
-    from fleet.env.rendering import Environments
+    from fleet.env.host.rendering import Environments
     from fleet.remote import Remote
 
 

@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 from aipbx_agent import contract
 from fleet import agent
 from fleet.cli import hosts_to_change, one
-from fleet.env import sealing
+from fleet.env.dotenv import encryption
 from fleet.errors import FailedError, OperatorError
 from fleet.offsite import copies
 from fleet.output import bar, say, size, step
@@ -171,7 +171,7 @@ def _open(opened: tarfile.TarFile, sealed: tarfile.TarFile, member: tarfile.TarI
     if not member.name.endswith(SEALED):
         _add(opened, member.name, io.BytesIO(content.read()))
         return
-    keys, _ = sealing.identities("off-site copies")
+    keys, _ = encryption.identities("off-site copies")
     with tempfile.TemporaryFile(dir=Path(str(opened.name)).parent) as plain:
         try:
             pyrage.decrypt_io(content, plain, keys)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from fleet import agent
 
 if TYPE_CHECKING:
-    from fleet.env.rendering import Environments
+    from fleet.env.host.rendering import Environments
 
 
 @dataclass(frozen=True)

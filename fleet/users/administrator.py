@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from fleet.cli import agreed
 from fleet.commands import accounts
-from fleet.env.formats import EMAIL
+from fleet.env.variables.formats import EMAIL
 from fleet.errors import FailedError, OperatorError
 from fleet.output import say
 from fleet.users import state

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fleet.commands import accounts, postgres
-from fleet.env import remote as environment
+from fleet.env.host import remote as environment
 from fleet.errors import OperatorError
 
 if TYPE_CHECKING:

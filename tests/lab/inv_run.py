@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from fleet.checkout import ROOT
-from fleet.env import dotenv_file
+from fleet.env.dotenv import dotenv_file
 from lab.world import mail_server
 from tests.lab.pyinfra_run import NEEDED, Bootstrap, Run, finished
 

@@ -15,7 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fleet.checkout import ROOT
-from fleet.env import dotenv_file, rendering
+from fleet.env.dotenv import dotenv_file
+from fleet.env.host import rendering
 from fleet.errors import OperatorError
 from fleet.inventory import hosts
 from fleet.inventory import settings as host_settings

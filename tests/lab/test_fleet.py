@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from fleet.env import dotenv_file
+from fleet.env.dotenv import dotenv_file
 from fleet.release.lock import operator
 from lab import lifecycle, wait
 from lab.app import history

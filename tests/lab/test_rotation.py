@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from aipbx_agent.contract import ROTATION_MARK
-from fleet.env import dotenv_file, sealing
+from fleet.env.dotenv import dotenv_file, encryption
 from lab import wait
 from lab.host import Host
 from tests.lab import colours, content, faults
@@ -215,7 +215,7 @@ def test_an_encrypted_file_gets_it_too(deployed: Inv, server: Host, tmp_path: Pa
         assert "git add" in rotate(deployed, server)
         assert sealed.read_bytes() != before
         assert not plain.exists()
-        plain.write_bytes(sealing.unseal(sealed.read_bytes(), sealed))
+        plain.write_bytes(encryption.unseal(sealed.read_bytes(), sealed))
         plain.chmod(0o600)
         sealed.unlink()
     finally:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from fleet.env import dotenv_file
+from fleet.env.dotenv import dotenv_file
 from lab import load, wait
 from lab.host import Host
 from lab.load import Met, Pbx

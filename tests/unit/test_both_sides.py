@@ -8,7 +8,7 @@ import pytest
 
 from aipbx_agent import contract
 from fleet.checkout import ROOT
-from fleet.env import stack
+from fleet.env.variables import stack
 from fleet.tls import commands
 
 

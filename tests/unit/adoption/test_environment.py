@@ -7,7 +7,8 @@ import pytest
 
 from fleet.adoption import environment
 from fleet.adoption.environment import Environment
-from fleet.env import dotenv_file, rendering
+from fleet.env.dotenv import dotenv_file
+from fleet.env.host import rendering
 from fleet.errors import OperatorError
 from fleet.remote import Remote
 

@@ -12,8 +12,8 @@ import pytest
 
 from fleet.database import rotation
 from fleet.database.rotation import Rotation
-from fleet.env import files
-from fleet.env.files import HostFile
+from fleet.env.dotenv import files
+from fleet.env.dotenv.files import HostFile
 from fleet.errors import FailedError, OperatorError
 from fleet.release import plan, rollout, switch
 from fleet.release.lock import Held

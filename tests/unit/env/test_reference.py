@@ -2,7 +2,7 @@
 
 from fleet.checkout import ROOT
 from fleet.env import reference
-from fleet.env.variables import VARIABLES
+from fleet.env.variables.table import VARIABLES
 
 
 def test_the_reference_says_what_the_table_says() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fleet.env import dotenv_file, template
-from fleet.env.checks import check
+from fleet.env.dotenv import dotenv_file, template
+from fleet.env.dotenv.checks import check
 from lab import demo
 from lab.topology import HOSTS
 

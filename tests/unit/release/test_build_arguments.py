@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from fleet.checkout import ROOT
-from fleet.env import files
-from fleet.env.variables import VARIABLES
+from fleet.env.dotenv import files
+from fleet.env.variables.table import VARIABLES
 from fleet.errors import OperatorError
 from fleet.inventory import hosts, settings
 from fleet.release import build_arguments

@@ -14,7 +14,7 @@ import pyrage
 import pytest
 
 from fleet import agent
-from fleet.env import sealing
+from fleet.env.dotenv import encryption
 from fleet.errors import FailedError, OperatorError
 from fleet.offsite import copies
 from fleet.restore import from_moment
@@ -116,14 +116,14 @@ def fetched(monkeypatch: pytest.MonkeyPatch, folder: Path, command: list[str]) -
 
 def test_what_comes_is_opened_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     key = pyrage.x25519.Identity.generate()
-    monkeypatch.setattr(sealing, "identities", lambda _: ([key], ""))
+    monkeypatch.setattr(encryption, "identities", lambda _: ([key], ""))
     members = {"b.json": b"{}", "b.tar.zst.age": pyrage.encrypt(b"base", [key.to_public()])}
     found = fetched(monkeypatch, tmp_path, ["cat", str(sent(tmp_path, members))])
     assert list(found) == ["point.json", "b.json", "b.tar.zst"]
     assert json.loads(found["point.json"]) == {"at": "@2026-11-23T14:05:00Z", "host": "aipbx.org"}
     assert (found["b.json"], found["b.tar.zst"]) == (b"{}", b"base")
 
-    monkeypatch.setattr(sealing, "identities", lambda _: ([pyrage.x25519.Identity.generate()], ""))
+    monkeypatch.setattr(encryption, "identities", lambda _: ([pyrage.x25519.Identity.generate()], ""))
     with pytest.raises(OperatorError, match="cannot be opened here"):
         fetched(monkeypatch, tmp_path, ["cat", str(sent(tmp_path, members))])
 

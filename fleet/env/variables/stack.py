@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
-from fleet.env.declaration import Section, Variable, hex64, password
-from fleet.env.formats import ANY, BOT, CHAT, HEX64, HOST_AND_PORT, IDENTIFIER, MAIL, STRIPE_SECRET, TIMEZONE, URL, WORD
+from fleet.env.variables.declaration import Section, Variable, hex64, password
+from fleet.env.variables.formats import (
+    ANY,
+    BOT,
+    CHAT,
+    HEX64,
+    HOST_AND_PORT,
+    IDENTIFIER,
+    MAIL,
+    STRIPE_SECRET,
+    TIMEZONE,
+    URL,
+    WORD,
+)
 
 _ALREADY_THERE = "The database has it already: the backend would be locked out"
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fleet.env import rendering
-from fleet.env.rendering import environments, frontend_build, parse, render
-from fleet.env.variables import VARIABLES
+from fleet.env.host import rendering
+from fleet.env.host.rendering import environments, frontend_build, parse, render
+from fleet.env.variables.table import VARIABLES
 from fleet.errors import OperatorError
 
 VALUES = {"DB_USER": "u", "DB_PASS": "p$w", "DB_NAME": "n", "STRIPE_SECRET_KEY": "sk", "FRONTEND_API_URL": "/api"}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from fleet.env import dotenv_file
+from fleet.env.dotenv import dotenv_file
 from fleet.errors import OperatorError
 
 NAMES = st.from_regex(dotenv_file.NAME, fullmatch=True)

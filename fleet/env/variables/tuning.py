@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fleet.env.declaration import Family, Section, Variable
-from fleet.env.formats import BOOLEAN, NUMBER, SIZE, TEXT, WHOLE, WORD, choice
+from fleet.env.variables.declaration import Family, Section, Variable
+from fleet.env.variables.formats import BOOLEAN, NUMBER, SIZE, TEXT, WHOLE, WORD, choice
 
 LIMITS = Section(
     "Limits and defaults",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from aipbx_agent.contract import HOST_ENVIRONMENT
-from fleet.env import comparison, rendering
-from fleet.env.comparison import Change
-from fleet.env.remote import Remote, current, path_on_host
-from fleet.env.variables import declared
+from fleet.env.host import comparison, rendering
+from fleet.env.host.comparison import Change
+from fleet.env.host.remote import Remote, current, path_on_host
+from fleet.env.variables.table import declared
 from fleet.errors import OperatorError
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fleet.env import dotenv_file
-from fleet.env.replacing import with_value
+from fleet.env.dotenv import dotenv_file
+from fleet.env.dotenv.replacing import with_value
 
 TEXT = b"# DB_PASS='not this'\r\nA='1'\r\n\r\nDB_PASS='old'\r\nB='DB_PASS'  # of DB_PASS='old'\n# end"
 VALUE = "n'e\\w$"

@@ -6,8 +6,8 @@ import shlex
 from typing import Protocol
 
 from aipbx_agent.contract import ENVIRONMENT, HOST_ENVIRONMENT
-from fleet.env import rendering
-from fleet.env.rendering import Environments
+from fleet.env.host import rendering
+from fleet.env.host.rendering import Environments
 
 TIMEOUT_SECONDS = 30.0
 

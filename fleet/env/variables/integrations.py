@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fleet.env.declaration import Family, Section, Variable
-from fleet.env.formats import (
+from fleet.env.variables.declaration import Family, Section, Variable
+from fleet.env.variables.formats import (
     BOOLEAN,
     CHAT,
     HOST,

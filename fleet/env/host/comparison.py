@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from fleet.env.rendering import Environments
-from fleet.env.variables import declared
+from fleet.env.host.rendering import Environments
+from fleet.env.variables.table import declared
 
 MASK = "••••"
 Kind = Literal["added", "removed", "changed"]

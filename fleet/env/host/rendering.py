@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from fleet.env.declaration import Service, Variable
-from fleet.env.variables import VARIABLES, declared
+from fleet.env.variables.declaration import Service, Variable
+from fleet.env.variables.table import VARIABLES, declared
 from fleet.errors import OperatorError
 
 CONTAINERS: tuple[Service, ...] = ("backend", "postgres")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from fleet.env.declaration import Section, Variable
-from fleet.env.dotenv_file import assignment
-from fleet.env.variables import SECTIONS
+from fleet.env.dotenv.dotenv_file import assignment
+from fleet.env.variables.declaration import Section, Variable
+from fleet.env.variables.table import SECTIONS
 
 HEAD = """\
 # aiPBX on {host}. A value stands in single quotes: NAME='value', with \\ written as \\\\ and ' as \\'.

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fleet.checkout import directory_in_use
-from fleet.env import dotenv_file, sealing
-from fleet.env.checks import Finding, check
-from fleet.env.dotenv_file import EnvFile
+from fleet.env.dotenv import dotenv_file, encryption
+from fleet.env.dotenv.checks import Finding, check
+from fleet.env.dotenv.dotenv_file import EnvFile
 from fleet.errors import OperatorError
 
 
@@ -91,7 +91,7 @@ def load(host: str) -> HostFile:
             "Compare them, then delete the one that is out of date.",
         )
     content = _content(there[0])
-    return HostFile(host, there[0], sealing.unseal(content, there[0]) if there[0] == sealed else content)
+    return HostFile(host, there[0], encryption.unseal(content, there[0]) if there[0] == sealed else content)
 
 
 def refuse_existing(host: str) -> None:
@@ -158,7 +158,7 @@ def save(path: Path, content: bytes) -> None:
         content: its bytes in clear.
     """
     directory = path.parent
-    data = sealing.seal(content, directory) if path.suffix == ".age" else content
+    data = encryption.seal(content, directory) if path.suffix == ".age" else content
     try:
         directory.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=".", suffix=".new", dir=directory)

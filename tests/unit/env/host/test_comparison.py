@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fleet.env import comparison, push, rendering
+from fleet.env.host import comparison, push, rendering
 from fleet.errors import OperatorError
 
 BEFORE = {

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fleet.env.checks import Finding
-from fleet.env.dotenv_file import EnvFile
-from fleet.env.rendering import frontend_build
-from fleet.env.variables import declared
+from fleet.env.dotenv.checks import Finding
+from fleet.env.dotenv.dotenv_file import EnvFile
+from fleet.env.host.rendering import frontend_build
+from fleet.env.variables.table import declared
 
 
 def without_effect(values: Mapping[str, str], images_from: str) -> list[str]:

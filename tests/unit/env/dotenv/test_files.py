@@ -7,7 +7,8 @@ from pathlib import Path
 import pyrage
 import pytest
 
-from fleet.env import editing, files, report, sealing
+from fleet.env import report
+from fleet.env.dotenv import editing, encryption, files
 from fleet.errors import OperatorError
 
 AGE_KEY = pyrage.x25519.Identity.generate()
@@ -110,7 +111,7 @@ def test_a_key_with_a_passphrase_is_named(folder: Path, tmp_path: Path, monkeypa
     ssh_key(tmp_path / "locked", "passphrase")
     monkeypatch.setenv("AIPBX_AGE_IDENTITY", str(tmp_path / "locked"))
     with pytest.raises(OperatorError, match="no key here to decrypt") as refused:
-        sealing.unseal(b"", folder / "x")
+        encryption.unseal(b"", folder / "x")
     assert "has a passphrase" in refused.value.why
 
 
@@ -126,19 +127,19 @@ def test_nobody_locks_himself_out(folder: Path, tmp_path: Path) -> None:
 def test_a_recipient_that_is_none_is_refused(folder: Path, line: str) -> None:
     (folder / "recipients.txt").write_text(f"{AGE_KEY.to_public()}\n{line}\n")
     with pytest.raises(OperatorError, match=r"recipients\.txt, line 2, is not a public key"):
-        sealing.recipients(folder)
+        encryption.recipients(folder)
 
 
 def test_no_recipients_are_refused(folder: Path) -> None:
     with pytest.raises(OperatorError, match="There are no recipients"):
-        sealing.recipients(folder)
+        encryption.recipients(folder)
 
 
 def test_a_damaged_file_is_refused(folder: Path) -> None:
     (folder / "recipients.txt").write_text(f"{AGE_KEY.to_public()}\n")
-    sealed = sealing.seal(b"A='1'\n", folder)
+    sealed = encryption.seal(b"A='1'\n", folder)
     with pytest.raises(OperatorError, match="is damaged"):
-        sealing.unseal(sealed[: len(sealed) // 2], folder / "x")
+        encryption.unseal(sealed[: len(sealed) // 2], folder / "x")
 
 
 def test_the_editor_works_in_memory_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from fleet.env.formats import ANY, Format
+from fleet.env.variables.formats import ANY, Format
 
 # `host`: the server itself, for its backups and alerts; no container sees it.
 Service = Literal["backend", "postgres", "frontend-build", "host"]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fleet.env import integrations, stack, tuning
-from fleet.env.declaration import Family, Section, Variable
+from fleet.env.variables import integrations, stack, tuning
+from fleet.env.variables.declaration import Family, Section, Variable
 
 SECTIONS: tuple[Section, ...] = (
     stack.HOST,

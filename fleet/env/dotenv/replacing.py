@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from fleet.env import dotenv_file
+from fleet.env.dotenv import dotenv_file
 
 # As python-dotenv counts them: str.splitlines knows more ends of a line.
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+$")

@@ -7,11 +7,11 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from fleet.env.declaration import Variable
-from fleet.env.dotenv_file import EnvFile
-from fleet.env.formats import hostname_of, ipv4
-from fleet.env.stack import FIXED
-from fleet.env.variables import VARIABLES, declared, family_of, suggestion
+from fleet.env.dotenv.dotenv_file import EnvFile
+from fleet.env.variables.declaration import Variable
+from fleet.env.variables.formats import hostname_of, ipv4
+from fleet.env.variables.stack import FIXED
+from fleet.env.variables.table import VARIABLES, declared, family_of, suggestion
 
 PLACEHOLDER = re.compile(
     r"<[\w .,-]+>(:\d+)?|x{3,}|\*{3,}|(please[-_ ]?)?change[-_ ]?me[\W\d]*|replace[-_ ]?me|todo|tbd|fixme|placeholder"

@@ -2,10 +2,10 @@
 
 import pytest
 
-from fleet.env import template
-from fleet.env.checks import Finding, check
-from fleet.env.dotenv_file import read, written
-from fleet.env.variables import SECTIONS, VARIABLES, declared
+from fleet.env.dotenv import template
+from fleet.env.dotenv.checks import Finding, check
+from fleet.env.dotenv.dotenv_file import read, written
+from fleet.env.variables.table import SECTIONS, VARIABLES, declared
 
 GOOD = {
     "DB_USER": "aipbx_user",

@@ -1,0 +1,1 @@
+"""The operators' env files: read, checked, edited, encrypted, written."""

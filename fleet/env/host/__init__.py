@@ -1,0 +1,1 @@
+"""What a host gets of the variables, and what it has."""
