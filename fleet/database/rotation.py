@@ -22,8 +22,9 @@ from fleet.env.host.remote import current, path_on_host
 from fleet.env.variables import declaration
 from fleet.errors import FailedError, OperatorError
 from fleet.output import say, step
-from fleet.release import configuration, plan, recovery, rollout, switch
-from fleet.release.lock import held, operator
+from fleet.release import configuration, plan, rollout, switch
+from fleet.release.lock import recovery
+from fleet.release.lock.deploy_lock import held, operator
 from fleet.state import survey
 from fleet.state.releases import Entry
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from aipbx_agent.contract import ENVIRONMENT, SERVICES
 from fleet.errors import OperatorError
-from fleet.release import lock_status
+from fleet.release.lock import lock_status
 from fleet.state import releases
 from fleet.state.releases import Release
 

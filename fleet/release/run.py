@@ -20,22 +20,10 @@ from fleet.errors import FailedError, OperatorError
 from fleet.git.repository import Repository, chosen
 from fleet.migrations import run as migrations
 from fleet.output import say, step
-from fleet.release import (
-    build_arguments,
-    configuration,
-    hooks,
-    images,
-    ledger,
-    notice,
-    overlap,
-    plan,
-    prune,
-    recovery,
-    restore_images,
-    rollout,
-    switch,
-)
-from fleet.release.lock import held, operator
+from fleet.release import configuration, hooks, ledger, notice, overlap, plan, rollout, switch
+from fleet.release.images import build_arguments, prune, pull_or_build, restore_images
+from fleet.release.lock import recovery
+from fleet.release.lock.deploy_lock import held, operator
 from fleet.state import survey
 from fleet.state.releases import Entry, Release
 
@@ -273,7 +261,7 @@ def _switched(prepared: Prepared, entry: Entry, started: datetime) -> dict[str, 
     """Let the release take the place of what runs, under the host's lock; returns what became of calls."""
     remote, what, options, begun = prepared.remote, prepared.what, prepared.options, time.monotonic()
     with held(remote, what, prepared.found, started) as lock:
-        images.ensure(remote, what.after, prepared.known)
+        pull_or_build.ensure(remote, what.after, prepared.known)
         # A rollback may be an emergency.
         accepts = options.accepts_overlap or what.action == "rollback"
         if options.waits and not accepts:

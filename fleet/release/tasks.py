@@ -133,10 +133,10 @@ def rollback(
 
 def _free(hosts: list[Remote], *, wait: bool) -> list[Remote]:
     """The hosts; where locks are to be waited for, once they are gone."""
-    from fleet.release import lock
+    from fleet.release.lock import deploy_lock
 
     for remote in hosts if wait else ():
-        lock.wait(remote)
+        deploy_lock.wait(remote)
     return hosts
 
 
@@ -172,7 +172,7 @@ def releases_(_: Context, host: str = "", json: bool = False) -> None:
 @told
 def prune(_: Context, host: str = "", dry: bool = False, yes: bool = False) -> None:
     """Delete the application's images that no release needs any more; shows which stay, and why."""
-    from fleet.release import prune as pruning
+    from fleet.release.images import prune as pruning
 
     pruning.prune(remotes(hosts_to_change(host)), dry=dry, yes=yes)
 
@@ -183,17 +183,17 @@ def prune(_: Context, host: str = "", dry: bool = False, yes: bool = False) -> N
 @told
 def lock_(_: Context, host: str = "", reason: str = "") -> None:
     """Keep releases away from a host until `inv unlock`; the reason is what others read."""
-    from fleet.release import lock
+    from fleet.release.lock import deploy_lock
 
     for remote in remotes(hosts_to_change(host)):
-        lock.take(remote, reason)
+        deploy_lock.take(remote, reason)
 
 
 @task(help={"host": "a host", "force": "also a lock whose run continues", "yes": "do not ask"})
 @told
 def unlock(_: Context, host: str = "", force: bool = False, yes: bool = False) -> None:
     """Break a deploy lock whose owner is certainly gone; says whose it is first, and ends what that run left."""
-    from fleet.release import unlocking
+    from fleet.release.lock import unlocking
 
     unlocking.unlock(one(hosts_to_change(host)), force=force, yes=yes)
 

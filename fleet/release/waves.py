@@ -16,7 +16,7 @@ from fleet.errors import FailedError, OperatorError
 from fleet.migrations import run as migrations
 from fleet.output import say, speaking_for, step
 from fleet.release import hooks, notice, run
-from fleet.release.lock import operator
+from fleet.release.lock.deploy_lock import operator
 from fleet.release.plan import Plan
 from fleet.state import survey
 

@@ -16,7 +16,7 @@ from fleet import tables
 from fleet.converge import drift
 from fleet.errors import OperatorError
 from fleet.output import step
-from fleet.release import lock_status
+from fleet.release.lock import lock_status
 from fleet.state import survey
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from fleet.env.dotenv import dotenv_file
-from fleet.release.lock import operator
+from fleet.release.lock.deploy_lock import operator
 from lab import lifecycle, wait
 from lab.app import history
 from lab.host import Host

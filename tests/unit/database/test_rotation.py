@@ -16,7 +16,7 @@ from fleet.env.dotenv import files
 from fleet.env.dotenv.files import HostFile
 from fleet.errors import FailedError, OperatorError
 from fleet.release import plan, rollout, switch
-from fleet.release.lock import Held
+from fleet.release.lock.deploy_lock import Held
 from fleet.state.releases import Release
 
 OLD, NEW = "the-old-one-of-it", "the-new-one-of-it"

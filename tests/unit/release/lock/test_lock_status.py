@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fleet.release import lock_status
+from fleet.release.lock import lock_status
 
 OWNER = "boris@desk, deploy, since 2026-11-26 10:00:00 UTC"
 

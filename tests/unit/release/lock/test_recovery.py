@@ -9,7 +9,7 @@ import pytest
 
 from fleet import agent
 from fleet.errors import OperatorError
-from fleet.release import recovery, unlocking
+from fleet.release.lock import recovery, unlocking
 from fleet.state import survey
 from fleet.state.survey import Container, Survey
 

@@ -12,7 +12,7 @@ from fleet.env.dotenv import files
 from fleet.env.variables.table import VARIABLES
 from fleet.errors import OperatorError
 from fleet.inventory import hosts, settings
-from fleet.release import build_arguments
+from fleet.release.images import build_arguments
 from fleet.state.releases import Release
 
 DATA = settings.of_host("aipbx.ru", hosts.load()[0].data)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from fleet.commands import lock
 from fleet.errors import OperatorError
 from fleet.output import say
-from fleet.release import lock_status
+from fleet.release.lock import lock_status
 from fleet.state import releases, survey
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from fleet.commands import rollout as commands
 from fleet.errors import OperatorError
 from fleet.output import say, size, step
 from fleet.release import plan
-from fleet.release.lock import held
+from fleet.release.lock.deploy_lock import held
 from fleet.state import releases, survey
 
 if TYPE_CHECKING:

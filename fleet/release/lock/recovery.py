@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from fleet import agent
 from fleet.output import say
-from fleet.release import lock_status
+from fleet.release.lock import lock_status
 from fleet.state import survey
 
 if TYPE_CHECKING:

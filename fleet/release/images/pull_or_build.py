@@ -12,7 +12,7 @@ from fleet.checkout import state_directory
 from fleet.commands import docker, git
 from fleet.errors import OperatorError
 from fleet.output import step
-from fleet.release import build_arguments
+from fleet.release.images import build_arguments
 from fleet.release.plan import reference
 from fleet.ssh.ssh import command as ssh_command
 

@@ -9,7 +9,7 @@ from fleet.cli import agreed
 from fleet.commands import lock
 from fleet.errors import OperatorError
 from fleet.output import say
-from fleet.release import lock_status, recovery
+from fleet.release.lock import lock_status, recovery
 from fleet.state import survey
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ import pytest
 from fleet.commands import docker
 from fleet.errors import OperatorError
 from fleet.inventory import hosts, settings
-from fleet.release import plan, restore_images
+from fleet.release import plan
+from fleet.release.images import restore_images
 from fleet.remote import Output
 from fleet.state.releases import Release
 

@@ -12,7 +12,8 @@ import pytest
 from fleet.commands import docker, image_store
 from fleet.errors import OperatorError
 from fleet.inventory import hosts, settings
-from fleet.release import plan, prune
+from fleet.release import plan
+from fleet.release.images import prune
 from fleet.state import survey
 from fleet.state.releases import Entry, Release
 

@@ -1,0 +1,1 @@
+"""The deploy lock: held, shown, broken; and what its run left unfinished."""
