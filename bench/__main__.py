@@ -19,7 +19,8 @@ from bench.startup import Startup
 from fleet.checkout import operator_keys
 from fleet.errors import OperatorError
 from fleet.inventory import hosts
-from lab import demo, guard, lifecycle, running
+from lab import demo, lifecycle, running
+from lab.access import guard
 from lab.errors import LabError
 from lab.progress import Steps
 from lab.topology import Lab

@@ -18,8 +18,9 @@ from bench import process, throughput
 from bench.throughput import Sample, Side, Work
 from fleet.errors import OperatorError
 from fleet.inventory import hosts, settings
-from lab import demo, guard, lifecycle, wait
-from lab.host import Host
+from lab import demo, lifecycle, wait
+from lab.access import guard
+from lab.machines.host import Host
 from lab.progress import Steps
 from lab.topology import Lab
 

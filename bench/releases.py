@@ -15,8 +15,8 @@ from typing import Literal
 from bench import process
 from fleet.env.dotenv import dotenv_file
 from lab import load, wait
-from lab.host import Host
 from lab.load import Met, Pbx
+from lab.machines.host import Host
 from lab.progress import Steps
 from lab.running import Running
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from fleet.inventory import hosts as inventory
 from fleet.inventory import settings
 from fleet.nginx import settings as nginx_settings
-from lab import files, lifecycle, typed
+from lab import lifecycle, typed
+from lab.access import files
+from lab.access.authority import Authority, write_private
+from lab.access.guard import require_lab_addresses
 from lab.app import history
-from lab.authority import Authority, write_private
-from lab.guard import require_lab_addresses
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -5,20 +5,21 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from lab import engine, files, limits, network, packages
+from lab.access import files
 from lab.app import history
-from lab.images import Images, Recipe, host_recipe
-from lab.mirror import machine_mirror
+from lab.engine import docker_engine, limits, network, packages
+from lab.images.mirror import machine_mirror
+from lab.images.recipes import Images, Recipe, host_recipe
+from lab.images.stand_ins import stand_ins
+from lab.machines.workshop import Workshop
 from lab.running import Running, current, required
-from lab.stand_ins import stand_ins
 from lab.topology import HOSTS, SYSTEMS, Lab, host_specs
-from lab.workshop import Workshop
 from lab.world import pins
 from lab.world.repositories import ensure_repositories
 
 if TYPE_CHECKING:
-    from lab.host import Host
-    from lab.mirror import Mirror
+    from lab.images.mirror import Mirror
+    from lab.machines.host import Host
     from lab.progress import Steps
 
 
@@ -52,16 +53,16 @@ def up(lab: Lab, steps: Steps) -> Running:
     Raises:
         LabError: This machine cannot host it, or something failed.
     """
-    if engine.find() is None:
+    if docker_engine.find() is None:
         with steps.step("Docker engine"):
-            docker = engine.ensure()
+            docker = docker_engine.ensure()
     else:
-        docker = engine.ensure()
+        docker = docker_engine.ensure()
     mirror = machine_mirror()
     images = Images(docker, mirror, steps)
     wanted = recipes(lab, mirror, images.architecture)
     first = bool(images.missing(wanted))
-    engine.refuse_disk(docker, first=first)
+    docker_engine.refuse_disk(docker, first=first)
     limits.refuse_inotify(_hosts_to_start(lab))
     if first and packages.can_install():
         packages.ensure_bootstrap()

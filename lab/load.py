@@ -15,7 +15,7 @@ from lab import wait
 from lab.world import pbx_stand_in, visitors
 
 if TYPE_CHECKING:
-    from lab.host import Host
+    from lab.machines.host import Host
     from lab.running import Running
 
 _COLUMNS = 'name, location, sip_host, "uniqueId", ari_url, ari_user, password, "createdAt", "updatedAt"'

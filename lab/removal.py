@@ -5,11 +5,11 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from lab import daemon, engine
+from lab.engine import daemon, docker_engine
 from lab.topology import IMAGE_LABEL, LABEL, Lab
 
 if TYPE_CHECKING:
-    from lab.docker import Docker
+    from lab.engine.docker import Docker
     from lab.progress import Steps
 
 
@@ -20,7 +20,7 @@ def down(lab: Lab, steps: Steps) -> None:
         lab: The lab.
         steps: Shows what happens.
     """
-    docker = engine.find()
+    docker = docker_engine.find()
     if docker is not None:
         with steps.step("hosts, world and network"):
             _remove_objects(docker, lab, keep={lab.volume("mirror")})
@@ -38,13 +38,13 @@ def clean(lab: Lab, steps: Steps) -> None:
         steps: Shows what happens.
     """
     down(lab, steps)
-    docker = engine.find()
+    docker = docker_engine.find()
     if docker is not None:
         _remove_objects(docker, lab, keep=set())
         others = docker.lines("ps", "--all", "--quiet")
         if docker.address == daemon.ADDRESS and not others:
             with steps.step("the lab's own Docker engine, with its images"):
-                engine.stop()
+                docker_engine.stop()
                 daemon.remove_data()
         elif not docker.lines("ps", "--all", "--quiet", "--filter", f"label={LABEL}"):
             with steps.step("images"):

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lab import engine, network
-from lab.client import Client
+from lab.engine import docker_engine, network
 from lab.errors import LabError
-from lab.host import Host
+from lab.machines.client import Client
+from lab.machines.host import Host
 from lab.topology import HOSTS, SYSTEMS, Lab, host_spec
 from lab.world.container import World
 
 if TYPE_CHECKING:
-    from lab.docker import Docker
-    from lab.machine import Machine
+    from lab.engine.docker import Docker
+    from lab.machines.machine import Machine
     from lab.topology import Subnet
 
 
@@ -58,7 +58,7 @@ class Running:
 
 def current(lab: Lab) -> Running | None:
     """Return the lab when it is up on an engine that answers, else None."""
-    docker = engine.find()
+    docker = docker_engine.find()
     subnet = network.find(docker, lab) if docker else None
     return Running(docker, lab, subnet) if docker and subnet else None
 

@@ -83,7 +83,7 @@ def demo(_: Context) -> None:
 @told
 def application(_: Context, backend: str | None = None, frontend: str | None = None, host: str = "") -> None:
     """Put your own commits in the stand-in's place, build and deploy them; lab.up puts the stand-in back."""
-    from lab import application as own
+    from lab.ci import application as own
 
     given = {"backend": backend, "frontend": frontend}
     own.deploy(Lab.here(), {service: text for service, text in given.items() if text is not None}, hosts_to_read(host))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from lab import engine, removal, running
+from lab import removal, running
+from lab.engine import docker_engine
 from lab.progress import Steps
 from lab.topology import Lab
 
@@ -17,7 +18,7 @@ ENGINE = "engine"
 def record(lab: Lab) -> None:
     """Write down, before a lab is brought up, what is not running yet: a run that is cut off later ends it too."""
     folder = Path(os.environ[FOLDER])
-    if engine.find() is None:
+    if docker_engine.find() is None:
         (folder / ENGINE).touch()
     if running.current(lab) is None:
         (folder / f"lab-{lab.name}").touch()
@@ -34,4 +35,4 @@ def end(root: Path) -> None:
         for name in sorted(names - {ENGINE}):
             removal.down(Lab(root, name.removeprefix("lab-")), steps)
     if ENGINE in names:
-        engine.stop()
+        docker_engine.stop()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lab.archive import Seed
+from lab.machines.archive import Seed
 from lab.topology import HOSTS, WORLD_NUMBER, Subnet
 from lab.world import mail_server, object_storage
 
 if TYPE_CHECKING:
-    from lab.mirror import Mirror, Sources
+    from lab.images.mirror import Mirror, Sources
 
 # The names that the world answers for, with its own address and a certificate of the lab's authority.
 NAMES = (

@@ -7,17 +7,17 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from lab import wait
-from lab.archive import Seed
 from lab.errors import LabError
-from lab.machine import Machine, create_command
+from lab.machines.archive import Seed
+from lab.machines.machine import Machine, create_command
 from lab.topology import IMAGE_LABEL, WORLD_NUMBER
 from lab.world import configuration, mail_server, mails, notifications, receivers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lab.authority import Authority
-    from lab.mirror import Sources
+    from lab.access.authority import Authority
+    from lab.images.mirror import Sources
     from lab.world.mails import Mail
     from lab.world.notifications import Notification
 

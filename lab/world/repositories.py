@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from lab.machine import Machine
+    from lab.machines.machine import Machine
 
 FOLDER = "/var/lib/world/git"
 _TIMEOUT = 120

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lab.archive import Seed, archive
+from lab.machines.archive import Seed, archive
 from lab.world.container import REGISTRIES, STORE
 
 if TYPE_CHECKING:

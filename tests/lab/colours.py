@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fleet.commands import colours
-from lab.host import Host
+from lab.machines.host import Host
 
 
 def serving(host: Host, service: str) -> str:

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from lab import lifecycle
-from lab.guard import require_lab_addresses
-from lab.host import Host
+from lab.access.guard import require_lab_addresses
+from lab.machines.host import Host
 from lab.progress import Steps
 from lab.running import Running
 from lab.topology import HOSTS, Lab

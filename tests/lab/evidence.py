@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab import running
-from lab.host import Host
+from lab.machines.host import Host
 from lab.topology import Lab
 
 FOLDER = "failed"

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from lab import wait
-from lab.host import Host
+from lab.machines.host import Host
 
 FOLDER = "/run/faults"
 DOCKER = "/usr/local/sbin/docker"

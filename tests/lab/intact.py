@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lab import wait
-from lab.host import Host
+from lab.machines.host import Host
 from tests.lab import content, rows
 from tests.lab.application import BACKEND
 from tests.lab.inv_run import Inv

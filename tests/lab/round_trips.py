@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from lab.host import Host
+from lab.machines.host import Host
 
 # How fleet/remote.py runs every command; pyinfra's dry run, which asks for drift, calls sudo in its own way.
 OURS = "COMMAND=/usr/bin/timeout --kill-after="

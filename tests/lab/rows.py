@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from lab.host import Host
+from lab.machines.host import Host
 from tests.lab import content
 
 ACKNOWLEDGED = "/var/tmp/acknowledged"  # noqa: S108  of a story's host

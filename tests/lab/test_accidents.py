@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lab import wait
-from lab.host import Host
+from lab.machines.host import Host
 from tests.lab import faults
 from tests.lab.application import BACKEND
 from tests.lab.intact import at_last, deploy, other, serves, well

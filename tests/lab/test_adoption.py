@@ -15,8 +15,8 @@ import pytest
 
 from lab import lifecycle
 from lab.app import history
-from lab.client import Client
-from lab.host import Host
+from lab.machines.client import Client
+from lab.machines.host import Host
 from lab.progress import Steps
 from lab.running import Running
 from tests.lab import colours, web

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lab.host import Host
+from lab.machines.host import Host
 from tests.lab import rows
 from tests.lab.intact import LIVE, deploy, other, well
 from tests.lab.inv_run import Inv

@@ -15,7 +15,7 @@ import pytest
 
 from fleet.transfer import archive
 from lab import wait
-from lab.host import Host
+from lab.machines.host import Host
 from lab.running import Running
 from lab.world.notifications import Notification
 from tests.lab import colours, content, writer

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.host import Host
+from lab.machines.host import Host
 from lab.running import Running
 from tests.lab.login import ssh
 from tests.lab.pyinfra_run import Bootstrap

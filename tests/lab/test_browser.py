@@ -20,9 +20,10 @@ from playwright.sync_api import Browser, Route, expect, sync_playwright
 
 from fleet.checkout import ROOT
 from fleet.nginx import settings as nginx_settings
-from lab import application, wait
+from lab import wait
 from lab.app import history
-from lab.host import Host
+from lab.ci import application
+from lab.machines.host import Host
 from lab.progress import Steps
 from lab.running import Running
 from lab.world.repositories import ensure_repositories

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from lab import wait
-from lab.host import Host
+from lab.machines.host import Host
 from tests.lab import content
 
 PROJECT = "story"

@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from lab import wait
-from lab.host import Host
+from lab.machines.host import Host
 from tests.lab.intact import at_last, deploy, other, serves, well
 from tests.lab.inv_run import Inv
 from tests.lab.pyinfra_run import kill, read_until

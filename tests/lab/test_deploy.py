@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from lab import wait
-from lab.host import Host
+from lab.machines.host import Host
 from tests.lab import colours
 from tests.lab.application import BACKEND, FRONTEND
 from tests.lab.inv_run import FILLED, Inv

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from lab.host import Host
+from lab.machines.host import Host
 from tests.lab.login import ssh
 from tests.lab.pyinfra_run import Bootstrap
 

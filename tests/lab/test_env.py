@@ -21,7 +21,7 @@ from fleet.errors import OperatorError
 from fleet.inventory import hosts
 from fleet.inventory import settings as host_settings
 from fleet.remote import Output, Remote
-from lab.host import Host
+from lab.machines.host import Host
 
 INV = str(Path(sys.executable).parent / "inv")
 IMAGE = "docker.io/library/python:3.13-slim"

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from lab import wait
-from lab.host import Host
+from lab.machines.host import Host
 from tests.lab import colours
 from tests.lab.inv_run import Inv
 from tests.lab.web import Web

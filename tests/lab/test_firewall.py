@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from lab import wait
-from lab.host import Host
+from lab.machines.host import Host
 from lab.running import Running
 from tests.lab.pyinfra_run import Bootstrap
 

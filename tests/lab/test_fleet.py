@@ -19,7 +19,7 @@ from fleet.env.dotenv import dotenv_file
 from fleet.release.lock.deploy_lock import operator
 from lab import lifecycle, wait
 from lab.app import history
-from lab.host import Host
+from lab.machines.host import Host
 from lab.progress import Steps
 from lab.running import Running
 from tests.lab import colours

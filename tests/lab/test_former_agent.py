@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import pytest
 
 from lab import wait
-from lab.host import Host
+from lab.machines.host import Host
 from tests.lab import faults, rows
 from tests.lab.application import BACKEND
 from tests.lab.inv_run import Inv

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from lab import wait
-from lab.host import Host
+from lab.machines.host import Host
 from tests.lab import content, faults
 from tests.lab.inv_run import Inv
 from tests.lab.pyinfra_run import Run

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lab.host import Host
+from lab.machines.host import Host
 from tests.lab.pyinfra_run import Bootstrap, kill, read_until
 
 # The operation that a run of a fresh host has just begun when it is killed.

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from lab import lifecycle
+from lab.access.guard import require_lab_addresses
 from lab.errors import LabError
-from lab.guard import require_lab_addresses
 from lab.progress import Steps
 from lab.running import Running
 

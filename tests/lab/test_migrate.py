@@ -15,7 +15,7 @@ import pytest
 
 from lab import wait
 from lab.app import history
-from lab.host import Host
+from lab.machines.host import Host
 from tests.lab import colours, content
 from tests.lab.application import BACKEND
 from tests.lab.inv_run import Inv

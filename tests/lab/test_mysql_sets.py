@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from lab import wait
-from lab.host import Host
+from lab.machines.host import Host
 from tests.lab import content, faults
 from tests.lab.inv_run import Inv
 

@@ -14,7 +14,7 @@ import pytest
 
 from fleet.checkout import ROOT
 from fleet.inventory import stores
-from lab.host import Host
+from lab.machines.host import Host
 from lab.running import Running
 from lab.world.object_storage import ACCESS_KEY, ENDPOINT, REGION, SECRET_KEY, bucket
 from tests.lab.inv_run import Inv

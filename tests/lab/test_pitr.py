@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from lab import wait
-from lab.host import Host
+from lab.machines.host import Host
 from lab.running import Running
 from lab.world.object_storage import ACCESS_KEY, ENDPOINT, REGION, SECRET_KEY, bucket
 from tests.lab import content, faults

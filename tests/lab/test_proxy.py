@@ -10,7 +10,7 @@ import pytest
 
 from fleet.tls import operations
 from lab import wait
-from lab.host import Host
+from lab.machines.host import Host
 from lab.running import Running
 from tests.lab import web
 from tests.lab.pyinfra_run import Bootstrap

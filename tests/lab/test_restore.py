@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from lab import wait
-from lab.host import Host
+from lab.machines.host import Host
 from lab.running import Running
 from tests.lab import content, faults, rows
 from tests.lab.inv_run import FILLED, Inv

@@ -8,7 +8,7 @@ import shlex
 import pytest
 
 from lab import wait
-from lab.host import Host
+from lab.machines.host import Host
 from tests.lab import colours, content, web
 from tests.lab.inv_run import Inv
 

@@ -14,7 +14,7 @@ import pytest
 from aipbx_agent.contract import ROTATION_MARK
 from fleet.env.dotenv import dotenv_file, encryption
 from lab import wait
-from lab.host import Host
+from lab.machines.host import Host
 from tests.lab import colours, content, faults
 from tests.lab.inv_run import Inv
 from tests.lab.web import Web

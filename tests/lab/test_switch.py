@@ -11,8 +11,8 @@ import pytest
 
 from fleet.env.dotenv import dotenv_file
 from lab import load, wait
-from lab.host import Host
 from lab.load import Met, Pbx
+from lab.machines.host import Host
 from lab.running import Running
 from tests.lab import colours
 from tests.lab.application import BACKEND

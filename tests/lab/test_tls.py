@@ -9,7 +9,7 @@ import pytest
 
 from fleet.errors import OperatorError
 from fleet.tls import certificate, operations
-from lab.host import Host
+from lab.machines.host import Host
 from lab.running import Running
 from tests.lab import web
 from tests.lab.web import Console, Web

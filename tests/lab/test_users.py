@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from lab import wait
-from lab.host import Host
+from lab.machines.host import Host
 from lab.running import Running
 from tests.lab.inv_run import Inv
 from tests.lab.web import Answer, Web

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from lab import ci, wait
+from lab import wait
 from lab.app import history
-from lab.host import Host
+from lab.ci import pipeline
+from lab.machines.host import Host
 from lab.running import Running
 from lab.world.notifications import Notification
 from lab.world.object_storage import ACCESS_KEY, ENDPOINT, REGION, SECRET_KEY, bucket
@@ -169,9 +170,9 @@ def test_what_no_registry_has_is_unknown(lab: Running, docker_host: Host) -> Non
 
 
 @pytest.mark.test_all
-@pytest.mark.parametrize("name", ci.IMAGES)
+@pytest.mark.parametrize("name", pipeline.IMAGES)
 def test_what_ci_made_of_a_commit_is_in_the_registry(docker_host: Host, tmp_path: Path, name: str) -> None:
-    _, image = ci.IMAGES[name]
+    _, image = pipeline.IMAGES[name]
     commits = history.commits(history.make(tmp_path)[name])
     sha = commits["master"]
     docker(docker_host, f"pull --quiet {image}:{sha}")

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lab.client import Client
-from lab.host import Host
+from lab.machines.client import Client
+from lab.machines.host import Host
 from lab.running import Running
 
 STACK = Path(__file__).parent / "stack"

@@ -28,4 +28,4 @@ def test_the_list_of_verbs_imports_nothing_heavy() -> None:
 
 
 def test_an_import_would_be_noticed() -> None:
-    assert modules("import lab.progress, lab.guard") & HEAVY >= {"rich", "paramiko"}
+    assert modules("import lab.progress, lab.access.guard") & HEAVY >= {"rich", "paramiko"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from lab.host import Host
+from lab.machines.host import Host
 
 HERE = Path(__file__).parent
 COMPOSE = "docker compose -f docker-compose.production.yml --env-file .env.production"

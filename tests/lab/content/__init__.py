@@ -8,7 +8,7 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from lab.host import Host
+from lab.machines.host import Host
 
 HERE = Path(__file__).parent
 DEADLINE_SECONDS = 120

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from lab import engine, removal, running
+from lab import removal, running
+from lab.engine import docker_engine
 from lab.topology import Lab
 from tests import conftest, started
 
@@ -19,10 +20,10 @@ class Machine:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.up, self.engine, self.ended = set[str](), False, list[str]()
-        monkeypatch.setattr(engine, "find", lambda: object() if self.engine else None)
+        monkeypatch.setattr(docker_engine, "find", lambda: object() if self.engine else None)
         monkeypatch.setattr(running, "current", lambda lab: object() if lab.name in self.up else None)
         monkeypatch.setattr(removal, "down", lambda lab, _: self.ended.append(f"lab {lab.name}"))
-        monkeypatch.setattr(engine, "stop", lambda: self.ended.append("engine"))
+        monkeypatch.setattr(docker_engine, "stop", lambda: self.ended.append("engine"))
 
     def start(self, *labs: str) -> None:
         """Somebody brings labs up."""

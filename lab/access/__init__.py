@@ -1,0 +1,1 @@
+"""How the operator reaches the lab's hosts, and nothing else: keys, files of OpenSSH, the guard."""

@@ -1,0 +1,1 @@
+"""The images of the lab: root file systems, recipes, downloads, stand-ins."""
