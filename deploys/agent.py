@@ -28,6 +28,7 @@ configuration.file(
             "backup_keep": settings().backup_keep,
             "restore_jobs": settings().restore_jobs,
             "ready_seconds": settings().ready_seconds,
+            "public_checks": [check.model_dump() for check in settings().public_checks],
             "rtp_ports": settings().rtp_ports,
             "pbx_addresses": [str(network) for network in settings().pbx_addresses],
             # Outside a switch, which brings its own values: for inv deploy before it asks, and the hourly watch.

@@ -23,7 +23,7 @@ from aipbx_agent.core.errors import AgentError, Failed, Problem
 from aipbx_agent.core.signals import undisturbed
 from aipbx_agent.databases import engine, names
 from aipbx_agent.databases.engine import Engine
-from aipbx_agent.release import colours, stack
+from aipbx_agent.release import colours, public_check, stack
 from aipbx_agent.restore import retained as kept
 from aipbx_agent.restore.retained import Replaced
 
@@ -161,7 +161,7 @@ def carry_out(config: Config, server: Engine, swap: Swap) -> float:
     Returns: the seconds for which the backend was held.
 
     Raises:
-        Failed: it did not work; `what` says how things stand.
+        Failed: it did not work, or nobody reaches what is live now; `what` says how things stand.
     """
     _write(config, swap, BEGUN)
     begun = time.monotonic()
@@ -178,7 +178,10 @@ def carry_out(config: Config, server: Engine, swap: Swap) -> float:
             _back_after(config, swap, problem)
             raise
         _serve(config, server, swap)
-    return time.monotonic() - begun
+    held = time.monotonic() - begun
+    if swap.runs and not swap.page:
+        _answers(config, swap)
+    return held
 
 
 def recover(config: Config) -> bool:
@@ -248,6 +251,19 @@ def _serve(config: Config, server: Engine, swap: Swap) -> None:
     except OSError as problem:
         # The journal says `decided`, so the next run of anything here ends it.
         events.note(f"It is live; what is retained could not be written down yet: {problem}")
+
+
+def _answers(config: Config, swap: Swap) -> None:
+    """See that visitors reach it: the container that was started again may have another address.
+
+    Raises:
+        Failed: they do not.
+    """
+    try:
+        with events.step(f"https://{config.host} answers"):
+            public_check.check(config)
+    except Failed as problem:
+        raise Failed(f"The {swap.what} is done, but {problem.what}", problem.why, problem.do) from None
 
 
 def _return(config: Config, server: Engine, swap: Swap, problem: Failed) -> NoReturn:

@@ -15,7 +15,7 @@ from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import Failed, Refused
 from aipbx_agent.core.files import write_json
 from aipbx_agent.databases import engine, names
-from aipbx_agent.release import stack
+from aipbx_agent.release import public_check, stack
 from aipbx_agent.restore import discard, retained, swap, undo
 
 LABEL = "20261123T030000Z"
@@ -34,6 +34,7 @@ class World:
         self.root, self.config = root, config
         self.names = {LIVE: "live", NEW: "restored"}
         self.runs, self.ends_at, self.fault, self.actions = True, -1, "", 0
+        self.asked = False
         for volume in ("static", "voices"):
             for name, text in (("_data", "live"), (names.folder(names.RESTORED, LABEL), "restored")):
                 (root / volume / name).mkdir(parents=True)
@@ -56,6 +57,12 @@ class World:
 
     def wait(self, *_: object) -> None:
         self.acts("wait")
+
+    def answers(self, open_to_visitors: bool) -> None:
+        assert open_to_visitors
+        self.asked = True
+        if self.fault == "answers":
+            raise Failed("https://h does not answer as it should.", "/: 502.", "inv logs nginx")
 
     def databases(self) -> list[str]:
         return list(self.names)
@@ -119,6 +126,7 @@ def world(tmp_path: Path, config: Config, monkeypatch: pytest.MonkeyPatch) -> Wo
     monkeypatch.setattr(docker, "start", made.start)
     monkeypatch.setattr(docker, "wait_healthy", made.wait)
     monkeypatch.setattr(engine, "live", lambda _: made)
+    monkeypatch.setattr(public_check, "check", lambda config: made.answers(not swap._page(config).exists()))
     monkeypatch.setattr(stack, "_REMEDIES", ())
     return made
 
@@ -159,6 +167,15 @@ def test_everything_changes_places(config: Config, world: World) -> None:
     replaced = retained.read(config).replaced
     assert replaced
     assert (replaced.database, replaced.label, len(replaced.folders)) == (OLD, LABEL, 2)
+    assert world.asked
+
+
+def test_it_is_told_when_visitors_do_not_reach_what_is_live_now(config: Config, world: World) -> None:
+    world.fault = "answers"
+    with pytest.raises(Failed, match="The restore of x is done, but https://h does not answer"):
+        done(config, world)
+    assert world.held() == SWAPPED
+    assert not swap.journal(config).exists()
 
 
 @pytest.mark.parametrize("runs", [True, False])
@@ -306,6 +323,7 @@ def test_a_page_that_was_on_stays_on(config: Config, world: World) -> None:
     page.touch()
     done(config, world)
     assert page.exists()
+    assert not world.asked
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"phase": "begun"}', '{"phase": "begun", "folders": 3}'])
