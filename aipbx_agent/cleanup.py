@@ -40,10 +40,10 @@ def main(config: Config, options: argparse.Namespace) -> None:
         run_state.after(config, options.after)
     detached.clear()
     docker.answering()
-    switch.tidy(config)
+    switch.cleanup(config)
     with ExitStack() as stack:
         try:
-            stack.enter_context(lock.held("tidy"))
+            stack.enter_context(lock.held("cleanup"))
         except Refused:
             return
         clear(config)

@@ -53,6 +53,7 @@ configuration.file(
 configuration.file(
     name="Agent: install command", path=contract.COMMAND, text=configuration.shipped("agent/aipbx-agent"), mode="755"
 )
+services.only(name="Agent: remove units that are no longer declared", names=services.shipped())
 configuration.file(
     name="Agent: write aipbx-recover.service", path=RECOVERY, text=configuration.shipped("agent/aipbx-recover.service")
 )

@@ -15,7 +15,7 @@ if STORE:
 configuration.folders(
     name="Off-site: create key directories", modes={"/etc/aipbx/offsite": "755", "/etc/aipbx/offsite/authorized": "755"}
 )
-for unit in ("aipbx-offsite", "aipbx-siblings"):
+for unit in ("aipbx-offsite", "aipbx-peers"):
     timer = f"/etc/systemd/system/{unit}.timer"
     configuration.file(
         name=f"Off-site: write {unit}.service",

@@ -38,7 +38,7 @@ def unit(words: list[str], verb: str, log: str, stdin: str = "", *, watched: boo
         watched: whether the team is notified when it ends without reporting how.
     """
     limits = SWITCH_LIMITS if verb == "switch" else LIMITS
-    ends = f"ExecStopPost={COMMAND} tidy" + (f" --after {verb}" if watched else "")
+    ends = f"ExecStopPost={COMMAND} cleanup" + (f" --after {verb}" if watched else "")
     properties = (*limits, f"StandardOutput=append:{log}", f"StandardError=append:{log}", ends)
     options = [f"--property={one}" for one in properties]
     name = f"--unit={UNIT}{verb}"

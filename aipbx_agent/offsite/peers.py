@@ -1,8 +1,8 @@
-"""`aipbx-agent siblings`: a host that keeps others' copies takes them into its possession, and deletes the old ones.
+"""`aipbx-agent peers`: make the off-site copies of peer hosts root's, and delete old ones.
 
-Whoever breaks into an origin shall not be able to delete what would save it. What has arrived therefore becomes root's
-here: in a folder with the sticky bit, the origin's account can neither rename nor delete it any more. And nothing that
-an origin says makes a copy older than it is: a set's name counts only when it fits the day on which it arrived.
+Anyone who breaks into an origin must not be able to delete the copies that would save it. Copies that have arrived
+therefore become root's: in a directory with the sticky bit, the origin's account can neither rename nor delete them.
+An origin cannot make a copy look older than it is: the time in a set's name counts only if it fits its arrival.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ LATE = timedelta(days=4)
 
 
 def arguments(_: argparse.ArgumentParser) -> None:
-    """It takes none."""
+    """Take no arguments."""
 
 
 def main(config: Config, _: argparse.Namespace) -> None:
-    """Do it for each origin."""
+    """Take over and prune the copies of each origin."""
     for origin, keep in config.raw["keeps_for"].items():
         kept = store_folder.FolderStore(config, origin)
         for folder in FOLDERS:
             possess(kept.path / folder)
         for path in left(kept.path, time.time()):
-            events.note(f"{origin}: {path.name} was never finished, and is gone")
+            events.note(f"{origin}: deleted {path.name}, an upload that was never finished")
             path.unlink()
         arrived = {
             name: datetime.fromtimestamp((kept.path / "sets" / stored.sealed(name)).lstat().st_mtime, timezone.utc)

@@ -126,13 +126,13 @@ def _start_missing(config: Config, switch: Switch) -> None:
             health.wait(config, name, float(config.raw["ready_seconds"]))
 
 
-def tidy(config: Config) -> None:
+def cleanup(config: Config) -> None:
     """The same after a unit has ended and at boot, unless a switch goes on; no lock of one that is gone stays."""
     if _host_stops():
         return  # it must not wait for calls; the next boot does the rest
     with ExitStack() as stack:
         try:
-            stack.enter_context(lock.held("tidy", LOCK))
+            stack.enter_context(lock.held("cleanup", LOCK))
         except Refused:
             return
         recover(config)

@@ -62,7 +62,7 @@ def run(remote: Remote, source: str, database: str, without: str, *, yes: bool) 
     given = brought(source)
     with step("host"):
         calls = survey.take(remote).calls
-        live = agent.ask(remote, ["kept"])["live"]
+        live = agent.ask(remote, ["retained"])["live"]
     flows = f"; {calls} RTP flows are live and would be cut" if calls else ""
     say(f"{remote.name}: import of {given.name if given else source} into PostgreSQL", "bold")
     say("  The source is read and never written. Its rows come into a new database beside the live one, with the same")

@@ -58,7 +58,7 @@ def take_back(remote: Remote, what: Plan, problem: OperatorError) -> None:
 
 def _tell(remote: Remote, words: str) -> None:
     try:
-        done = remote.run(agent.command(["tell"]), stdin=words.encode(), seconds=_SECONDS)
+        done = remote.run(agent.command(["notify"]), stdin=words.encode(), seconds=_SECONDS)
     except OperatorError as error:
         say(f"  {remote.name}: the team was not told: {error.what}", "yellow")
         return

@@ -52,7 +52,7 @@ def to(text: str, host: str, tables: str, database: str, *, yes: bool) -> None:
     say(f"{remote.name}: the database as it was at {recovery_target.shown(at)} ({past})", "bold")
     with step("host"):
         calls = survey.take(remote).calls
-        live = agent.ask(remote, ["kept"])["live"]
+        live = agent.ask(remote, ["retained"])["live"]
         told, elsewhere = _asked(remote, at)
     look = bool(tables or database)
     with tempfile.TemporaryDirectory(prefix="aipbx-restore-") as folder:

@@ -43,7 +43,7 @@ def restore(what: str, host: str, tables: str, database: str, *, yes: bool) -> N
     remote = one(hosts_to_change(host or given.host))
     with step("host"):
         calls = survey.take(remote).calls
-        live = agent.ask(remote, ["kept"])["live"]
+        live = agent.ask(remote, ["retained"])["live"]
     if given.path and given.dump:
         dump_file.refuse_newer(given.path, given.dump, live["version"])
     look = bool(tables or database)
@@ -131,7 +131,7 @@ def undo(remote: Remote, *, yes: bool) -> None:
         OperatorError: it was refused.
         FailedError: it failed; what was live is live.
     """
-    replaced = agent.ask(remote, ["kept"])["replaced"]
+    replaced = agent.ask(remote, ["retained"])["replaced"]
     if replaced:
         say(f"{remote.name}: undo of the {replaced['what']}, {replaced['at']}")
         say(f"  {replaced['database']} ({size(replaced['bytes'])}) becomes live; what is live now is kept instead.")
@@ -157,7 +157,7 @@ def discard(remote: Remote, database: str, *, yes: bool) -> None:
         OperatorError: there is nothing, or no consent.
         FailedError: it failed.
     """
-    kept = agent.ask(remote, ["kept"])
+    kept = agent.ask(remote, ["retained"])
     for look in kept["looks"]:
         if database in {"", look["database"]}:
             of = f"to look into {look['of']}, since {look['at']}"

@@ -57,6 +57,19 @@ DRIFTS = {
         "systemctl stop fail2ban", "fail2ban: start or restart fail2ban.service", "systemctl is-active fail2ban"
     ),
     "a service disabled": Drift("systemctl disable cron", "cron: start cron.service", "systemctl is-enabled cron"),
+    # systemd has read the edited one, and reads no other by itself: the timer would go on starting that.
+    "a service edited that a timer starts": Drift(
+        "echo '# by hand' >> /etc/systemd/system/aipbx-offsite.service && systemctl daemon-reload",
+        "Off-site: write aipbx-offsite.service",
+        "systemctl show -p NeedDaemonReload aipbx-offsite.service | grep -qx NeedDaemonReload=no",
+    ),
+    "a unit of ours that is no longer declared": Drift(
+        "cd /etc/systemd/system && cp aipbx-peers.timer aipbx-former.timer && cp aipbx-peers.service "
+        "aipbx-former.service && systemctl enable --quiet --now aipbx-former.timer",
+        "Agent: remove units that are no longer declared",
+        "[ -z \"$(systemctl list-unit-files 'aipbx-former*' --no-legend)\" ] && "
+        "[ ! -L /etc/systemd/system/timers.target.wants/aipbx-former.timer ]",
+    ),
     "Docker stopped": Drift(
         "systemctl stop docker.socket docker",
         "Docker: start or restart daemon",

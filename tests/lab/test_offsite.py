@@ -204,7 +204,7 @@ def test_every_set_gets_a_copy_that_an_operator_can_prove_and_its_host_cannot_re
 
 
 def test_an_intruder_on_the_host_changes_nothing_that_was_copied(inv: Inv, origin: Host, sibling: Host) -> None:
-    sibling.run("aipbx-agent siblings")
+    sibling.run("aipbx-agent peers")
     before = sibling.run(f"cd {KEPT}/sets && sha256sum 2*").stdout
     name, other = f"sets/{at(1)}.tar.age", f"sets/{at(2)}.tar.age"
     origin.run("echo evil >/tmp/evil")
@@ -235,7 +235,7 @@ def test_the_log_of_the_database_goes_the_same_way(inv: Inv, origin: Host, sibli
     assert [name.partition(".")[2] for name in sent] == ["json", "tar.zst.age", *["wal.zst.age"] * 3]
     later = sibling.run(f"{ask.replace('00:01:30', '00:03:00')} 2>&1", check=False)
     assert (later.returncode, "cannot be restored" in later.stdout) == (2, True)
-    sibling.run("aipbx-agent siblings")
+    sibling.run("aipbx-agent peers")
     said = as_intruder(origin, f"-rm wal/{sent[-1]}\n-rm base/{sent[0]}\n")
     assert said.count("sftp> -") == 2
     assert sibling.run(f"ls {KEPT}/wal {KEPT}/base").stdout.count(".age") == 4
@@ -251,7 +251,7 @@ def test_the_sibling_deletes_what_is_old_and_what_was_never_finished(inv: Inv, o
         )
     alone = f"{KEPT}/sets/{at(3)}.tar.age"
     as_intruder(origin, f"put /tmp/evil sets/{at(3)}.tar.age\n")
-    sibling.run(f"touch -d '-3 days' {alone} {KEPT}/sets/.part-probe.*; aipbx-agent siblings")
+    sibling.run(f"touch -d '-3 days' {alone} {KEPT}/sets/.part-probe.*; aipbx-agent peers")
     left = sibling.run(f"ls -A {KEPT}/sets").stdout.split()
     assert left == [f"{name}.{end}" for name in (old[1], at(1), at(2)) for end in ("json", "tar.age")]
 

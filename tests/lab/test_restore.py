@@ -243,7 +243,7 @@ def test_a_server_that_stops_in_the_middle_of_a_load(given: Given) -> None:
     assert done.returncode == 1, done.stdout
     given.server.run("docker start aipbx-postgres-1")
     given.server.run("timeout 60 sh -c 'until docker exec aipbx-postgres-1 pg_isready -q; do sleep 0.2; done'", 70)
-    given.server.run("aipbx-agent tidy")
+    given.server.run("aipbx-agent cleanup")
     assert given.state() == before
     assert given.lost(LIVE) == set()
     healthy(given.server)

@@ -10,6 +10,7 @@ from typing import cast
 
 import pytest
 
+from aipbx_agent.contract import VERSION
 from fleet import agent
 from fleet.errors import FailedError, OperatorError
 from fleet.remote import Output, Remote
@@ -50,7 +51,7 @@ def test_steps_are_lines_and_the_result_is_returned(
     assert (tmp_path / "stdin").read_text() == "secret\n"
     words = (tmp_path / "words").read_text()
     assert "sudo -n timeout --kill-after=10 60 sh -c" in words
-    assert "/usr/local/sbin/aipbx-agent --contract=2 --detached --stdin --json restore" in words
+    assert f"/usr/local/sbin/aipbx-agent --contract={VERSION} --detached --stdin --json restore" in words
     assert "secret" not in words
 
 
@@ -107,7 +108,7 @@ def test_a_question(remote: Remote) -> None:
 
     vars(remote)["run"] = run
     assert agent.ask(remote, ["list"], b"{}") == {"sets": []}
-    assert asked == ["/usr/local/sbin/aipbx-agent --contract=2 --json list <{}"]
+    assert asked == [f"/usr/local/sbin/aipbx-agent --contract={VERSION} --json list <{{}}"]
     vars(remote)["run"] = lambda *_, **__: Output(2, json.dumps({"error": ERROR}), "")
     with pytest.raises(OperatorError, match=r"aipbx\.org: There is no room"):
         agent.ask(remote, ["list"])

@@ -5,9 +5,15 @@ from __future__ import annotations
 import shlex
 from collections.abc import Generator
 from dataclasses import dataclass
+from pathlib import Path
 
 from pyinfra import host
 from pyinfra.api import FactBase, operation
+
+from fleet.checkout import ROOT
+from fleet.converge.output import Lines
+
+FOLDER = "/etc/systemd/system"
 
 
 @dataclass(frozen=True)
@@ -18,7 +24,7 @@ class ServiceState:
         active: it runs.
         enabled: it starts with the host.
         stale: a file of its configuration is newer than when it last read all of it.
-        unread: its unit file changed and systemd has not read it.
+        unread: its unit file, or that of the service a timer starts, changed and systemd has not read it.
     """
 
     active: bool = False
@@ -33,10 +39,12 @@ class Service(FactBase[ServiceState]):
     def command(self, unit: str, config: tuple[str, ...]) -> str:
         """One round trip; times in seconds with fractions. Only a restart has a unit read all: a reload is none."""
         files = " ".join(map(shlex.quote, config))
+        read = {unit, unit.replace(".timer", ".service")}
         newest = f"stat -c %.9Y {files} 2>/dev/null | sort -n | tail -n 1" if config else "true"
         return (
-            f"systemctl show -p ActiveState,UnitFileState,NeedDaemonReload "
-            f'{shlex.quote(unit)}; echo "newest=$({newest})"; '
+            f"systemctl show -p ActiveState,UnitFileState {shlex.quote(unit)}; "
+            f"systemctl show -p NeedDaemonReload {' '.join(map(shlex.quote, sorted(read)))}; "
+            f'echo "newest=$({newest})"; '
             f'echo "since=$(date -d "$(systemctl show --timestamp=us+utc -p ActiveEnterTimestamp --value '
             f'{shlex.quote(unit)})" +%s.%N 2>/dev/null)"'
         )
@@ -54,7 +62,7 @@ class Service(FactBase[ServiceState]):
             active=values.get("ActiveState") == "active",
             enabled=values.get("UnitFileState") in ("enabled", "static", "alias", "indirect"),
             stale=bool(newest and since) and float(newest) > float(since),
-            unread=values.get("NeedDaemonReload") == "yes",
+            unread="NeedDaemonReload=yes" in output,
         )
 
 
@@ -90,3 +98,38 @@ def running(unit: str, config: tuple[str, ...] = ()) -> Generator[str, None, Non
     name = shlex.quote(unit)
     is_active = f"systemctl --quiet is-active {name}"
     yield f"timeout 10 sh -c 'until {is_active}; do sleep 0.1; done' || systemctl status -n 20 {name}"
+
+
+def shipped() -> set[str]:
+    """The units of ours that this repository declares."""
+    files = (path for folder in ("files", "templates") for path in (ROOT / folder).rglob("aipbx*"))
+    names = (path.name.removesuffix(".j2") for path in files)
+    return {name for name in names if Path(name).suffix in {".service", ".timer", ".slice"}}
+
+
+class OurUnits(Lines):
+    """The unit files of ours on the host, also those that an earlier version of this repository declared."""
+
+    def command(self) -> str:
+        """One round trip."""
+        return f"cd {FOLDER} && find . -maxdepth 1 -type f -name 'aipbx*' -printf '%f\\n'"
+
+
+@operation()
+def only(names: set[str]) -> Generator[str, None, None]:
+    """Stop, disable and remove our units that are no longer declared.
+
+    Args:
+        names: the units to leave alone.
+    """
+    present: list[str] = host.get_fact(OurUnits)
+    undeclared = set(present) - names
+    if not undeclared:
+        host.noop("no other unit is installed")
+        return
+    # A timer before the service that it would start.
+    for unit in sorted(undeclared, reverse=True):
+        name = shlex.quote(unit)
+        yield f"systemctl disable --quiet --now {name}; rm {FOLDER}/{name}"
+        yield f"systemctl reset-failed {name} 2>/dev/null || true"
+    yield "systemctl daemon-reload"

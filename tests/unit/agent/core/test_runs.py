@@ -30,11 +30,11 @@ def test_a_second_run_is_refused_and_told_whose_turn_it_is(tmp_path: Path, monke
 def test_a_detached_run_is_a_unit_that_is_tidied_up_after() -> None:
     words = detached.unit(["--json", "backup"], "backup", "/run/log", watched=True)
     assert words[:5] == ["systemd-run", "--quiet", "--collect", "--wait", "--unit=aipbx-agent-backup"]
-    assert "--property=ExecStopPost=/usr/local/sbin/aipbx-agent tidy --after backup" in words
+    assert "--property=ExecStopPost=/usr/local/sbin/aipbx-agent cleanup --after backup" in words
     assert words[-3:] == ["/usr/local/sbin/aipbx-agent", "--json", "backup"]
     # What reports to its caller alone is no news for the team when it fails.
     unwatched = detached.unit(["--json", "prepare"], "prepare", "/run/log", watched=False)
-    assert "--property=ExecStopPost=/usr/local/sbin/aipbx-agent tidy" in unwatched
+    assert "--property=ExecStopPost=/usr/local/sbin/aipbx-agent cleanup" in unwatched
     # What tidies up would want that file too, and it is gone with whoever called.
     assert "StandardInput" not in " ".join(detached.unit(["switch"], "switch", "/run/log", "/run/stdin", watched=True))
 
@@ -149,7 +149,7 @@ def test_a_checkout_of_another_version_is_refused(capsys: pytest.CaptureFixture[
 
 
 def test_only_the_module_of_the_verb_is_loaded() -> None:
-    program = "import sys; from aipbx_agent.__main__ import main; main(['--contract=0', 'tell']); print(*sys.modules)"
+    program = "import sys; from aipbx_agent.__main__ import main; main(['--contract=0', 'notify']); print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
-    assert "aipbx_agent.report.tell" in loaded
+    assert "aipbx_agent.report.send_notice" in loaded
     assert "aipbx_agent.restore.restore" not in loaded

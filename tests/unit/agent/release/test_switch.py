@@ -413,5 +413,5 @@ def test_a_host_that_stops_does_not_wait_for_calls(
         dead.setattr(switch, "_back_after", lambda *_: None)
         with pytest.raises(Killed):
             switch.carry_out(config, planned(config))
-    switch.tidy(config)
+    switch.cleanup(config)
     assert (switch.pending(config) is None) == ended

@@ -11,7 +11,7 @@ from typing import ClassVar
 import pytest
 
 from aipbx_agent.core.config import Config
-from aipbx_agent.report import notify, tell
+from aipbx_agent.report import notify, send_notice
 
 HOOK = "https://hooks.slack.com/services/T/B/hunter2"
 BOT = {"ALERT_TELEGRAM_BOT_TOKEN": "1:hunter2", "ALERT_TELEGRAM_CHAT": "-100"}
@@ -101,8 +101,8 @@ def test_somebody_else_s_words_are_told_with_their_first_line_as_title(
     sent: list[tuple[str, str]] = []
     monkeypatch.setattr(notify, "send", lambda _, title, text: sent.append((title, text)))
     monkeypatch.setattr("sys.stdin", io.StringIO("aipbx.org: deployed\nbackend: 1 → 2\n"))
-    tell.main(config(ALERT_SLACK_WEBHOOK=HOOK), argparse.Namespace())
+    send_notice.main(config(ALERT_SLACK_WEBHOOK=HOOK), argparse.Namespace())
     assert sent == [("aipbx.org: deployed", "backend: 1 → 2")]
-    tell.main(config(), argparse.Namespace())
+    send_notice.main(config(), argparse.Namespace())
     assert len(sent) == 1
     assert "not set" not in capsys.readouterr().out

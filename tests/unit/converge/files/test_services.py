@@ -2,9 +2,20 @@
 
 import pytest
 
-from fleet.converge.files.services import Service, ServiceState, repair
+from fleet.converge.files.services import Service, ServiceState, repair, shipped
 
 GOOD = ["ActiveState=active", "UnitFileState=enabled", "NeedDaemonReload=no", "newest=100.5", "since=200.25"]
+
+
+def test_units_that_the_repository_declares() -> None:
+    assert {"aipbx-peers.timer", "aipbx-backup.service", "aipbx-guard@.timer", "aipbxbuild.slice"} <= shipped()
+    assert all(name.startswith("aipbx") and not name.endswith(".j2") for name in shipped())
+
+
+def test_a_timer_s_service_is_read_by_systemd_too() -> None:
+    command = Service().command("aipbx-watch.timer", ())
+    assert "systemctl show -p NeedDaemonReload aipbx-watch.service aipbx-watch.timer;" in command
+    assert Service().process([*GOOD[:2], "NeedDaemonReload=yes", "", "NeedDaemonReload=no"]).unread
 
 
 def test_reads_systemd() -> None:

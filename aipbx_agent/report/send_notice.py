@@ -1,4 +1,4 @@
-"""`aipbx-agent tell`: notify the operators of standard input: the first line is the subject, the rest the text."""
+"""`aipbx-agent notify`: send the team a notice from standard input: first line the subject, then the text."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from aipbx_agent.report import notify
 
 
 def arguments(_: argparse.ArgumentParser) -> None:
-    """It takes none."""
+    """Take no arguments."""
 
 
 def main(config: Config, _: argparse.Namespace) -> None:
-    """Tell them; where nobody is to be told, nothing happens."""
+    """Send it; without receivers, do nothing."""
     title, _newline, text = sys.stdin.read().partition("\n")
     receivers = notify.receivers(config.secrets)
     if receivers:
