@@ -18,9 +18,12 @@ from lab.world import pins
 from lab.world.repositories import ensure_repositories
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lab.images.mirror import Mirror
     from lab.machines.host import Host
     from lab.progress import Steps
+    from lab.topology import HostSpec
 
 
 def recipes(lab: Lab, mirror: Mirror, architecture: str) -> list[Recipe]:
@@ -40,15 +43,16 @@ def recipes(lab: Lab, mirror: Mirror, architecture: str) -> list[Recipe]:
     ]
 
 
-def up(lab: Lab, steps: Steps) -> Running:
+def up(lab: Lab, steps: Steps, specs: Sequence[HostSpec] = HOSTS) -> Running:
     """Bring the lab up: make what is missing, start what is off, change nothing that runs.
 
     Args:
         lab: The lab.
         steps: Shows what happens.
+        specs: The hosts that are wanted; others stay as they are.
 
     Returns:
-        The lab, every host of it ready.
+        The lab, every host that is wanted ready.
 
     Raises:
         LabError: This machine cannot host it, or something failed.
@@ -63,7 +67,7 @@ def up(lab: Lab, steps: Steps) -> Running:
     wanted = recipes(lab, mirror, images.architecture)
     first = bool(images.missing(wanted))
     docker_engine.refuse_disk(docker, first=first)
-    limits.refuse_inotify(_hosts_to_start(lab))
+    limits.refuse_inotify(_hosts_to_start(lab, specs))
     if first and packages.can_install():
         packages.ensure_bootstrap()
     running = Running(docker, lab, network.ensure(docker, lab))
@@ -79,15 +83,15 @@ def up(lab: Lab, steps: Steps) -> Running:
 
     with ThreadPoolExecutor(max_workers=len(HOSTS) + 1) as pool:
         filled = pool.submit(fill_registries)
-        list(pool.map(workshop.ensure_host, running.hosts))
+        list(pool.map(workshop.ensure_host, [running.host(spec.name) for spec in specs]))
         filled.result()
     _write_files(running)
     return running
 
 
-def _hosts_to_start(lab: Lab) -> int:
+def _hosts_to_start(lab: Lab, specs: Sequence[HostSpec]) -> int:
     there = current(lab)
-    return sum(host.state() != "running" for host in there.hosts) if there else len(HOSTS)
+    return sum(there.host(spec.name).state() != "running" for spec in specs) if there else len(specs)
 
 
 def reset(lab: Lab, name: str, steps: Steps) -> Running:
@@ -122,4 +126,4 @@ def _write_files(running: Running) -> None:
         "client": running.client.address4,
         "docker_apt_key_fingerprint": running.world.docker_key_fingerprint(),
     }
-    files.write(running.lab, running.hosts, running.world, facts)
+    files.write(running, facts)

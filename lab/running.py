@@ -38,6 +38,11 @@ class Running:
         return [Host(self.docker, self.lab, self.subnet, spec) for spec in HOSTS]
 
     @property
+    def running_hosts(self) -> list[Host]:
+        """Those that are switched on."""
+        return [host for host in self.hosts if host.state() == "running"]
+
+    @property
     def world(self) -> World:
         """Its small internet."""
         return World(self.docker, self.lab, self.subnet)

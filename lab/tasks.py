@@ -13,7 +13,7 @@ from invoke.tasks import task
 
 from fleet.cli import hosts_to_read, told
 from lab.errors import LabError
-from lab.topology import HOSTS, SYSTEMS, Lab, host_spec
+from lab.topology import SYSTEMS, Lab, host_spec, wanted_specs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,18 +37,18 @@ def _told(function: Callable[P, R]) -> Callable[P, R]:
     return wrapped
 
 
-@task
+@task(help={"hosts": "how many, or their names with commas; default: all"})
 @_told
-def up(_: Context) -> None:
-    """Bring the lab up: three fresh hosts and a small internet; what runs already stays as it is."""
+def up(_: Context, hosts: str = "all") -> None:
+    """Bring the lab up: fresh hosts and a small internet; what runs already stays as it is."""
     from lab import lifecycle
     from lab.progress import Steps
 
-    lab = Lab.here()
+    lab, specs = Lab.here(), wanted_specs(hosts)
     with Steps().shown() as steps:
-        for host in lifecycle.up(lab, steps).hosts:
+        for host in lifecycle.up(lab, steps, specs).running_hosts:
             steps.say(f"{host.name}  {host.address4}  {host.address6}  {SYSTEMS[host.spec.suite]}")
-        steps.say(f"look at one: ssh -F {os.path.relpath(lab.directory / 'ssh_config')} root@{HOSTS[0].name}")
+        steps.say(f"look at one: ssh -F {os.path.relpath(lab.directory / 'ssh_config')} root@{specs[0].name}")
 
 
 @task
@@ -89,7 +89,7 @@ def application(_: Context, backend: str | None = None, frontend: str | None = N
     own.deploy(Lab.here(), {service: text for service, text in given.items() if text is not None}, hosts_to_read(host))
 
 
-@task(help={"host": "a host's name, or all"})
+@task(help={"host": "a host's name, several with commas, or all"})
 @_told
 def reset(_: Context, host: str) -> None:
     """Make a host anew, as a cloud delivers it."""

@@ -67,13 +67,33 @@ def host_spec(name: str) -> HostSpec:
     )
 
 
-def host_specs(name: str) -> tuple[HostSpec, ...]:
-    """Return the host of that name, or every host for ``all``.
+def host_specs(names: str) -> tuple[HostSpec, ...]:
+    """Return the hosts of these names (several with commas), or every host for ``all``.
 
     Raises:
         LabError: There is no such host.
     """
-    return HOSTS if name == "all" else (host_spec(name),)
+    return HOSTS if names == "all" else tuple(dict.fromkeys(host_spec(name.strip()) for name in names.split(",")))
+
+
+def wanted_specs(text: str) -> tuple[HostSpec, ...]:
+    """Return the hosts that an operator wants up.
+
+    Args:
+        text: How many, counted in the inventory's order, or names as :func:`host_specs` takes them.
+
+    Raises:
+        LabError: There is no such host, or not that many.
+    """
+    if not re.fullmatch("-?[0-9]+", text):
+        return host_specs(text)
+    if not 1 <= int(text) <= len(HOSTS):
+        raise LabError(
+            f"a lab cannot have {text} hosts",
+            f"it has {', '.join(spec.name for spec in HOSTS)}",
+            f"give a number from 1 to {len(HOSTS)}, or names with commas between them",
+        )
+    return HOSTS[: int(text)]
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from lab.machines.host import Host
-    from lab.topology import Lab
-    from lab.world.container import World
+    from lab.running import Running
 
 GIT_HOST = "github.com"
 # The lab's own authority, and the one that answers as Let's Encrypt: they vouch for the hosts' certificates.
@@ -56,18 +54,18 @@ def known_hosts(keys: Mapping[str, Sequence[str]], addresses: Mapping[str, str])
     return "".join(lines)
 
 
-def write(lab: Lab, hosts: Sequence[Host], world: World, facts: Mapping[str, object]) -> None:
+def write(running: Running, facts: Mapping[str, object]) -> None:
     """Write ssh_config, known_hosts, authorities.pem and state.json, and make room for the lab's own env files.
 
+    Every host's name leads into the lab, also while it does not run: it must never lead to the real server.
+
     Args:
-        lab: The lab.
-        hosts: Its hosts, all running.
-        world: Its small internet, running: it is github.com as well.
+        running: The lab; its small internet runs: it is github.com as well.
         facts: What else state.json tells.
     """
-    addresses = {host.name: host.address4 for host in hosts} | {GIT_HOST: world.address4}
-    keys = {host.name: host.host_keys() for host in hosts} | {GIT_HOST: [world.git_host_key()]}
-    directory = lab.directory
+    world, directory = running.world, running.lab.directory
+    addresses = {host.name: host.address4 for host in running.hosts} | {GIT_HOST: world.address4}
+    keys = {host.name: host.host_keys() for host in running.running_hosts} | {GIT_HOST: [world.git_host_key()]}
     directory.mkdir(exist_ok=True)
     (directory / "ssh_config").write_text(ssh_config(directory, addresses))
     (directory / "known_hosts").write_text(known_hosts(keys, addresses))
@@ -75,9 +73,9 @@ def write(lab: Lab, hosts: Sequence[Host], world: World, facts: Mapping[str, obj
     (directory / AUTHORITIES).write_bytes(own + world.acme_root())
     (directory / "env").mkdir(exist_ok=True)
     state = {
-        "lab": lab.id,
-        "engine": hosts[0].docker.address,
-        "hosts": {host.name: {"ipv4": host.address4, "ipv6": host.address6} for host in hosts},
+        "lab": running.lab.id,
+        "engine": running.docker.address,
+        "hosts": {host.name: {"ipv4": host.address4, "ipv6": host.address6} for host in running.running_hosts},
         **facts,
     }
     (directory / "state.json").write_text(json.dumps(state, indent=2) + "\n")

@@ -1,4 +1,4 @@
-"""The lab for its stories: brought up when it is down."""
+"""The lab for its stories: each host is brought up, and converged, when a story first needs it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from lab.access.guard import require_lab_addresses
 from lab.machines.host import Host
 from lab.progress import Steps
 from lab.running import Running
-from lab.topology import HOSTS, Lab
+from lab.topology import HOSTS, Lab, host_spec
 from tests import started
 from tests.lab import faults, order, rows
 from tests.lab.inv_run import Inv
@@ -40,15 +41,26 @@ def alone(checkout: Path) -> Iterator[None]:
         os.close(folder)
 
 
-@pytest.fixture(scope="session")
-def lab() -> Running:
-    """The lab, up; the run takes it down at its end unless it was up before."""
+def switched_on(*names: str) -> Running:
+    """Bring the lab up with these hosts; the run takes it down at its end unless it was up before."""
     here = Lab.here()
     with alone(here.root), Steps().shown() as steps:
         started.record(here)
-        up = lifecycle.up(here, steps)
-    require_lab_addresses(here.directory / "ssh_config", NAMES)
+        up = lifecycle.up(here, steps, [host_spec(name) for name in names])
+    require_lab_addresses(here.directory / "ssh_config", names)
     return up
+
+
+@pytest.fixture(scope="session")
+def lab() -> Running:
+    """The small internet and the client, without a host: a story asks for those that it needs."""
+    return switched_on()
+
+
+@pytest.fixture(scope="session")
+def all_hosts(lab: Running) -> Running:
+    """The lab with its three hosts, whatever state stories left them in."""
+    return switched_on(*NAMES)
 
 
 @pytest.fixture(scope="session")
@@ -57,27 +69,49 @@ def bootstrap(lab: Running) -> Bootstrap:
     return Bootstrap(lab.lab.directory / "ssh_config")
 
 
+@dataclass
+class Converge:
+    """Converges hosts for stories that need them so: each once a run."""
+
+    bootstrap: Bootstrap
+    done: set[str] = field(default_factory=set)
+
+    def __call__(self, *names: str) -> None:
+        """Have these hosts up and converged."""
+        if missing := [name for name in names if name not in self.done]:
+            switched_on(*missing)
+            self.bootstrap("-y", *(word for name in missing for word in ("--limit", name))).succeeded()
+            self.done.update(missing)
+
+
 @pytest.fixture(scope="session")
-def converged(lab: Running, bootstrap: Bootstrap) -> Running:
+def converge(bootstrap: Bootstrap) -> Converge:
+    """What converges the hosts that a story needs."""
+    return Converge(bootstrap)
+
+
+@pytest.fixture(scope="session")
+def converged(lab: Running, converge: Converge) -> Running:
     """The lab with its three hosts converged."""
-    bootstrap("-y").succeeded()
+    converge(*NAMES)
     return lab
 
 
 @pytest.fixture
-def host(converged: Running) -> Host:
+def host(lab: Running, converge: Converge) -> Host:
     """A converged Debian 13 host that does not ban this machine, however often a story is refused on purpose."""
-    machine = converged.host("aipbx.org")
-    machine.run(f"fail2ban-client set sshd addignoreip {converged.subnet.address4(1)}; fail2ban-client unban --all")
+    converge("aipbx.org")
+    machine = lab.host("aipbx.org")
+    machine.run(f"fail2ban-client set sshd addignoreip {lab.subnet.address4(1)}; fail2ban-client unban --all")
     return machine
 
 
 @pytest.fixture
-def lab_fresh(converged: Running) -> Host:
+def lab_fresh(lab: Running) -> Host:
     """A server as the cloud delivers it: Debian 12. Whoever uses it leaves it converged."""
     with Steps().shown() as steps:
-        lifecycle.reset(converged.lab, "aipbx.ru", steps)
-    return converged.host("aipbx.ru")
+        lifecycle.reset(lab.lab, "aipbx.ru", steps)
+    return lab.host("aipbx.ru")
 
 
 SERVER = "aipbx.ru"
@@ -85,21 +119,21 @@ STRAY = "COMPOSE_FILE=/none\nCOMPOSE_PROJECT_NAME=stray\nCOMPOSE_PROFILES=colour
 
 
 @pytest.fixture(scope="session")
-def server(lab: Running) -> Host:
+def server() -> Host:
     """The server of the application's stories."""
-    return lab.host(SERVER)
+    return switched_on(SERVER).host(SERVER)
 
 
 @pytest.fixture(scope="session")
-def inv(converged: Running, server: Host, tmp_path_factory: pytest.TempPathFactory) -> Inv:
+def inv(lab: Running, server: Host, tmp_path_factory: pytest.TempPathFactory) -> Inv:
     """An operator whose inventory has one server: converged, made anew where there was a configuration once."""
     if server.run("ls /app/aipbx/environment.json", check=False).returncode == 0:
         with Steps().shown() as steps:
-            lifecycle.reset(converged.lab, server.name, steps)
+            lifecycle.reset(lab.lab, server.name, steps)
     # The least that may wait of PostgreSQL's log: a story lets it overflow.
     quick = {"settle_seconds": 1, "ready_seconds": 40, "keep_releases": 3, "wal_backlog_mib": 64}
     tree = tmp_path_factory.mktemp("operator") / "tree"
-    made = Inv(converged.lab.directory / "ssh_config", tree, {server.name: quick})
+    made = Inv(lab.lab.directory / "ssh_config", tree, {server.name: quick})
     made.bootstrap("-y").succeeded()
     # What somebody may have left there for Compose; no story of the application may notice.
     server.run("cat >/app/aipbx/.env", stdin=b'COMPOSE_PROFILES="colours\n')

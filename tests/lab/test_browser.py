@@ -54,12 +54,12 @@ def pin(certificate: str) -> str:
 
 
 @pytest.fixture
-def browser(deployed: Inv, server: Host, converged: Running) -> Iterator[Browser]:
+def browser(deployed: Inv, server: Host, lab: Running) -> Iterator[Browser]:
     """A Chromium for which the server's name leads to the lab, and every other name nowhere.
 
     It accepts the one certificate that was just verified against the lab's authority, and no other.
     """
-    verified = web.Web(server).certificate(web.authority_of(converged))
+    verified = web.Web(server).certificate(web.authority_of(lab))
     flags = [
         f"--host-resolver-rules=MAP {server.name} {server.address4}, MAP * ~NOTFOUND",
         f"--ignore-certificate-errors-spki-list={pin(verified)}",
@@ -177,13 +177,13 @@ def own_commit(lab: Running, folder: Path) -> Path:
 
 @pytest.mark.test_all
 def test_your_own_commits_take_the_place_of_the_stand_in(
-    browser: Browser, deployed: Inv, server: Host, converged: Running, tmp_path: Path
+    browser: Browser, deployed: Inv, server: Host, lab: Running, tmp_path: Path
 ) -> None:
     """What `inv lab.application --frontend=…` puts in place is what `inv deploy` then brings; and the way back."""
-    source = application.read("frontend", str(own_commit(converged, tmp_path / "own")))
+    source = application.read("frontend", str(own_commit(lab, tmp_path / "own")))
     before = deployed.json("status", f"--host={server.name}", "--json")[server.name]
     with Steps().shown() as steps:
-        application.put(converged.lab, [source], steps, build=True)
+        application.put(lab.lab, [source], steps, build=True)
     try:
         deployed("deploy", f"--host={server.name}", "--service=frontend", "--yes").succeeded()
         page = browser.new_page()
@@ -192,7 +192,7 @@ def test_your_own_commits_take_the_place_of_the_stand_in(
         page.locator("#load").click()
         expect(page.locator("#chunk")).to_have_text("tomorrow")
     finally:
-        ensure_repositories(converged.world, history.make(converged.lab.directory / "repositories"))
+        ensure_repositories(lab.world, history.make(lab.lab.directory / "repositories"))
         deployed("rollback", f"--host={server.name}", "--yes").succeeded()
     assert deployed.json("status", f"--host={server.name}", "--json")[server.name]["frontend"] == before["frontend"]
 

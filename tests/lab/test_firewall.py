@@ -10,6 +10,7 @@ import pytest
 from lab import wait
 from lab.machines.host import Host
 from lab.running import Running
+from tests.lab.conftest import Converge
 from tests.lab.pyinfra_run import Bootstrap
 
 WEB = "python3 -u -m http.server %d --bind ::"
@@ -37,9 +38,10 @@ INTERESTING = "1-1024,3000-3040,5005,5432,8080,9090-9100,9443"
 
 
 @pytest.fixture(scope="module")
-def busy(converged: Running) -> Iterator[Host]:
+def busy(lab: Running, converge: Converge) -> Iterator[Host]:
     """A converged host with aiPBX's ports in use, and careless containers beside."""
-    host = converged.host("aipbx.net")
+    converge("aipbx.net")
+    host = lab.host("aipbx.net")
     for name, (ports, program) in CONTAINERS.items():
         host.run(f"docker rm -f {name} 2>/dev/null; docker run -d --restart unless-stopped --name {name} {ports} "
                  f"python:3.13-slim {program}", timeout=180)  # fmt: skip
@@ -86,16 +88,16 @@ REPRESENTATIVE = {"as it was started", "after a reboot"}
     "event",
     [event if event in REPRESENTATIVE else pytest.param(event, marks=pytest.mark.test_all) for event in EVENTS],
 )
-def test_only_what_is_declared_is_open(converged: Running, busy: Host, event: str) -> None:
+def test_only_what_is_declared_is_open(lab: Running, busy: Host, event: str) -> None:
     EVENTS[event](busy)
     wait.until(lambda: docker_answers(busy), 60, "Docker and its containers run", "look at `docker ps` on the host")
-    reached(converged, busy)
+    reached(lab, busy)
 
 
 @pytest.mark.test_all
-def test_every_tcp_port_of_both_ip_versions(converged: Running, busy: Host) -> None:
+def test_every_tcp_port_of_both_ip_versions(lab: Running, busy: Host) -> None:
     def scanned(address: str) -> dict[int, str]:
-        return converged.client.scan_tcp(address, "1-65535", timeout=300)
+        return lab.client.scan_tcp(address, "1-65535", timeout=300)
 
     addresses = (busy.address4, busy.address6)
     with ThreadPoolExecutor() as pool:
@@ -103,9 +105,9 @@ def test_every_tcp_port_of_both_ip_versions(converged: Running, busy: Host) -> N
             assert {port for port, state in states.items() if state != "filtered"} == {22, 80, 443}, address
 
 
-def test_a_neighbour_cannot_reach_a_container_by_its_own_address(converged: Running, busy: Host) -> None:
+def test_a_neighbour_cannot_reach_a_container_by_its_own_address(lab: Running, busy: Host) -> None:
     inside = busy.run("docker inspect -f '{{.NetworkSettings.Networks.bridge.IPAddress}}' careless").stdout.strip()
-    client = converged.client
+    client = lab.client
     client.run(f"ip route replace {inside}/32 via {busy.address4}")
     try:
         assert client.run(f"curl -sS -m 3 http://{inside}:9090/", check=False).returncode != 0
@@ -124,19 +126,19 @@ STRANGERS = (
 
 
 @pytest.mark.test_all
-def test_rules_of_others_are_drift_and_go(converged: Running, busy: Host, bootstrap: Bootstrap) -> None:
+def test_rules_of_others_are_drift_and_go(lab: Running, busy: Host, bootstrap: Bootstrap) -> None:
     for stranger in STRANGERS:
         busy.run(stranger)
-    through = converged.client.scan_tcp(busy.address4, INTERESTING)
+    through = lab.client.scan_tcp(busy.address4, INTERESTING)
     assert {port for port, state in through.items() if state != "filtered"} >= {9090, 9092, 9098, 9099}, "they do open"
     assert bootstrap.dry("--limit", busy.name).changes == ["Firewall: apply UFW rules, reverted if no login succeeds"]
     bootstrap("-y", "--limit", busy.name).succeeded()
-    reached(converged, busy)
+    reached(lab, busy)
     assert bootstrap.dry("--limit", busy.name).changes == []
 
 
-def test_a_container_cannot_ask_the_cloud_who_we_are(converged: Running, busy: Host) -> None:
-    client, service = converged.client, "169.254.169.254"
+def test_a_container_cannot_ask_the_cloud_who_we_are(lab: Running, busy: Host) -> None:
+    client, service = lab.client, "169.254.169.254"
     client.run(f"ip addr replace {service}/32 dev lo")
     client.run(f"for port in 80 53; do (python3 -m http.server $port --bind {service} >/dev/null 2>&1 &); done")
     busy.run(f"ip route replace {service}/32 via {client.address4}")
@@ -152,9 +154,9 @@ def test_a_container_cannot_ask_the_cloud_who_we_are(converged: Running, busy: H
 
 @pytest.mark.test_all
 def test_rtp_can_be_limited_to_the_pbx_and_the_web_to_cloudflare(
-    converged: Running, busy: Host, bootstrap: Bootstrap
+    lab: Running, busy: Host, bootstrap: Bootstrap
 ) -> None:
-    client, elsewhere = converged.client, "192.0.2.77"
+    client, elsewhere = lab.client, "192.0.2.77"
     web = f"curl -sS -m 5 -o /dev/null http://{busy.address4}/"
 
     def limited_to(address: str) -> None:
@@ -171,12 +173,12 @@ def test_rtp_can_be_limited_to_the_pbx_and_the_web_to_cloudflare(
         client.run(web)
     finally:
         bootstrap("-y", "--limit", busy.name).succeeded()
-    reached(converged, busy)
+    reached(lab, busy)
 
 
-def test_docker_is_not_restarted_under_a_call(converged: Running, busy: Host, bootstrap: Bootstrap) -> None:
+def test_docker_is_not_restarted_under_a_call(lab: Running, busy: Host, bootstrap: Bootstrap) -> None:
     started = busy.run("systemctl show -p ExecMainStartTimestampMonotonic docker").stdout
-    converged.client.run(f"({CALL % busy.address4}) >/dev/null 2>&1 & echo $! >/run/call")
+    lab.client.run(f"({CALL % busy.address4}) >/dev/null 2>&1 & echo $! >/run/call")
     try:
         refused = bootstrap("-y", "--limit", busy.name, "--data", "docker_log_files=7").refused(
             "RTP flows are live on this host.", "docker_restart_during_calls=true"
@@ -185,7 +187,7 @@ def test_docker_is_not_restarted_under_a_call(converged: Running, busy: Host, bo
         assert busy.run("systemctl show -p ExecMainStartTimestampMonotonic docker").stdout == started
         bootstrap("-y", "--limit", busy.name, "--data", "docker_restart_during_calls=true").succeeded()
     finally:
-        converged.client.run("pkill --parent $(cat /run/call) || kill $(cat /run/call)")
+        lab.client.run("pkill --parent $(cat /run/call) || kill $(cat /run/call)")
     assert busy.run("systemctl show -p ExecMainStartTimestampMonotonic docker").stdout != started
     # live-restore: the containers did not notice.
     assert docker_answers(busy)

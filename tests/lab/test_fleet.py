@@ -43,7 +43,7 @@ MOMENTS = ("pre-deploy", "post-deploy", "on-failure")
 
 
 @pytest.fixture(scope="module")
-def fleet(deployed: Inv, lab: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inv]:
+def fleet(deployed: Inv, lab: Running, all_hosts: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inv]:
     """An operator whose inventory has all three: one has a release, the others wait for their first."""
     with Steps().shown() as steps:
         for name in OTHERS:

@@ -15,6 +15,8 @@ from lab.errors import LabError
 from lab.progress import Steps
 from lab.running import Running
 
+pytestmark = pytest.mark.usefixtures("all_hosts")
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -13,6 +13,7 @@ from lab import wait
 from lab.machines.host import Host
 from lab.running import Running
 from tests.lab import web
+from tests.lab.conftest import Converge
 from tests.lab.pyinfra_run import Bootstrap
 from tests.lab.web import Web
 
@@ -26,9 +27,10 @@ REVISION = "docker exec aipbx-nginx-1 wget -qO- http://127.0.0.1:8081/revision"
 
 
 @pytest.fixture(scope="module")
-def machine(converged: Running) -> Iterator[Host]:
+def machine(lab: Running, converge: Converge) -> Iterator[Host]:
     """A converged host with nginx and a stand-in application, a certificate, and a release."""
-    host = converged.host("aipbx.org")
+    converge("aipbx.org")
+    host = lab.host("aipbx.org")
     web.up(host)
     operations.ensure(web.Console(host))
     web.release(host)
@@ -78,11 +80,11 @@ def test_every_response_has_the_security_headers_once(ask: Web, path: str, statu
     assert answer.header("server") == "nginx"
 
 
-def test_the_client_cannot_say_who_it_is(ask: Web, converged: Running) -> None:
+def test_the_client_cannot_say_who_it_is(ask: Web, lab: Running) -> None:
     lies = ("X-Forwarded-For: 6.6.6.6", "X-Real-IP: 6.6.6.6", "CF-Connecting-IP: 6.6.6.6", "Forwarded: for=6.6.6.6")
     seen = ask("/api/x", *(word for lie in lies for word in ("--header", lie))).json["headers"]
     assert "6.6.6.6" not in str(seen)
-    assert seen["X-Forwarded-For"] == seen["X-Real-IP"] == str(converged.subnet.address4(1))
+    assert seen["X-Forwarded-For"] == seen["X-Real-IP"] == str(lab.subnet.address4(1))
     assert (seen["X-Forwarded-Proto"], seen["Host"]) == ("https", "aipbx.org")
 
 
@@ -195,11 +197,9 @@ def limits_are_kept_by_network(machine: Host, ask: Web) -> None:
         assert ask("/", *client("2001:db8:1:5::9")).status == 200
 
 
-def test_a_change_is_read_by_the_running_nginx(
-    machine: Host, converged: Running, bootstrap: Bootstrap, ask: Web
-) -> None:
+def test_a_change_is_read_by_the_running_nginx(machine: Host, lab: Running, bootstrap: Bootstrap, ask: Web) -> None:
     started = machine.run("docker inspect -f '{{.State.StartedAt}}' aipbx-nginx-1").stdout
-    cloudflare = f'cloudflare_ranges=["{converged.subnet.address4(1)}/32"]'
+    cloudflare = f'cloudflare_ranges=["{lab.subnet.address4(1)}/32"]'
     data = ("maintenance_retry_seconds=77", "connections_per_client=3", cloudflare)
     try:
         bootstrap("-y", "--limit", machine.name, *(word for each in data for word in ("--data", each))).succeeded()

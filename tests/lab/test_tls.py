@@ -12,6 +12,7 @@ from fleet.tls import certificate, operations
 from lab.machines.host import Host
 from lab.running import Running
 from tests.lab import web
+from tests.lab.conftest import Converge
 from tests.lab.web import Console, Web
 from tests.unit.tls import made
 
@@ -21,9 +22,10 @@ CURRENT = f"readlink {web.APP}/tls/current"
 
 
 @pytest.fixture
-def machine(converged: Running) -> Iterator[Host]:
+def machine(lab: Running, converge: Converge) -> Iterator[Host]:
     """A converged host with nginx and without a certificate, whose names are looked at as without Cloudflare."""
-    host = converged.host("aipbx.org")
+    converge("aipbx.org")
+    host = lab.host("aipbx.org")
     web.up(host)
     kept = host.run(f"cat {HOST_CONF}").stdout.encode()
     host.run(f"sed -i 's/^cloudflare=.*/cloudflare=no/' {HOST_CONF}")
@@ -47,8 +49,8 @@ def data(machine: Host, name: str, value: str) -> None:
     machine.run(f"sed -i 's#^{name}=.*#{name}={value}#' {HOST_CONF}")
 
 
-def test_first_issue_renewal_and_repair(machine: Host, converged: Running) -> None:
-    ask, authority = Web(machine), web.authority_of(converged)
+def test_first_issue_renewal_and_repair(machine: Host, lab: Running) -> None:
+    ask, authority = Web(machine), web.authority_of(lab)
     assert ask("http://aipbx.org/").status == 503
     assert ask.refusal("https://aipbx.org/") == 35
 
@@ -90,11 +92,11 @@ def test_the_timer_runs_and_waits_for_the_first_certificate(machine: Host) -> No
     assert machine.run(f"{CURRENT} || true").stdout == ""
 
 
-def test_names_that_do_not_point_here(machine: Host, converged: Running) -> None:
+def test_names_that_do_not_point_here(machine: Host, lab: Running) -> None:
     data(machine, "names", "aipbx.org www.aipbx.org nowhere.aipbx.org")
     refused(machine, "nowhere.aipbx.org does not point here: DNS does not know it.")
     data(machine, "names", "aipbx.org www.aipbx.ru")
-    refused(machine, "www.aipbx.ru does not point here.", converged.host("aipbx.ru").address4, machine.address4)
+    refused(machine, "www.aipbx.ru does not point here.", lab.host("aipbx.ru").address4, machine.address4)
 
 
 @pytest.mark.test_all
@@ -123,12 +125,12 @@ def test_two_at_once_wait_for_each_other(machine: Host) -> None:
 
 
 @pytest.mark.test_all
-def test_names_that_change_get_a_new_certificate(machine: Host, converged: Running) -> None:
+def test_names_that_change_get_a_new_certificate(machine: Host, lab: Running) -> None:
     data(machine, "names", "aipbx.org")
     operations.ensure(Console(machine))
     data(machine, "names", "aipbx.org www.aipbx.org")
     operations.ensure(Console(machine))
-    found, _ = certificate.read(Web(machine).certificate(web.authority_of(converged)).encode())
+    found, _ = certificate.read(Web(machine).certificate(web.authority_of(lab)).encode())
     assert set(found.names) == {"aipbx.org", "www.aipbx.org"}
 
 
@@ -162,10 +164,10 @@ def test_supplied_by_hand(machine: Host) -> None:
 
 
 @pytest.mark.test_all
-def test_the_grade(machine: Host, converged: Running) -> None:
+def test_the_grade(machine: Host, lab: Running) -> None:
     operations.ensure(Console(machine))
     web.release(machine)
-    converged.client.run("cat >/tmp/authority.pem", stdin=web.authority_of(converged).encode())
-    grade, wrong = Web(machine).grade(converged.client)
+    lab.client.run("cat >/tmp/authority.pem", stdin=web.authority_of(lab).encode())
+    grade, wrong = Web(machine).grade(lab.client)
     assert grade in {"A", "A+"}, wrong
     assert [finding for finding in wrong if not finding.startswith("cert_revocation")] == []

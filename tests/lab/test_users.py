@@ -34,17 +34,17 @@ def token(lab: Running, server: Host, how: str) -> str:
     return str(answer.json["token"])
 
 
-def test_the_first_administrator(converged: Running, deployed: Inv, server: Host) -> None:
+def test_the_first_administrator(lab: Running, deployed: Inv, server: Host) -> None:
     at = f"--host={server.name}"
     assert "there is no administrator" in deployed("doctor", at).succeeded().output
-    assert roles(server, token(converged, server, "signup")) == 403
+    assert roles(server, token(lab, server, "signup")) == 403
     deployed("user.admin", at, f"--email={USER}").refused("no terminal")
     made = deployed("user.admin", at, f"--email={USER}", "--yes").succeeded().output
     assert "mails a code" in made
-    assert roles(server, token(converged, server, "login")) == 200
+    assert roles(server, token(lab, server, "login")) == 200
     deployed("user.admin", at, "--yes").refused(f"has an administrator already: {USER}")
     deployed("user.admin", at, "--email=new@aipbx.test", "--another", "--yes").succeeded()
     assert "there is no administrator" not in deployed("doctor", at).succeeded().output
     for email in (USER, "new@aipbx.test"):
         deployed("user.admin", at, f"--email={email}", "--revoke", "--yes").succeeded()
-    assert roles(server, token(converged, server, "login")) == 403
+    assert roles(server, token(lab, server, "login")) == 403

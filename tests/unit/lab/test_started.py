@@ -39,7 +39,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
 
 def session() -> Any:
     """A test run without workers, or the one that controls them."""
-    return SimpleNamespace(config=SimpleNamespace())
+    return SimpleNamespace(config=SimpleNamespace(pluginmanager=SimpleNamespace(register=lambda _: None)))
 
 
 def test_a_lab_that_came_up_during_the_run_stays(machine: Machine) -> None:

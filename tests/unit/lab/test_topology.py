@@ -6,7 +6,7 @@ import pytest
 
 from lab.engine import network
 from lab.errors import LabError
-from lab.topology import HOSTS, SLOTS, Lab, Subnet, host_spec, host_specs
+from lab.topology import HOSTS, SLOTS, Lab, Subnet, host_spec, host_specs, wanted_specs
 
 
 def test_names_differ_between_two_checkouts() -> None:
@@ -48,6 +48,30 @@ def test_a_misspelt_host_is_answered_with_the_nearest_name() -> None:
 def test_all_means_every_host() -> None:
     assert host_specs("all") == HOSTS
     assert host_specs("aipbx.ru") == (HOSTS[2],)
+    assert host_specs("aipbx.ru, aipbx.net,aipbx.ru") == (HOSTS[2], HOSTS[0])
+
+
+def test_hosts_are_wanted_by_their_number_or_by_name() -> None:
+    assert wanted_specs("1") == HOSTS[:1]
+    assert wanted_specs("3") == wanted_specs("all") == HOSTS
+    assert wanted_specs("aipbx.org") == (HOSTS[1],)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        ("0", "a lab cannot have 0 hosts"),
+        ("4", "a lab cannot have 4 hosts"),
+        ("-1", "a lab cannot have -1 hosts"),
+        ("1.5", "no lab host named '1.5'"),
+        ("aipbx.rru", r"did you mean aipbx\.ru\?"),
+        ("aipbx.net,", "no lab host named ''"),
+        ("", "no lab host named ''"),
+    ],
+)
+def test_hosts_that_do_not_exist_are_refused(wanted: str, message: str) -> None:
+    with pytest.raises(LabError, match=message):
+        wanted_specs(wanted)
 
 
 def test_a_new_lab_avoids_taken_subnets() -> None:
