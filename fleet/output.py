@@ -80,6 +80,11 @@ def size(count: float) -> str:
     return f"{count:.1f} TiB"
 
 
+def how_far(done: int, total: int) -> str:
+    """How far something is, in bytes: a percentage only where the whole is known; an estimate may be too small."""
+    return f"{100 * done / total:.0f} % of {size(total)}" if 0 <= done <= total != 0 else size(done)
+
+
 class Steps:
     """Steps that somebody else tells of: the one that goes on is alive on a terminal, each that ended is a line."""
 
@@ -104,8 +109,7 @@ class Steps:
     def progress(self, done: int, total: int) -> None:
         """How far it is, in bytes."""
         if self._status:
-            percent = f"{100 * done / total:.0f} % of {size(total)}" if total else size(done)
-            self._status.update(f"{escape(self._text)} [dim]{percent}[/dim]")
+            self._status.update(f"{escape(self._text)} [dim]{how_far(done, total)}[/dim]")
 
     def end(self, text: str, seconds: float, *, good: bool) -> None:
         """It ended."""

@@ -31,7 +31,8 @@ class Seen:
         owner: who has it, and why.
         seconds: for how long.
         standing: what is known of the run that it was taken for: `open` or `ended`: the connection that it came over;
-            `runs` or `stopped`: the host's unit that carries it out; empty: nothing.
+            `runs` or `stopped`: the host's unit that carries it out; `by hand`: it is tied to no run (`inv lock`);
+            empty: nothing.
     """
 
     owner: str
@@ -63,9 +64,11 @@ def _unit() -> str:
 
 
 def _connection(file: Path) -> str:
-    """Whether the process whose number and beginning a lock notes still runs: a number comes again."""
+    """Whether the process whose number and beginning a lock notes still runs: a number comes again; or: none does."""
     try:
         process, began = file.read_text("utf-8").split()
+    except FileNotFoundError:
+        return "by hand"
     except (OSError, ValueError):
         return ""
     return "open" if _began(process) == began else "ended"

@@ -76,7 +76,7 @@ def _asked(host: Remote) -> dict[str, Any] | OperatorError:
 
 
 def _print(found: dict[str, dict[str, Any] | OperatorError]) -> None:
-    table = Table("host", "set (UTC)", "age", "size", "rows", "release", "verified", "off-site")
+    table = Table(*tables.typed("host", "set (UTC)"), "age", "size", "rows", "release", "verified", "off-site")
     console = Console(highlight=False, soft_wrap=True)
     for host, told in found.items():
         if isinstance(told, OperatorError):

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +26,16 @@ def command(hosts: list[str]) -> list[str]:
 def of_all(hosts: list[str]) -> dict[str, list[str]]:
     """The operations that would change each host, by name; none when it is as declared.
 
-    Returns: by host; nothing when pyinfra could not ask them all.
+    Returns: by host; without those that pyinfra could not ask.
     """
     try:
         return _ask(hosts)
     except OperatorError:
-        return {}
+        if len(hosts) < 2:
+            return {}
+    # One that cannot be asked makes the run of all of them fail: each for itself.
+    with ThreadPoolExecutor() as pool:
+        return {host: found for each in pool.map(lambda host: of_all([host]), hosts) for host, found in each.items()}
 
 
 def _ask(hosts: list[str]) -> dict[str, list[str]]:

@@ -35,8 +35,8 @@ def show(hosts: list[Remote], *, as_json: bool) -> None:
         print(json.dumps({name: [asdict(entry) for entry in one.entries] for name, one in found.items()}, indent=2))
         return
     for name, one in found.items():
-        columns = ("", "since (UTC)", *contract.SERVICES, "action", "result", "s", "operator", "images")
-        table = Table(*columns, title=name)
+        shas = tables.typed(*contract.SERVICES)
+        table = Table("", "since (UTC)", *shas, "action", "result", "s", "operator", "images", title=name)
         for entry in reversed(one.entries):
             mark = "→" if entry is one.current else ""
             there = set(entry.images.values()) <= on_host[name]

@@ -17,6 +17,8 @@ _CUSTOM = 1
 # The form of pg_dump's archives, by the release that brought it: no older pg_restore reads it.
 _FORMS = {(1, 16): 17, (1, 15): 16, (1, 14): 12}
 _PACKED = {b"\x28\xb5\x2f\xfd": "zstd -d", b"BZh": "bunzip2", b"\xfd7zXZ": "unxz", b"PK\x03\x04": "unzip"}
+# How mysqldump's and mariadb-dump's files begin (aipbx_agent/restore/incoming.py).
+_MYSQL = (b"MySQL dump", b"MariaDB dump")
 # Packing is said by a byte since that form, by a number before.
 _PACKING_IS_A_BYTE = (1, 15)
 
@@ -64,9 +66,15 @@ def read(path: Path) -> Archive | None:
             )
     if b"PostgreSQL database dump" in head:
         raise _not_custom(path, "SQL, as `pg_dump` writes it without --format=custom")
-    if not head.startswith(b"PGDMP") or len(head) < _LEAST:
+    if not head.startswith(b"PGDMP"):
+        if not any(words in head for words in _MYSQL):
+            raise OperatorError(
+                f"{path} is not a backup.",
+                "Its first bytes are not those of a set, of pg_dump's custom format, or of mysqldump.",
+                "inv backups shows the sets of the hosts.",
+            )
         return None
-    return _archive(path, head)
+    return _archive(path, head) if len(head) >= _LEAST else None
 
 
 def refuse_newer(path: Path, archive: Archive, version: str) -> None:

@@ -61,9 +61,11 @@ def database(host: Remote, query: str, name: str = "", *, read_only: bool) -> No
     done = host.run(command, seconds=QUERY_SECONDS, stdin=query.encode())
     print(done.out, end="")
     if done.code != 0:
+        # All of psql's words: the line ERROR is the first of up to six.
+        say(done.err.strip(), "red")
         raise FailedError(
             f"{host.name}: the query failed.",
-            done.last_words,
+            next((line for line in done.err.splitlines() if "ERROR: " in line or "FATAL: " in line), done.last_words),
             "Correct it. What stood before the failing statement has been done, unless you wrote BEGIN first.",
         )
 
@@ -73,6 +75,17 @@ def execute(host: Remote, service: str, command: list[str]) -> NoReturn:
     terminal, data = interactive(), host.settings
     words = compose.execute(data.compose_project, service, command, terminal=terminal, app_dir=data.app_dir)
     become(host, words, terminal=terminal)
+
+
+def _free(port: int) -> bool:
+    """Whether a port of 127.0.0.1 can be listened on."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def tunnel(host: Remote, service: str, port: int, local_port: int) -> None:
@@ -102,14 +115,13 @@ def tunnel(host: Remote, service: str, port: int, local_port: int) -> None:
             f"{host.name}: {service} does not run.", "There is nothing to reach.", f"inv status --host={host.name}"
         )
     here = local_port or port
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", here))
-        except OSError:
-            raise OperatorError(
-                f"Port {here} is taken on this machine.", "Something listens on 127.0.0.1.", "Add --local=15432, say."
-            ) from None
+    if not _free(here):
+        other = next((number for number in range(here + 10000, 65536) if _free(number)), 0)
+        raise OperatorError(
+            f"Port {here} is taken on this machine.",
+            "Another program listens on it, or only root may (below 1024).",
+            f"inv tunnel {service} --host={host.name} --local={other}" if other else "Give another one by --local.",
+        )
     forward = f"127.0.0.1:{here}:{address[0]}:{port}"
     options = ["-N", "-o", "ExitOnForwardFailure=yes", "-L", forward]
     say(f"{service} on {host.name} is 127.0.0.1:{here} here, until Ctrl-C.", "green")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shlex
 import socket
 from typing import Any
@@ -127,17 +128,44 @@ def unreachable(route: Route, error: Exception, *, authority: bool = False) -> O
             + (" Lines `@cert-authority` are not followed: our SSH library cannot." if authority else ""),
             f"ssh-keyscan {port}{route.address}, compare with the provider's console, add the line to known_hosts.",
         )
-    if isinstance(error, (TimeoutError, ConnectionError, OSError)):
-        return OperatorError(
-            f"{host} does not answer on its SSH port.",
-            f"{route.address}, port {route.port}: {error.strerror or error or 'timed out'} within {CONNECT_SECONDS} s.",
-            f"Is it up (provider's console)? Are HostName and Port in {config} right? Does a firewall drop this port, "
-            "or has fail2ban banned this address (on the console: fail2ban-client unban --all)?",
-        )
+    if isinstance(error, OSError):
+        return _no_connection(route, error)
     return OperatorError(
         f"{host}: the SSH connection failed.",
         str(error) or type(error).__name__,
         f"Try `ssh -v -F {config} {host}` and read where it stops.",
+    )
+
+
+def _no_connection(route: Route, error: OSError) -> OperatorError:
+    """What the network says: refused, no route, cut off, or nothing at all. Each has causes of its own."""
+    at, right = (
+        f"{route.address}, port {route.port}",
+        f"Are HostName and Port for {route.name} in {ssh_config_path()} right?",
+    )
+    if isinstance(error, ConnectionRefusedError):
+        return OperatorError(
+            f"{route.name} refuses connections on its SSH port.",
+            f"{at}: {error.strerror}, at once. The machine is up, and no sshd listens there.",
+            f"{right} On the provider's console: systemctl status ssh",
+        )
+    if error.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL):
+        return OperatorError(
+            f"There is no route to {route.name}.",
+            f"{at}: {error.strerror}.",
+            f"Is this machine online (VPN, IPv6)? Is the server up (provider's console)? {right}",
+        )
+    if isinstance(error, (ConnectionResetError, BrokenPipeError, ConnectionAbortedError)):
+        return OperatorError(
+            f"{route.name} cuts the connection to its SSH port off.",
+            f"{at}: {error.strerror}.",
+            f"Something between, or sshd's own limits. Run it again. {right} On the console: journalctl -u ssh -n 20",
+        )
+    return OperatorError(
+        f"{route.name} does not answer on its SSH port.",
+        f"{at}: {error.strerror or error or 'timed out'}, for {CONNECT_SECONDS} s.",
+        f"Is it up (provider's console)? {right} Does a firewall drop this port, "
+        "or has fail2ban banned this address (on the console: fail2ban-client unban --all)?",
     )
 
 

@@ -128,14 +128,33 @@ def kept(entries: list[Entry], number: int) -> list[Entry]:
 
 
 def before(entries: list[Entry], release: Release | None) -> list[Release]:
-    """The releases that were deployed before this one was, the latest first.
+    """The releases that were deployed before this one was, the latest first, as the operator lived it.
 
-    Rollbacks do not count: going back twice leads two releases back, not to and fro.
+    A deploy is a step forward, from wherever one was; a rollback leads back along these steps, so going back twice
+    leads two releases back, not to and fro. A rotation of the password is no step.
     """
-    deployed: dict[Release, None] = {}
+    steps, here = _steps(entries)
+    if release is not None and (here < 0 or steps[here] != release):
+        here = _last(steps, release, len(steps))
+        here = len(steps) if here < 0 else here
+    return [each for each in dict.fromkeys(reversed(steps[: max(here, 0)])) if each != release]
+
+
+def _steps(entries: list[Entry]) -> tuple[list[Release], int]:
+    """The releases in the order of their deploys, and the place among them of the one that runs; -1: none does."""
+    steps: list[Release] = []
+    here = -1
     for entry in entries:
-        if entry.result == "ok" and entry.action == "deploy":
-            deployed.pop(entry.after, None)
-            deployed[entry.after] = None
-    order = list(deployed)
-    return order[: order.index(release)][::-1] if release in deployed else order[::-1]
+        if entry.result != "ok" or entry.action == "rotation":
+            continue
+        if entry.action == "rollback" and (back := _last(steps, entry.after, here + 1)) >= 0:
+            here = back
+        else:
+            steps.append(entry.after)
+            here = len(steps) - 1
+    return steps, here
+
+
+def _last(steps: list[Release], release: Release, end: int) -> int:
+    """The last place of a release among the first `end` steps; -1: it is not there."""
+    return next((place for place in range(end - 1, -1, -1) if steps[place] == release), -1)

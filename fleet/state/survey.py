@@ -52,7 +52,7 @@ class Survey:
         colours: what Compose calls the colour that serves, by service; the service itself where there is none.
         lock: who has the deploy lock; empty when nobody.
         lock_seconds: for how long.
-        lock_standing: what is known of the run that it was taken for: open, ended, runs, stopped
+        lock_standing: what is known of the run that it was taken for: open, ended, runs, stopped, by hand
             (aipbx_agent/release/deploy_lock.py); empty: nothing.
         maintenance: whether the maintenance page is on.
         disk_free_mib, disk_percent: of the file system that holds the application.

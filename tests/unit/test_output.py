@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from fleet.output import say, speaking_for, step
+from fleet.output import how_far, say, speaking_for, step
 
 
 def test_a_step_that_went_well(capsys: pytest.CaptureFixture[str]) -> None:
@@ -34,3 +34,11 @@ def test_several_at_once_say_whose_lines_they_are(capsys: pytest.CaptureFixture[
     lines = capsys.readouterr().err.splitlines()
     assert lines[:2] == ["aipbx.org first", "aipbx.org second"]
     assert lines[2].startswith("aipbx.org   ✓ database healthy (")
+
+
+@pytest.mark.parametrize(
+    ("done", "total", "shown"),
+    [(0, 1024, "0 % of 1.0 KiB"), (512, 1024, "50 % of 1.0 KiB"), (250_000, 1024, "244.1 KiB"), (5, 0, "5 B")],
+)
+def test_no_percentage_where_the_whole_is_unknown_or_was_guessed_too_small(done: int, total: int, shown: str) -> None:
+    assert how_far(done, total) == shown

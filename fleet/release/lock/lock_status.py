@@ -11,6 +11,7 @@ KNOWN = {
     "ended": "Its run is over: the SSH connection that took the lock, or the host's own process, has ended.",
     "runs": f"The host carries it out ({UNIT}switch), whatever became of that operator's machine.",
     "stopped": f"The host carried it out, and {UNIT}switch has ended without giving the lock back.",
+    "by hand": "It was taken by hand (inv lock), so that no release comes; it is tied to no run.",
 }
 GONE = {"ended", "stopped"}
 ALIVE = {"open", "runs"}
@@ -33,6 +34,9 @@ def refusal(host: str, owner: str, seconds: int, standing: str) -> OperatorError
         standing: what the host knows of his run.
     """
     gone = standing in GONE
+    if standing == "by hand":
+        do = f"Ask its owner. --wait waits until it is given back; inv unlock --host={host} gives it back."
+        return OperatorError(f"{host} is locked: {owner} (for {age(seconds)}).", KNOWN[standing], do)
     looks = f"journalctl -u {UNIT}switch there says why; then " if standing == "stopped" else ""
     return OperatorError(
         f"{host} is locked: {owner} (for {age(seconds)}).",

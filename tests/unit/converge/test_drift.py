@@ -44,6 +44,12 @@ def test_each_host_has_its_own(pyinfra: Path) -> None:
     assert drift.of("aipbx.ru") == ["deploy"]
 
 
+def test_one_that_cannot_be_asked_hides_no_other(pyinfra: Path) -> None:
+    (pyinfra / "said").write_text(json.dumps(PLAN))
+    stub(pyinfra, "pyinfra", f'case "$*" in *aipbx.org*) exit 1;; esac; cat {pyinfra}/said')
+    assert drift.of_all(["aipbx.net", "aipbx.org"]) == {"aipbx.net": ["sshd: hardened", "Reload"]}
+
+
 def test_what_was_asked_of_all_is_not_asked_again(pyinfra: Path) -> None:
     stub(pyinfra, "pyinfra", "exit 1")
     assert drift.of("aipbx.net", {"aipbx.net": ["Reload"]}) == ["Reload"]

@@ -34,7 +34,6 @@ SIXTEEN = archive(15, "база 1.2", "16.14", "16.14")
         (archive(14, "a", "13.4 (Debian 13.4-1)", "14.1"), Archive("13.4 (Debian 13.4-1)", "14.1", 12)),
         (archive(16, "a", "15.4", "17.2"), Archive("15.4", "17.2", 17)),
         (b"-- MariaDB dump 10.19\n", None),
-        (b"\0" * 600, None),
     ],
 )
 def test_what_hosts_may_read(tmp_path: Path, content: bytes, found: Archive | None) -> None:
@@ -52,6 +51,8 @@ def test_what_hosts_may_read(tmp_path: Path, content: bytes, found: Archive | No
         (archive(15, "a", "16", "16", kind=3), "another format"),
         (b"\x28\xb5\x2f\xfd....", "zstd -d"),
         (b"\x1f\x8bbroken", "not a complete gzip file"),
+        (b"root:x:0:0:root:/root:/bin/bash\n", "old.dump is not a backup"),
+        (b"\0" * 600, "old.dump is not a backup"),
     ],
 )
 def test_what_none_can_is_refused_with_the_operator_s_own_name_for_it(

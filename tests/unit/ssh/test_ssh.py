@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shlex
 import socket
 from pathlib import Path
@@ -83,7 +84,14 @@ def route(**values: Any) -> Route:
             "host key is not known",
             "ssh-keyscan -p 2222 203.0.113.20,",
         ),
-        (TimeoutError("timed out"), "does not answer on its SSH port.", "port 2222: timed out"),
+        (TimeoutError("timed out"), "does not answer on its SSH port.", "port 2222: timed out, for 10 s"),
+        (ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"), "refuses connections", "refused, at once"),
+        (
+            OSError(errno.EHOSTUNREACH, "No route to host"),
+            "There is no route to aipbx.org.",
+            "port 2222: No route to host",
+        ),
+        (ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"), "cuts the connection", "reset by peer."),
         (ssh.NoGreetingError("Not allowed at this time"), "refuses SSH from this address", "passes by itself"),
         (ssh.NoGreetingError("Exceeded MaxStartups"), "too many SSH logins", "guessers"),
         (ssh.NoGreetingError(""), "does not speak SSH", "closes the connection at once"),

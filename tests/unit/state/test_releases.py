@@ -110,3 +110,11 @@ def test_a_release_deployed_again_is_as_new_as_its_last_deploy() -> None:
 def test_before_a_release_that_the_ledger_does_not_know_was_all_of_it() -> None:
     assert releases.before([entry(A), entry(B)], C) == [B, A]
     assert releases.before([], None) == []
+
+
+def test_the_ledger_is_read_as_the_operator_lived_it() -> None:
+    back_to_a, back_to_b = replace(entry(A), action="rollback"), replace(entry(B), action="rollback")
+    lived = [entry(A), entry(B), back_to_a, entry(A), back_to_b, replace(entry(B), action="rotation")]
+    assert releases.before(lived, B) == [A]
+    assert releases.before(lived[:4], A) == [B], "the way back leads to what ran before, not to nothing"
+    assert releases.before([*lived, entry(C)], C) == [A, B], "a deploy is a step forward from wherever one was"

@@ -33,6 +33,10 @@ def test_a_deploy_is_told_who_has_it_and_waits(config: Config) -> None:
         seen = deploy_lock.seen(config)
         assert seen
         assert seen.standing == "ended", "a run that was killed"
+        (config.app / "lock" / "connection").unlink()
+        seen = deploy_lock.seen(config)
+        assert seen
+        assert seen.standing == "by hand", "what `inv lock` makes is tied to no run"
     assert deploy_lock.seen(config) is None
     assert sh(lock.acquire(str(config.app)), stdin=b"anna").returncode == 0
 

@@ -21,6 +21,7 @@ def test_for_how_long(seconds: int, told: str) -> None:
         ("open", "connection that took the lock is open", "Wait for it (--wait); if"),
         ("runs", "The host carries it out", "Wait for it (--wait); if"),
         ("ended", "Its run is over", "inv unlock --host=aipbx.org, then run this again."),
+        ("by hand", "It was taken by hand (inv lock)", "Ask its owner. --wait waits"),
         (
             "stopped",
             "has ended without giving the lock back",
