@@ -1,5 +1,6 @@
 """The operator's verbs."""
 
+import invoke.main
 from invoke.collection import Collection
 
 import fleet.adoption.tasks as adoption
@@ -16,6 +17,7 @@ import fleet.status.tasks as status
 import fleet.tls.tasks
 import fleet.users.tasks
 import lab.tasks
+from fleet.command_line import words
 
 namespace = Collection()
 for task in (
@@ -51,3 +53,5 @@ namespace.add_collection(Collection.from_module(fleet.users.tasks, name="user"))
 namespace.add_collection(Collection.from_module(fleet.offsite.tasks, name="offsite"))
 namespace.add_collection(Collection.from_module(fleet.tls.tasks, name="tls"))
 namespace.add_collection(Collection.from_module(lab.tasks, name="lab"))
+
+words.prepare(invoke.main.program, namespace)

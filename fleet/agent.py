@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from fleet.remote import Remote
 
 NOT_THERE = 127  # sh found no such program
-LOST = 255  # ssh's own exit code: the connection was not made, or broke
 QUICK_SECONDS = 120
 # Of the inventory, what the host goes by in a run: as an operator's data say now, not as the host was converged.
 GOES_BY = {"ready_seconds", "settle_seconds", "public_checks", "switch_mode", "application_timers"}
@@ -164,7 +163,7 @@ def _ended(remote: Remote, verb: str, code: int, said: str, seconds: float) -> O
             words,
             f"Converge it: pyinfra inventory.py deploys/bootstrap.py --limit {remote.name}",
         )
-    if code == LOST:
+    if code == ssh.FAILED:
         return FailedError(
             f"{remote.name}: the connection was lost during {verb}.",
             words,

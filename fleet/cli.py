@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, NoReturn, ParamSpec, TypeVar
 from invoke.exceptions import Exit
 
 from aipbx_agent.core.text import printable
+from fleet.command_line import dry_run
+from fleet.command_line.encoding import print_anything
 from fleet.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ def told(function: Callable[P, R]) -> Callable[P, R]:
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         from fleet.checkout import load_environment
 
+        print_anything()
         load_environment()
         try:
             return function(*args, **kwargs)
@@ -127,6 +130,8 @@ def agreed(question: str, *, yes: bool = False) -> bool:
     Raises:
         OperatorError: there is nobody to ask.
     """
+    if dry_run.active():
+        dry_run.end(question)
     if yes:
         return True
     if not sys.stdin.isatty():

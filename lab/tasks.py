@@ -9,9 +9,9 @@ import sys
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from invoke.exceptions import Exit
-from invoke.tasks import task
 
 from fleet.cli import hosts_to_read, told
+from fleet.command_line.verb import task
 from lab.errors import LabError
 from lab.topology import SYSTEMS, Lab, host_spec, wanted_specs
 

@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from fleet import agent, tables
+from fleet.command_line import completion
 from fleet.errors import FailedError, OperatorError
 from fleet.output import say, size, step
 from fleet.transfer import archive, transfer
@@ -60,6 +61,8 @@ def show(hosts: Sequence[Remote], *, as_json: bool) -> bool:
     """
     with step("hosts"), ThreadPoolExecutor() as pool:
         found = dict(zip([host.name for host in hosts], pool.map(_asked, hosts), strict=True))
+    listed = [one["sets"] for one in found.values() if isinstance(one, dict)]
+    completion.remember("sets", (each["name"] for sets in listed for each in reversed(sets)))
     if as_json:
         rows = {name: {"error": str(one)} if isinstance(one, OperatorError) else one for name, one in found.items()}
         print(json.dumps(rows, indent=2, ensure_ascii=False))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from invoke.tasks import task
-
 from fleet.cli import REFUSED, agreed, finish, hosts_to_change, hosts_to_read, remotes, told
+from fleet.command_line import dry_run
+from fleet.command_line.verb import task
 from fleet.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -112,6 +112,8 @@ def push(_: Context, host: str = "", yes: bool = False) -> None:
             continue
         for line in ready.consequences:
             print(f"    note: {line}")
+        if dry_run.active():
+            continue
         if not agreed(f"Push to {chosen.name}", yes=yes):
             print(f"{chosen.name}: nothing was changed.")
             finish(1)

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from aipbx_agent import contract
 from fleet import tables
+from fleet.command_line import completion
 from fleet.commands import docker
 from fleet.commands import rollout as commands
 from fleet.state import releases, survey
@@ -31,6 +32,8 @@ def show(hosts: list[Remote], *, as_json: bool) -> None:
     with ThreadPoolExecutor() as pool:
         found = dict(zip([host.name for host in hosts], pool.map(_taken, hosts), strict=True))
         on_host = dict(zip(found, pool.map(_images, hosts), strict=True))
+    releases_shown = [entry.after for one in found.values() for entry in reversed(one.entries)]
+    completion.remember("shas", (each.sha(name)[:8] for each in releases_shown for name in contract.SERVICES))
     if as_json:
         print(json.dumps({name: [asdict(entry) for entry in one.entries] for name, one in found.items()}, indent=2))
         return

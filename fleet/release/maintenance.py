@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fleet.cli import agreed
+from fleet.command_line import dry_run
 from fleet.commands import rollout as commands
 from fleet.errors import OperatorError
 from fleet.output import say
@@ -33,5 +34,7 @@ def turn(remote: Remote, state: str, *, yes: bool) -> None:
         raise OperatorError(
             f"{remote.name}: nothing was done.", "You did not say yes.", "Run it again when you want it."
         )
+    if dry_run.active():
+        dry_run.end(f"{remote.name}: turn the maintenance page {state}")
     remote.sudo_output(commands.maintenance(remote.settings.app_dir, on=state == "on"))
     say(f"{remote.name}: the maintenance page is {state}.", "yellow" if state == "on" else "green")

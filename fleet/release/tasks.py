@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from invoke.context import Context
-from invoke.tasks import task
 
 from fleet.cli import finish, hosts_to_change, hosts_to_read, one, remotes, told
+from fleet.command_line.verb import task
 
 if TYPE_CHECKING:
     from fleet.remote import Remote

@@ -6,9 +6,9 @@ from typing import Any
 
 from invoke.context import Context
 from invoke.parser.argument import Argument
-from invoke.tasks import Task, task
 
 from fleet.cli import hosts_to_change, hosts_to_read, one, remotes, told
+from fleet.command_line.verb import Verb, task
 
 # These stand in place of what is restored.
 INSTEAD = ("undo", "discard", "at")
@@ -33,7 +33,7 @@ class Instead(Argument):
             self.word.set_value("")
 
 
-class Restore(Task[Any]):
+class Restore(Verb):
     """A task whose word may be replaced by a flag."""
 
     def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:

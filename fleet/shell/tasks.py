@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 
 from invoke.context import Context
-from invoke.tasks import task
 
 from fleet.cli import hosts_to_read, one, told
+from fleet.command_line.verb import task
 from fleet.errors import OperatorError
 
 

@@ -19,6 +19,8 @@ CONNECT_SECONDS = 10
 # A pulled cable is noticed after this long: the kernel gives up on data that nobody acknowledged.
 DEAD_AFTER_MILLISECONDS = 30_000
 KEEPALIVE_SECONDS = 10
+# The exit code of the system's ssh when it could not connect, or the connection broke.
+FAILED = 255
 # The key that has opened an account in this run, by host and account.
 OPENED: dict[tuple[str, str], Identity] = {}
 

@@ -96,14 +96,17 @@ def show(hosts: Sequence[Remote], services: list[str], *, follow: bool, since: s
     console = Console(soft_wrap=True, highlight=False)
     several_hosts, several_services = len(hosts) > 1, len(services) != 1
     paint: dict[str, str] = {}
+    shown: dict[str, bool] = {}
     failed: list[str] = []
     for host, line in _lines(hosts, services, follow=follow, since=since, tail=tail, failed=failed):
         matched = LINE.match(line)
         text = matched["text"] if matched else line
-        if not pattern.search(text):
-            continue
         service, when = (matched["service"], f"{matched['time'][:19]}Z ") if matched else ("", "")
         prefix = " ".join([*([host] if several_hosts else []), *([service] if several_services else [])])
+        # What is indented belongs to the line above it: an error's stack trace.
+        shown[prefix] = bool(pattern.search(text)) or (shown.get(prefix, False) and text[:1].isspace())
+        if not shown[prefix]:
+            continue
         colour = paint.setdefault(prefix, COLOURS[len(paint) % len(COLOURS)])
         console.print(
             Text.assemble((f"{prefix} | " if prefix else "", colour), (when, "dim"), Text.from_ansi(text)), end="\n"
@@ -128,7 +131,7 @@ def _lines(
                 errors="replace",
             )
             stack.callback(_end, process)
-            threading.Thread(target=_read, args=(host.name, process, lines, failed), daemon=True).start()
+            threading.Thread(target=_read, args=(host, process, lines, failed), daemon=True).start()
         open_hosts, kept = len(hosts), []
         while open_hosts:
             item = lines.get()
@@ -147,18 +150,28 @@ def _time(item: tuple[str, str]) -> str:
 
 
 def _read(
-    host: str, process: subprocess.Popen[str], lines: queue.Queue[tuple[str, str] | None], failed: list[str]
+    host: Remote, process: subprocess.Popen[str], lines: queue.Queue[tuple[str, str] | None], failed: list[str]
 ) -> None:
     assert process.stdout is not None  # noqa: S101  a pipe
     assert process.stderr is not None  # noqa: S101  a pipe
     for line in process.stdout:
         # Compose clears a line before it writes one, whatever it was told.
-        lines.put((host, line.rstrip("\r\n").removeprefix("\x1b[2K")))
+        lines.put((host.name, line.rstrip("\r\n").removeprefix("\x1b[2K")))
     words = process.stderr.read().strip()
-    if process.wait() != 0:
-        failed.append(host)
-        lines.put((host, f"{host}: its logs ended: {words or f'exit code {process.returncode}'}"))
+    if code := process.wait():
+        failed.append(host.name)
+        ended = _unreachable(host) if code == ssh.FAILED else ""
+        lines.put((host.name, ended or f"{host.name}: its logs ended: {words or f'exit code {code}'}"))
     lines.put(None)
+
+
+def _unreachable(host: Remote) -> str:
+    """What keeps us out of a host, in our words instead of ssh's; empty: nothing does."""
+    try:
+        host.run("true")
+    except OperatorError as error:
+        return str(error)
+    return ""
 
 
 def _end(process: subprocess.Popen[str]) -> None:

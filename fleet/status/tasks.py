@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from invoke.context import Context
-from invoke.tasks import task
 
 from fleet.cli import finish, hosts_to_read, remotes, told
+from fleet.command_line.verb import task
 
 HOST = "a host, several with commas, a group, or all"
 

@@ -6,9 +6,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from invoke.tasks import task
-
 from fleet.cli import hosts_to_change, hosts_to_read, one, remotes, told
+from fleet.command_line.verb import task
 from fleet.errors import OperatorError
 
 if TYPE_CHECKING:

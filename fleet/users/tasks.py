@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from invoke.context import Context
-from invoke.tasks import task
 
 from fleet.cli import hosts_to_change, one, told
+from fleet.command_line.verb import task
 
 
 @task(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fleet import agent
+from fleet.command_line import dry_run
 from fleet.output import say
 from fleet.release.lock import lock_status
 from fleet.state import survey
@@ -40,5 +41,7 @@ def settled(remote: Remote, found: Survey, drain_seconds: int | None = None) -> 
     if not wrong:
         return found
     say(f"{remote.name} has {' and '.join(wrong)}. Recovery runs first.", "yellow")
+    if dry_run.active():
+        return found
     agent.call(remote, ["recover"], seconds=SECONDS)
     return survey.take(remote, drain_seconds)

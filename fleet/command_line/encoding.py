@@ -1,0 +1,25 @@
+"""Output for terminals and pipes that know few characters: a sign that is missing there has a plain one."""
+
+from __future__ import annotations
+
+import codecs
+import io
+import sys
+
+PLAIN = {"✓": "+", "✗": "x", "…": "...", "→": "->", "—": "-", "–": "-", "’": "'", "“": '"', "”": '"'}
+NAME = "aipbx-plain"
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    wrong = error.object[error.start : error.end]
+    return "".join(PLAIN.get(one, f"\\u{ord(one):04x}") for one in wrong), error.end
+
+
+def print_anything() -> None:
+    """Let no character end a verb with a traceback, whatever the encoding of its output."""
+    codecs.register_error(NAME, _plain)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=NAME)

@@ -1,0 +1,129 @@
+"""What was typed, before Invoke reads it: a host needs no `--host`, a mistake gets a hint and exit code 2."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Collection, Sequence
+from typing import TYPE_CHECKING, Any
+
+from invoke.exceptions import Exit, ParseError
+from invoke.parser import Parser
+
+from fleet.errors import OperatorError
+
+if TYPE_CHECKING:
+    from invoke.collection import Collection as Namespace
+
+HELP = {"-h", "--help"}
+QUERY = {"db", "db.shell"}
+
+
+def prepare(program: Any, namespace: Namespace) -> None:
+    """Rewrite and check the words that a program is about to read; not one that only imports the verbs.
+
+    Args:
+        program: Invoke's; it has read its own options already.
+        namespace: the verbs.
+    """
+    if getattr(program, "core", None) is None:
+        return
+    from fleet.command_line import completion
+
+    words: list[str] = program.core.unparsed
+    if program.args.complete.value:
+        completion.complete(program.core.remainder, namespace)
+        return
+    if words[:1] == ["help"]:
+        words[:] = [*words[1:2], "--help"] if words[1:] else []
+        program.args["list"].set_value(not words, cast=False)
+    if words and words[0] in names(namespace) and HELP & set(before_command(words)):
+        program.args["help"].set_value(words[0], cast=False)
+        words.clear()
+    words[:] = with_hosts(words, namespace, _hosts)
+    _check(program, namespace, words)
+
+
+def names(namespace: Namespace) -> list[str]:
+    """Return the verbs, as one may type them."""
+    return [name for verb, others in namespace.task_names.items() for name in (verb, *others)]
+
+
+def before_command(words: Sequence[str]) -> list[str]:
+    """Return the words up to `--`, behind which stands a command for a service."""
+    return list(words[: words.index("--")] if "--" in words else words)
+
+
+def with_hosts(words: Sequence[str], namespace: Namespace, known: Callable[[], Collection[str]]) -> list[str]:
+    """Return the words with `--host` for hosts and groups that stand alone, and `--command` for a query of `inv db`.
+
+    Args:
+        words: the verb and what follows it.
+        namespace: the verbs.
+        known: names of hosts and groups; called only where a word stands alone.
+    """
+    if len(words) < 2 or words[0] not in names(namespace):
+        return list(words)
+    arguments = namespace[words[0]].get_arguments()
+    takes_value = {f"{'-' * (1 + (len(name) > 1))}{name}" for one in arguments if one.takes_value for name in one.names}
+    typed = before_command(words)
+    alone = [n for n in range(1, len(typed)) if not typed[n].startswith("-") and typed[n - 1] not in takes_value]
+    named = [n for n in alone if set(typed[n].split(",")) <= set(known())] if _takes_host(arguments) else []
+    queries = [n for n in alone if words[0] in QUERY and " " in typed[n] and n not in named]
+    kept = [word for n, word in enumerate(words) if n not in {*named, *queries}]
+    given = [f"--host={','.join(typed[n] for n in named)}"] if named else []
+    return [kept[0], *given, *(f"--command={typed[n]}" for n in queries), *kept[1:]]
+
+
+def _takes_host(arguments: Sequence[Any]) -> bool:
+    return any("host" in one.names for one in arguments)
+
+
+def _hosts() -> list[str]:
+    from fleet.inventory.hosts import load
+
+    hosts = load()
+    return [*(host.name for host in hosts), *{group for host in hosts for group in host.groups}, "all"]
+
+
+def _check(program: Any, namespace: Namespace, words: Sequence[str]) -> None:
+    verb = words[0] if words and words[0] in names(namespace) else ""
+    if [word.partition("=")[0] for word in before_command(words)].count("--host") > 1:
+        raise _ended(verb, "the host is named twice.", "Only one of them can be meant.")
+    try:
+        Parser(initial=program.initial_context, contexts=namespace.to_contexts()).parse_argv(list(words))
+    except ParseError as error:
+        raise _refusal(str(error), verb, namespace) from None
+    except ValueError as error:
+        raise _ended(verb, "an option needs a number.", str(error)) from None
+
+
+def _ended(verb: str, what: str, why: str, do: str = "") -> Exit:
+    shown = f"inv {verb} --help" if verb else "inv --list shows the verbs."
+    refused = OperatorError(f"inv {verb}: {what}" if verb else what, why, do or shown)
+    return Exit(str(refused), code=refused.code)
+
+
+def _refusal(message: str, verb: str, namespace: Namespace) -> Exit:
+    if unknown := re.fullmatch(r"No idea what '(.+)' is!", message):
+        return _unknown(unknown[1], verb, namespace)
+    if missing := re.fullmatch(r"'.+' did not receive required positional arguments: (.+)", message):
+        return _ended(verb, "a word is missing.", f"It needs: {missing[1]}.")
+    if flag := re.match(r"Flag <\w+: ([\w-]+)", message):
+        value = "takes no value" if "doesn't take" in message else "needs a value"
+        return _ended(verb, f"--{flag[1].replace('_', '-')} {value}.", "It stands alone, or before another option.")
+    return _ended(verb, "it cannot be read.", message)
+
+
+def _unknown(word: str, verb: str, namespace: Namespace) -> Exit:
+    if not verb:
+        known, what = names(namespace), f"{word!r} is not a verb."
+        why = "A verb comes first, then its words and options."
+    elif word.startswith("-"):
+        known = [f"--{name}" for one in namespace[verb].get_arguments() for name in one.names]
+        what, why = f"unknown option {word!r}.", "Another verb may have it."
+    else:
+        known, what = _hosts(), f"{word!r} is neither a host nor an option."
+        why = "The inventory has no such host or group."
+    close = difflib.get_close_matches(word.partition("=")[0], known, n=1)
+    return _ended(verb, what, why, f"Did you mean {close[0]!r}?" if close else "")
