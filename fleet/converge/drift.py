@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from fleet.checkout import ROOT
+from fleet.checkout import ROOT, ssh_config_path, state_directory
 from fleet.errors import OperatorError
 
 SECONDS = 180
@@ -54,7 +59,53 @@ def _ask(hosts: list[str]) -> dict[str, list[str]]:
         raise _unknown(hosts, f"Its dry run did not end within {SECONDS} s.") from None
     if done.returncode != 0:
         raise _refusal(done.stderr) or _unknown(hosts, "Its dry run did not end well.")
-    return {host: _changing(host, json.loads(done.stdout)["plan"]) for host in hosts}
+    found = {host: _changing(host, json.loads(done.stdout)["plan"]) for host in hosts}
+    _keep(found)
+    return found
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the last dry run from this machine said of a host: the operations that would change it, and when it ran."""
+
+    changes: list[str]
+    at: datetime
+
+
+def known(host: str) -> Known | None:
+    """Return what the last dry run from this machine said of a host; None: it converged since, or was never asked."""
+    kept = _kept().get(_key(host))
+    return Known(kept["changes"], datetime.fromisoformat(kept["at"])) if kept else None
+
+
+def forget() -> None:
+    """Forget it for all hosts: they are about to be converged."""
+    _path().unlink(missing_ok=True)
+
+
+def _keep(found: dict[str, list[str]]) -> None:
+    at = datetime.now(UTC).isoformat()
+    kept = _kept() | {_key(host): {"changes": changes, "at": at} for host, changes in found.items()}
+    new = _path().with_suffix(f".{os.getpid()}-{threading.get_ident()}")
+    with suppress(OSError):
+        new.write_text(json.dumps(kept), "utf-8")
+        new.replace(_path())
+
+
+def _kept() -> dict[str, Any]:
+    with suppress(OSError, ValueError):
+        kept: dict[str, Any] = json.loads(_path().read_text("utf-8"))
+        return kept
+    return {}
+
+
+def _path() -> Path:
+    return state_directory() / "drift.json"
+
+
+def _key(host: str) -> str:
+    """A lab's host has the name of a real one: the ssh_config says which is meant."""
+    return f"{ssh_config_path()}:{host}"
 
 
 def _refusal(words: str) -> OperatorError | None:

@@ -2,73 +2,64 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
-import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
 
-from aipbx_agent.contract import ENVIRONMENT
 from fleet import checkout
-from fleet.adoption import found as adoption
 from fleet.checkout import ROOT, operator_keys, ssh_config_path
 from fleet.errors import OperatorError
 from fleet.inventory import hosts
 from fleet.release.run import repositories
-from fleet.state import survey
-from fleet.users import state
+from fleet.status.doctor_host import Finding, examined
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from fleet.git.repository import Repository
     from fleet.remote import Remote
 
-# A clock that is further off than this breaks TLS, logs and the ledger.
-CLOCK_SECONDS = 5
 
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at: its name, how it is, and what to do; also about what is well, but not complete."""
-
-    name: str
-    told: str
-    well: bool = True
-    do: str = ""
-
-
-def examine(remotes: list[Remote]) -> bool:
+def examine(remotes: list[Remote], *, as_json: bool) -> bool:
     """Look at this machine and at the way to hosts, and print what was found.
 
     Args:
         remotes: which hosts.
+        as_json: for a script.
 
     Returns: whether all is well.
     """
+    found: dict[str, list[Finding]] = {}
     console = Console(highlight=False, soft_wrap=True)
-    well = _print(console, "this machine", [_of(*check) for check in _LOCAL])
-    well &= _print(console, "git", [_repository(repository) for repository in _repositories(remotes)])
+    for title, findings in _examined(remotes):
+        found[title] = findings
+        if not as_json:
+            _print(console, title, findings)
+    if as_json:
+        print(json.dumps({title: [asdict(one) for one in each] for title, each in found.items()}, indent=2))
+    return all(one.well for each in found.values() for one in each)
+
+
+def _examined(remotes: list[Remote]) -> Iterator[tuple[str, list[Finding]]]:
+    yield "this machine", [_of(*check) for check in _LOCAL]
+    yield "git", [_repository(repository) for repository in _repositories(remotes)]
     with ThreadPoolExecutor() as pool:
-        for remote, findings in zip(remotes, pool.map(_host, remotes), strict=True):
-            well &= _print(console, remote.name, findings)
-    return well
+        yield from zip([remote.name for remote in remotes], pool.map(examined, remotes), strict=True)
 
 
-def _print(console: Console, title: str, findings: Iterable[Finding]) -> bool:
+def _print(console: Console, title: str, findings: Iterable[Finding]) -> None:
     console.print(f"[bold]{title}[/bold]")
-    well = True
     for finding in findings:
-        well &= finding.well
         mark = "[red]✗[/red]" if not finding.well else "[yellow]![/yellow]" if finding.do else "[green]✓[/green]"
         console.print(f"  {mark} {finding.name}: {escape(finding.told)}")
         if finding.do:
             console.print(f"      do: {escape(finding.do)}")
-    return well
 
 
 def _of(name: str, look: Callable[[], str]) -> Finding:
@@ -137,45 +128,3 @@ def _repository(repository: Repository) -> Finding:
         return f"{repository.branch} is at {repository.head()[:12]}"
 
     return _of(repository.url, look)
-
-
-def _host(remote: Remote) -> list[Finding]:
-    try:
-        before = time.time()
-        there = float(remote.sudo_output("date +%s.%N"))
-        skew = there - (before + time.time()) / 2
-    except OperatorError as error:
-        return [Finding("login", f"{error.what} {error.why}", well=False, do=error.do)]
-    findings = [Finding("login", f"{remote.settings.deploy_user}, and sudo works")]
-    findings.append(
-        Finding(
-            "clock", f"{skew:+.1f} s", abs(skew) < CLOCK_SECONDS, "" if abs(skew) < CLOCK_SECONDS else "timedatectl"
-        )
-    )
-    found = survey.take(remote)
-    converge = f"pyinfra inventory.py deploys/bootstrap.py --limit {remote.name}"
-    findings.append(
-        Finding("converged", "yes") if found.converged else Finding("converged", "no", well=False, do=converge)
-    )
-    by_hand = adoption.found(remote)
-    if by_hand:
-        findings += [Finding("made by hand", line) for line in by_hand.lines()]
-    if found.converged:
-        pushed = ENVIRONMENT in found.files
-        push = f"inv env.push --host={remote.name}"
-        findings.append(Finding("configuration", "pushed" if pushed else "missing", pushed, "" if pushed else push))
-        findings.append(Finding("release", str(found.running or "none yet")))
-        if pushed and found.running:
-            findings += _users(remote)
-    return findings
-
-
-def _users(remote: Remote) -> list[Finding]:
-    """What users cannot do yet: nothing is out of order, but a new host needs more than a release."""
-    try:
-        lacking = state.lacking(state.read(remote), remote.name)
-    except OperatorError as error:
-        return [Finding("users", f"{error.what} {error.why}", well=False, do=error.do)]
-    if not lacking:
-        return [Finding("users", "can sign up, see prices, make assistants and call, as far as tables can tell")]
-    return [Finding(f"users: {what}", why, do=do) for what, why, do in lacking]

@@ -18,6 +18,7 @@ from fleet.errors import OperatorError
 from fleet.output import step
 from fleet.release.lock import lock_status
 from fleet.state import survey
+from fleet.status import troubles
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,34 +26,37 @@ if TYPE_CHECKING:
     from fleet.remote import Remote
     from fleet.state.survey import Survey
 
-# Below these a value is shown in red.
-CERTIFICATE_DAYS = 14
-DISK_PERCENT = 85
-BACKUP_HOURS = 26
-VERIFIED_HOURS = 8 * 24
-# Seconds after which a host has certainly looked at its database's log again.
-LOG_SECONDS = 300
+# A dry run that ended so recently is told without its age.
+JUST_NOW_SECONDS = 60
 
 
-def show(hosts: Sequence[Remote], *, as_json: bool) -> bool:
+def show(hosts: Sequence[Remote], *, as_json: bool, asks_drift: bool = False) -> bool:
     """Print how these hosts are.
 
     Args:
         hosts: which.
         as_json: for a script.
+        asks_drift: whether pyinfra compares them with what is declared; else what it said last is shown with its age.
 
-    Returns: whether every one of them answered.
+    Returns: whether every one of them answered, and is well.
     """
-    with step("hosts, drift"), ThreadPoolExecutor() as pool:
-        drifted = pool.submit(drift.of_all, [host.name for host in hosts])
-        found = dict(zip([host.name for host in hosts], pool.map(_survey, hosts), strict=True))
-        changes = drifted.result()
-    rows = {name: _facts(one, changes.get(name)) for name, one in found.items()}
+    names = [host.name for host in hosts]
+    with step("hosts, drift" if asks_drift else "hosts"), ThreadPoolExecutor() as pool:
+        drifted = pool.submit(drift.of_all, names) if asks_drift else None
+        found = dict(zip(names, pool.map(_survey, hosts), strict=True))
+        asked = drifted.result() if drifted else {}
+    rows = {name: _facts(name, one, _drift_of(name, asked, asks_drift)) for name, one in found.items()}
     if as_json:
         print(json.dumps(rows, indent=2, ensure_ascii=False))
     else:
         _print(rows)
-    return all("error" not in row for row in rows.values())
+    return not any("error" in row or row["not_well"] or row["drift"] for row in rows.values())
+
+
+def _drift_of(name: str, asked: dict[str, list[str]], asks: bool) -> drift.Known | None:
+    if not asks:
+        return drift.known(name)
+    return drift.Known(asked[name], datetime.now(UTC)) if name in asked else None
 
 
 def _survey(host: Remote) -> Survey | OperatorError:
@@ -62,7 +66,7 @@ def _survey(host: Remote) -> Survey | OperatorError:
         return error
 
 
-def _facts(found: Survey | OperatorError, changes: list[str] | None) -> dict[str, Any]:
+def _facts(host: str, found: Survey | OperatorError, drifted: drift.Known | None) -> dict[str, Any]:
     if isinstance(found, OperatorError):
         return {"error": str(found)}
     now = datetime.now(UTC)
@@ -94,7 +98,9 @@ def _facts(found: Survey | OperatorError, changes: list[str] | None) -> dict[str
         "migrations": found.migrations or None,
         "lock": found.lock or None,
         "lock_standing": found.lock_standing or None,
-        "drift": changes,
+        "not_well": [f"{one.topic}: {one.what}" for one in troubles.of(host, found)],
+        "drift": drifted.changes if drifted else None,
+        "drift_at": f"{drifted.at:%Y-%m-%dT%H:%M:%SZ}" if drifted else None,
     }
 
 
@@ -108,7 +114,10 @@ def _print(rows: dict[str, dict[str, Any]]) -> None:
     for name, row in rows.items():
         if "error" in row:
             console.print(f"[red]{name} cannot be asked.[/red] {escape(row['error'])}")
-        elif row["drift"]:
+            continue
+        for line in row["not_well"]:
+            console.print(f"[red]{name} is not well:[/red] {escape(line)}. inv doctor --host={name}")
+        if row["drift"]:
             shown = escape("; ".join(row["drift"][:5]))
             console.print(
                 f"{name} is not as declared: {shown}. pyinfra inventory.py deploys/bootstrap.py --limit {name}"
@@ -142,7 +151,7 @@ def _lock(row: dict[str, Any]) -> str:
 
 def _certificate(row: dict[str, Any]) -> str:
     days = row["certificate_days"]
-    return "[red]none[/red]" if days is None else _red(f"{days} days", days < CERTIFICATE_DAYS)
+    return "[red]none[/red]" if days is None else _red(f"{days} days", days < troubles.CERTIFICATE_DAYS)
 
 
 def _hours(then: datetime | None, now: datetime) -> float | None:
@@ -157,18 +166,15 @@ def _age(hours: float | None, limit: int) -> str:
 
 def _backup(row: dict[str, Any]) -> str:
     failed = "[red]the last run failed[/red], before it: " if row["backup_failed"] else ""
-    return f"{failed}{_age(row['backup_hours'], BACKUP_HOURS)}"
+    return f"{failed}{_age(row['backup_hours'], troubles.BACKUP_HOURS)}"
 
 
 def _log(row: dict[str, Any]) -> str:
     told = row["log"]
     if not told:
         return "-"
-    looked = datetime.fromisoformat(str(told["at"]).replace("Z", "+00:00"))
-    if (datetime.now(UTC) - looked).total_seconds() > LOG_SECONDS:
-        return f"[red]nobody looks since {told['at']}[/red]"
-    if not told["ok"]:
-        return f"[red]BEHIND: {escape(str(told['error']).splitlines()[0] if told['error'] else 'again?')}[/red]"
+    if behind := troubles.wal_behind(told):
+        return f"[red]{escape(behind)}[/red]"
     return f"to {told['until'].replace('T', ' ').rstrip('Z')}" if told["until"] else "nothing yet"
 
 
@@ -185,7 +191,11 @@ def _migrations(row: dict[str, Any]) -> str:
 
 def _drift(row: dict[str, Any]) -> str:
     changes = row["drift"]
-    return "?" if changes is None else _red(f"{len(changes)} operations", True) if changes else "as declared"
+    if changes is None:
+        return "not known: --drift"
+    old = datetime.now(UTC) - datetime.fromisoformat(row["drift_at"])
+    age = f", {lock_status.age(round(old.total_seconds()))} ago" if old.total_seconds() > JUST_NOW_SECONDS else ""
+    return f"{_red(f'{len(changes)} operations', True) if changes else 'as declared'}{age}"
 
 
 _CELLS = (
@@ -196,12 +206,12 @@ _CELLS = (
     ("serving", _serving),
     ("RTP flows", lambda row: "?" if row["calls"] is None else str(row["calls"])),
     ("certificate", _certificate),
-    ("disk", lambda row: _red(f"{row['disk_percent']} %", row["disk_percent"] > DISK_PERCENT)),
+    ("disk", lambda row: _red(f"{row['disk_percent']} %", row["disk_percent"] > troubles.DISK_PERCENT)),
     ("memory", lambda row: f"{row['memory_percent']} %"),
     ("load", lambda row: _red(f"{row['load']} of {row['processors']}", row["load"] > 2 * row["processors"])),
     ("last backup", _backup),
-    ("verified", lambda row: _age(row["verified_hours"], VERIFIED_HOURS)),
-    ("off-site", lambda row: _age(row["offsite_hours"], BACKUP_HOURS)),
+    ("verified", lambda row: _age(row["verified_hours"], troubles.VERIFIED_HOURS)),
+    ("off-site", lambda row: _age(row["offsite_hours"], troubles.BACKUP_HOURS)),
     ("any moment", _log),
     ("migrations", _migrations),
     ("kept from before", lambda row: f"[yellow]{escape(row['kept'])}[/yellow]" if row["kept"] else "-"),

@@ -10,13 +10,19 @@ from fleet.command_line.verb import task
 HOST = "a host, several with commas, a group, or all"
 
 
-@task(help={"host": f"{HOST}; default: all", "json": "print JSON"})
+@task(
+    help={
+        "host": f"{HOST}; default: all",
+        "json": "print JSON",
+        "drift": "compare them with what is declared (10 to 50 s); without it: what the last comparison said",
+    }
+)
 @told
-def status(_: Context, host: str = "all", json: bool = False) -> None:
-    """Show how the hosts are: release, health, certificate, disk, backup, lock, drift."""
+def status(_: Context, host: str = "all", json: bool = False, drift: bool = False) -> None:
+    """Show how the hosts are: release, health, certificate, disk, backup, lock, drift; exit code 1: not well."""
     from fleet.status import status as look
 
-    if not look.show(remotes(hosts_to_read(host)), as_json=json):
+    if not look.show(remotes(hosts_to_read(host)), as_json=json, asks_drift=drift):
         finish(1)
 
 
@@ -61,11 +67,11 @@ def csp(_: Context, host: str = "", since: str = "") -> None:
         finish(1)
 
 
-@task(help={"host": f"{HOST}; default: all"})
+@task(help={"host": f"{HOST}; default: all", "json": "print JSON"})
 @told
-def doctor(_: Context, host: str = "all") -> None:
+def doctor(_: Context, host: str = "all", json: bool = False) -> None:
     """Say why something does not work: this machine, its keys and files, and the way to each host."""
     from fleet.status import doctor as look
 
-    if not look.examine(remotes(hosts_to_read(host))):
+    if not look.examine(remotes(hosts_to_read(host)), as_json=json):
         finish(1)

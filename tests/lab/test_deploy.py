@@ -70,7 +70,7 @@ def test_the_first_release_answers_under_the_public_name(deployed: Inv, server: 
 
 def test_the_host_is_as_declared_with_a_release_on_it(deployed: Inv, server: Host) -> None:
     assert deployed.bootstrap.dry().changes == []
-    row = deployed.json("status", f"--host={server.name}", "--json")[server.name]
+    row = deployed.json("status", f"--host={server.name}", "--json", "--drift")[server.name]
     assert row["drift"] == []
     assert set(row["services"].values()) == {"healthy"}
     assert row["backend"] == HEAD

@@ -11,6 +11,7 @@ import click
 from pyinfra import logger
 
 from fleet.checkout import operator_keys, refuse_open_files
+from fleet.converge import drift
 from fleet.errors import OperatorError
 from fleet.inventory import hosts
 
@@ -80,4 +81,6 @@ def checked() -> dict[str, Any]:
     except OperatorError as error:
         logger.error(f"--> {error}")
         raise SystemExit(2) from None
+    if converges(context.params) and not context.params.get("dry"):
+        drift.forget()
     return context.params

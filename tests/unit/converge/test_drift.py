@@ -86,3 +86,21 @@ def test_a_dry_run_that_does_not_end_well_is_not_no_drift(
     assert drift.of_all(["aipbx.net"]) == {}
     with pytest.raises(OperatorError, match=r"aipbx\.net: pyinfra cannot tell"):
         drift.of("aipbx.net")
+
+
+def test_the_last_comparison_is_kept_until_a_host_converges(
+    pyinfra: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    stub(pyinfra, "pyinfra", f"cat {pyinfra}/said")
+    (pyinfra / "said").write_text(json.dumps(PLAN))
+    assert drift.known("aipbx.org") is None
+    drift.of_all(["aipbx.net", "aipbx.org"])
+    known = drift.known("aipbx.org")
+    assert known
+    assert known.changes == ["Reload"]
+    (tmp_path / "ssh_config").touch()
+    monkeypatch.setenv("AIPBX_SSH_CONFIG", str(tmp_path / "ssh_config"))
+    assert drift.known("aipbx.org") is None, "a lab's host is another one"
+    monkeypatch.delenv("AIPBX_SSH_CONFIG")
+    drift.forget()
+    assert drift.known("aipbx.org") is None

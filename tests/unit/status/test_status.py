@@ -11,11 +11,12 @@ from typing import Any, cast
 import pytest
 
 from fleet import agent
+from fleet.converge import drift
 from fleet.errors import OperatorError
 from fleet.remote import Remote
 from fleet.state import survey
 from fleet.state.releases import Entry, Release
-from fleet.status import status
+from fleet.status import status, troubles
 
 # When the tests were collected, which may be an hour before one runs: good for a threshold, not for an age.
 NOW = datetime.now(UTC)
@@ -72,8 +73,8 @@ def shown(
     drifted: dict[str, list[str]] | None = None,
     as_json: bool = False,
 ) -> tuple[bool, str]:
-    monkeypatch.setattr("fleet.converge.drift.of_all", lambda _: {} if drifted is None else drifted)
-    well = status.show(cast("list[Remote]", list(hosts)), as_json=as_json)
+    monkeypatch.setattr("fleet.converge.drift.of_all", lambda _: drifted)
+    well = status.show(cast("list[Remote]", list(hosts)), as_json=as_json, asks_drift=drifted is not None)
     return well, capsys.readouterr().out
 
 
@@ -122,7 +123,9 @@ def test_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
             "migrations": None,
             "lock": None,
             "lock_standing": None,
+            "not_well": [],
             "drift": ["sshd"],
+            "drift_at": json.loads(out)["aipbx.net"]["drift_at"],
         },
         "aipbx.ru": {"error": str(UNREACHABLE)},
     }
@@ -237,7 +240,7 @@ def test_the_age_of_a_copy_off_the_host(monkeypatch: pytest.MonkeyPatch, capsys:
 )
 def test_what_is_bad_is_red(changes: dict[str, Any], row: str, red: bool) -> None:
     said = cast("Any", host(**changes)).said
-    facts = status._facts(survey.parse(said), [])
+    facts = status._facts("aipbx.net", survey.parse(said), None)
     assert dict(status._CELLS)[row](facts).startswith("[red]") is red
 
 
@@ -247,7 +250,7 @@ def test_a_host_that_cannot_be_asked_is_told_below(
     well, out = shown(host(), Host("aipbx.ru", UNREACHABLE), monkeypatch=monkeypatch, capsys=capsys)
     assert not well
     assert cells(out)["services"] == ["all healthy"]
-    assert cells(out)["drift"] == ["?"]
+    assert cells(out)["drift"] == ["not known: --drift"]
     assert f"aipbx.ru cannot be asked. {UNREACHABLE}" in out
 
 
@@ -258,3 +261,50 @@ def test_drift_is_told_below(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     told = " ".join(out.split())
     assert f"aipbx.net is not as declared: {'; '.join(changes[:5])}." in told
     assert "operation 5" not in told
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"containers": {"backend": HEALTHY | {"status": "exited", "health": ""}}}, "services: backend is exited"),
+        ({"containers": {}}, "services: none runs"),
+        ({"maintenance": True}, "maintenance: the maintenance page is on"),
+        ({"disk_percent": 99}, "disk: 99 % full"),
+        ({"backup": None}, "backup: there is none"),
+        ({"backup_failed": True}, "backup: the last run failed"),
+        ({"lock": {"owner": "anna, lunch", "seconds": 7, "standing": "by hand"}}, "lock: locked: anna, lunch"),
+        ({"certificate_until": None}, "certificate: there is none"),
+        ({"migrations": "2"}, "migrations: 2 not applied"),
+        ({"rotation": "open"}, "password: its rotation is unfinished"),
+        ({"offsite": ago(60)}, "off-site: the last copy is 60 h old"),
+    ],
+)
+def test_what_is_not_well_is_a_line_and_exit_code_1(
+    changes: dict[str, Any], line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    well, out = shown(host(**changes), monkeypatch=monkeypatch, capsys=capsys)
+    assert (well, f"aipbx.net is not well: {line}." in " ".join(out.split())) == (False, True), out
+    well, out = shown(host(**changes), monkeypatch=monkeypatch, capsys=capsys, as_json=True)
+    assert (well, json.loads(out)["aipbx.net"]["not_well"]) == (False, [line])
+
+
+@pytest.mark.parametrize("standing", ["open", "runs"])
+def test_a_release_that_is_on_its_way_is_well(
+    standing: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lock = {"owner": "anna, deploy", "seconds": 7, "standing": standing}
+    well, _ = shown(host(lock=lock), monkeypatch=monkeypatch, capsys=capsys)
+    assert well
+
+
+def test_a_host_without_a_release_is_well() -> None:
+    assert troubles.of("x", survey.parse({"files": ["compose.yml"], "disk_percent": 3})) == []
+
+
+def test_drift_is_that_of_the_last_comparison_with_its_age(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known = drift.Known(["sshd"], datetime.now(UTC) - timedelta(hours=3))
+    monkeypatch.setattr(drift, "known", lambda _: known)
+    well, out = shown(host(), monkeypatch=monkeypatch, capsys=capsys)
+    assert (well, cells(out)["drift"]) == (False, ["1 operations, 3 h ago"])

@@ -1,0 +1,112 @@
+"""What `inv doctor` looks at on a host: what a person would look at who is told that it does not work."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aipbx_agent.contract import ENVIRONMENT
+from fleet.adoption import found as adoption
+from fleet.converge import drift
+from fleet.errors import OperatorError
+from fleet.state import survey
+from fleet.status import troubles
+from fleet.users import state
+
+if TYPE_CHECKING:
+    from fleet.remote import Remote
+    from fleet.state.survey import Survey
+
+# A clock that is further off than this breaks TLS, logs and the ledger.
+CLOCK_SECONDS = 5
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at: its name, how it is, and what to do; also about what is well, but not complete."""
+
+    name: str
+    told: str
+    well: bool = True
+    do: str = ""
+
+
+def examined(remote: Remote) -> list[Finding]:
+    """Look at a host, and return what was found, what is well included."""
+    try:
+        before = time.time()
+        there = float(remote.sudo_output("date +%s.%N"))
+        skew = there - (before + time.time()) / 2
+    except OperatorError as error:
+        return [Finding("login", f"{error.what} {error.why}", well=False, do=error.do)]
+    findings = [Finding("login", f"{remote.settings.deploy_user}, and sudo works")]
+    findings.append(
+        Finding(
+            "clock", f"{skew:+.1f} s", abs(skew) < CLOCK_SECONDS, "" if abs(skew) < CLOCK_SECONDS else "timedatectl"
+        )
+    )
+    found = survey.take(remote)
+    converge = f"pyinfra inventory.py deploys/bootstrap.py --limit {remote.name}"
+    findings.append(
+        Finding("converged", "yes") if found.converged else Finding("converged", "no", well=False, do=converge)
+    )
+    by_hand = adoption.found(remote)
+    if by_hand:
+        findings += [Finding("made by hand", line) for line in by_hand.lines()]
+    if found.converged:
+        pushed = ENVIRONMENT in found.files
+        push = f"inv env.push --host={remote.name}"
+        findings.append(Finding("configuration", "pushed" if pushed else "missing", pushed, "" if pushed else push))
+        findings.append(Finding("release", str(found.running or "none yet")))
+        findings += _condition(remote, found)
+        findings.append(_drift(remote.name, converge))
+        if pushed and found.running:
+            findings += [_public(remote), *_users(remote)]
+    return findings
+
+
+def _condition(remote: Remote, found: Survey) -> list[Finding]:
+    """What is not well, and what is: services, disk, certificate, lock, backups."""
+    wrong = troubles.of(remote.name, found)
+    findings = [Finding(one.topic, one.what, well=not one.now, do=one.do) for one in wrong]
+    fine = [
+        ("services", ", ".join(found.containers) or "none yet"),
+        ("disk", f"{found.disk_percent} % full, {found.disk_free_mib} MiB free"),
+        ("lock", f"locked: {found.lock}" if found.lock else "none"),
+    ]
+    fine += [("certificate", f"until {found.certificate_until:%Y-%m-%d}")] if found.certificate_until else []
+    topics = {one.topic for one in wrong}
+    return [*findings, *(Finding(topic, how) for topic, how in fine if topic not in topics)]
+
+
+def _drift(host: str, converge: str) -> Finding:
+    try:
+        changes = drift.of(host)
+    except OperatorError as error:
+        return Finding("drift", f"{error.what} {error.why}", well=False, do=error.do)
+    if not changes:
+        return Finding("drift", "as declared")
+    return Finding("drift", f"{len(changes)} operations: {'; '.join(changes[:5])}", well=False, do=converge)
+
+
+def _public(remote: Remote) -> Finding:
+    """Whether the public name answers, asked on the host: there it resolves as for the world, in a lab too."""
+    url = shlex.quote(f"https://{remote.name}/")
+    done = remote.run(f"curl --silent --show-error --max-time 15 --output /dev/null --write-out '%{{http_code}}' {url}")
+    if done.code == 0 and done.out[:1] in {"2", "3"}:
+        return Finding("public name", f"https://{remote.name}/ answers {done.out}")
+    said = f"https://{remote.name}/ answers {done.out}" if done.code == 0 else done.err.strip() or done.last_words
+    return Finding("public name", said, well=False, do=f"inv tls.status {remote.name}; inv logs nginx {remote.name}")
+
+
+def _users(remote: Remote) -> list[Finding]:
+    """What users cannot do yet: nothing is out of order, but a new host needs more than a release."""
+    try:
+        lacking = state.lacking(state.read(remote), remote.name)
+    except OperatorError as error:
+        return [Finding("users", f"{error.what} {error.why}", well=False, do=error.do)]
+    if not lacking:
+        return [Finding("users", "can sign up, see prices, make assistants and call, as far as tables can tell")]
+    return [Finding(f"users: {what}", why, do=do) for what, why, do in lacking]

@@ -1,0 +1,114 @@
+"""What is not well on a host, and what to do about it: the one judgement behind `inv status` and `inv doctor`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from aipbx_agent import contract
+from fleet.release.lock import lock_status
+
+if TYPE_CHECKING:
+    from fleet.state.survey import Survey
+
+# Beyond these a value is not well.
+CERTIFICATE_DAYS = 14
+DISK_PERCENT = 85
+BACKUP_HOURS = 26
+VERIFIED_HOURS = 8 * 24
+# Seconds after which a host has certainly looked at its database's WAL again.
+WAL_SECONDS = 300
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Something that is not well.
+
+    Attributes:
+        topic: what it concerns, in a word.
+        what: how it is.
+        do: the command that shows or cures it.
+        now: whether users or releases feel it now; otherwise a backup is missing that may be needed one day.
+    """
+
+    topic: str
+    what: str
+    do: str
+    now: bool = True
+
+
+def of(host: str, found: Survey) -> list[Trouble]:
+    """Return what is not well on a host, the worst first; nothing of one that was never converged or deployed to."""
+    if not found.converged:
+        return []
+    at = f"--host={host}"
+    return [*_serving(found, at), *_machine(found, at), *_unfinished(found, at), *_data(found, at)]
+
+
+def _serving(found: Survey, at: str) -> Iterator[Trouble]:
+    for name, container in found.containers.items():
+        if not container.good:
+            yield Trouble("services", f"{name} is {container}", f"inv logs {name} {at}; inv restart {name} {at}")
+    if found.running and not found.containers:
+        yield Trouble("services", "none runs", f"inv start {at}")
+    if found.maintenance:
+        yield Trouble("maintenance", "the maintenance page is on", f"inv maintenance off {at}")
+    if not found.running:
+        return
+    days = (found.certificate_until - datetime.now(UTC)).days if found.certificate_until else None
+    if days is None or days < CERTIFICATE_DAYS:
+        left = "there is none" if days is None else f"{days} days left"
+        yield Trouble("certificate", left, f"inv tls.status {at}")
+    if found.migrations == contract.FIRST_START:
+        yield Trouble("migrations", "the first start did not come to its end", f"inv deploy {at}")
+    elif found.migrations not in {"", "0", contract.UNKNOWN}:
+        yield Trouble("migrations", f"{found.migrations} not applied", f"inv migrate {at}")
+
+
+def _machine(found: Survey, at: str) -> Iterator[Trouble]:
+    if found.disk_percent > DISK_PERCENT:
+        yield Trouble("disk", f"{found.disk_percent} % full", f"inv prune {at}")
+
+
+def _unfinished(found: Survey, at: str) -> Iterator[Trouble]:
+    if found.lock_standing in lock_status.ALIVE:
+        return
+    if found.unfinished:
+        yield Trouble("restore", f"unfinished: {found.unfinished}", f"inv deploy {at} or inv unlock {at} ends it")
+    if found.rotation:
+        yield Trouble("password", "its rotation is unfinished", f"inv db.rotate-password {at} ends it")
+    if found.lock:
+        yield Trouble("lock", f"locked: {found.lock}", f"inv unlock {at}")
+
+
+def _data(found: Survey, at: str) -> Iterator[Trouble]:
+    if not found.running:
+        return
+    backup, verified, offsite = (_hours(each) for each in (found.backup, found.verified, found.offsite))
+    if found.backup_failed:
+        yield Trouble("backup", "the last run failed", f"inv backups {at}", now=False)
+    elif backup is None or backup > BACKUP_HOURS:
+        old = "there is none" if backup is None else f"the last is {backup:.0f} h old"
+        yield Trouble("backup", old, f"inv backup {at}", now=False)
+    if verified is not None and verified > VERIFIED_HOURS:
+        yield Trouble("backup", f"none was verified for {verified / 24:.0f} days", f"inv verify {at}", now=False)
+    if offsite is not None and offsite > BACKUP_HOURS:
+        yield Trouble("off-site", f"the last copy is {offsite:.0f} h old", f"inv backups {at}", now=False)
+    if behind := wal_behind(found.log):
+        yield Trouble("WAL", behind, f"inv backups {at}", now=False)
+
+
+def wal_behind(wal: dict[str, object]) -> str:
+    """Return why WAL does not leave the database as it should; empty: it does, or the host keeps none."""
+    if not wal:
+        return ""
+    looked = datetime.fromisoformat(str(wal["at"]).replace("Z", "+00:00"))
+    if (datetime.now(UTC) - looked).total_seconds() > WAL_SECONDS:
+        return f"not collected since {wal['at']}"
+    return "" if wal["ok"] else f"BEHIND: {str(wal['error']).splitlines()[0] if wal['error'] else 'unknown'}"
+
+
+def _hours(then: datetime | None) -> float | None:
+    return (datetime.now(UTC) - then).total_seconds() / 3600 if then else None
