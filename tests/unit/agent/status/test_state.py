@@ -91,7 +91,7 @@ def test_a_host_in_use(app: Path) -> None:
     assert found.images == {"backend": f"r:5000/b:{'a' * 40}", "frontend": f"r:5000/f:{'b' * 40}"}
     assert (found.running, found.entries, found.current) == (ENTRY.after, [ENTRY], ENTRY)
     assert found.lock == "anna@desk, deploy, since 2026-11-23 10:00:00 UTC"
-    assert (found.lock_seconds >= 0, found.lock_standing) == (True, "")
+    assert (found.lock_seconds >= 0, found.lock_standing) == (True, "by hand")
     assert found.maintenance
     assert found.disk_free_mib > 0
     assert 0 < found.disk_percent <= 100
