@@ -63,7 +63,7 @@ def run(repeats: int, started: Startup) -> None:
     load = os.getloadavg()[0]
     with Steps().shown() as steps, tempfile.TemporaryDirectory(prefix="bench-") as connections:
         steps.say(f"The lab's hosts are made anew: {', '.join(fleet)}. Load average before: {load:.1f}.")
-        lifecycle.up(lab, steps)
+        lifecycle.up(lab, steps, stories=True)
         ssh_config = lab.directory / "ssh_config"
         guard.require_lab_addresses(ssh_config, fleet)
         os.environ["AIPBX_SSH_CONFIG"] = str(ssh_config)
@@ -110,7 +110,7 @@ def release() -> None:
     """
     lab = Lab.here()
     with Steps().shown() as steps:
-        lifecycle.up(lab, steps)
+        lifecycle.up(lab, steps, stories=True)
         lifecycle.reset(lab, "all", steps)
     demo.show(lab, Steps())
     with Steps().shown() as steps:

@@ -135,7 +135,7 @@ def prepared(lab: Lab, steps: Steps) -> Bench:
         LabError: it is not the lab's, or the lab has a problem.
         OperatorError: a command failed.
     """
-    lifecycle.up(lab, steps)
+    lifecycle.up(lab, steps, stories=True)
     ssh_config = lab.directory / "ssh_config"
     guard.require_lab_addresses(ssh_config, [HOST])
     host = lifecycle.reset(lab, HOST, steps).host(HOST)

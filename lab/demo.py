@@ -12,6 +12,7 @@ from lab.access import files
 from lab.access.authority import Authority, write_private
 from lab.access.guard import require_lab_addresses
 from lab.app import history
+from lab.app.commits import EARLIER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -52,7 +53,8 @@ def show(lab: Lab, steps: Steps) -> None:
     _certify(lab)
     typed.run(lab, DEPLOY)
     backend = history.commits(lab.directory / "repositories" / "krasterisk" / "aiPBX_backend.git")
-    print(farewell(addresses, backend["third"][:8]))
+    print(f"\nReady after {steps.elapsed} minutes.")
+    print(farewell(addresses, backend[EARLIER][:8]))
 
 
 def filled(text: str, host: str) -> str:

@@ -26,30 +26,33 @@ if TYPE_CHECKING:
     from lab.topology import HostSpec
 
 
-def recipes(lab: Lab, mirror: Mirror, architecture: str) -> list[Recipe]:
+def recipes(lab: Lab, mirror: Mirror, architecture: str, *, stories: bool) -> list[Recipe]:
     """Return the images of a lab.
 
     Args:
         lab: Its checkout's group data says which Docker packages are offered.
         mirror: Where Debian's packages come from.
         architecture: Debian's name of the processor's architecture.
+        stories: Whether also those that only stories need.
     """
     offered = pins.offered(pins.read_pins(lab.root / "group_data" / "all.py"))
     return [
         *(host_recipe(suite) for suite in SYSTEMS),
         Recipe("world", "world", "trixie", {"MIRROR": mirror.main, "DOCKER_PACKAGES": offered}),
-        Recipe("client", "client", "trixie"),
-        *(stand_in.recipe for stand_in in stand_ins(architecture)),
+        *([Recipe("client", "client", "trixie")] if stories else []),
+        *(stand_in.recipe for stand_in in stand_ins(architecture, stories=stories)),
     ]
 
 
-def up(lab: Lab, steps: Steps, specs: Sequence[HostSpec] = HOSTS) -> Running:
+def up(lab: Lab, steps: Steps, specs: Sequence[HostSpec] = HOSTS, *, stories: bool = False) -> Running:
     """Bring the lab up: make what is missing, start what is off, change nothing that runs.
 
     Args:
         lab: The lab.
         steps: Shows what happens.
         specs: The hosts that are wanted; others stay as they are.
+        stories: Whether the lab also gets what only stories need: a machine outside, images of other databases and of
+            every commit.
 
     Returns:
         The lab, every host that is wanted ready.
@@ -64,18 +67,19 @@ def up(lab: Lab, steps: Steps, specs: Sequence[HostSpec] = HOSTS) -> Running:
         docker = docker_engine.ensure()
     mirror = machine_mirror()
     images = Images(docker, mirror, steps)
-    wanted = recipes(lab, mirror, images.architecture)
+    wanted = recipes(lab, mirror, images.architecture, stories=stories)
     first = bool(images.missing(wanted))
     docker_engine.refuse_disk(docker, first=first)
     limits.refuse_inotify(_hosts_to_start(lab, specs))
     if first and packages.can_install():
         packages.ensure_bootstrap()
     running = Running(docker, lab, network.ensure(docker, lab))
-    workshop = Workshop.of(running, images.build(wanted), steps)
+    workshop = Workshop.of(running, images.build(wanted), steps, stories=stories)
     workshop.ensure_world(mirror)
     repositories = history.make(lab.directory / "repositories")
     ensure_repositories(running.world, repositories)
-    workshop.ensure_client()
+    if stories:
+        workshop.ensure_client()
 
     def fill_registries() -> None:
         workshop.ensure_stand_ins(images)

@@ -6,6 +6,7 @@ import os
 import shlex
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,7 @@ def run(lab: Lab, command: Sequence[str]) -> None:
         LabError: It failed; its own output says why.
     """
     print(f"\n$ {shlex.join(command)}", flush=True)
+    began = time.monotonic()
     done = subprocess.run(
         [Path(sys.executable).with_name(command[0]), *command[1:]],
         cwd=lab.root,
@@ -40,3 +42,4 @@ def run(lab: Lab, command: Sequence[str]) -> None:
             "its own lines above say why",
             "fix that, then run the same command again: what is done stays done",
         )
+    print(f"({time.monotonic() - began:.0f} s)", flush=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 BRANCH = "master"
+# The backend's commit before the one that is deployed: what a demonstration goes back to.
+EARLIER = "third"
 # The branch of both repositories of which no image can be made.
 NEVER_BUILT = "broken/build"
 

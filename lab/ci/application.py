@@ -188,7 +188,7 @@ def put(lab: Lab, sources: Sequence[Source], steps: Steps, *, build: bool) -> No
         return
     mirror = machine_mirror()
     images = Images(running.docker, mirror, steps)
-    tags = images.build(lifecycle.recipes(lab, mirror, images.architecture))
+    tags = images.build(lifecycle.recipes(lab, mirror, images.architecture, stories=False))
     workshop = Workshop.of(running, tags, steps)
     wanted = [
         pipeline.build(

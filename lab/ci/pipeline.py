@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lab.app import history
-from lab.app.commits import NEVER_BUILT
+from lab.app.commits import BRANCH, EARLIER, NEVER_BUILT
 from lab.ci.build import ARGUMENTS, Build
 from lab.images.recipes import fingerprint
 from lab.world import store
@@ -25,8 +25,8 @@ IMAGES = {
 }
 
 
-def builds(repositories: Mapping[str, Path], dockerfiles: Path, bases: Sequence[str]) -> list[Build]:
-    """Return what CI makes of the application's commits: an image of each one that can be built.
+def builds(repositories: Mapping[str, Path], dockerfiles: Path, bases: Sequence[str], *, stories: bool) -> list[Build]:
+    """Return what CI makes of the application's commits: an image of each one that can be built, or of a few.
 
     What an image is kept under does not depend on the lab: its authority only vouches for what a build downloads.
 
@@ -34,12 +34,14 @@ def builds(repositories: Mapping[str, Path], dockerfiles: Path, bases: Sequence[
         repositories: The application's bare repositories by their names on GitHub.
         dockerfiles: The folder that has a folder with a Dockerfile for each service.
         bases: The tags of the stand-in images from which they start.
+        stories: Whether of every commit, or of the one that is deployed and one before it.
     """
     found = []
     for name, repository in repositories.items():
         arguments = ARGUMENTS[IMAGES[name][0]]
         named = history.commits(repository)
-        for sha in dict.fromkeys(sha for commit, sha in named.items() if commit != NEVER_BUILT):
+        wanted = named.keys() - {NEVER_BUILT} if stories else {EARLIER, BRANCH}
+        for sha in dict.fromkeys(sha for commit, sha in named.items() if commit in wanted):
             found.append(build(name, repository, sha, dockerfiles, bases, arguments))
     return found
 

@@ -17,11 +17,13 @@ class StandIn:
         reference: That name, with registry and tag.
         recipe: How the stand-in is built.
         trusting: Whether it trusts the lab's authority: it calls names that the world answers for.
+        deployed: Whether a host with aiPBX on it needs it; others are for stories alone.
     """
 
     reference: str
     recipe: Recipe
     trusting: bool = False
+    deployed: bool = True
 
 
 def _postgres(name: str, real: str, account: int, pgvector: str) -> Recipe:
@@ -30,22 +32,23 @@ def _postgres(name: str, real: str, account: int, pgvector: str) -> Recipe:
     return Recipe(name, "postgres", "trixie", arguments, python="3.12")
 
 
-def stand_ins(architecture: str) -> list[StandIn]:
+def stand_ins(architecture: str, *, stories: bool) -> list[StandIn]:
     """Return the stand-ins that can be made for a processor.
 
     Args:
         architecture: Debian's name of its architecture. PyPI has no PostgreSQL for others than ``amd64``.
+        stories: Whether also those that only stories need.
     """
     found = [
-        StandIn(f"{_HUB}/library/python:3.13-slim", Recipe("python", "python", "trixie")),
+        StandIn(f"{_HUB}/library/python:3.13-slim", Recipe("python", "python", "trixie"), deployed=False),
         StandIn(f"{_HUB}/library/node:22-slim", Recipe("node", "node", "trixie"), trusting=True),
         StandIn(f"{_HUB}/library/nginx:1.30-alpine", Recipe("nginx", "nginx", "trixie")),
-        StandIn(f"{_HUB}/library/mariadb:11", Recipe("mariadb", "mariadb", "trixie")),
+        StandIn(f"{_HUB}/library/mariadb:11", Recipe("mariadb", "mariadb", "trixie"), deployed=False),
         StandIn(f"{_HUB}/certbot/certbot:v5.1.0", Recipe("certbot", "certbot", "trixie"), trusting=True),
     ]
     if architecture == "amd64":
         plain = _postgres("postgres", "postgres:16-alpine", 70, "no")
         pgvector = _postgres("pgvector", "pgvector/pgvector:pg16", 999, "yes")
-        found.append(StandIn(f"{_HUB}/library/postgres:16-alpine", plain))
+        found.append(StandIn(f"{_HUB}/library/postgres:16-alpine", plain, deployed=False))
         found.append(StandIn(f"{_HUB}/pgvector/pgvector:pg16", pgvector))
-    return found
+    return [stand_in for stand_in in found if stories or stand_in.deployed]

@@ -38,6 +38,7 @@ class Workshop:
         authority: The lab's certificate authority.
         operator_key: The public SSH key that root accepts.
         steps: Shows what happens.
+        stories: Whether the lab has what only stories need.
     """
 
     running: Running
@@ -45,13 +46,14 @@ class Workshop:
     authority: Authority
     operator_key: str
     steps: Steps
+    stories: bool
 
     @classmethod
-    def of(cls, running: Running, tags: dict[str, str], steps: Steps) -> Workshop:
+    def of(cls, running: Running, tags: dict[str, str], steps: Steps, *, stories: bool = False) -> Workshop:
         """Make the lab's authority and the operator's key when they do not exist yet."""
         folder = running.lab.directory
         key = ensure_ssh_key(folder / "id_ed25519", folder / "operators" / "lab.pub", "lab")
-        return cls(running, tags, Authority(folder / "ca"), key, steps)
+        return cls(running, tags, Authority(folder / "ca"), key, steps, stories)
 
     def ensure_world(self, mirror: Mirror) -> None:
         """Have the small internet up, made of the present image."""
@@ -71,7 +73,7 @@ class Workshop:
         authority = self.authority.certificate.read_bytes()
         offers = [
             Offer(each.reference, self.tags[each.recipe.name], authority if each.trusting else b"")
-            for each in stand_ins(images.architecture)
+            for each in stand_ins(images.architecture, stories=self.stories)
         ]
         world = self.running.world
         if store.lacking(world, offers):
@@ -80,7 +82,9 @@ class Workshop:
 
     def ensure_application(self, images: Images, mirror: Mirror, repositories: Mapping[str, Path]) -> None:
         """Have the application's images in the registry, as its CI does; the images they start from are there."""
-        self.ensure_builds(images, mirror, pipeline.builds(repositories, self.dockerfiles, self.application_bases))
+        bases = self.application_bases
+        wanted = pipeline.builds(repositories, self.dockerfiles, bases, stories=self.stories)
+        self.ensure_builds(images, mirror, wanted)
 
     def ensure_builds(self, images: Images, mirror: Mirror, wanted: Sequence[Build]) -> None:
         """Have images of commits in the registry; the images they start from are there."""

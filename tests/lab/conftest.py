@@ -46,7 +46,7 @@ def switched_on(*names: str) -> Running:
     here = Lab.here()
     with alone(here.root), Steps().shown() as steps:
         started.record(here)
-        up = lifecycle.up(here, steps, [host_spec(name) for name in names])
+        up = lifecycle.up(here, steps, [host_spec(name) for name in names], stories=True)
     require_lab_addresses(here.directory / "ssh_config", names)
     return up
 

@@ -32,7 +32,7 @@ def kept(builds: list[Build], service: str) -> set[str]:
 
 
 def test_every_commit_that_can_be_built_is_built_once(repositories: dict[str, Path], dockerfiles: Path) -> None:
-    builds = pipeline.builds(repositories, dockerfiles, BASES)
+    builds = pipeline.builds(repositories, dockerfiles, BASES, stories=True)
     offered = [build.offer.reference for build in builds]
     assert len(offered) == len(set(offered))
     backend = history.commits(repositories["krasterisk/aiPBX_backend"])
@@ -44,21 +44,31 @@ def test_every_commit_that_can_be_built_is_built_once(repositories: dict[str, Pa
     assert not {backend["broken/build"], frontend["broken/build"]} & {build.sha for build in builds}
 
 
+def test_without_stories_the_head_is_built_and_what_a_demonstration_goes_back_to(
+    repositories: dict[str, Path], dockerfiles: Path
+) -> None:
+    builds = pipeline.builds(repositories, dockerfiles, BASES, stories=False)
+    backend, frontend = (history.commits(path) for path in repositories.values())
+    assert [build.sha for build in builds] == [backend["third"], backend["master"], frontend["master"]]
+
+
 def test_an_image_is_made_anew_when_what_it_is_made_of_changes(
     repositories: dict[str, Path], dockerfiles: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = pipeline.builds(repositories, dockerfiles, BASES)
-    assert [build.offer for build in pipeline.builds(repositories, dockerfiles, BASES)] == [
+    before = pipeline.builds(repositories, dockerfiles, BASES, stories=True)
+    assert [build.offer for build in pipeline.builds(repositories, dockerfiles, BASES, stories=True)] == [
         build.offer for build in before
     ]
-    other_base = pipeline.builds(repositories, dockerfiles, ("aipbx-lab/node:2", BASES[1]))
+    other_base = pipeline.builds(repositories, dockerfiles, ("aipbx-lab/node:2", BASES[1]), stories=True)
     assert not kept(other_base, "backend") & kept(before, "backend")
     (dockerfiles / "frontend" / "nginx.conf").write_text("# other\n")
-    other_files = pipeline.builds(repositories, dockerfiles, BASES)
+    other_files = pipeline.builds(repositories, dockerfiles, BASES, stories=True)
     assert kept(other_files, "backend") == kept(before, "backend")
     assert not kept(other_files, "frontend") & kept(before, "frontend")
     monkeypatch.setitem(ARGUMENTS, "backend", {"RUNTIME_PACKAGES": "file"})
-    assert not kept(pipeline.builds(repositories, dockerfiles, BASES), "backend") & kept(before, "backend")
+    assert not kept(pipeline.builds(repositories, dockerfiles, BASES, stories=True), "backend") & kept(
+        before, "backend"
+    )
 
 
 def test_the_command_that_builds_and_pushes_an_image() -> None:

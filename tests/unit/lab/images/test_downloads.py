@@ -10,6 +10,8 @@ from lab.errors import LabError
 from lab.images import downloads, recipes
 from lab.images.stand_ins import stand_ins
 
+ROOT = Path(__file__).resolve().parents[4]
+
 CONTENT = b"an archive"
 INTEGRITY = "sha512-" + base64.b64encode(hashlib.sha512(CONTENT).digest()).decode()
 
@@ -68,7 +70,7 @@ def test_every_wheel_is_pinned_by_its_hash() -> None:
 
 
 def test_stand_ins_go_by_the_names_that_production_uses() -> None:
-    found = stand_ins("amd64")
+    found = stand_ins("amd64", stories=True)
     assert {stand_in.reference for stand_in in found} == {
         "docker.io/library/python:3.13-slim",
         "docker.io/library/node:22-slim",
@@ -84,6 +86,16 @@ def test_stand_ins_go_by_the_names_that_production_uses() -> None:
         assert "LABEL net.aipbx.lab.stand-in=" in dockerfile
 
 
+def test_without_stories_there_is_what_a_host_with_aipbx_pulls() -> None:
+    data: dict[str, object] = {}
+    exec((ROOT / "group_data" / "all.py").read_text(), data)  # noqa: S102 # this repository's own data
+    pulled = {str(data[f"{name}_image"]) for name in ("postgres", "nginx", "certbot")}
+    found = {
+        each.reference.removeprefix("docker.io/").removeprefix("library/") for each in stand_ins("amd64", stories=False)
+    }
+    assert found == pulled | {"node:22-slim"}  # the application's images start from it
+
+
 def test_another_processor_has_no_postgresql() -> None:
-    folders = {stand_in.recipe.folder for stand_in in stand_ins("arm64")}
+    folders = {stand_in.recipe.folder for stand_in in stand_ins("arm64", stories=True)}
     assert folders == {"python", "node", "nginx", "mariadb", "certbot"}
