@@ -13,7 +13,7 @@ from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import AgentError, Failed
 from aipbx_agent.release import stack, switch
 from aipbx_agent.report import notify, run_state
-from aipbx_agent.restore import swap
+from aipbx_agent.restore import swap_journal
 from aipbx_agent.roles import rotation
 
 VERB = "recover"
@@ -48,7 +48,7 @@ def main(config: Config, _: argparse.Namespace) -> None:
 def _recovered(config: Config, done: list[str]) -> None:
     docker.answering()
     problems = _brought_back(config, done)
-    cut_off = swap.pending(config)
+    cut_off = swap_journal.pending(config)
     release = switch.pending(config)
     cleanup.main(config, argparse.Namespace(after=""))
     if rotation.close(config):
@@ -56,7 +56,7 @@ def _recovered(config: Config, done: list[str]) -> None:
             "A rotation of the database's password was interrupted. Logins without a password are refused again. "
             f"inv db.rotate-password --host={config.host} completes it."
         )
-    if cut_off and not swap.pending(config):
+    if cut_off and not swap_journal.pending(config):
         done.append(f"The {cut_off[0].what} had been cut off, and is at its end.")
     if release and not switch.pending(config):
         done.append(f"A {release.entry['action']} had been cut off, and is at its end.")

@@ -30,7 +30,7 @@ from aipbx_agent.mysql_import import copy_sql, import_plan, mysql_source
 from aipbx_agent.mysql_import.import_plan import Plan
 from aipbx_agent.mysql_import.mysql_source import Reader
 from aipbx_agent.release import colours, deploy_lock
-from aipbx_agent.restore import incoming, restore, swap, trial_backend
+from aipbx_agent.restore import incoming, restore, swap, swap_plan, trial_backend
 
 # Who owns which sequence, and how far it goes.
 SEQUENCES = """
@@ -110,7 +110,7 @@ def _carried(config: Config, server: Postgres, reader: Reader, plan: Plan, label
         shutil.rmtree(aside, ignore_errors=True)
     for table in plan.stays:
         events.note(f"{table}: the source has none of it; its rows are those that were live.")
-    change = swap.planned(config, f"import of {reader.title}", label, names.BEFORE, new, [])
+    change = swap_plan.planned(config, f"import of {reader.title}", label, names.BEFORE, new, [])
     held = swap.carry_out(config, server, change)
     return {
         "of": reader.title,

@@ -26,7 +26,7 @@ from aipbx_agent.core.signals import undisturbed
 from aipbx_agent.release import colours, deploy_lock, drain, health, ledger, overlap, public_check
 from aipbx_agent.release.pbxs import COST, Pbxs
 from aipbx_agent.release.plan import Switch
-from aipbx_agent.restore import swap
+from aipbx_agent.restore import swap, swap_journal
 
 LOCK = Path("/run/lock/aipbx-switch")
 # The copy of STAGED that becomes IMAGES: that moment decides.
@@ -46,7 +46,7 @@ def main(config: Config, _: argparse.Namespace) -> None:
     """
     asked = json.load(sys.stdin)
     with lock.held("switch", LOCK), deploy_lock.taken_over(config, asked["owner"]):
-        if swap.pending(config):
+        if swap_journal.pending(config):
             with lock.held("switch"):  # refused while its run is at it
                 swap.recover(config)
         recover(config)

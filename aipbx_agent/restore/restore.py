@@ -19,7 +19,7 @@ from aipbx_agent.databases import engine, mysql, mysql_rename, names, set_roles
 from aipbx_agent.databases.contents import Contents
 from aipbx_agent.databases.engine import Engine
 from aipbx_agent.release import colours, deploy_lock
-from aipbx_agent.restore import find, incoming, retained, source, swap, trial_backend
+from aipbx_agent.restore import find, incoming, retained, source, swap, swap_plan, trial_backend
 from aipbx_agent.restore.source import Source
 
 DATABASE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
@@ -163,7 +163,7 @@ def _replace(config: Config, server: Engine, given: Source) -> dict[str, object]
         if not isinstance(server, mysql.MySQL):
             trial_backend.check(config, server, new, given.label)
     _remark(config, given, found)
-    change = swap.planned(config, f"restore of {given.title}", given.label, names.BEFORE, new, folders)
+    change = swap_plan.planned(config, f"restore of {given.title}", given.label, names.BEFORE, new, folders)
     held = swap.carry_out(config, server, change)
     set_roles.done(config)
     return {**_told(given, found), "database": config.database, "kept": before, "held_seconds": round(held, 1)}

@@ -11,143 +11,21 @@ their own, which retains what was live in between.
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
-from aipbx_agent.backup import sets
-from aipbx_agent.contract import MAINTENANCE
 from aipbx_agent.core import docker, events, files
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import AgentError, Failed, Problem
 from aipbx_agent.core.signals import undisturbed
-from aipbx_agent.databases import engine, names
+from aipbx_agent.databases import engine
 from aipbx_agent.databases.engine import Engine
 from aipbx_agent.release import colours, public_check, stack
-from aipbx_agent.restore import retained as kept
-from aipbx_agent.restore.retained import Replaced
+from aipbx_agent.restore import retained, swap_journal, swap_plan
+from aipbx_agent.restore.swap_plan import Swap
 
 # Seconds within which a server must answer again.
 SERVER_SECONDS = 120
-BEGUN, DECIDED = "begun", "decided"
-UNDO = "undo of the "
-
-
-@dataclass(frozen=True)
-class Swap:
-    """What changes places.
-
-    Args:
-        what: it is, for people: `restore of 20261123T030000Z`.
-        label: that the names of what is kept end with.
-        database: the live one's name.
-        new: the database that gets it.
-        kept: the name that the live one gets.
-        folders: of the volumes: the live one, the new one, and what the live one will be called.
-        at: when it began, ISO 8601.
-        runs: whether the backend ran before.
-        page: whether the maintenance page was on before.
-        returns: whether it brings back what another swap had replaced: a run that finds it cut off completes it.
-    """
-
-    what: str
-    label: str
-    database: str
-    new: str
-    kept: str
-    folders: tuple[tuple[str, str, str], ...]
-    at: str
-    runs: bool
-    page: bool
-    returns: bool = False
-
-    @property
-    def renames(self) -> list[tuple[str, str]]:
-        """The databases' names, before and after."""
-        return [(self.database, self.kept), (self.new, self.database)]
-
-
-def journal(config: Config) -> Path:
-    """Where a swap that is under way is written down."""
-    return config.backups / "swap.json"
-
-
-def pending(config: Config) -> tuple[Swap, str] | None:
-    """The swap that is under way, or was when it was cut off, and its phase.
-
-    Raises:
-        Failed: the journal is damaged.
-    """
-    path = journal(config)
-    if not path.exists():
-        return None
-    try:
-        raw: dict[str, Any] = dict(files.read_json(path))
-        phase = str(raw.pop("phase"))
-        return Swap(**{**raw, "folders": tuple((str(a), str(b), str(c)) for a, b, c in raw["folders"])}), phase
-    except (KeyError, TypeError, ValueError) as problem:
-        raise Failed(
-            f"{path} cannot be read, so it is unknown how far a restore came.", str(problem), "Look at it by hand."
-        ) from None
-
-
-def planned(config: Config, what: str, label: str, kind: str, new: str, folders: list[tuple[Path, Path]]) -> Swap:
-    """A swap on this host as it is now.
-
-    Args:
-        config: the host's.
-        what: it is, for people.
-        label: of the restore.
-        kind: how what is live now will be called: names.BEFORE or names.AFTER.
-        new: the database that becomes the live one.
-        folders: of the volumes: the live one, and the one that becomes it.
-    """
-    runs, page = now(config)
-    kept_folder = names.folder(kind, label)
-    return Swap(
-        what=what,
-        label=label,
-        database=config.database,
-        new=new,
-        kept=names.database(config.database, kind, label),
-        folders=tuple((str(live), str(fresh), str(live.with_name(kept_folder))) for live, fresh in folders),
-        at=sets.now(),
-        runs=runs,
-        page=page,
-    )
-
-
-def now(config: Config) -> tuple[bool, bool]:
-    """Whether the backend runs, and whether the maintenance page is on."""
-    backend = docker.container(config.project, colours.active(config, "backend"), running=False)
-    return docker.running(backend), _page(config).exists()
-
-
-def planned_back(config: Config, replaced: Replaced, *, runs: bool, page: bool, returns: bool = False) -> Swap:
-    """The swap that makes live again what another one replaced, and retains what is live now.
-
-    Args:
-        config: the host's.
-        replaced: what was live before.
-        runs: whether the backend runs.
-        page: whether the maintenance page is on.
-        returns: see Swap.
-    """
-    undoing = replaced.database == names.database(config.database, names.BEFORE, replaced.label)
-    kind = names.AFTER if undoing else names.BEFORE
-    retained = names.folder(kind, replaced.label)
-    return Swap(
-        what=f"{UNDO}{replaced.what}" if undoing else replaced.what.removeprefix(UNDO),
-        label=replaced.label,
-        database=config.database,
-        new=replaced.database,
-        kept=names.database(config.database, kind, replaced.label),
-        folders=tuple((live, old, str(Path(live).with_name(retained))) for live, old in replaced.folders),
-        at=sets.now(),
-        runs=runs,
-        page=page,
-        returns=returns,
-    )
 
 
 def carry_out(config: Config, server: Engine, swap: Swap) -> float:
@@ -163,7 +41,7 @@ def carry_out(config: Config, server: Engine, swap: Swap) -> float:
     Raises:
         Failed: it did not work, or nobody reaches what is live now; `what` says how things stand.
     """
-    _write(config, swap, BEGUN)
+    swap_journal.write(config, swap, swap_journal.BEGUN)
     begun = time.monotonic()
     try:
         _exchange(config, server, swap)
@@ -173,7 +51,7 @@ def carry_out(config: Config, server: Engine, swap: Swap) -> float:
         raise
     with undisturbed():
         try:
-            _write(config, swap, DECIDED)
+            swap_journal.write(config, swap, swap_journal.DECIDED)
         except OSError as problem:
             _back_after(config, swap, problem)
             raise
@@ -192,27 +70,27 @@ def recover(config: Config) -> bool:
     Raises:
         Failed: that cannot be; the journal stays, and the next run tries again.
     """
-    found = pending(config)
+    found = swap_journal.pending(config)
     if not found:
         return False
     swap, phase = found
     with undisturbed():
         server = _answering(config)
-        if phase == BEGUN and not swap.returns:
+        if phase == swap_journal.BEGUN and not swap.returns:
             with events.step(f"{swap.what} was cut off: everything back in its place"):
                 _back(config, server, swap)
             return True
         events.note(f"{swap.what} was cut off, and comes to its end.")
-        if phase == BEGUN:
+        if phase == swap_journal.BEGUN:
             _exchange(config, server, swap)
-            _write(config, swap, DECIDED)
+            swap_journal.write(config, swap, swap_journal.DECIDED)
         _serve(config, server, swap)
     return True
 
 
 def _exchange(config: Config, server: Engine, swap: Swap) -> None:
     """Hold the backend and let the data change places; what was done before is not done again."""
-    _page(config).touch()
+    swap_plan.maintenance_page(config).touch()
     with events.step("backend held"):
         docker.stop(docker.container(config.project, colours.active(config, "backend"), running=False))
     with events.step(f"{swap.new} is {swap.database}, which is {swap.kept}"):
@@ -272,11 +150,11 @@ def _return(config: Config, server: Engine, swap: Swap, problem: Failed) -> NoRe
     Raises:
         Failed: always; it tells why, and how things stand.
     """
-    back = planned_back(config, _replaced(swap), runs=True, page=swap.page, returns=True)
+    back = swap_plan.planned_back(config, swap_plan.replaced(swap), runs=True, page=swap.page, returns=True)
     try:
-        _write(config, back, BEGUN)
+        swap_journal.write(config, back, swap_journal.BEGUN)
         _exchange(config, server, back)
-        _write(config, back, DECIDED)
+        swap_journal.write(config, back, swap_journal.DECIDED)
     except AgentError as second:
         raise _not_well(config, swap, problem, second) from None
     _serve(config, server, back)
@@ -324,24 +202,12 @@ def _back(config: Config, server: Engine, swap: Swap) -> None:
     if swap.runs:
         backend = stack.started(config, name)
         docker.wait_healthy(backend, "The backend", float(config.raw["ready_seconds"]))
-    _end(config, swap)
+    swap_journal.end(config, swap)
 
 
 def _finish(config: Config, swap: Swap) -> None:
-    kept.keep(config, _replaced(swap))
-    _end(config, swap)
-
-
-def _replaced(swap: Swap) -> Replaced:
-    folders = tuple((live, old) for live, _, old in swap.folders)
-    return Replaced(swap.kept, folders, swap.label, swap.what, swap.at)
-
-
-def _end(config: Config, swap: Swap) -> None:
-    if not swap.page:
-        _page(config).unlink(missing_ok=True)
-    journal(config).unlink(missing_ok=True)
-    files.sync(config.backups)
+    retained.keep(config, swap_plan.replaced(swap))
+    swap_journal.end(config, swap)
 
 
 def _answering(config: Config) -> Engine:
@@ -358,12 +224,3 @@ def _answering(config: Config) -> Engine:
             time.sleep(0.5)
         else:
             return server
-
-
-def _write(config: Config, swap: Swap, phase: str) -> None:
-    files.write_json(journal(config), {**asdict(swap), "phase": phase})
-
-
-def _page(config: Config) -> Path:
-    """While this file is there, nginx shows the maintenance page (fleet/commands/rollout.py)."""
-    return config.app / MAINTENANCE

@@ -10,7 +10,7 @@ from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import Refused
 from aipbx_agent.databases import engine
 from aipbx_agent.release import deploy_lock
-from aipbx_agent.restore import retained, swap
+from aipbx_agent.restore import retained, swap, swap_journal, swap_plan
 
 
 def arguments(_: argparse.ArgumentParser) -> None:
@@ -19,7 +19,7 @@ def arguments(_: argparse.ArgumentParser) -> None:
 
 def main(config: Config, _: argparse.Namespace) -> None:
     """Swap back; a restore that was cut off is taken back, and nothing more."""
-    cut_off = swap.pending(config)
+    cut_off = swap_journal.pending(config)
     cleanup.clear(config)
     if cut_off:
         events.result(what=cut_off[0].what, recovered=True)
@@ -30,7 +30,7 @@ def main(config: Config, _: argparse.Namespace) -> None:
             f"There is nothing to undo on {config.host}.", "No restore keeps what was live before it.", "inv backups"
         )
     with deploy_lock.held(config, f"undo of the {replaced.what}"):
-        runs, page = swap.now(config)
-        change = swap.planned_back(config, replaced, runs=runs, page=page)
+        runs, page = swap_plan.now(config)
+        change = swap_plan.planned_back(config, replaced, runs=runs, page=page)
         held = swap.carry_out(config, engine.live(config), change)
     events.result(what=change.what, kept=change.kept, held_seconds=round(held, 1), recovered=False)

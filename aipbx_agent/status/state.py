@@ -20,7 +20,7 @@ from aipbx_agent.core.files import read_json
 from aipbx_agent.pitr import daemon
 from aipbx_agent.release import colours, deploy_lock, ledger
 from aipbx_agent.report import run_state
-from aipbx_agent.restore import retained, swap
+from aipbx_agent.restore import retained, swap_journal
 from aipbx_agent.status import containers, database, machine, release
 
 FILES = (COMPOSE_FILE, ENVIRONMENT, IMAGES)
@@ -87,7 +87,7 @@ def _backups(config: Config) -> dict[str, Any]:
         "offsite": _moment(copied),
         "backup_failed": last.get("ok") is False and not last.get("running"),
         "wal": read_json(config.backups / daemon.STATE),
-        "unfinished": str(read_json(swap.journal(config)).get("what", "")),
+        "unfinished": str(read_json(swap_journal.path(config)).get("what", "")),
         "kept": replaced.what if replaced else "",
     }
 

@@ -16,7 +16,7 @@ from aipbx_agent.core.errors import Failed, Refused
 from aipbx_agent.core.files import write_json
 from aipbx_agent.databases import engine, names
 from aipbx_agent.release import public_check, stack
-from aipbx_agent.restore import discard, retained, swap, undo
+from aipbx_agent.restore import discard, retained, swap, swap_journal, swap_plan, undo
 
 LABEL = "20261123T030000Z"
 LIVE, NEW = "aipbx", f"aipbx_restore_{LABEL}"
@@ -77,7 +77,7 @@ class World:
         self.acts("renamed")
 
     def open(self, _: str) -> None:
-        assert json.loads(swap.journal(self.config).read_text())["phase"] == swap.DECIDED
+        assert json.loads(swap_journal.path(self.config).read_text())["phase"] == swap_journal.DECIDED
 
     def take_back(self, pairs: list[tuple[str, str]]) -> None:
         self.rename([(new, old) for old, new in reversed(pairs)])
@@ -126,16 +126,18 @@ def world(tmp_path: Path, config: Config, monkeypatch: pytest.MonkeyPatch) -> Wo
     monkeypatch.setattr(docker, "start", made.start)
     monkeypatch.setattr(docker, "wait_healthy", made.wait)
     monkeypatch.setattr(engine, "live", lambda _: made)
-    monkeypatch.setattr(public_check, "check", lambda config: made.answers(not swap._page(config).exists()))
+    monkeypatch.setattr(
+        public_check, "check", lambda config: made.answers(not swap_plan.maintenance_page(config).exists())
+    )
     monkeypatch.setattr(stack, "_REMEDIES", ())
     return made
 
 
-def planned(config: Config, world: World) -> swap.Swap:
+def planned(config: Config, world: World) -> swap_plan.Swap:
     folders = [
         (world.root / name / "_data", world.root / name / f"_data.restore-{LABEL}") for name in ("static", "voices")
     ]
-    return swap.planned(config, "restore of x", LABEL, names.BEFORE, NEW, folders)
+    return swap_plan.planned(config, "restore of x", LABEL, names.BEFORE, NEW, folders)
 
 
 def done(config: Config, world: World) -> None:
@@ -162,7 +164,7 @@ RETURNED = {
 def test_everything_changes_places(config: Config, world: World) -> None:
     done(config, world)
     assert world.held() == SWAPPED
-    assert not swap.journal(config).exists()
+    assert not swap_journal.path(config).exists()
     assert not (config.app / "maintenance" / "on").exists()
     replaced = retained.read(config).replaced
     assert replaced
@@ -175,7 +177,7 @@ def test_it_is_told_when_visitors_do_not_reach_what_is_live_now(config: Config, 
     with pytest.raises(Failed, match="The restore of x is done, but https://h does not answer"):
         done(config, world)
     assert world.held() == SWAPPED
-    assert not swap.journal(config).exists()
+    assert not swap_journal.path(config).exists()
 
 
 @pytest.mark.parametrize("runs", [True, False])
@@ -189,7 +191,7 @@ def test_whoever_comes_after_a_kill_puts_everything_back(
         dead.setattr(swap, "_back_after", lambda *_: None)
         with pytest.raises(Killed):
             done(config, world)
-    assert swap.pending(config)
+    assert swap_journal.pending(config)
     # Killed once more, at every point of the way back; the next one ends it.
     for again in range(1, 9):
         world.ends_at = world.actions + again
@@ -239,7 +241,7 @@ def test_a_fault_is_taken_back_at_once_and_told(config: Config, world: World, fa
     assert failed.value.what == "restore of x failed; what was live is live again."
     assert failed.value.why == f"{fault} does not work. A fault."
     assert world.held() == before
-    assert not swap.pending(config)
+    assert not swap_journal.pending(config)
 
 
 def test_a_decision_that_cannot_be_written_down_is_none(
@@ -248,7 +250,7 @@ def test_a_decision_that_cannot_be_written_down_is_none(
     before, write = world.held(), write_json
 
     def full(path: Path, content: dict[str, object]) -> None:
-        if content.get("phase") == swap.DECIDED:
+        if content.get("phase") == swap_journal.DECIDED:
             raise OSError(28, "No space left on device")
         write(path, content)
 
@@ -256,7 +258,7 @@ def test_a_decision_that_cannot_be_written_down_is_none(
     with pytest.raises(OSError, match="No space left"):
         done(config, world)
     assert world.held() == before
-    assert not swap.pending(config)
+    assert not swap_journal.pending(config)
 
 
 def not_ready_once(world: World) -> None:
@@ -281,7 +283,7 @@ def test_what_was_live_until_the_backend_was_found_not_ready_is_retained(config:
     replaced = retained.read(config).replaced
     assert replaced
     assert (replaced.database, replaced.what) == (AFTER, "undo of the restore of x")
-    assert not swap.pending(config)
+    assert not swap_journal.pending(config)
     assert not (config.app / "maintenance" / "on").exists()
 
 
@@ -315,7 +317,7 @@ def test_when_there_is_no_way_back_the_journal_stays(config: Config, world: Worl
     world.fault = "start"
     with pytest.raises(Failed, match="h IS NOT WELL: the restore of x is done, and backend does not start"):
         done(config, world)
-    assert swap.pending(config)
+    assert swap_journal.pending(config)
 
 
 def test_a_page_that_was_on_stays_on(config: Config, world: World) -> None:
@@ -328,7 +330,7 @@ def test_a_page_that_was_on_stays_on(config: Config, world: World) -> None:
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"phase": "begun"}', '{"phase": "begun", "folders": 3}'])
 def test_a_damaged_journal_is_told(config: Config, text: str) -> None:
-    swap.journal(config).write_text(text)
+    swap_journal.path(config).write_text(text)
     with pytest.raises(Failed, match="cannot be read, so it is unknown"):
         swap.recover(config)
 
