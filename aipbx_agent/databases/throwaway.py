@@ -14,7 +14,8 @@ from aipbx_agent.core.process import run
 from aipbx_agent.databases import mysql_grants, mysql_throwaway
 from aipbx_agent.databases.engine import Engine
 from aipbx_agent.databases.mysql import MySQL
-from aipbx_agent.databases.postgres import INSIDE, Postgres
+from aipbx_agent.databases.postgres import Postgres
+from aipbx_agent.databases.postgres_client import INSIDE
 
 NAME = "aipbx-verification"
 START_SECONDS = 120

@@ -17,8 +17,9 @@ from aipbx_agent.core import events
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import Failed, Interrupted, Refused
 from aipbx_agent.core.process import run
-from aipbx_agent.databases import postgres, sessions
+from aipbx_agent.databases import sessions
 from aipbx_agent.databases.postgres import Postgres
+from aipbx_agent.databases.postgres_client import LONG, PSQL
 from aipbx_agent.databases.quoting import literal
 from aipbx_agent.migrations import due, first_start, ledger, lock_guard, losses
 from aipbx_agent.migrations.due import Found, Given, Pending
@@ -244,13 +245,13 @@ def _run(config: Config, server: Postgres, given: Given, one: Pending, point: st
     source, facts = (given.files or {})[one.name], due.understand(given, one.name)
     deadlines = (given.lock_seconds, given.statement_seconds)
     text = ledger.script(source, _row(given, one, RUN, point), facts, config.role, *deadlines)
-    inside = ["psql", "--username", server.user, *postgres.PSQL, "--dbname", config.database, "--file", "-"]
+    inside = ["psql", "--username", server.user, *PSQL, "--dbname", config.database, "--file", "-"]
     argv = server.beside(leave=sessions.OF_THE_DATABASE)
     # What failed is told on both outputs, in their order.
     argv += ["sh", "-c", 'exec "$@" 2>&1', "sh", *inside]
     with events.step(one.name):
         with lock_guard.watching(server, config.database, given.lock_seconds):
-            said = run(argv, seconds=postgres.LONG, stdin=text.encode(), fine=_TOLD).decode(errors="replace")
+            said = run(argv, seconds=LONG, stdin=text.encode(), fine=_TOLD).decode(errors="replace")
         # Whether its line is there says whether it was committed, also when the connection was lost just then.
         asked = f"SELECT how FROM {ledger.SCHEMA}.migrations WHERE name = {literal(one.name)}"
         try:

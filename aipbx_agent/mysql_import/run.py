@@ -24,7 +24,8 @@ from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import Failed, Refused
 from aipbx_agent.core.process import pipe, run
 from aipbx_agent.databases import engine, names, sessions
-from aipbx_agent.databases.postgres import LONG, Postgres
+from aipbx_agent.databases.postgres import Postgres
+from aipbx_agent.databases.postgres_client import LONG
 from aipbx_agent.databases.quoting import identifier, literal
 from aipbx_agent.mysql_import import copy_sql, import_plan, mysql_source
 from aipbx_agent.mysql_import.import_plan import Plan

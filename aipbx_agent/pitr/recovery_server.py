@@ -16,7 +16,8 @@ from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import AgentError, Failed
 from aipbx_agent.core.process import last_words, run
 from aipbx_agent.databases import superuser, throwaway
-from aipbx_agent.databases.postgres import LONG, Postgres
+from aipbx_agent.databases.postgres import Postgres
+from aipbx_agent.databases.postgres_client import LONG
 from aipbx_agent.pitr import archive
 from aipbx_agent.pitr.segments import BYTES
 from aipbx_agent.pitr.window import Needed

@@ -10,7 +10,7 @@ import pytest
 
 from aipbx_agent.core import docker
 from aipbx_agent.core.errors import Failed
-from aipbx_agent.databases import postgres, sessions
+from aipbx_agent.databases import postgres_client, postgres_dumps, sessions
 from aipbx_agent.databases.postgres import Postgres
 
 BACKUPS = Path("/app/aipbx/backups")
@@ -22,9 +22,14 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What would have been run, on a host with four cores."""
     ran: list[str] = []
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
-    for module in (docker, postgres):
-        monkeypatch.setattr(module, "run", recorder(ran))
+    monkeypatch.setattr(docker, "run", recorder(ran))
+    beside_the_server(monkeypatch, recorder(ran))
     return ran
+
+
+def beside_the_server(monkeypatch: pytest.MonkeyPatch, run: Callable[..., bytes]) -> None:
+    for module in (postgres_client, postgres_dumps):
+        monkeypatch.setattr(module, "run", run)
 
 
 def recorder(
@@ -75,7 +80,7 @@ def test_a_host_with_fewer_cores_than_its_limit_loses_none(
 def test_a_load_that_fails_gives_the_cores_back_and_says_why(
     commands: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgres, "run", recorder(commands, failing="pg_restore"))
+    beside_the_server(monkeypatch, recorder(commands, failing="pg_restore"))
     with pytest.raises(Failed) as failed:
         Postgres("abc", "u", BACKUPS, 2, 1.0).restore(DUMP, "new")
     assert failed.value.why == "pg_restore is broken"
@@ -100,7 +105,7 @@ def test_a_killed_load_s_cores_are_taken_back_by_the_tidying(commands: list[str]
 def test_long_texts_are_packed_by_lz4_where_the_server_has_it(
     commands: list[str], monkeypatch: pytest.MonkeyPatch, lz4: bool
 ) -> None:
-    monkeypatch.setattr(postgres, "run", recorder(commands, lz4=lz4))
+    beside_the_server(monkeypatch, recorder(commands, lz4=lz4))
     Postgres("abc", "u", BACKUPS, 2).restore(DUMP, "new")
     load = commands[-1]
     assert ("-c default_toast_compression=lz4" in load) is lz4
@@ -121,7 +126,7 @@ PARTITIONED = """; a dump
 def test_indexes_of_partitions_find_their_places_one_by_one(
     commands: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgres, "run", recorder(commands, listed=PARTITIONED))
+    beside_the_server(monkeypatch, recorder(commands, listed=PARTITIONED))
     Postgres("abc", "u", BACKUPS, 3).restore(DUMP, "new")
     lines = PARTITIONED.splitlines()
     write = (
@@ -130,14 +135,15 @@ def test_indexes_of_partitions_find_their_places_one_by_one(
     done = without_questions(commands)
     assert done[0::2] == [write + "\n".join(part) + "\n" for part in (lines[:4], lines[4:7], lines[7:])]
     loads = [one.partition(" pg_restore ")[2] for one in done[1::2]]
-    words = f"--username u --dbname new --exit-on-error {' '.join(postgres.ELSEWHERE)} --use-list=/tmp/aipbx-agent.list"
+    elsewhere = " ".join(postgres_dumps.ELSEWHERE)
+    words = f"--username u --dbname new --exit-on-error {elsewhere} --use-list=/tmp/aipbx-agent.list"
     path = "/var/lib/aipbx/backups/sets/x/database.dump"
     assert loads == [f"{words} --jobs={jobs} {path}" for jobs in (3, 1, 3)]
 
 
 def test_without_partitions_it_is_one_load_of_everything(commands: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     plain = "\n".join(line for line in PARTITIONED.splitlines() if "ATTACH" not in line)
-    monkeypatch.setattr(postgres, "run", recorder(commands, listed=plain))
+    beside_the_server(monkeypatch, recorder(commands, listed=plain))
     Postgres("abc", "u", BACKUPS, 3).restore(DUMP, "new")
     (load,) = without_questions(commands)
     assert "--use-list" not in load
@@ -152,7 +158,7 @@ def test_event_triggers_come_last_and_belong_to_the_superuser(
     commands: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plain = "; a dump\n1; 1259 1 TABLE public calls u"
-    monkeypatch.setattr(postgres, "run", recorder(commands, listed=f"{plain}\n{TRIGGERS}"))
+    beside_the_server(monkeypatch, recorder(commands, listed=f"{plain}\n{TRIGGERS}"))
     server = Postgres("abc", "u", BACKUPS, 3)
     server.restore(DUMP, "new")
     write, load = without_questions(commands)
@@ -168,7 +174,7 @@ def test_an_error_in_a_definition_does_not_send_one_in_a_circle(
     commands: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     why = "function unaccent(text) does not exist / Command was: CREATE INDEX a ON b (f(c));"
-    monkeypatch.setattr(postgres, "run", recorder(commands, failing="--exit-on-error", why=why))
+    beside_the_server(monkeypatch, recorder(commands, failing="--exit-on-error", why=why))
     with pytest.raises(Failed) as failed:
         Postgres("abc", "u", BACKUPS, 2).restore(DUMP, "new")
     assert failed.value.do.startswith("Another set has the same fault: fix that object in the live database")

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from aipbx_agent.databases import postgres
-from aipbx_agent.databases.postgres import Postgres, at, counting, qualified
+from aipbx_agent.databases import postgres_client, postgres_contents
+from aipbx_agent.databases.postgres import Postgres
+from aipbx_agent.databases.postgres_contents import at, counting, qualified
 from aipbx_agent.databases.quoting import identifier, literal
 
 SERVER = Postgres("abc", "aipbx", Path("/app/aipbx/backups"), 2)
@@ -15,7 +16,7 @@ SERVER = Postgres("abc", "aipbx", Path("/app/aipbx/backups"), 2)
 @pytest.fixture(autouse=True)
 def known(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server of PostgreSQL 16."""
-    monkeypatch.setattr(postgres, "newer", lambda *_: {"idle_session_timeout": "0"})
+    monkeypatch.setattr(postgres_client, "newer", lambda *_: {"idle_session_timeout": "0"})
 
 
 def test_clients_run_beside_the_server_and_are_known_by_their_name() -> None:
@@ -76,7 +77,7 @@ def test_rows_are_counted_without_planning_a_query_on_the_applications_tables(mo
     def psql(_: Postgres, sql: str, *__: object, **settings: object) -> list[str]:
         asked.append(sql)
         assert not settings, "what the database has as search_path is not the superuser's"
-        answers = {postgres.COUNTED: [json.dumps(one) for one in tables], "COPY": ["0 7", "1 0", "2 3"]}
+        answers = {postgres_contents.COUNTED: [json.dumps(one) for one in tables], "COPY": ["0 7", "1 0", "2 3"]}
         return next((answer for words, answer in answers.items() if words in sql), ['{"views": 1}'])
 
     monkeypatch.setattr(Postgres, "psql", psql)

@@ -13,7 +13,8 @@ import pytest
 from aipbx_agent.backup import sets
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import Failed, Refused
-from aipbx_agent.databases.postgres import TABLES, Postgres
+from aipbx_agent.databases.postgres import Postgres
+from aipbx_agent.databases.postgres_contents import TABLES
 from aipbx_agent.migrations import apply, due, facts, first_start, ledger
 from aipbx_agent.migrations.due import Found, Given, Pending
 from aipbx_agent.migrations.facts import Facts
