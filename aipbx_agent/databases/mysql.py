@@ -18,7 +18,7 @@ from typing import NamedTuple
 from aipbx_agent.backup import sets
 from aipbx_agent.core.errors import Failed, Refused
 from aipbx_agent.core.process import last_words, pipe, stream
-from aipbx_agent.databases import mysql_grants, mysql_rename
+from aipbx_agent.databases import mysql_grants, mysql_rename, mysql_schema
 from aipbx_agent.databases.contents import Contents
 from aipbx_agent.databases.mysql_client import QUICK, READING, Client
 from aipbx_agent.databases.quoting import named, quoted
@@ -199,7 +199,7 @@ class MySQL(Client):
         if tables:
             raise AssertionError  # refused before (mysql_places.refuse)
         client = self.words("client", "--binary-mode", "--comments", database)
-        pipe([_unpacking(path), mysql_rename.EVENTS_OFF, client], seconds=LONG, source=path)
+        pipe([_unpacking(path), mysql_schema.EVENTS_OFF, client], seconds=LONG, source=path)
 
     def copy(self, database: str, of: str) -> None:  # noqa: ARG002
         """Not here: MySQL copies no database, and nobody asks for it (restore.py)."""

@@ -12,7 +12,6 @@ a host that is nobody's replica nothing else makes it.
 from __future__ import annotations
 
 import os
-import re
 import signal
 import time
 from collections.abc import Iterable
@@ -21,11 +20,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from aipbx_agent.core import docker, events, files
+from aipbx_agent.core import docker, files
 from aipbx_agent.core.errors import Failed, Refused
 from aipbx_agent.core.process import run
-from aipbx_agent.databases import mysql_grants
+from aipbx_agent.databases import mysql_grants, mysql_schema
 from aipbx_agent.databases.mysql_client import Client
+from aipbx_agent.databases.mysql_schema import PROGRAM_SECONDS, TABLE, Found
 from aipbx_agent.databases.quoting import named, quoted
 
 FILE = "places.json"
@@ -34,41 +34,10 @@ SINCE = {"MariaDB": (10, 6), "MySQL": (8, 0)}
 # Seconds within which whoever works with a database must let go of it, and of which one attempt takes so many.
 LEAVING_SECONDS = 60
 ATTEMPT_SECONDS = 5
-PROGRAM_SECONDS = 600
 CHECKPOINT_SECONDS = 1800
-# All that a database has but tables; mysqldump knows best what makes them as they were.
-PROGRAMS = ("--single-transaction", "--no-data", "--no-create-info", "--routines", "--events", "--triggers")
-VIEWS = ("--single-transaction", "--no-data", "--skip-triggers")
-# A line each: a database, what there is in it, and its name.
-THERE = """SELECT HEX(schema_name), 'database', '' FROM information_schema.schemata WHERE schema_name IN ({databases})
-UNION ALL SELECT HEX(table_schema), IF(table_type LIKE '%VIEW', 'view', 'table'), HEX(table_name)
-FROM information_schema.tables WHERE table_schema IN ({databases})
-UNION ALL SELECT HEX(trigger_schema), 'trigger', HEX(trigger_name)
-FROM information_schema.triggers WHERE trigger_schema IN ({databases})
-UNION ALL SELECT HEX(routine_schema), LOWER(routine_type), HEX(routine_name)
-FROM information_schema.routines WHERE routine_schema IN ({databases})
-UNION ALL SELECT HEX(event_schema), 'event', HEX(event_name)
-FROM information_schema.events WHERE event_schema IN ({databases});
-"""
-# In place of a comment the server says that a view cannot be used; it looks only when it is asked for a figure too.
-UNUSABLE = """SELECT HEX(t.table_schema), HEX(t.table_name), HEX(v.view_definition), t.table_rows
-FROM information_schema.tables t JOIN information_schema.views v USING (table_schema, table_name)
-WHERE t.table_schema IN ({databases}) AND t.table_comment <> 'VIEW';
-"""
 OTHERS = "SELECT id FROM information_schema.processlist WHERE db IN ({databases}) AND id <> CONNECTION_ID();"
-# As mysqldump writes one, up to its state; for sed as well as for Python.
-_EVENT = (
-    r"^(/\*!50106 CREATE\*/ .*EVENT `([^`]|``)+` ON SCHEDULE (AT|EVERY) [-A-Z0-9_:.' ]*ON COMPLETION (NOT )?PRESERVE) "
-)
-_ON = re.compile(f"{_EVENT}ENABLE ", re.MULTILINE)
-_OFF = re.compile(f"{_EVENT}DISABLE ON (SLAVE|REPLICA) ", re.MULTILINE)
 # By this our own clients are known among a server's; and one that is cut off does not come back.
 MARK = "--skip-reconnect"
-# A dump goes through it on its way into a database that is not live.
-EVENTS_OFF = ("env", "LC_ALL=C", "sed", "--regexp-extended", f"s#{_EVENT}ENABLE #\\1 DISABLE ON SLAVE #")
-TABLE, VIEW = "table", "view"
-# By database: what each thing in it is, and its name.
-Found = dict[str, list[tuple[str, str]]]
 
 
 @dataclass(frozen=True)
@@ -124,16 +93,16 @@ def rename(server: Client, pairs: list[tuple[str, str]]) -> None:
     if [(body.old, body.new) for body in bodies] == pairs:
         _settle(server, bodies, forward=True)
         return
-    there = _there(server, [name for pair in pairs for name in pair])
+    there = mysql_schema.there(server, [name for pair in pairs for name in pair])
     if pairs[0][1] in there and pairs[-1][0] not in there:
         return
     checkpoint(server)
-    found = _there(server, [old for old, _ in pairs])
-    unusable = _unusable(server, list(found))
+    found = mysql_schema.there(server, [old for old, _ in pairs])
+    unusable = mysql_schema.unusable(server, list(found))
     bodies = []
     for old, new in pairs:
         things = found.get(old, [])
-        programs = _programs(server, old, things, unusable) if old in found else []
+        programs = mysql_schema.programs(server, old, things, unusable) if old in found else []
         # Accounts keep the right to a routine of that name, whatever comes to stand there.
         for owner in (old, new):
             programs += mysql_grants.of_routines(server, owner, things)
@@ -182,7 +151,7 @@ def _settle(server: Client, bodies: list[Body], *, forward: bool) -> None:
     live = {body.old for body in bodies} & {body.new for body in bodies}
     aside = [name for name in every if name not in live]
     _alone(server, every)
-    found = _there(server, every)
+    found = mysql_schema.there(server, every)
     # The databases first: by the first of the new names it is seen that anything had begun.
     made = [server.creation(name, bodies[0].old) for name in every if name not in found]
     lent = mysql_grants.lent(server, aside, bodies[0].old)
@@ -199,11 +168,11 @@ def _settle(server: Client, bodies: list[Body], *, forward: bool) -> None:
     for body in bodies:
         place = body.new if forward else body.old
         if body.programs:
-            anew += [f"USE {named(place)};", _events(body.programs, on=place in live)]
+            anew += [f"USE {named(place)};", mysql_schema.events_set(body.programs, on=place in live)]
     _script(server, anew, ways[0][1])
     targets = {target for _, target in ways}
     left = [name for name in every if name not in targets]
-    if full := [name for name, things in _there(server, left).items() if things]:
+    if full := [name for name, things in mysql_schema.there(server, left).items() if things]:
         raise Failed(f"{full[0]} should be empty, and is not.", "Somebody works in it.", f"Look into {full[0]}.")
     ended = [f"DROP DATABASE IF EXISTS {named(name)};" for name in left]
     _script(server, [*ended, *mysql_grants.taken(server, aside)], ways[0][1])
@@ -253,33 +222,6 @@ def _move(server: Client, ways: list[tuple[str, str]], found: Found) -> None:
             return
 
 
-def _programs(
-    server: Client, database: str, things: list[tuple[str, str]], unusable: set[tuple[str, str]]
-) -> list[str]:
-    """The SQL that makes all that a database has but tables."""
-    views = [name for kind, name in things if kind == VIEW]
-    good = [view for view in views if (database, view) not in unusable]
-    made = [_dumped(server, *PROGRAMS, *(f"--ignore-table={database}.{view}" for view in views), "--", database)]
-    if good:
-        # Where a view's owner has no rights, its columns are named with the database, which they shall not keep.
-        made.append(_dumped(server, *VIEWS, "--", database, *good).replace(f"{named(database)}.", ""))
-    return made
-
-
-def _unusable(server: Client, databases: list[str]) -> set[tuple[str, str]]:
-    """Views that nobody can use, nor MySQL make anew: what they lead to is not there."""
-    found = set()
-    for row in server.ask(UNUSABLE.format(databases=_listed(databases))):
-        database, view, text = (bytes.fromhex(one).decode(errors="replace") for one in row[:3])
-        events.note(f"View {view} of {database} leads nowhere and cannot be made anew, so it is gone. It was: {text}")
-        found.add((database, view))
-    return found
-
-
-def _events(programs: str, *, on: bool) -> str:
-    return _OFF.sub(r"\1 ENABLE ", programs) if on else _ON.sub(r"\1 DISABLE ON SLAVE ", programs)
-
-
 def _alone(server: Client, databases: list[str]) -> None:
     """End whoever is in these databases, and what a killed run of ours left there, and wait until they are gone."""
     end = time.monotonic() + LEAVING_SECONDS
@@ -288,7 +230,7 @@ def _alone(server: Client, databases: list[str]) -> None:
         if MARK in line:
             with suppress(ProcessLookupError):
                 os.kill(int(line.split()[0]), signal.SIGKILL)
-    ask = OTHERS.format(databases=_listed(databases))
+    ask = OTHERS.format(databases=mysql_schema.listed(databases))
     sessions = {row[0] for row in server.ask(ask)}
     while sessions:
         kills = "".join(f"KILL {one};\n" for one in sorted(sessions))
@@ -302,36 +244,10 @@ def _alone(server: Client, databases: list[str]) -> None:
             )
 
 
-def _there(server: Client, databases: list[str]) -> Found:
-    """What is in those databases that there are."""
-    if not databases:
-        return {}
-    found: Found = {}
-    for database, kind, name in sorted(server.ask(THERE.format(databases=_listed(databases)))):
-        things = found.setdefault(bytes.fromhex(database).decode(), [])
-        if kind != "database":
-            things.append((kind, bytes.fromhex(name).decode()))
-    return found
-
-
-def _listed(databases: list[str]) -> str:
-    return ", ".join(quoted(name) for name in databases)
-
-
 def _script(server: Client, lines: list[str], database: str) -> None:
     if lines:
         words = server.words("client", "--batch", "--comments", MARK, database)
         run(words, seconds=PROGRAM_SECONDS, stdin="\n".join([*lines, ""]).encode())
-
-
-def _dumped(server: Client, *words: str) -> str:
-    made = run(server.words("dump", "--no-tablespaces", *words), seconds=PROGRAM_SECONDS)
-    try:
-        return made.decode()
-    except UnicodeDecodeError as problem:
-        raise Failed(
-            "A view, trigger or procedure is not in UTF-8.", str(problem), "Make it anew in utf8mb4."
-        ) from None
 
 
 def _file(server: Client) -> Path:

@@ -11,7 +11,7 @@ from typing import cast
 import pytest
 
 from aipbx_agent.core.errors import Failed, Refused
-from aipbx_agent.databases import mysql_rename
+from aipbx_agent.databases import mysql_rename, mysql_schema
 from aipbx_agent.databases.mysql import MySQL
 
 LIVE, NEW, KEPT = "aipbx", "aipbx_restore_x", "aipbx_before_x"
@@ -297,5 +297,5 @@ WRITTEN = "INSERT INTO `a` VALUES ('"
     [(ON, OFF), (OFF, OFF), (NEITHER, NEITHER), (WRITTEN + ON, WRITTEN + ON), ("\xff", "\xff")],
 )
 def test_events_of_a_dump_are_loaded_off(line: str, becomes: str) -> None:
-    words = mysql_rename.EVENTS_OFF
+    words = mysql_schema.EVENTS_OFF
     assert subprocess.run(words, input=line, capture_output=True, check=True, encoding="latin1").stdout == becomes
