@@ -6,19 +6,16 @@ in which both begin. MySQL renames no database: how restored data take the place
 
 from __future__ import annotations
 
-import re
 import shutil
 import subprocess
-import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from aipbx_agent.backup import sets
-from aipbx_agent.core.errors import Failed, Refused
-from aipbx_agent.core.process import last_words, pipe, stream
-from aipbx_agent.databases import mysql_grants, mysql_rename, mysql_schema
+from aipbx_agent.core.errors import Failed
+from aipbx_agent.core.process import last_words, pipe
+from aipbx_agent.databases import mysql_dump_file, mysql_grants, mysql_rename, mysql_schema, mysql_sessions
 from aipbx_agent.databases.contents import Contents
 from aipbx_agent.databases.mysql_client import QUICK, READING, Client
 from aipbx_agent.databases.quoting import named, quoted
@@ -39,16 +36,6 @@ WHERE routine_schema = DATABASE()
 UNION ALL SELECT 'event', HEX(event_name) FROM information_schema.events WHERE event_schema = DATABASE();
 """
 _OF_SERVER = "('mysql', 'sys', 'information_schema', 'performance_schema')"
-_MARK = "=== aipbx-agent ==="
-# In rows and texts of a dump a line break is written as \\n, so no line of them begins so.
-_TABLE = re.compile(rb"CREATE TABLE (?:IF NOT EXISTS )?`((?:[^`]|``)+)` \(")
-# It would be loaded into the database that it names itself: the live one.
-_ELSEWHERE = re.compile(rb"USE `|CREATE DATABASE |(?:/\*!\d+ )?DROP DATABASE ")
-_FROM = re.compile(r"^-- Server version\s+(\d+(?:\.\d+)*)", re.MULTILINE)
-_ENDED = b"-- Dump completed"
-_HEAD_LINES = 12
-# Of an INSERT, which may be as long as a packet, no more is needed at a time.
-_LINE_BYTES = 1 << 20
 
 
 class Held(NamedTuple):
@@ -90,19 +77,21 @@ class MySQL(Client):
         Nobody writes from before both have begun until after.
         """
         words = self.words("client", *READING, database)
-        with _session(words) as lock, ExitStack() as stack:
-            with _ended_after(2 * BEGIN_SECONDS, lock):
-                _said(lock, f"SET SESSION lock_wait_timeout = {BEGIN_SECONDS}; FLUSH TABLES WITH READ LOCK;")
+        with mysql_sessions.session(words) as lock, ExitStack() as stack:
+            with mysql_sessions.ended_after(2 * BEGIN_SECONDS, lock):
+                mysql_sessions.ask(
+                    lock, f"SET SESSION lock_wait_timeout = {BEGIN_SECONDS}; FLUSH TABLES WITH READ LOCK;"
+                )
                 # Started no sooner: mysqldump begins its transaction by itself, and the lock would not keep it from it.
-                session = stack.enter_context(_session(words))
-                dump = stack.enter_context(_session(self.words("dump", *DUMP, database)))
-                with _ended_after(2 * BEGIN_SECONDS, session, dump):
-                    _said(session, f"{SNAPSHOT}START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY;")
-                    begun = _begun(dump)
-                _said(lock, "UNLOCK TABLES;")
+                session = stack.enter_context(mysql_sessions.session(words))
+                dump = stack.enter_context(mysql_sessions.session(self.words("dump", *DUMP, database)))
+                with mysql_sessions.ended_after(2 * BEGIN_SECONDS, session, dump):
+                    mysql_sessions.ask(session, f"{SNAPSHOT}START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY;")
+                    begun = mysql_sessions.begun(dump)
+                mysql_sessions.ask(lock, "UNLOCK TABLES;")
             self._held = Held(session, dump, begun)
             try:
-                with _ended_after(LONG, session, dump):
+                with mysql_sessions.ended_after(LONG, session, dump):
                     yield "held"
             finally:
                 self._held = None
@@ -113,7 +102,7 @@ class MySQL(Client):
 
         def ask(sql: str) -> list[list[str]]:
             if held:
-                return [line.split("\t") for line in _said(held.session, sql)]
+                return [line.split("\t") for line in mysql_sessions.ask(held.session, sql)]
             return self.ask(f"{SNAPSHOT}{sql}", database, LONG)
 
         tables = [bytes.fromhex(row[0]).decode() for row in ask(TABLES)]
@@ -149,38 +138,12 @@ class MySQL(Client):
             raise Failed("mysqldump failed.", last_words(errors), f"docker logs {self.container}")
 
     def listed(self, path: Path) -> set[str]:
-        """The tables that a dump makes; read to its end.
-
-        Raises:
-            Refused: it cannot be read, or does not say that it is complete.
-        """
-        found, ended = set(), False
-        try:
-            for line in _lines(path):
-                if _ELSEWHERE.match(line):
-                    raise Refused(
-                        f"{path.name} names the database that it goes into.",
-                        f"It says: {line[:80].decode(errors='replace')}",
-                        "Take a dump of one database: mysqldump … DATABASE, without --databases.",
-                    )
-                if match := _TABLE.match(line):
-                    found.add(match[1].replace(b"``", b"`").decode())
-                ended = line.startswith(_ENDED) or (ended and not line.strip())
-        except Failed as problem:
-            raise Refused(f"{path.name} is no dump that can be read.", problem.why, "Take another set.") from None
-        if not ended:
-            raise Refused(
-                f"{path.name} is no whole dump of MySQL's.", "Its end does not say `Dump completed`.", "Take another."
-            )
-        return found
+        """The tables that a dump makes; read to its end."""
+        return mysql_dump_file.listed(path)
 
     def dumped_from(self, path: Path) -> str:
         """The version of the server that a dump was taken from, as `11.8.3`."""
-        head = b"\n".join(line for line, _ in zip(_lines(path), range(_HEAD_LINES), strict=False))
-        told = _FROM.search(head.decode(errors="replace"))
-        if not told:
-            raise Refused(f"{path.name} does not say what it is of.", "Its head names no server.", "Take another file.")
-        return told[1]
+        return mysql_dump_file.dumped_from(path)
 
     def create(self, database: str, like: str = "") -> None:
         """Make an empty database, with the characters and their order of the database `like`.
@@ -199,7 +162,7 @@ class MySQL(Client):
         if tables:
             raise AssertionError  # refused before (mysql_places.refuse)
         client = self.words("client", "--binary-mode", "--comments", database)
-        pipe([_unpacking(path), mysql_schema.EVENTS_OFF, client], seconds=LONG, source=path)
+        pipe([mysql_dump_file.unpacking(path), mysql_schema.EVENTS_OFF, client], seconds=LONG, source=path)
 
     def copy(self, database: str, of: str) -> None:  # noqa: ARG002
         """Not here: MySQL copies no database, and nobody asks for it (restore.py)."""
@@ -239,81 +202,3 @@ class MySQL(Client):
     def clear(self) -> None:
         """Nothing on the server: sessions and dumps of a run that was killed end with their pipes."""
         mysql_rename.forget(self)
-
-
-def _unpacking(path: Path) -> list[str]:
-    return ["zstd", "--quiet", "--decompress", "--stdout"] if sets.is_packed(path) else ["cat"]
-
-
-def _lines(path: Path) -> Iterator[bytes]:
-    """A dump's lines; of a long one, a part at a time."""
-    rest = b""
-    for piece in stream([_unpacking(path)], source=path):
-        *whole, rest = (rest + piece).split(b"\n")
-        yield from whole
-        if len(rest) > _LINE_BYTES:
-            yield rest
-            rest = b"-"
-    yield rest
-
-
-@contextmanager
-def _session(words: list[str]) -> Iterator[subprocess.Popen[bytes]]:
-    """A program that talks by pipes, ended afterwards."""
-    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as one:
-        try:
-            yield one
-        finally:
-            if one.poll() is None:
-                one.kill()
-
-
-@contextmanager
-def _ended_after(seconds: float, *programs: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Programs that are ended when this takes longer: their readers then meet an end, and a lock of theirs is gone."""
-
-    def end() -> None:
-        for one in programs:
-            one.kill()
-
-    timer = threading.Timer(seconds, end)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-
-
-def _said(session: subprocess.Popen[bytes], sql: str) -> list[str]:
-    """What a session answers."""
-    if session.stdin is None or session.stdout is None:  # for mypy: both are pipes
-        raise AssertionError
-    with suppress(BrokenPipeError):
-        session.stdin.write(f"{sql}\nSELECT '{_MARK}';\n".encode())
-        session.stdin.flush()
-    lines: list[str] = []
-    while raw := session.stdout.readline():
-        line = raw.decode().rstrip("\n")
-        if line == _MARK:
-            return lines
-        lines.append(line)
-    errors = session.stderr.read() if session.stderr else b""
-    raise Failed("The database cannot be held still for a backup.", last_words(errors), "inv logs mysql")
-
-
-def _begun(dump: subprocess.Popen[bytes]) -> bytes:
-    """Read a dump until it tells of its first table: by then its transaction has begun.
-
-    Returns: what was read.
-    """
-    if dump.stdout is None:
-        raise AssertionError
-    read = b""
-    while b"\n-- Table structure" not in read and _ENDED not in read:
-        line = dump.stdout.readline()
-        if not line:
-            errors = dump.stderr.read() if dump.stderr else b""
-            raise Failed("mysqldump failed.", last_words(errors), "inv logs mysql")
-        read += line
-    return read

@@ -135,7 +135,8 @@ class World:
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     made = World(tmp_path)
-    monkeypatch.setattr(mysql_rename, "run", made.run)
+    for module in (mysql_rename, mysql_schema):
+        monkeypatch.setattr(module, "run", made.run)
     return made
 
 
