@@ -27,7 +27,8 @@ from aipbx_agent.report import run_state
 class Verb(NamedTuple):
     """What the program can do: in which module, whether one run at a time, whether the team is notified when it fails.
 
-    Without a stack goes what asks nothing of the application: a host may keep others' copies before it has one.
+    Without a stack goes what asks nothing of the application: a host may keep others' copies, and is given a
+    certificate, before it has one.
     """
 
     module: str
@@ -39,6 +40,9 @@ class Verb(NamedTuple):
 VERBS = {
     "base": Verb("aipbx_agent.pitr.base_backup"),
     "backup": Verb("aipbx_agent.backup.take", exclusive=True, watched=True),
+    "certificate": Verb("aipbx_agent.tls.ensure", stack=False),
+    "certificate-status": Verb("aipbx_agent.tls.serving", stack=False),
+    "certificate-supply": Verb("aipbx_agent.tls.supply", stack=False),
     "cleanup": Verb("aipbx_agent.cleanup"),
     "discard": Verb("aipbx_agent.restore.discard", exclusive=True, watched=True),
     "import-mysql": Verb("aipbx_agent.mysql_import.run", exclusive=True, watched=True),

@@ -6,12 +6,14 @@ and a host that differ say so instead of going wrong.
 
 from __future__ import annotations
 
-VERSION = 3
+VERSION = 4
 
 # Where deploys/agent.py installs this program, and what its configuration is.
 COMMAND = "/usr/local/sbin/aipbx-agent"
 LIBRARY = "/usr/local/lib/aipbx/agent"
 CONFIGURATION = "/etc/aipbx/agent.json"
+# How nginx is tested and told to read its files (files/proxy/nginx.sh).
+NGINX = "/usr/local/lib/aipbx/nginx.sh"
 # A long verb runs in a transient unit of systemd, which a lost connection does not stop: this and the verb.
 UNIT = "aipbx-agent-"
 
@@ -22,12 +24,17 @@ FAILED, REFUSED = 1, 2
 # releases, and what is there while the maintenance page is on.
 COMPOSE_FILE, ENVIRONMENT, HOST_ENVIRONMENT = "compose.yml", "environment.json", "host.json"
 LEDGER, MAINTENANCE = "releases.jsonl", "maintenance/on"
+# There, too: the chain in force, where there is a certificate.
+CERTIFICATE = "tls/current/fullchain.pem"
 # Which release runs: the images of the stack, and those that a deploy asks for.
 IMAGES, STAGED = "images.env", "images.env.staged"
 # The services that a switch moves from one colour to the other.
 SERVICES = ("backend", "frontend")
 # In the deploy lock: what follows an owner whose run the host itself carries out.
 CARRIED_OUT = "; the host carries it out"
+
+# Behind this line of a certificate that is supplied come those that may vouch for it.
+AUTHORITY = "# aipbx: authority"
 
 # PostgreSQL's superuser: all that this program does there, it does as this role, over the server's own socket.
 ADMIN = "aipbx_admin"

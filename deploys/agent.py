@@ -7,6 +7,7 @@ from fleet.converge.context import host_name, settings
 from fleet.converge.files import configuration, services
 from fleet.converge.system import packages
 from fleet.inventory import stores
+from fleet.nginx import settings as nginx_settings
 
 RECOVERY = "/etc/systemd/system/aipbx-recover.service"
 
@@ -21,6 +22,14 @@ configuration.file(
             "host": host_name(),
             "app_dir": settings().app_dir,
             "compose_project": settings().compose_project,
+            "certificate": {
+                "names": nginx_settings.names(host_name(), settings()),
+                "source": settings().tls,
+                "acme_directory": settings().acme_directory,
+                "acme_contact": settings().acme_contact,
+                "cloudflare": settings().cloudflare,
+                "public_addresses": settings().public_addresses,
+            },
             "postgres_image": settings().postgres_image,
             "mysql_image": settings().mysql_image,
             "postgres_cpus": settings().cpus["postgres"],

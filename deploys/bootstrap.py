@@ -19,8 +19,8 @@ local.include("deploys/hardening.py")  # disables what is not needed
 local.include("deploys/docker.py")  # Docker Engine, pinned, with Compose and buildx
 local.include("deploys/app.py")  # the application's stack and Dockerfiles
 local.include("deploys/proxy.py")  # nginx: its configuration, tested by nginx first
-local.include("deploys/tls.py")  # the certificate: how it is obtained, renewed, checked and served
 local.include("deploys/agent.py")  # the program on the host: releases, backups, restores
+local.include("deploys/tls.py")  # the certificate: how it is obtained, renewed, checked and served
 local.include("deploys/backups.py")  # timers for backups and verification
 local.include("deploys/offsite.py")  # off-site copies, and peers' copies stored here
 local.include("deploys/former_agent.py")  # removes the agent's former program

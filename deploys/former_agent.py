@@ -1,9 +1,9 @@
 """Remove the files of the agent under its former name, after everything that called it was replaced."""
 
-from pyinfra.operations import files
-
 from fleet.converge.connect import former_agent
+from fleet.converge.files import configuration
 
-files.file(name="Former agent: remove command", path=former_agent.COMMAND, present=False)
-files.file(name="Former agent: remove configuration", path=former_agent.CONFIGURATION, present=False)
-files.directory(name="Former agent: remove program", path=former_agent.LIBRARY, present=False)
+configuration.absent(
+    name="Former agent: remove files",
+    paths=(former_agent.COMMAND, former_agent.CONFIGURATION, former_agent.LIBRARY, *former_agent.SCRIPTS),
+)

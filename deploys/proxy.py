@@ -2,6 +2,7 @@
 
 from pyinfra import host
 
+from aipbx_agent import contract
 from fleet.converge.context import render, settings
 from fleet.converge.files import configuration, nginx
 from fleet.nginx import settings as nginx_settings
@@ -16,11 +17,11 @@ configuration.folders(
 configuration.file(
     name="nginx: write host.conf",
     path="/usr/local/lib/aipbx/host.conf",
-    text=render("proxy/host.conf.j2", names=nginx_settings.names(host.name, settings())),
+    text=render("proxy/host.conf.j2"),
 )
 configuration.file(
     name="nginx: install nginx.sh",
-    path=nginx.SCRIPT,
+    path=contract.NGINX,
     text=configuration.shipped("proxy/nginx.sh"),
     mode="755",
 )

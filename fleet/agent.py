@@ -102,19 +102,24 @@ def call(remote: Remote, verb: list[str], *, seconds: float, stdin: bytes = b"")
     raise _ended(remote, verb[0], code, said, seconds)
 
 
-def ask(remote: Remote, verb: list[str], stdin: bytes = b"", *, seconds: float = QUICK_SECONDS) -> dict[str, Any]:
-    """What a verb that only looks answers.
+def ask(
+    remote: Remote, verb: list[str], stdin: bytes = b"", *, fed_by: str = "", seconds: float = QUICK_SECONDS
+) -> dict[str, Any]:
+    """What a verb answers whose steps no one needs to see.
 
     Args:
         remote: the host.
         verb: as `["list"]`.
         stdin: its standard input.
+        fed_by: a command of the host's whose output is its standard input instead: a secret that stays there.
         seconds: how long to wait for its end.
 
     Raises:
-        OperatorError: the host cannot be reached or asked.
+        OperatorError: the host cannot be reached or asked, or it refused.
+        FailedError: it failed.
     """
-    done = remote.run(command(verb), seconds=seconds, stdin=stdin)
+    feed = f"{{ {fed_by}; }} | " if fed_by else ""
+    done = remote.run(f"{feed}{command(verb)}", seconds=seconds, stdin=stdin)
     told: dict[str, Any] = {}
     for line in filter(None, done.out.split("\n")):  # no other character ends a line of JSON
         told |= event(line)

@@ -12,6 +12,7 @@ from pathlib import Path
 from aipbx_agent.contract import COMPOSE_FILE, ENVIRONMENT
 from aipbx_agent.core import process
 
+COMMAND = ("docker", "compose", "--ansi", "never", "--progress", "plain")
 _NEEDED = ("HOME", "PATH")
 
 
@@ -26,9 +27,12 @@ def run(words: list[str], *, seconds: float, stdin: bytes = b"") -> bytes:
     Raises:
         Failed: it did not succeed.
     """
-    variables = {name: os.environ[name] for name in _NEEDED if name in os.environ}
-    argv = ["docker", "compose", "--ansi", "never", "--progress", "plain", *words]
-    return process.run(argv, seconds=seconds, stdin=stdin, env=variables)
+    return process.run([*COMMAND, *words], seconds=seconds, stdin=stdin, env=variables())
+
+
+def variables() -> dict[str, str]:
+    """Return all the variables that Compose gets."""
+    return {name: os.environ[name] for name in _NEEDED if name in os.environ}
 
 
 def stack(app: Path, images: Path) -> list[str]:

@@ -1,40 +1,54 @@
-"""One backup, restore or verification at a time; the lock dies with its process."""
+"""One run at a time of what must not meet another; the lock dies with its process."""
 
 from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from aipbx_agent.core.errors import Refused
 
 PATH = Path("/run/lock/aipbx-agent")
+# Seconds between two attempts at a lock that is waited for.
+PAUSE = 0.2
 
 
 @contextmanager
-def held(what: str, path: Path | None = None) -> Iterator[None]:
+def held(what: str, path: Path | None = None, *, seconds: float = 0) -> Iterator[None]:
     """Hold the lock.
 
     Args:
         what: what is about to happen, for whoever comes second.
         path: another lock than the one of backups and restores.
+        seconds: how long another run's end is waited for.
 
     Raises:
         Refused: another run holds it.
     """
     with (path or PATH).open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            raise Refused(
-                "Another run is at the data of this host.",
-                f"It is: {file.read().strip() or 'just beginning'}.",
-                "Wait until it has ended.",
-            ) from None
+        end = time.monotonic() + seconds
+        while not _locked(file):
+            if time.monotonic() >= end:
+                file.seek(0)
+                raise Refused(
+                    "Another run is under way on this host.",
+                    f"It is: {file.read().strip() or 'just beginning'}.",
+                    "Wait until it has ended.",
+                )
+            time.sleep(PAUSE)
         file.truncate(0)
         file.write(f"{what}, process {os.getpid()}\n")
         file.flush()
         yield
+
+
+def _locked(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

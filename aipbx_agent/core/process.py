@@ -61,7 +61,7 @@ def run(
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise Failed(f"{argv[0]} did not end within {seconds:.0f} s.", "It was killed.", "Look at the host.") from None
+        raise _too_slow(argv, seconds) from None
     except OSError as problem:
         raise _cannot_run(argv, problem) from None
     finally:
@@ -73,6 +73,39 @@ def run(
             f"{named(argv)} failed with exit code {done.returncode}.", last_words(done.stderr), "Fix what it names."
         )
     return done.stdout or b""
+
+
+def attempt(
+    argv: Sequence[str], *, seconds: float, stdin: bytes = b"", env: dict[str, str] | None = None
+) -> tuple[int, str]:
+    """Run a program that may fail.
+
+    Args:
+        argv: its words; never with a secret in them.
+        seconds: its deadline.
+        stdin: its standard input.
+        env: its whole environment; None: ours.
+
+    Returns: its exit code, and all that it printed, errors included.
+
+    Raises:
+        Failed: there is no such program, or it did not end in time.
+    """
+    try:
+        done = subprocess.run(
+            list(argv),
+            input=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=env,
+            timeout=seconds,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise _too_slow(argv, seconds) from None
+    except OSError as problem:
+        raise _cannot_run(argv, problem) from None
+    return done.returncode, done.stdout.decode(errors="replace")
 
 
 def pipe(commands: Sequence[Sequence[str]], *, seconds: float, source: Path | None = None) -> bytes:
@@ -170,6 +203,10 @@ def _refuse_failed(started: _Started, fine: Collection[int]) -> None:
                 last_words(errors.read()),
                 "Fix what it names.",
             )
+
+
+def _too_slow(argv: Sequence[str], seconds: float) -> Failed:
+    return Failed(f"{argv[0]} did not end within {seconds:.0f} s.", "It was killed.", "Look at the host.")
 
 
 def _cannot_run(argv: Sequence[str], problem: OSError) -> Failed:

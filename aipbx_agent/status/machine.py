@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-import ssl
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from aipbx_agent.contract import CERTIFICATE
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.disk import MIB
-from aipbx_agent.core.docker import SECONDS
 from aipbx_agent.core.errors import AgentError
-from aipbx_agent.core.process import run
 from aipbx_agent.release import traffic
+from aipbx_agent.tls import pem
 
 
 def found(config: Config) -> dict[str, Any]:
@@ -28,7 +26,7 @@ def found(config: Config) -> dict[str, Any]:
         "load": round(os.getloadavg()[0], 2),
         "processors": len(os.sched_getaffinity(0)),
         "calls": _calls(config),
-        "certificate_until": _certificate_until(config.app / "tls" / "current" / "fullchain.pem"),
+        "certificate_until": ends.isoformat() if (ends := pem.ends(config.app / CERTIFICATE)) else None,
     }
 
 
@@ -54,11 +52,3 @@ def _calls(config: Config) -> int | None:
         return sum(traffic.flows(int(port)) for port in config.raw["rtp_ports"])
     except AgentError:
         return None
-
-
-def _certificate_until(chain: Path) -> str | None:
-    try:
-        said = run(["openssl", "x509", "-noout", "-enddate", "-in", str(chain)], seconds=SECONDS).decode()
-    except AgentError:
-        return None
-    return datetime.fromtimestamp(ssl.cert_time_to_seconds(said.strip().partition("=")[2]), timezone.utc).isoformat()

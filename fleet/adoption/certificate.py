@@ -6,11 +6,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from fleet import agent
 from fleet.commands import adoption as commands
 from fleet.commands import rollout
 from fleet.output import step
-from fleet.tls import answers
-from fleet.tls import commands as tls_commands
 
 if TYPE_CHECKING:
     from fleet.adoption.found import HandMade
@@ -71,5 +70,4 @@ def take_over(remote: Remote, old: HandMade) -> None:
         if served.source == "letsencrypt":
             remote.sudo_output(commands.copy_letsencrypt(nginx, app_dir))
         given = commands.pem(nginx, served.chain, served.key)
-        command = tls_commands.reported(f"{{ {given}; }} | {tls_commands.CERTIFICATE} supply")
-        answers.outcome(remote.name, remote.sudo_output(command, SECONDS))
+        agent.ask(remote, ["certificate-supply"], fed_by=given, seconds=SECONDS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from aipbx_agent.contract import LEDGER, MAINTENANCE
+from aipbx_agent.contract import CERTIFICATE, LEDGER, MAINTENANCE
 
 # Every file below $1 gets to its place below $2 by a rename, and only where it differs: the one that is there is being
 # sent to somebody, who would get the rest of a file that `cp` has just emptied.
@@ -65,7 +65,7 @@ def prune_assets(image: str, assets: str, minutes: int) -> str:
 
 def has_certificate(app_dir: str) -> str:
     """The command that succeeds when there is a certificate that nginx can serve."""
-    return f"[ -e {shlex.quote(app_dir)}/tls/current/fullchain.pem ]"
+    return f"[ -e {shlex.quote(f'{app_dir}/{CERTIFICATE}')} ]"
 
 
 def maintenance(app_dir: str, *, on: bool) -> str:

@@ -1,1 +1,1 @@
-"""Certificates: what an operator asks of them. The host's own scripts (files/tls/) do the work."""
+"""Certificates: what an operator asks of them. The host's agent (aipbx_agent/tls/) does the work."""

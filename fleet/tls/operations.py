@@ -1,25 +1,39 @@
-"""Certificates on a host: ensured, supplied, looked at. What `inv tls.*` and `inv deploy` call."""
+"""Certificates on a host, which its agent obtains, checks and serves. What `inv tls.*` and `inv deploy` call."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
-from fleet.tls import answers, certificate, commands
+from aipbx_agent.contract import AUTHORITY
+from fleet import agent
+from fleet.tls import certificate
+
+if TYPE_CHECKING:
+    from fleet.remote import Remote
 
 # An authority may take its time, and the lock may be held by the timer's own run.
-ENSURE_SECONDS = 600.0
-LOOK_SECONDS = 60.0
+ENSURE_SECONDS = 600
 
 
-class Remote(Protocol):
-    """A host that runs commands as root."""
+@dataclass(frozen=True)
+class Status:
+    """What a host reports of its certificate.
 
-    @property
-    def name(self) -> str:
-        """The host's name."""
+    Attributes:
+        source: `letsencrypt` or `supplied`.
+        names: the names that the host answers for.
+        file: a hash of the chain in force; empty when there is none.
+        served: a hash of the chain that nginx hands out; empty when it hands out none.
+        chain: the chain in force, as PEM.
+    """
 
-    def sudo_output(self, command: str, timeout: float, stdin: bytes | None = None) -> str:
-        """Run a command as root and return its output."""
+    source: str
+    names: list[str]
+    file: str
+    served: str
+    chain: str
 
 
 def ensure(remote: Remote, *, force: bool = False) -> str:
@@ -32,9 +46,11 @@ def ensure(remote: Remote, *, force: bool = False) -> str:
     Returns: one line: what is served, and until when.
 
     Raises:
-        OperatorError: a name does not point here, the authority refuses, nginx does not answer, ...
+        OperatorError: a name does not point here, nginx does not answer, ...; nothing was touched.
+        FailedError: the authority issues none, or nginx does not serve it.
     """
-    return answers.outcome(remote.name, remote.sudo_output(commands.ensure(force=force), ENSURE_SECONDS)).strip()
+    verb = ["certificate", *(["--force"] if force else [])]
+    return _line(remote, agent.ask(remote, verb, seconds=ENSURE_SECONDS))
 
 
 def supply(remote: Remote, chain: bytes, key: bytes, names: list[str], authority: bytes = b"") -> str:
@@ -51,20 +67,28 @@ def supply(remote: Remote, chain: bytes, key: bytes, names: list[str], authority
     Returns: one line: what is served, and until when.
 
     Raises:
-        OperatorError: it cannot serve this host, or nobody could verify it.
+        OperatorError: it cannot serve this host, or browsers would not trust it.
+        FailedError: nginx does not serve it.
     """
     certificate.check(chain, key, names)
     if authority:
         certificate.read(authority)
-    parts = [chain, key, *([commands.AUTHORITY, authority] if authority else [])]
-    given = b"".join(part.rstrip() + b"\n" for part in parts)
-    return answers.outcome(remote.name, remote.sudo_output(commands.supply(), ENSURE_SECONDS, stdin=given)).strip()
+    parts = [chain, key, *([AUTHORITY.encode(), authority] if authority else [])]
+    stdin = b"".join(part.rstrip() + b"\n" for part in parts)
+    return _line(remote, agent.ask(remote, ["certificate-supply", "--verify"], stdin, seconds=ENSURE_SECONDS))
 
 
-def status(remote: Remote) -> answers.Status:
-    """What the host says of its certificate.
+def _line(remote: Remote, result: dict[str, Any]) -> str:
+    if not result["served"]:
+        return f"the certificate of {remote.name} is in place; nginx does not run and reads it when it starts"
+    until = datetime.fromisoformat(result["until"])
+    return f"serving the certificate of {remote.name}, until {until:%Y-%m-%d %H:%M} UTC"
+
+
+def status(remote: Remote) -> Status:
+    """Return what the host reports of its certificate.
 
     Raises:
-        OperatorError: the host does not know how to say it.
+        OperatorError: the host cannot be reached or asked.
     """
-    return answers.status(answers.outcome(remote.name, remote.sudo_output(commands.status(), LOOK_SECONDS)))
+    return Status(**agent.ask(remote, ["certificate-status"]))

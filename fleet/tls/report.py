@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from fleet.tls import certificate
-from fleet.tls.answers import Status
+from fleet.tls.operations import Status
 
 
 def row(host: str, status: Status, now: datetime) -> dict[str, Any]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from aipbx_agent.contract import COMMAND, CONFIGURATION, REFUSED
 from fleet.errors import OperatorError
 from fleet.tls import certificate, operations
 from lab.machines.host import Host
@@ -16,8 +18,6 @@ from tests.lab.conftest import Converge
 from tests.lab.web import Console, Web
 from tests.unit.tls import made
 
-HOST_CONF = "/usr/local/lib/aipbx/host.conf"
-SCRIPT = "/usr/local/lib/aipbx/certificate.sh"
 CURRENT = f"readlink {web.APP}/tls/current"
 
 
@@ -27,10 +27,10 @@ def machine(lab: Running, converge: Converge) -> Iterator[Host]:
     converge("aipbx.org")
     host = lab.host("aipbx.org")
     web.up(host)
-    kept = host.run(f"cat {HOST_CONF}").stdout.encode()
-    host.run(f"sed -i 's/^cloudflare=.*/cloudflare=no/' {HOST_CONF}")
+    kept = host.run(f"cat {CONFIGURATION}").stdout.encode()
+    data(host, cloudflare=False)
     yield host
-    host.run(f"cat >{HOST_CONF}", stdin=kept)
+    host.run(f"cat >{CONFIGURATION}", stdin=kept)
     web.down(host)
 
 
@@ -44,9 +44,11 @@ def refused(machine: Host, *said: str, force: bool = False) -> None:
     assert machine.run(f"{CURRENT} || true").stdout == before
 
 
-def data(machine: Host, name: str, value: str) -> None:
-    """Change one value in what the scripts know of the host."""
-    machine.run(f"sed -i 's#^{name}=.*#{name}={value}#' {HOST_CONF}")
+def data(machine: Host, **values: object) -> None:
+    """Change what the agent knows of the host's certificate."""
+    told = json.loads(machine.run(f"cat {CONFIGURATION}").stdout)
+    told["certificate"] |= values
+    machine.run(f"cat >{CONFIGURATION}", stdin=json.dumps(told).encode())
 
 
 def test_first_issue_renewal_and_repair(machine: Host, lab: Running) -> None:
@@ -93,9 +95,9 @@ def test_the_timer_runs_and_waits_for_the_first_certificate(machine: Host) -> No
 
 
 def test_names_that_do_not_point_here(machine: Host, lab: Running) -> None:
-    data(machine, "names", "aipbx.org www.aipbx.org nowhere.aipbx.org")
+    data(machine, names=["aipbx.org", "www.aipbx.org", "nowhere.aipbx.org"])
     refused(machine, "nowhere.aipbx.org does not point here: DNS does not know it.")
-    data(machine, "names", "aipbx.org www.aipbx.ru")
+    data(machine, names=["aipbx.org", "www.aipbx.ru"])
     refused(machine, "www.aipbx.ru does not point here.", lab.host("aipbx.ru").address4, machine.address4)
 
 
@@ -110,25 +112,25 @@ def test_an_authority_that_refuses_or_is_away(machine: Host) -> None:
     machine.run(f"rm -rf {web.APP}/acme-challenge/.well-known && mount -t tmpfs none {web.APP}/acme-challenge")
     try:
         # nginx sees the folder below the mount, certbot the one above: as with a wrong compose file.
-        data(machine, "cloudflare", "yes")
+        data(machine, cloudflare=True)
         refused(machine, "nginx on this host does not answer")
     finally:
         machine.run(f"umount {web.APP}/acme-challenge")
-    data(machine, "acme_directory", "https://acme-v02.api.letsencrypt.org/nothing-here")
+    data(machine, acme_directory="https://acme-v02.api.letsencrypt.org/nothing-here")
     refused(machine, "No certificate for aipbx.org www.aipbx.org was issued.", "404")
 
 
 @pytest.mark.test_all
 def test_two_at_once_wait_for_each_other(machine: Host) -> None:
-    both = machine.run(f"{SCRIPT} ensure & {SCRIPT} ensure & wait", timeout=180).stdout
-    assert both.count("serving the certificate of aipbx.org") == 2
+    both = machine.run(f"{COMMAND} certificate & {COMMAND} certificate & wait", timeout=180).stdout
+    assert both.count('"served": true') == 2
 
 
 @pytest.mark.test_all
 def test_names_that_change_get_a_new_certificate(machine: Host, lab: Running) -> None:
-    data(machine, "names", "aipbx.org")
+    data(machine, names=["aipbx.org"])
     operations.ensure(Console(machine))
-    data(machine, "names", "aipbx.org www.aipbx.org")
+    data(machine, names=["aipbx.org", "www.aipbx.org"])
     operations.ensure(Console(machine))
     found, _ = certificate.read(Web(machine).certificate(web.authority_of(lab)).encode())
     assert set(found.names) == {"aipbx.org", "www.aipbx.org"}
@@ -136,7 +138,7 @@ def test_names_that_change_get_a_new_certificate(machine: Host, lab: Running) ->
 
 @pytest.mark.test_all
 def test_supplied_by_hand(machine: Host) -> None:
-    data(machine, "tls", "supplied")
+    data(machine, source="supplied")
     refused(machine, "No certificate has been supplied to aipbx.org yet.", "inv tls.supply")
     names, since = ["aipbx.org", "www.aipbx.org"], datetime.now(UTC) - timedelta(hours=1)
     root = made.certificate("Root", starts=since)
@@ -151,8 +153,8 @@ def test_supplied_by_hand(machine: Host) -> None:
     assert "until" in given(chain, good.key_pem)
     assert Web(machine).certificate(root.pem.decode()).encode() == good.pem
     # The host looks for itself, too.
-    answer = machine.run(f"{SCRIPT} supply", stdin=chain + other.key_pem, check=False)
-    assert answer.returncode == 5
+    answer = machine.run(f"{COMMAND} certificate-supply", stdin=chain + other.key_pem, check=False)
+    assert answer.returncode == REFUSED
     assert "Certificate and key do not match." in answer.stderr
     # Browsers do not know this authority, nor anybody a leaf alone.
     for refused_chain, authority in ((chain, b""), (good.pem, root.pem)):

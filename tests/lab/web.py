@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fleet.remote import Output, Remote
 from lab.machines.client import Client
 from lab.machines.host import Host
 from lab.running import Running
@@ -144,7 +145,7 @@ def release(host: Host) -> None:
     host.run(f"touch {APP}/nginx/active/backend-blue")
 
 
-class Console:
+class Console(Remote):
     """A host as the tasks reach it, at its console instead of over SSH.
 
     Args:
@@ -152,16 +153,12 @@ class Console:
     """
 
     def __init__(self, host: Host) -> None:
-        self.host = host
+        self.host, self.name = host, host.name
 
-    @property
-    def name(self) -> str:
-        """The host's name."""
-        return self.host.name
-
-    def sudo_output(self, command: str, timeout: float, stdin: bytes | None = None) -> str:
-        """Run a command as root and return its output."""
-        return self.host.run(command, timeout, stdin=stdin).stdout
+    def run(self, command: str, *, seconds: float = 60, stdin: bytes = b"", **_: Any) -> Output:
+        """Run a command as root and return what it printed, whatever its exit code."""
+        done = self.host.run(command, seconds, stdin=stdin, check=False)
+        return Output(done.returncode, done.stdout, done.stderr)
 
 
 def authority_of(lab: Running) -> str:

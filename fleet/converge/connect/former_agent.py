@@ -10,6 +10,8 @@ from fleet.errors import OperatorError
 COMMAND = "/usr/local/sbin/aipbx-data"
 CONFIGURATION = "/etc/aipbx/data.json"
 LIBRARY = "/usr/local/lib/aipbx/data"
+# What obtained and checked certificates before the agent did.
+SCRIPTS = tuple(f"/usr/local/lib/aipbx/{name}.sh" for name in ("certificate", "check", "points-here"))
 # One line: who holds its lock, and units that carry out its verbs. aipbx-wal.service expects to be restarted.
 PROBE = f"""
 if [ -e {COMMAND} ]; then

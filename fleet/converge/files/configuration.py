@@ -145,6 +145,18 @@ def closed(modes: dict[str, str]) -> Generator[str, None, None]:
 
 
 @operation()
+def absent(paths: tuple[str, ...]) -> Generator[str, None, None]:
+    """Files and folders that are gone.
+
+    Args:
+        paths: their paths.
+    """
+    found: dict[str, str] = host.get_fact(Access, paths=paths)
+    for path in found:
+        yield f"rm -rf {shlex.quote(path)}"
+
+
+@operation()
 def folders(modes: dict[str, str]) -> Generator[str, None, None]:
     """Folders of root's, made where they are missing, with this access.
 

@@ -11,12 +11,12 @@ from pyinfra import host
 from pyinfra.api import FactBase, StringCommand, operation
 from pyinfra.api.command import PyinfraCommand
 
+from aipbx_agent.contract import NGINX
 from fleet.converge.files import configuration
 from fleet.converge.output import of_kind, sections
 from fleet.nginx.settings import REVISION
 
 STAGE = "/var/lib/aipbx/stage/nginx"
-SCRIPT = "/usr/local/lib/aipbx/nginx.sh"
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Nginx(FactBase[NginxState]):
             f"if cd {shlex.quote(folder)} 2>/dev/null; then for f in {' '.join(map(shlex.quote, names))}; do "
             "[ \"$(stat -c '%F %a %U:%G' \"$f\" 2>/dev/null)\" = 'regular file 644 root:root' ] || continue; "
             'echo "==file $f"; cat "$f"; done; fi; '
-            f"if {SCRIPT} stale 2>/dev/null; then echo '==stale -'; fi"
+            f"if {NGINX} stale 2>/dev/null; then echo '==stale -'; fi"
         )
 
     @staticmethod
@@ -76,7 +76,7 @@ def tested(folder: str) -> str:
     active = shlex.quote(f"{folder}/active")
     return (
         f"chmod -R u=rwX,go=rX {STAGE} && if [ -d {active} ]; then cp -a {active} {STAGE}/active; fi"
-        f" && {SCRIPT} test {STAGE}"
+        f" && {NGINX} test {STAGE}"
     )
 
 
@@ -102,4 +102,4 @@ def configured(folder: str, files: dict[str, str]) -> Generator[PyinfraCommand |
             yield configuration.upload(text, f"{STAGE}/{name}")
         yield StringCommand(tested(folder))
         yield StringCommand(put_in_place(folder, changed))
-    yield StringCommand(f"{SCRIPT} reload")
+    yield StringCommand(f"{NGINX} reload")

@@ -1,8 +1,7 @@
-"""A certificate is refused on the operator's machine, and by the host's own script, for the same reasons."""
+"""A certificate is refused on the operator's machine, and by the host's agent, for the same reasons."""
 
 from __future__ import annotations
 
-import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,7 +9,8 @@ import pytest
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from fleet.checkout import ROOT
+from aipbx_agent.core.errors import Refused
+from aipbx_agent.tls import check
 from fleet.errors import OperatorError
 from fleet.tls import certificate
 from tests.unit.tls import made
@@ -60,14 +60,12 @@ UNBELIEVABLE = {
 }
 
 
-def on_the_host(folder: Path, chain: bytes, key: bytes, authority: bytes = b"") -> subprocess.CompletedProcess[str]:
-    if authority:
-        (folder / "authority.pem").write_bytes(authority)
-    (folder / "fullchain.pem").write_bytes(chain)
-    (folder / "privkey.pem").write_bytes(key)
-    return subprocess.run(
-        ["sh", str(ROOT / "files/tls/check.sh"), str(folder), *made.NAMES], capture_output=True, text=True, check=False
-    )
+def on_the_host(folder: Path, chain: bytes, key: bytes, authority: bytes = b"") -> None:
+    trusted = folder / "authority"
+    trusted.write_bytes(authority)
+    (folder / check.CHAIN).write_bytes(chain)
+    (folder / check.KEY).write_bytes(key)
+    check.check(folder, made.NAMES, trusted if authority else None)
 
 
 @pytest.mark.parametrize("case", BAD)
@@ -76,20 +74,16 @@ def test_what_cannot_be_served_is_refused(case: str, tmp_path: Path) -> None:
     with pytest.raises(OperatorError) as refused:
         certificate.check(chain, key, made.NAMES)
     assert said in refused.value.what
-    host = on_the_host(tmp_path, chain, key)
-    assert host.returncode == 5, host.stderr
-    what, why, do = host.stderr.splitlines()
-    assert said in what
-    assert why.startswith("    why: ")
-    assert do.startswith("    do:  ")
+    with pytest.raises(Refused) as host:
+        on_the_host(tmp_path, chain, key)
+    assert said in host.value.what
 
 
 @pytest.mark.parametrize("case", FINE)
 def test_what_can_be_served_is_taken(case: str, tmp_path: Path) -> None:
     chain, key = FINE[case]
     assert certificate.check(chain, key, made.NAMES).issuer == "Middle"
-    host = on_the_host(tmp_path, chain, key)
-    assert (host.returncode, host.stderr) == (0, "")
+    on_the_host(tmp_path, chain, key)
     # As openssl writes it, so that it compares with what nginx serves.
     assert (tmp_path / "fullchain.pem").read_bytes() == chain.replace(b"\r", b"")
 
@@ -109,15 +103,11 @@ def test_days_are_whole() -> None:
 @pytest.mark.parametrize("case", UNBELIEVABLE)
 def test_what_no_browser_believes_is_refused(case: str, tmp_path: Path) -> None:
     chain, key, authority, said = UNBELIEVABLE[case]
-    refused = on_the_host(tmp_path, chain, key, authority)
-    assert refused.returncode == 5
-    assert refused.stderr.startswith(
-        "A browser would not believe the certificate.\n    why: openssl says: certificate "
-    )
-    assert said in refused.stderr
+    with pytest.raises(Refused, match="A browser would not believe the certificate") as refused:
+        on_the_host(tmp_path, chain, key, authority)
+    assert refused.value.why.startswith("openssl says: certificate ")
+    assert said in refused.value.why
 
 
 def test_what_an_authority_vouches_for_is_taken(tmp_path: Path) -> None:
-    done = on_the_host(tmp_path, GOOD.pem + MIDDLE.pem, GOOD.key_pem, ROOT_CA.pem)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["fullchain.pem", "privkey.pem"]
+    on_the_host(tmp_path, GOOD.pem + MIDDLE.pem, GOOD.key_pem, ROOT_CA.pem)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from aipbx_agent.contract import ROTATION_MARK
+from aipbx_agent.contract import CERTIFICATE, ROTATION_MARK
 from aipbx_agent.core import files
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import Refused
@@ -18,10 +18,12 @@ from aipbx_agent.status import database, release, state
 from fleet.state import releases, survey
 from fleet.state.survey import Survey
 from tests.unit.shell import stub
+from tests.unit.tls import made
 
 ENTRY = releases.Entry(
     "2026-11-23T10:00:00Z", "anna@desk", "deploy", "ok", 41, None, releases.Release("a" * 40, "b" * 40), {}, "Ünïcode"
 )
+SERVED = made.certificate("h", names=["h"])
 KEPT = {"looks": {}, "replaced": {"at": "x", "database": "y", "folders": [], "label": "l", "what": "restore of a b"}}
 
 
@@ -40,9 +42,9 @@ CONTAINERS = [
 
 @pytest.fixture
 def bin_(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = stub(tmp_path / "bin", "openssl", "echo 'notAfter=Jan  5 09:30:00 2027 GMT'")
-    (folder / "told").write_text(json.dumps(CONTAINERS))
+    folder = tmp_path / "bin"
     stub(folder, "docker", f'case "$1" in ps) printf "2\\n1\\n0\\n";; inspect) cat {folder}/told;; *) exit 1;; esac')
+    (folder / "told").write_text(json.dumps(CONTAINERS))
     stub(
         folder, "conntrack", 'case "$*" in *3032) echo udp a; echo udp b;; *3034) echo udp c;; esac; echo n shown. >&2'
     )
@@ -69,6 +71,7 @@ def app(tmp_path: Path) -> Path:
         "releases.jsonl": ENTRY.line() + '{"time": "20',
         "lock/owner": "anna@desk, deploy, since 2026-11-23 10:00:00 UTC\n",
         "maintenance/on": "",
+        CERTIFICATE: SERVED.pem.decode(),
         "backups/sets/20260920T030000Z/manifest.json": "{}",
         "backups/sets/20260920T030000Z/verified.json": '{"ok": true}',
         "backups/sets/20260920T030000Z/offsite.json": "{}",
@@ -97,7 +100,7 @@ def test_a_host_in_use(app: Path) -> None:
     assert 0 < found.disk_percent <= 100
     assert found.memory_mib >= found.memory_free_mib > 0
     assert (found.processors > 0, found.load >= 0) == (True, True)
-    assert found.certificate_until == datetime.fromisoformat("2027-01-05T09:30:00+00:00")
+    assert found.certificate_until == SERVED.certificate.not_valid_after_utc
     assert found.backup == datetime.fromisoformat("2026-09-21T03:00:00+00:00")
     assert found.verified == found.offsite == datetime.fromisoformat("2026-09-20T03:00:00+00:00")
     assert found.backup_failed

@@ -1,0 +1,54 @@
+"""That nginx serves the certificate in force, which is the end of each run; and `aipbx-agent certificate-status`."""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+from aipbx_agent.contract import CERTIFICATE
+from aipbx_agent.core import events
+from aipbx_agent.core.config import Config
+from aipbx_agent.core.errors import Failed
+from aipbx_agent.tls import declared, nginx, pem, store
+
+SECONDS = 10
+PAUSE = 0.2
+
+
+def arguments(_: argparse.ArgumentParser) -> None:
+    """It takes none."""
+
+
+def main(config: Config, _: argparse.Namespace) -> None:
+    """Report what is declared, what is in force (the hash of the chain, and the chain), and what nginx hands out."""
+    wanted, chain = declared.read(config), config.app / CERTIFICATE
+    events.result(
+        source=wanted.source,
+        names=wanted.names,
+        file=store.current(config),
+        served=nginx.served(config.host),
+        chain=chain.read_text("utf-8") if chain.exists() else "",
+    )
+
+
+def confirm(config: Config, digest: str) -> None:
+    """Wait until nginx hands out the certificate in force, and report that; an nginx that is down reads it later.
+
+    Args:
+        config: the host's.
+        digest: the hash of its chain.
+
+    Raises:
+        Failed: it hands out another one, or none.
+    """
+    running, end = nginx.running(), time.monotonic() + SECONDS
+    while running and nginx.served(config.host) != digest:
+        if time.monotonic() > end:
+            raise Failed(
+                "The certificate is in place, and nginx does not serve it.",
+                f"https://{config.host} answers with another one, or not at all.",
+                "See `docker logs` of nginx on the host.",
+            )
+        time.sleep(PAUSE)
+    ends = pem.ends(config.app / CERTIFICATE)
+    events.result(served=running, until=ends.isoformat() if ends else "")
