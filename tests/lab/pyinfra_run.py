@@ -75,11 +75,17 @@ class Bootstrap:
     Args:
         ssh_config: the lab's.
         tree: the folder to run it in: this checkout, or a copy that a story has changed.
+        concerns: the files of deploys/.
     """
 
-    def __init__(self, ssh_config: Path, tree: Path = ROOT) -> None:
+    def __init__(self, ssh_config: Path, tree: Path = ROOT, concerns: tuple[str, ...] = ("bootstrap",)) -> None:
         self.ssh_config = ssh_config
         self.tree = tree
+        self.concerns = concerns
+
+    def only(self, *concerns: str) -> Bootstrap:
+        """Files of deploys/ in bootstrap's place: all that a story needs of it, and seconds instead of a dozen."""
+        return Bootstrap(self.ssh_config, self.tree, concerns)
 
     @property
     def _environment(self) -> dict[str, str]:
@@ -87,7 +93,7 @@ class Bootstrap:
 
     def command(self, *options: str) -> list[str]:
         """What is typed."""
-        return [PYINFRA, "inventory.py", "deploys/bootstrap.py", *options]
+        return [PYINFRA, "inventory.py", *(f"deploys/{concern}.py" for concern in self.concerns), *options]
 
     def _finished(self, command: list[str], errors: int) -> subprocess.CompletedProcess[str]:
         return finished(command, self.tree, self._environment, DEADLINE_SECONDS, errors)
@@ -128,7 +134,7 @@ class Bootstrap:
                 shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
             else:
                 shutil.copy(source, folder / name)
-        return Bootstrap(self.ssh_config, folder)
+        return Bootstrap(self.ssh_config, folder, self.concerns)
 
 
 def finished(

@@ -21,6 +21,12 @@ OTHERS = ("aipbx.net", "aipbx.ru")
 
 
 @pytest.fixture
+def least(bootstrap: Bootstrap) -> Bootstrap:
+    """The smallest deploy: whatever is refused before the first operation is refused to it, too."""
+    return bootstrap.only("updates")
+
+
+@pytest.fixture
 def elsewhere(bootstrap: Bootstrap, tmp_path: Path) -> Bootstrap:
     """The command with an ssh_config of its own beside copies of the lab's files, for a story to spoil."""
     config = bootstrap.ssh_config.read_text()
@@ -29,7 +35,7 @@ def elsewhere(bootstrap: Bootstrap, tmp_path: Path) -> Bootstrap:
     (tmp_path / "operators").mkdir()
     (tmp_path / "operators" / "lab.pub").write_text((folder / "operators" / "lab.pub").read_text())
     (tmp_path / "ssh_config").write_text(config.replace(str(folder / "known_hosts"), str(tmp_path / "known_hosts")))
-    return Bootstrap(tmp_path / "ssh_config")
+    return Bootstrap(tmp_path / "ssh_config").only("updates")
 
 
 def others_went_on(output: str) -> None:
@@ -53,10 +59,11 @@ def test_no_terminal_to_ask_on(bootstrap: Bootstrap, converged: Running) -> None
 
 def test_on_a_terminal_it_asks_first(bootstrap: Bootstrap, host: Host) -> None:
     """The command as the README has it: changes are shown, and nothing happens without an Enter."""
+    run_of = bootstrap.only("fail2ban")
     host.run("systemctl stop fail2ban")
     primary, secondary = pty.openpty()
     run = subprocess.Popen(
-        bootstrap.command("--limit", host.name),
+        run_of.command("--limit", host.name),
         cwd=bootstrap.tree,
         env={**os.environ, "AIPBX_SSH_CONFIG": str(bootstrap.ssh_config)},
         stdin=secondary,
@@ -71,7 +78,7 @@ def test_on_a_terminal_it_asks_first(bootstrap: Bootstrap, host: Host) -> None:
     assert "fail2ban: start or restart fail2ban.service" in output
     assert "Press enter to execute" in output
     assert host.run("systemctl is-active fail2ban", check=False).stdout == "inactive\n"
-    bootstrap("-y", "--limit", host.name).succeeded()
+    run_of("-y", "--limit", host.name).succeeded()
 
 
 @contextmanager
@@ -84,9 +91,9 @@ def cable_pulled(host: Host) -> Iterator[None]:
         host.restore_network()
 
 
-def test_a_host_that_does_not_answer(bootstrap: Bootstrap, host: Host) -> None:
+def test_a_host_that_does_not_answer(least: Bootstrap, host: Host) -> None:
     with cable_pulled(host):
-        refused = bootstrap("-y").refused("aipbx.org does not answer on its SSH port.", "    why: ", "    do:  ")
+        refused = least("-y").refused("aipbx.org does not answer on its SSH port.", "    why: ", "    do:  ")
     others_went_on(refused.output)
 
 
@@ -133,10 +140,10 @@ def test_a_key_that_is_refused(elsewhere: Bootstrap, host: Host) -> None:
     others_went_on(refused.output)
 
 
-def test_sudo_refused(bootstrap: Bootstrap, host: Host) -> None:
+def test_sudo_refused(least: Bootstrap, host: Host) -> None:
     host.run("mv /etc/sudoers.d/90-aipbx /root/")
     try:
-        refused = bootstrap("-y").refused("aipbx.org: sudo is refused to deploy.", "a password is required")
+        refused = least("-y").refused("aipbx.org: sudo is refused to deploy.", "a password is required")
     finally:
         host.run("mv /root/90-aipbx /etc/sudoers.d/")
     others_went_on(refused.output)
@@ -165,26 +172,26 @@ def test_a_host_learns_its_own_name(bootstrap: Bootstrap, host: Host) -> None:
         assert host.run("getent hosts vps-4711").stdout.split() == ["127.0.1.1", "vps-4711"]
 
 
-def test_a_login_that_prints_a_greeting(bootstrap: Bootstrap, host: Host) -> None:
+def test_a_login_that_prints_a_greeting(least: Bootstrap, host: Host) -> None:
     host.run("cp /home/deploy/.bashrc /root/bashrc && sed -i '1i echo Welcome to id=x' /home/deploy/.bashrc")
     try:
-        bootstrap("-y", "--limit", host.name).refused("deploy's login prints 'Welcome to id=x'")
+        least("-y", "--limit", host.name).refused("deploy's login prints 'Welcome to id=x'")
     finally:
         host.run("cat /root/bashrc >/home/deploy/.bashrc && rm /root/bashrc")
 
 
 @pytest.mark.test_all
-def test_a_password_that_has_expired(bootstrap: Bootstrap, host: Host) -> None:
+def test_a_password_that_has_expired(least: Bootstrap, host: Host) -> None:
     host.run("chage -d 0 deploy")
     try:
-        bootstrap("-y", "--limit", host.name).refused("aipbx.org: the password of deploy has expired.", "ssh -t -F")
+        least("-y", "--limit", host.name).refused("aipbx.org: the password of deploy has expired.", "ssh -t -F")
     finally:
         host.run("chage -d $(date +%F) deploy")
 
 
 @pytest.mark.test_all
-def test_another_port_than_the_declared_one(bootstrap: Bootstrap, host: Host) -> None:
-    bootstrap("-y", "--limit", host.name, "--data", "sshd_port=2222").refused(
+def test_another_port_than_the_declared_one(least: Bootstrap, host: Host) -> None:
+    least("-y", "--limit", host.name, "--data", "sshd_port=2222").refused(
         "sshd answers on port 22, and sshd_port is 2222."
     )
 
@@ -212,12 +219,12 @@ def test_a_config_that_only_openssh_reads_aright(elsewhere: Bootstrap, converged
         ),
     ],
 )
-def test_an_unsupported_system(bootstrap: Bootstrap, host: Host, release: str, said: str) -> None:
+def test_an_unsupported_system(least: Bootstrap, host: Host, release: str, said: str) -> None:
     host.run("cp --remove-destination $(readlink -f /etc/os-release) /root/os-release && rm /etc/os-release")
     host.run("cat > /etc/os-release", stdin=f"{release}\n".encode())
     listing = "find /etc -newer /etc/os-release -type f"
     try:
-        refused = bootstrap("-y").refused(f"aipbx.org runs {said}, which is not supported.", "Debian 12, Debian 13")
+        refused = least("-y").refused(f"aipbx.org runs {said}, which is not supported.", "Debian 12, Debian 13")
         assert host.run(listing).stdout == ""
     finally:
         host.run("rm /etc/os-release && ln -s ../usr/lib/os-release /etc/os-release")
@@ -235,13 +242,13 @@ def test_an_unsupported_system(bootstrap: Bootstrap, host: Host, release: str, s
         ),
     ],
 )
-def test_malformed_data(bootstrap: Bootstrap, converged: Running, data: str, said: str) -> None:
-    bootstrap("-y", "--data", data).refused(said, "nothing was touched")
+def test_malformed_data(least: Bootstrap, converged: Running, data: str, said: str) -> None:
+    least("-y", "--data", data).refused(said, "nothing was touched")
 
 
 @pytest.mark.test_all
-def test_missing_data_of_one_host(bootstrap: Bootstrap, converged: Running, tmp_path: Path) -> None:
-    copy = bootstrap.in_a_copy(tmp_path)
+def test_missing_data_of_one_host(least: Bootstrap, converged: Running, tmp_path: Path) -> None:
+    copy = least.in_a_copy(tmp_path)
     inventory = tmp_path / "inventory.py"
     inventory.write_text(inventory.read_text().replace('"role": "second: behind Cloudflare", ', ""))
     refused = copy("-y").refused("aipbx.org: 1 value of its data cannot be used.", "role = (missing): Field required")
@@ -250,12 +257,12 @@ def test_missing_data_of_one_host(bootstrap: Bootstrap, converged: Running, tmp_
 
 def test_no_operator_key(elsewhere: Bootstrap, host: Host) -> None:
     (elsewhere.ssh_config.parent / "operators" / "lab.pub").write_text("")
-    elsewhere("-y").refused("No operator's public key in")
+    elsewhere.only("users")("-y").refused("No operator's public key in")
     assert ssh(elsewhere.ssh_config, "deploy", host.name, "true").returncode == 0
 
 
-def test_too_little_disk(bootstrap: Bootstrap, host: Host) -> None:
-    bootstrap("-y", "--limit", host.name, "--data", "min_free_disk_mib=99999999").refused(
+def test_too_little_disk(least: Bootstrap, host: Host) -> None:
+    least("-y", "--limit", host.name, "--data", "min_free_disk_mib=99999999").refused(
         "aipbx.org has only", "At least 99999999 MiB are needed", "apt-get clean"
     )
 
@@ -269,30 +276,28 @@ def something_to_install(host: Host) -> Host:
 
 @pytest.mark.test_all
 def test_the_disk_fills_up(bootstrap: Bootstrap, something_to_install: Host) -> None:
-    host = something_to_install
+    host, base = something_to_install, bootstrap.only("apt", "base")
     host.run("mount -t tmpfs -o size=4k tmpfs /var/cache/apt/archives && mkdir /var/cache/apt/archives/partial")
     try:
-        bootstrap("-y", "--limit", host.name).refused(
-            "System: install packages", "why: The disk is full.", "do:  Make room"
-        )
+        base("-y", "--limit", host.name).refused("System: install packages", "why: The disk is full.", "do:  Make room")
     finally:
         host.run("umount /var/cache/apt/archives")
-    bootstrap("-y", "--limit", host.name).succeeded()
+    base("-y", "--limit", host.name).succeeded()
 
 
 def test_apt_is_locked(bootstrap: Bootstrap, something_to_install: Host) -> None:
-    host = something_to_install
+    host, base = something_to_install, bootstrap.only("apt", "base")
     host.run(
         'systemd-run --unit=other-apt python3 -c \'import fcntl, signal; f = open("/var/lib/dpkg/lock-frontend", "w");'
         " fcntl.lockf(f, fcntl.LOCK_EX); signal.pause()'"
     )
     try:
-        bootstrap("-y", "--limit", host.name, "--data", "apt_lock_timeout_seconds=2").refused(
+        base("-y", "--limit", host.name, "--data", "apt_lock_timeout_seconds=2").refused(
             "Could not get lock", "why: Another apt holds the lock", "do:  Wait for it"
         )
     finally:
         host.run("systemctl stop other-apt")
-    bootstrap("-y", "--limit", host.name).succeeded()
+    base("-y", "--limit", host.name).succeeded()
 
 
 @pytest.mark.test_all

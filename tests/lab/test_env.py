@@ -91,10 +91,11 @@ def in_container(host: Host, folder: str, values: dict[str, str]) -> dict[bytes,
     return {name: value for name, _, value in (entry.partition(b"=") for entry in entries if entry)}
 
 
-def test_any_printable_value_arrives_byte_for_byte(host: Host, folder: str) -> None:
+@pytest.mark.parametrize("lists", [1, pytest.param(4, marks=pytest.mark.test_all)])
+def test_any_printable_value_arrives_byte_for_byte(host: Host, folder: str, lists: int) -> None:
     """Hypothesis makes lists of values; each list is one run of one container with as many variables."""
 
-    @settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=lists, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.lists(VALUES, min_size=150, max_size=250))
     def arrives(made: list[str]) -> None:
         values = {f"X_{number}": value for number, value in enumerate((*ALWAYS, *made))}

@@ -127,14 +127,15 @@ STRANGERS = (
 
 @pytest.mark.test_all
 def test_rules_of_others_are_drift_and_go(lab: Running, busy: Host, bootstrap: Bootstrap) -> None:
+    firewall = bootstrap.only("firewall")
     for stranger in STRANGERS:
         busy.run(stranger)
     through = lab.client.scan_tcp(busy.address4, INTERESTING)
     assert {port for port, state in through.items() if state != "filtered"} >= {9090, 9092, 9098, 9099}, "they do open"
-    assert bootstrap.dry("--limit", busy.name).changes == ["Firewall: apply UFW rules, reverted if no login succeeds"]
-    bootstrap("-y", "--limit", busy.name).succeeded()
+    assert firewall.dry("--limit", busy.name).changes == ["Firewall: apply UFW rules, reverted if no login succeeds"]
+    firewall("-y", "--limit", busy.name).succeeded()
     reached(lab, busy)
-    assert bootstrap.dry("--limit", busy.name).changes == []
+    assert firewall.dry("--limit", busy.name).changes == []
 
 
 def test_a_container_cannot_ask_the_cloud_who_we_are(lab: Running, busy: Host) -> None:
@@ -156,13 +157,13 @@ def test_a_container_cannot_ask_the_cloud_who_we_are(lab: Running, busy: Host) -
 def test_rtp_can_be_limited_to_the_pbx_and_the_web_to_cloudflare(
     lab: Running, busy: Host, bootstrap: Bootstrap
 ) -> None:
-    client, elsewhere = lab.client, "192.0.2.77"
+    client, elsewhere, firewall = lab.client, "192.0.2.77", bootstrap.only("firewall")
     web = f"curl -sS -m 5 -o /dev/null http://{busy.address4}/"
 
     def limited_to(address: str) -> None:
         data = [f'pbx_addresses=["{address}/32"]', f'cloudflare_ranges=["{address}/32"]']
         data += ["cloudflare=true", "web_from_cloudflare_only=true"]
-        bootstrap("-y", "--limit", busy.name, *(word for each in data for word in ("--data", each))).succeeded()
+        firewall("-y", "--limit", busy.name, *(word for each in data for word in ("--data", each))).succeeded()
 
     try:
         limited_to(elsewhere)
@@ -172,23 +173,24 @@ def test_rtp_can_be_limited_to_the_pbx_and_the_web_to_cloudflare(
         assert client.run(ASK_UDP % (busy.address4, 3032)).stdout.strip() == client.address4
         client.run(web)
     finally:
-        bootstrap("-y", "--limit", busy.name).succeeded()
+        firewall("-y", "--limit", busy.name).succeeded()
     reached(lab, busy)
 
 
 def test_docker_is_not_restarted_under_a_call(lab: Running, busy: Host, bootstrap: Bootstrap) -> None:
+    docker = bootstrap.only("docker")
     started = busy.run("systemctl show -p ExecMainStartTimestampMonotonic docker").stdout
     lab.client.run(f"({CALL % busy.address4}) >/dev/null 2>&1 & echo $! >/run/call")
     try:
-        refused = bootstrap("-y", "--limit", busy.name, "--data", "docker_log_files=7").refused(
+        refused = docker("-y", "--limit", busy.name, "--data", "docker_log_files=7").refused(
             "RTP flows are live on this host.", "docker_restart_during_calls=true"
         )
         assert "Error" in refused.output
         assert busy.run("systemctl show -p ExecMainStartTimestampMonotonic docker").stdout == started
-        bootstrap("-y", "--limit", busy.name, "--data", "docker_restart_during_calls=true").succeeded()
+        docker("-y", "--limit", busy.name, "--data", "docker_restart_during_calls=true").succeeded()
     finally:
         lab.client.run("pkill --parent $(cat /run/call) || kill $(cat /run/call)")
     assert busy.run("systemctl show -p ExecMainStartTimestampMonotonic docker").stdout != started
     # live-restore: the containers did not notice.
     assert docker_answers(busy)
-    assert bootstrap.dry("--limit", busy.name).changes == []
+    assert docker.dry("--limit", busy.name).changes == []

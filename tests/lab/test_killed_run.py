@@ -56,11 +56,18 @@ def test_a_file_written_and_its_service_not_restarted(host: Host, bootstrap: Boo
 
 
 @pytest.mark.parametrize(
-    "moment", ["System: install packages", pytest.param("Docker: write daemon.json", marks=pytest.mark.test_all)]
+    ("concern", "lacks", "moment"),
+    [
+        ("base", "DEBIAN_FRONTEND=noninteractive apt-get -y remove debsums", "System: install packages"),
+        pytest.param("docker", "rm /etc/docker/daemon.json", "Docker: write daemon.json", marks=pytest.mark.test_all),
+    ],
 )
-def test_a_pulled_cable_ends_the_run_and_the_next_repairs(host: Host, bootstrap: Bootstrap, moment: str) -> None:
-    host.run("rm -f /etc/docker/daemon.json && DEBIAN_FRONTEND=noninteractive apt-get -y remove debsums")
-    run = bootstrap.started("-y", "--limit", host.name)
+def test_a_pulled_cable_ends_the_run_and_the_next_repairs(
+    host: Host, bootstrap: Bootstrap, concern: str, lacks: str, moment: str
+) -> None:
+    host.run(lacks)
+    deploy = bootstrap.only(concern)
+    run = deploy.started("-y", "--limit", host.name)
     read_until(run, f"| {moment}")
     host.cut_network()
     try:
@@ -70,5 +77,5 @@ def test_a_pulled_cable_ends_the_run_and_the_next_repairs(host: Host, bootstrap:
         host.restore_network()
     # What it had started may still be at it: the next run waits for that by itself.
     assert run.returncode != 0, output
-    bootstrap("-y", "--limit", host.name).succeeded()
-    assert bootstrap.dry("--limit", host.name).changes == []
+    deploy("-y", "--limit", host.name).succeeded()
+    assert deploy.dry("--limit", host.name).changes == []

@@ -5,26 +5,23 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from fleet.checkout import ROOT
 from fleet.inventory import stores
 from lab.machines.host import Host
 from lab.running import Running
 from lab.world.object_storage import ACCESS_KEY, ENDPOINT, REGION, SECRET_KEY, bucket
 from tests.lab.inv_run import Inv
-from tests.lab.pyinfra_run import DEADLINE_SECONDS, PYINFRA, Bootstrap
+from tests.lab.pyinfra_run import Bootstrap
 
 ORIGIN, SIBLING = "aipbx.net", "aipbx.org"
 SETS = "/app/aipbx/backups/sets"
 KEPT = f"/app/aipbx/offsite/{ORIGIN}"
 ACCOUNT = stores.account(ORIGIN)
-CONCERNS = ("deploys/ssh.py", "deploys/agent.py", "deploys/backups.py", "deploys/offsite.py")
 S3 = {"kind": "s3", "endpoint": ENDPOINT, "region": REGION, "bucket": bucket(SIBLING)}
 NOW = time.time()
 IDENTITY = (
@@ -83,20 +80,10 @@ kill -9 {victim}; wait $run; code=$?; cat /tmp/story.log; exit $code
 """
 
 
-def converge(tree: Path, inv: Inv | Bootstrap) -> None:
+def converge(bootstrap: Bootstrap) -> None:
     """The concerns that this story changes, on the two hosts that it needs."""
-    environment = inv.environment if isinstance(inv, Inv) else inv._environment
-    done = subprocess.run(
-        [PYINFRA, "inventory.py", *CONCERNS, "-y", "--limit", ORIGIN, "--limit", SIBLING],
-        cwd=tree,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_SECONDS,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    concerns = bootstrap.only("ssh", "agent", "backups", "offsite")
+    concerns("-y", "--limit", ORIGIN, "--limit", SIBLING).succeeded()
 
 
 @pytest.fixture(scope="module")
@@ -126,12 +113,12 @@ def inv(
         # Stories that are refused on purpose must not ban anybody.
         for network in (converged.subnet.ipv4, converged.subnet.ipv6):
             sibling.run(f"fail2ban-client set sshd addignoreip {network}")
-        converge(made.tree, made)
+        converge(made.bootstrap)
         sibling.run(EMPTY)
         yield made
         sibling.run(EMPTY)
     clear(origin, sibling)
-    converge(ROOT, bootstrap)
+    converge(bootstrap)
 
 
 def clear(*hosts: Host) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,6 @@ from lab.running import Running
 from lab.world.object_storage import ACCESS_KEY, ENDPOINT, REGION, SECRET_KEY, bucket
 from tests.lab import content, faults
 from tests.lab.inv_run import Inv
-from tests.lab.pyinfra_run import DEADLINE_SECONDS, PYINFRA
 from tests.lab.test_restore import STATE
 
 BACKUPS = "/app/aipbx/backups"
@@ -82,21 +80,8 @@ def begun(server: Host) -> bool:
     return first < now
 
 
-CONCERNS = ("deploys/agent.py", "deploys/backups.py", "deploys/offsite.py")
-
-
-def converge(inv: Inv, server: Host) -> None:
-    done = subprocess.run(
-        [PYINFRA, "inventory.py", *CONCERNS, "-y", "--limit", server.name],
-        cwd=inv.tree,
-        env=inv.environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_SECONDS,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+def converge(inv: Inv) -> None:
+    inv.bootstrap.only("agent", "backups", "offsite")("-y").succeeded()
 
 
 def set_env(inv: Inv, server: Host, **values: str) -> None:
@@ -116,7 +101,7 @@ def given(deployed: Inv, server: Host, tmp_path_factory: pytest.TempPathFactory)
         with inv.changed(server.name, offsite=store, backup_recipients=[public]):
             set_env(inv, server, OFFSITE_S3_ACCESS_KEY_ID=ACCESS_KEY, OFFSITE_S3_SECRET_ACCESS_KEY=SECRET_KEY,
                     ALERT_SLACK_WEBHOOK=HOOK)  # fmt: skip
-            converge(inv, server)
+            converge(inv)
             server.run("systemctl start aipbx-base.service", timeout=120)
             content.psql(server, "DROP TABLE IF EXISTS story_point; CREATE TABLE story_point (name text)")
             content.psql(server, f"ALTER DATABASE {LIVE} CONNECTION LIMIT 66")
@@ -127,7 +112,7 @@ def given(deployed: Inv, server: Host, tmp_path_factory: pytest.TempPathFactory)
             with faults.possible(server):
                 yield Given(inv, server, moments)
         content.psql(server, "DROP TABLE IF EXISTS story_point")
-        converge(inv, server)
+        converge(inv)
 
 
 def test_a_table_that_was_dropped_comes_back_as_it_was_the_moment_before(given: Given) -> None:

@@ -202,13 +202,15 @@ def test_a_change_is_read_by_the_running_nginx(machine: Host, lab: Running, boot
     cloudflare = f'cloudflare_ranges=["{lab.subnet.address4(1)}/32"]'
     data = ("maintenance_retry_seconds=77", "connections_per_client=3", cloudflare)
     try:
-        bootstrap("-y", "--limit", machine.name, *(word for each in data for word in ("--data", each))).succeeded()
+        bootstrap.only("proxy")(
+            "-y", "--limit", machine.name, *(word for each in data for word in ("--data", each))
+        ).succeeded()
         limits_are_kept_by_network(machine, ask)
         machine.run(f"touch {web.APP}/maintenance/on")
         assert ask("/").header("retry-after") == "77"
     finally:
         machine.run(f"rm -f {web.APP}/maintenance/on")
-        bootstrap("-y", "--limit", machine.name).succeeded()
+        bootstrap.only("proxy")("-y", "--limit", machine.name).succeeded()
     assert machine.run("docker inspect -f '{{.State.StartedAt}}' aipbx-nginx-1").stdout == started
 
 
@@ -235,16 +237,16 @@ def test_a_run_that_was_cut_off_before_the_reload_is_finished(machine: Host, boo
         f"cd {web.APP}/nginx && sed -i 's/200 \"/200 \"0/' revision.conf && /usr/local/lib/aipbx/nginx.sh reload"
     )
     assert machine.run(REVISION).stdout != known
-    bootstrap("-y", "--limit", machine.name).succeeded()
+    bootstrap.only("proxy")("-y", "--limit", machine.name).succeeded()
     assert machine.run(REVISION).stdout == known
-    assert bootstrap.dry("--limit", machine.name).changes == []
+    assert bootstrap.only("proxy").dry("--limit", machine.name).changes == []
 
 
 def test_what_nginx_refuses_never_gets_there(machine: Host, bootstrap: Bootstrap, ask: Web) -> None:
     machine.run(f"echo 'no such directive;' >{web.APP}/tls/current/zz.conf")
     before = machine.run(f"sha256sum {web.APP}/nginx/*.conf").stdout
     try:
-        bootstrap("-y", "--limit", machine.name, "--data", "maintenance_retry_seconds=77").refused(
+        bootstrap.only("proxy")("-y", "--limit", machine.name, "--data", "maintenance_retry_seconds=77").refused(
             'unknown directive "no"'
         )
         assert machine.run(f"sha256sum {web.APP}/nginx/*.conf").stdout == before
