@@ -24,13 +24,16 @@ from lab.progress import Steps
 from lab.running import Running
 from tests.lab import colours
 from tests.lab.application import BACKEND, FRONTEND
+from tests.lab.conftest import switched_on
 from tests.lab.inv_run import Inv
 from tests.lab.pyinfra_run import Run
 from tests.lab.web import Web
 
 CANARY, OTHERS = "aipbx.ru", ("aipbx.net", "aipbx.org")
 FLEET = (*OTHERS, CANARY)
-HEAD, OLDER = BACKEND["fourth"], BACKEND["third"]
+EVERYBODY = pytest.mark.parametrize("others", [OTHERS], indirect=True, ids=["three"])
+# What the canary has, and what comes to all.
+FIRST, NEXT = BACKEND["third"], BACKEND["fourth"]
 QUICK = {"settle_seconds": 1, "ready_seconds": 60, "canary_soak_seconds": 2}
 TOLD = {
     "ALERT_SLACK_WEBHOOK": "https://hooks.slack.com/services/T0/B0/fleet",
@@ -43,23 +46,34 @@ MOMENTS = ("pre-deploy", "post-deploy", "on-failure")
 
 
 @pytest.fixture(scope="module")
-def fleet(deployed: Inv, lab: Running, all_hosts: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inv]:
-    """An operator whose inventory has all three: one has a release, the others wait for their first."""
+def others(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    """The fleet's hosts beside its canary."""
+    names: tuple[str, ...] = request.param
+    return names
+
+
+@pytest.fixture(scope="module")
+def fleet(
+    deployed: Inv, lab: Running, others: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Inv]:
+    """An operator whose inventory has a canary with a release, and others that wait for their first."""
+    names = (*others, CANARY)
+    switched_on(*names)
     with Steps().shown() as steps:
-        for name in OTHERS:
+        for name in others:
             if lab.host(name).run("docker volume inspect aipbx_postgres_data", check=False).returncode == 0:
                 lifecycle.reset(lab.lab, name, steps)  # a run before this one
     tree = tmp_path_factory.mktemp("fleet") / "tree"
-    made = Inv(lab.lab.directory / "ssh_config", tree, {name: dict(QUICK) for name in FLEET})
+    made = Inv(lab.lab.directory / "ssh_config", tree, {name: dict(QUICK) for name in names})
     made.set(CANARY, canary=True)
-    made.bootstrap("-y", *(word for name in OTHERS for word in ("--limit", name))).succeeded()
-    for name in OTHERS:
+    made.bootstrap("-y", *(word for name in others for word in ("--limit", name))).succeeded()
+    for name in others:
         made.configured(name)
     # Stories before this one leave either release on the canary.
-    deployed("deploy", f"--host={CANARY}", f"--sha={HEAD}", "--now", "--yes").succeeded()
+    deployed("deploy", f"--host={CANARY}", f"--sha={FIRST}", "--now", "--yes").succeeded()
     known = f"env/{CANARY}.env"
     shutil.copy(deployed.ssh_config.parent / known, made.ssh_config.parent / known)
-    for name in FLEET:
+    for name in names:
         with (made.ssh_config.parent / "env" / f"{name}.env").open("a") as file:
             file.writelines(f"{dotenv_file.assignment(key, value)}\n" for key, value in TOLD.items())
         made("env.push", f"--host={name}", "--yes").succeeded()
@@ -68,7 +82,7 @@ def fleet(deployed: Inv, lab: Running, all_hosts: Running, tmp_path_factory: pyt
         hook(made, moment, HOOK)
     yield made
     deployed("env.push", f"--host={CANARY}", "--yes").succeeded()
-    for name in OTHERS:
+    for name in others:
         lab.host(name).run("docker compose --project-name aipbx down --timeout 1", timeout=120)
 
 
@@ -108,9 +122,9 @@ def table(run: Run) -> dict[str, list[str]]:
     return {row[0]: row[1:] for row in rows if row[0] in FLEET and len(row) > 3}
 
 
-def serves(lab: Running) -> dict[str, str]:
+def serves(lab: Running, names: tuple[str, ...] = FLEET) -> dict[str, str]:
     """What a browser finds of each host's backend."""
-    return {name: str(Web(lab.host(name))("/api/version").json["sha"]) for name in FLEET}
+    return {name: str(Web(lab.host(name))("/api/version").json["sha"]) for name in names}
 
 
 @contextmanager
@@ -126,55 +140,65 @@ def port_taken(host: Host, port: int) -> Iterator[None]:
         host.run("kill $(cat /run/taken.pid)")
 
 
-def test_one_host_first_then_the_rest_and_everybody_hears_of_it(fleet: Inv, lab: Running) -> None:
+@pytest.mark.parametrize(
+    "others",
+    [OTHERS[1:], pytest.param(OTHERS, marks=pytest.mark.test_all)],
+    indirect=True,
+    ids=["two", "three"],
+)
+def test_one_host_first_then_the_rest_and_everybody_hears_of_it(
+    fleet: Inv, others: tuple[str, ...], lab: Running
+) -> None:
+    names = (*others, CANARY)
     canary, before = lab.host(CANARY), len(lab.world.notifications())
     port = 3034 if colours.serving(canary, "backend").endswith("green") else 3032
     talks = f"exec 3>/dev/udp/{canary.address4}/{port}; while echo hello >&3; do sleep 1; done"
     lab.client.run(f"setsid bash -c '{talks}' >/dev/null 2>&1 & echo $! >/root/caller.pid")
     try:
-        run = fleet("deploy", "--host=all", f"--sha={OLDER}", "--now", "--yes").succeeded()
+        run = fleet("deploy", "--host=all", f"--sha={NEXT}", "--now", "--yes").succeeded()
     finally:
         lab.client.run("kill $(cat /root/caller.pid)")
     lines = run.output.splitlines()
     watched = next(number for number, line in enumerate(lines) if f"{CANARY} well for 2 s" in line)
-    begun = [number for number, line in enumerate(lines) if line.startswith(tuple(f"{name}   ✓" for name in OTHERS))]
+    begun = [number for number, line in enumerate(lines) if line.startswith(tuple(f"{name}   ✓" for name in others))]
     assert begun, run.output
     assert min(begun) > watched, run.output
     done = max(number for number, line in enumerate(lines[:watched]) if f"{CANARY}   ✓" in line)
     assert done < watched, run.output
 
-    assert {name: row[0] for name, row in table(run).items()} == dict.fromkeys(FLEET, "ok"), run.output
-    assert table(run)[CANARY][1:3] == [f"{HEAD[:8]} → {OLDER[:8]}", f"{FRONTEND['third'][:8]} stays"]
-    assert table(run)[OTHERS[0]][1] == f"nothing → {OLDER[:8]}"
-    assert serves(lab) == dict.fromkeys(FLEET, OLDER)
+    assert {name: row[0] for name, row in table(run).items()} == dict.fromkeys(names, "ok"), run.output
+    assert table(run)[CANARY][1:3] == [f"{FIRST[:8]} → {NEXT[:8]}", f"{FRONTEND['third'][:8]} stays"]
+    assert table(run)[others[0]][1] == f"nothing → {NEXT[:8]}"
+    assert serves(lab, names) == dict.fromkeys(names, NEXT)
 
-    for name in FLEET:
+    for name in names:
         told = heard(fleet, name, "pre-deploy")
-        assert (told["ACTION"], told["BACKEND"], told["SECONDS"]) == ("deploy", OLDER, "")
-        assert told["BACKEND_BEFORE"] == (HEAD if name == CANARY else "")
+        assert (told["ACTION"], told["BACKEND"], told["SECONDS"]) == ("deploy", NEXT, "")
+        assert told["BACKEND_BEFORE"] == (FIRST if name == CANARY else "")
         assert int(heard(fleet, name, "post-deploy")["SECONDS"]) >= ledgers(fleet)[name][-1]["seconds"] > 0
         assert heard(fleet, name, "on-failure") == {}
 
     came = [one for one in lab.world.notifications()[before:] if "fleet" in one.path]
     texts = [json.loads(one.body)["text"] for one in came]
-    assert sorted(one.receiver for one in came) == ["api.telegram.org"] * 3 + ["hooks.slack.com"] * 3
+    assert sorted(one.receiver for one in came) == sorted(["api.telegram.org", "hooks.slack.com"] * len(names))
     assert {one.status for one in came} == {200}
     for text in texts[:2]:
         assert re.search(rf"{CANARY}: deployed by {operator()}, \d+ s", text)
-        assert f"backend: {HEAD[:8]} → {OLDER[:8]}" in text
+        assert f"backend: {FIRST[:8]} → {NEXT[:8]}" in text
         assert "calls: 0 ended by themselves, 1 cut" in text
     for text in texts[2:]:
-        assert f"backend: nothing → {OLDER[:8]}" in text
+        assert f"backend: nothing → {NEXT[:8]}" in text
 
 
 @pytest.mark.test_all
+@EVERYBODY
 def test_a_hook_that_says_no_keeps_everything_from_every_host(fleet: Inv, lab: Running) -> None:
     before, serving = ledgers(fleet), serves(lab)
     forget(fleet)
     # The canary and the first host are fine with it: nothing must come to them either.
     hook(fleet, "pre-deploy", '#!/bin/sh\n[ "$AIPBX_HOST" != aipbx.org ] || { echo no deploys on fridays; exit 3; }\n')
     try:
-        run = fleet("deploy", "--host=all", f"--sha={HEAD}", "--yes")
+        run = fleet("deploy", "--host=all", f"--sha={FIRST}", "--yes")
     finally:
         hook(fleet, "pre-deploy", HOOK)
     run.refused("aipbx.org: hooks/pre-deploy said no; nothing was touched.", "exit code 3", "| no deploys on fridays")
@@ -184,6 +208,7 @@ def test_a_hook_that_says_no_keeps_everything_from_every_host(fleet: Inv, lab: R
 
 
 @pytest.mark.test_all
+@EVERYBODY
 def test_nothing_follows_a_canary_that_breaks(fleet: Inv, lab: Running) -> None:
     before, serving, notices = ledgers(fleet), serves(lab), len(lab.world.notifications())
     forget(fleet)
@@ -194,7 +219,7 @@ def test_nothing_follows_a_canary_that_breaks(fleet: Inv, lab: Running) -> None:
     run.refused(f"Not on all hosts: aipbx.net not begun, aipbx.org not begun, {CANARY} failed", "is not ready")
     assert run.code == 1
     assert {name: row[:2] for name, row in table(run).items()} == {
-        name: ["failed" if name == CANARY else "not begun", f"{OLDER[:8]} stays"] for name in FLEET
+        name: ["failed" if name == CANARY else "not begun", f"{NEXT[:8]} stays"] for name in FLEET
     }
     after = ledgers(fleet)
     assert {name: after[name] for name in OTHERS} == {name: before[name] for name in OTHERS}
@@ -207,19 +232,20 @@ def test_nothing_follows_a_canary_that_breaks(fleet: Inv, lab: Running) -> None:
     told = [json.loads(one.body)["text"] for one in lab.world.notifications()[notices:]]
     assert len(told) == 2
     assert all("is not ready" in text for text in told)
-    assert all(f"backend: {OLDER[:8]} → {BACKEND['broken/crash'][:8]}" in text for text in told)
+    assert all(f"backend: {NEXT[:8]} → {BACKEND['broken/crash'][:8]}" in text for text in told)
 
 
 @pytest.mark.test_all
+@EVERYBODY
 def test_all_or_none_when_a_later_host_cannot(fleet: Inv, lab: Running) -> None:
     serving, broken = serves(lab), lab.host("aipbx.org")
     forget(fleet)
     port = 3032 if colours.serving(broken, "backend").endswith("green") else 3034
     with port_taken(broken, port):
-        run = fleet("deploy", "--host=all", f"--sha={HEAD}", "--service=backend", "--atomic", "--yes")
+        run = fleet("deploy", "--host=all", f"--sha={FIRST}", "--service=backend", "--atomic", "--yes")
     run.refused("Not on all hosts: aipbx.net put back, aipbx.org failed, aipbx.ru put back", "address already in use")
     assert run.code == 1
-    assert {row[1] for row in table(run).values()} == {f"{OLDER[:8]} stays"}
+    assert {row[1] for row in table(run).values()} == {f"{NEXT[:8]} stays"}
     assert serves(lab) == serving
     last = {name: [(entry["action"], entry["result"]) for entry in rows] for name, rows in ledgers(fleet).items()}
     assert last["aipbx.org"][-1] == ("deploy", "failed")
@@ -228,8 +254,8 @@ def test_all_or_none_when_a_later_host_cannot(fleet: Inv, lab: Running) -> None:
     assert heard(fleet, CANARY, "on-failure") == {}
     assert heard(fleet, CANARY, "post-deploy")["ACTION"] == "rollback"
     # The same once more, without what stood in the way: nothing of the failure is left on any of them.
-    fleet("deploy", "--host=all", f"--sha={HEAD}", "--service=backend", "--yes").succeeded()
-    assert serves(lab) == dict.fromkeys(FLEET, HEAD)
+    fleet("deploy", "--host=all", f"--sha={FIRST}", "--service=backend", "--yes").succeeded()
+    assert serves(lab) == dict.fromkeys(FLEET, FIRST)
 
 
 @pytest.fixture
@@ -248,6 +274,7 @@ def pushed(repository: Path, message: str) -> None:
 
 
 @pytest.mark.test_all
+@EVERYBODY
 def test_a_commit_s_message_says_where_it_goes(fleet: Inv, lab: Running, repository: Path) -> None:
     before = ledgers(fleet)
     words = ("deploy", "--from-commit-message", "--service=backend")
