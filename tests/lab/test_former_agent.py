@@ -68,6 +68,15 @@ def with_a_switch_cut_off(inv: Inv, server: Host) -> None:
     server.run(FORMER)
 
 
+def test_a_host_of_the_former_name_changes_over(deployed: Inv, server: Host) -> None:
+    before = [server.run(command).stdout for command in (STARTED, LEDGER)]
+    server.run(FORMER)
+    deployed.bootstrap("-y").succeeded()
+    assert server.run(LEFT, check=False).stdout == server.run(NAMED, check=False).stdout == ""
+    assert server.run("systemctl is-active aipbx-wal aipbx-recover").stdout == "active\nactive\n"
+    assert [server.run(command).stdout for command in (STARTED, LEDGER)] == before
+
+
 @pytest.mark.test_all
 def test_a_host_of_the_former_name_changes_over_and_loses_nothing(deployed: Inv, server: Host) -> None:
     deployed("deploy", f"--host={server.name}", f"--sha={HEAD}", "--service=backend", "--yes").succeeded()
