@@ -75,6 +75,7 @@ def test_the_host_is_as_declared_with_a_release_on_it(deployed: Inv, server: Hos
     assert set(row["services"].values()) == {"healthy"}
     assert row["backend"] == HEAD
     assert row["certificate_days"] > 80
+    assert server.name in deployed("tls.status", f"--host={server.name}").succeeded().output
 
 
 def test_an_odd_secret_reaches_the_application_byte_for_byte(deployed: Inv, server: Host) -> None:
