@@ -323,6 +323,7 @@ def test_no_rollback_leads_past_rows_that_went(operator: Operator) -> None:
     assert operator.backend() == HEAD
 
 
+@pytest.mark.test_all
 def test_a_laptop_that_dies_stops_nothing(operator: Operator) -> None:
     sha = operator.commit(**{SLOW: "CREATE TABLE story_slow AS SELECT pg_sleep(4)::text;\n"})
     run = operator.inv.started("migrate", operator.at, f"--sha={sha}", "--yes")

@@ -176,6 +176,7 @@ def test_a_backend_that_does_not_come_up_takes_all_of_it_back(deployed: Inv, ser
     assert agree(deployed, server) == old
 
 
+@pytest.mark.test_all
 def test_what_cannot_be_is_refused(deployed: Inv, server: Host) -> None:
     path, old = env_file(deployed, server), agree(deployed, server)
     text = path.read_text()
