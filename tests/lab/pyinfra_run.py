@@ -56,7 +56,7 @@ class Run:
     def changes(self) -> list[str]:
         """Operations that would change something, without their file's name."""
         return [
-            operation["name"].partition(" | ")[2]
+            operation["name"].rpartition(" | ")[2]
             for operation in self.plan
             if operation["hosts_with_change"] or operation["hosts_with_conditional_change"]
         ]

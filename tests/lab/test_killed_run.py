@@ -68,7 +68,7 @@ def test_a_pulled_cable_ends_the_run_and_the_next_repairs(
     host.run(lacks)
     deploy = bootstrap.only(concern)
     run = deploy.started("-y", "--limit", host.name)
-    read_until(run, f"| {moment}")
+    read_until(run, f"Starting operation: {moment}")
     host.cut_network()
     try:
         # It notices by itself (DEAD_AFTER_MILLISECONDS) and ends.
