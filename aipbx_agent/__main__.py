@@ -103,7 +103,7 @@ def main(words: list[str]) -> int:
         events.error(problem)
         return problem.code
     except OSError as problem:
-        events.error(Failed(f"{options.verb} failed.", str(problem), "Fix what it names, then run it again."))
+        events.error(Failed(f"{options.verb} failed.", str(problem), "Fix the cause, then run it again."))
         return 1
     return 0
 

@@ -65,7 +65,7 @@ def _recovered(config: Config, done: list[str]) -> None:
 
 
 def _brought_back(config: Config, done: list[str]) -> list[AgentError]:
-    """Start what is down, the database first, without which nothing else comes to its end.
+    """Start what is down, the database first, without which nothing else is completed.
 
     Returns: why other services do not come up.
     """

@@ -87,7 +87,7 @@ def _seconds(directory: Path) -> float:
     if done.returncode != 0:
         raise OperatorError(
             f"inv --list failed in {directory}.",
-            " / ".join(done.stderr.strip().splitlines()[-3:]) or "It said nothing.",
+            " / ".join(done.stderr.strip().splitlines()[-3:]) or "It printed no message.",
             "Run it there, and mend what it says.",
         )
     return time.perf_counter() - began

@@ -86,7 +86,7 @@ def call(remote: Remote, verb: list[str], *, seconds: float, stdin: bytes = b"")
                 told |= _shown(event(line.decode(errors="replace")), steps)
             code = process.wait()
         except KeyboardInterrupt:
-            say(f"{remote.name}: {verb[0]} goes on there. {_follow(remote, verb[0])}", "yellow")
+            say(f"{remote.name}: {verb[0]} continues on the host. {_follow(remote, verb[0])}", "yellow")
             raise
         finally:
             if process.poll() is None:
@@ -172,12 +172,12 @@ def _ended(remote: Remote, verb: str, code: int, said: str, seconds: float) -> O
         return FailedError(
             f"{remote.name}: the connection was lost during {verb}.",
             words,
-            f"If it had begun, it goes on there. {_follow(remote, verb)}",
+            f"If it had begun, it continues on the host. {_follow(remote, verb)}",
         )
     if code in {124, 137}:
         return FailedError(
             f"{remote.name}: {verb} did not end within {seconds:.0f} s.",
-            "Nobody waits for it any more; the host's own deadline ends it.",
+            "inv no longer waits for it; the host's own deadline ends it.",
             _follow(remote, verb),
         )
-    return FailedError(f"{remote.name}: {verb} ended without telling how.", words, _follow(remote, verb))
+    return FailedError(f"{remote.name}: {verb} ended without a result.", words, _follow(remote, verb))

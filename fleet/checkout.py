@@ -74,7 +74,7 @@ def refuse_open_files() -> None:
             raise OperatorError(
                 f"{path} can be written by every user of this machine.",
                 "It decides who may log in to the hosts, or where their names lead.",
-                f"Look at what it holds, then: chmod o-w {shlex.quote(str(path))}",
+                f"Check its content, then: chmod o-w {shlex.quote(str(path))}",
             )
     for path in sorted(operators.glob("[!.]*")):
         if path.suffix != ".pub" and path.name != "README.md":
@@ -85,7 +85,7 @@ def _not_a_key(path: Path) -> OperatorError:
     if path.is_file() and b"PRIVATE KEY" in path.read_bytes()[:100]:
         return OperatorError(
             f"{path} is a private key.",
-            "operators/ is shared with every operator: who has read it can log in as its owner.",
+            "operators/ is shared with every operator: anyone who has read it can log in as its owner.",
             "Take it out, make a new pair (ssh-keygen -t ed25519), and put only the new .pub there.",
         )
     return OperatorError(
@@ -118,7 +118,7 @@ def operator_keys() -> list[str]:
     if not keys:
         raise OperatorError(
             f"No operator's public key in {directory}.",
-            "Root and password logins end when a host converges: without a key here nobody could log in.",
+            "Root and password logins end when a host converges: without a key here no one could log in.",
             f"cp ~/.ssh/id_ed25519.pub {directory}/$USER.pub",
         )
     return keys

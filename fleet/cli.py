@@ -89,7 +89,7 @@ def hosts_to_change(pattern: str) -> list[Host]:
     if not pattern:
         raise OperatorError(
             "No host is named.",
-            "This changes something, so it takes no default.",
+            "A command that changes something takes no default host.",
             f"Add --host=<one of {', '.join(host.name for host in load())}, a group, or all>",
         )
     return select(pattern, load())
@@ -116,7 +116,7 @@ def one(hosts: list[Host]) -> Remote:
         OperatorError: there are several.
     """
     if len(hosts) > 1:
-        raise OperatorError("This takes one host.", f"{len(hosts)} are meant.", f"Say --host={hosts[0].name}.")
+        raise OperatorError("This command takes one host.", f"{len(hosts)} match.", f"Add --host={hosts[0].name}.")
     return remotes(hosts)[0]
 
 
@@ -136,7 +136,9 @@ def agreed(question: str, *, yes: bool = False) -> bool:
         return True
     if not sys.stdin.isatty():
         raise OperatorError(
-            "There is no terminal to ask you on.", f"The question is: {question}?", "Add --yes to answer it beforehand."
+            "There is no terminal for the confirmation.",
+            f"The question is: {question}?",
+            "Add --yes to answer it beforehand.",
         )
     try:
         return input(f"{question}? [y/N] ").strip().lower() in ("y", "yes")

@@ -151,7 +151,9 @@ class Remote:
         if done.code != 0:
             shown = command if len(command) < 300 else f"{command[:300]}…"
             raise OperatorError(
-                f"{self.name}: a command failed with exit code {done.code}.", done.last_words, f"It was: {shown}"
+                f"{self.name}: a command failed with exit code {done.code}.",
+                done.last_words,
+                f"The command was: {shown}",
             )
         return done.out
 
@@ -180,9 +182,9 @@ class Remote:
 
     def _too_slow(self, seconds: float) -> FailedError:
         return FailedError(
-            f"{self.name}: a command gave no answer within {seconds:.0f} s.",
-            "The host is busy or stuck, or the line is dead; the command was ended there.",
-            f"Look at the host: inv status --host={self.name}, or `uptime` over ssh.",
+            f"{self.name}: a command did not answer within {seconds:.0f} s.",
+            "The host is busy or stuck, or the connection is dead; the command was ended on the host.",
+            f"Check the host: inv status --host={self.name}, or `uptime` over ssh.",
         )
 
 

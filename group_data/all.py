@@ -110,7 +110,7 @@ public_checks = [
 
 # --- Switching releases (aipbx_agent/release/switch.py) -----------------------------------------------------------
 # `colours`: the new backend starts beside the old one. With ARI_* in the env file the PBX hands new calls to it, and
-# old calls stay where they are until they end; without, a deploy waits for a moment without a call, as two backends
+# old calls stay where they are until they end; without, a deploy waits for no live call, as two backends
 # under one name would take each other's calls. `recreate`: the old one ends first, with every call and request on it.
 switch_mode = "colours"
 # Seconds for which old calls may go on before they are hung up; without ARI_*, for which that moment is waited for.

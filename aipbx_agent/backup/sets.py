@@ -141,9 +141,9 @@ def read(path: Path) -> Manifest:
         manifest = Manifest(**{**raw, "contents": Contents(**raw["contents"])})
         _plausible(manifest)
     except FileNotFoundError:
-        raise Refused(f"{path} is no backup set.", "It has no manifest.json.", "inv backups") from None
+        raise Refused(f"{path} is not a backup set.", "It has no manifest.json.", "inv backups") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
-        raise Refused(f"The manifest of {path.name} is damaged.", str(problem), "Take another set.") from None
+        raise Refused(f"The manifest of {path.name} is damaged.", str(problem), "Use another set.") from None
     return manifest
 
 
@@ -158,14 +158,14 @@ def _plausible(manifest: Manifest) -> None:
     for role in contents.roles.values():
         texts += [role["attributes"], role["powers"], role["comment"], *role["settings"], *role["member_of"].values()]
     if not all(isinstance(number, (int, float)) and number >= 0 for number in numbers):
-        raise ValueError("a number in it is none")
+        raise ValueError("one of its numbers is invalid")
     if not all(isinstance(text, str) for text in texts):
-        raise ValueError("a text in it is none")
+        raise ValueError("one of its texts is invalid")
     moment_of(manifest.name)
     contents.sequences.keys()
     contents.extensions.keys()
     if manifest.major < 1:
-        raise ValueError("its server's version is none")
+        raise ValueError("its server version is invalid")
 
 
 def check(path: Path) -> Manifest:
@@ -178,14 +178,16 @@ def check(path: Path) -> Manifest:
     for name, expected in manifest.files.items():
         file = path / name
         if "/" in name or not file.is_file():
-            raise Refused(f"{path.name} is not whole.", f"{name} is missing.", "Take another set.")
+            raise Refused(f"{path.name} is incomplete.", f"{name} is missing.", "Use another set.")
         size = file.stat().st_size
         if size != expected["bytes"]:
             raise Refused(
-                f"{path.name} is not whole.", f"{name} has {size} bytes, not {expected['bytes']}.", "Take another set."
+                f"{path.name} is incomplete.", f"{name} has {size} bytes, not {expected['bytes']}.", "Use another set."
             )
         if sha256(file) != expected["sha256"]:
-            raise Refused(f"{path.name} is damaged.", f"{name} is not what was written.", "Take another set.")
+            raise Refused(
+                f"{path.name} is damaged.", f"{name} has another hash than when it was written.", "Use another set."
+            )
     return manifest
 
 

@@ -100,7 +100,7 @@ def refuse_full(config: Config, whole: int, last: Manifest | None) -> None:
         raise Refused(
             f"There is no room for a backup: it may take {need // MIB} MiB.",
             f"{free // MIB} MiB are free, of which {spare // MIB} MiB stay so (min_free_disk_mib).",
-            f"Look: du -xh -d2 / | sort -h | tail; fewer sets: backup_keep. They are in {config.backups}.",
+            f"Check: du -xh -d2 / | sort -h | tail; fewer sets: backup_keep. They are in {config.backups}.",
         )
 
 
@@ -156,7 +156,7 @@ def made(config: Config, live: Engine, database_bytes: int, last: Manifest | Non
     except BaseException as problem:
         shutil.rmtree(aside, ignore_errors=True)
         if isinstance(problem, (Failed, Interrupted)):
-            what = f"There is no new backup set, and none of the old ones is gone: {problem.what}"
+            what = f"There is no new backup set, and no old set was deleted: {problem.what}"
             raise Failed(what, problem.why, problem.do) from None
         raise
     return manifest
@@ -176,7 +176,7 @@ def check(live: Engine, dump: Path, contents: Contents) -> None:
     try:
         listed = live.listed(dump)
     except Refused as problem:
-        raise Failed("The new dump cannot be read.", problem.why, "Run it again; look at the disk: dmesg.") from None
+        raise Failed("The new dump cannot be read.", problem.why, "Run it again; check the disk: dmesg.") from None
     if not listed or len(listed) != len(contents.tables):
         raise Failed(
             "The new dump does not hold what the database holds.",
@@ -202,7 +202,7 @@ def refuse_shrunk(new: Manifest, last: Manifest | None) -> None:
         raise Failed(
             f"The set {new.name} is complete, and suspiciously small: its dump has {now} bytes.",
             f"That of {last.name} had {before}; rows then: {rows[1]}, now: {rows[0]}. No old set was deleted.",
-            "Were rows deleted on purpose? Then all is well: the next run compares with this set. Else: inv restore.",
+            "Were rows deleted on purpose? Then the next run compares with this set. Otherwise: inv restore.",
         )
 
 

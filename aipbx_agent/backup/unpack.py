@@ -27,7 +27,7 @@ def folder(name: str) -> Path:
     if json.loads(run(words, seconds=docker.SECONDS)) or docker.volume(name).is_symlink():
         raise Refused(
             f"Volume {name} is not a plain one.",
-            "Its files lie somewhere else, so they cannot change places with others by a rename.",
+            "Its files are elsewhere, so they cannot be exchanged by a rename.",
             "Restore the database with --to-database, and its files by hand.",
         )
     return docker.volume(name)
@@ -90,9 +90,7 @@ def read_through(packed: Path) -> dict[str, int]:
                 pass  # what stands behind the archive's end: zstd shall not be cut off
         except (tarfile.TarError, EOFError, KeyError) as problem:
             reading.kill()
-            raise Failed(f"{packed.name} cannot be unpacked.", str(problem), "Take another set.") from None
+            raise Failed(f"{packed.name} cannot be unpacked.", str(problem), "Use another set.") from None
     if reading.returncode != 0:
-        raise Failed(
-            f"{packed.name} cannot be unpacked.", f"zstd: exit code {reading.returncode}.", "Take another set."
-        )
+        raise Failed(f"{packed.name} cannot be unpacked.", f"zstd: exit code {reading.returncode}.", "Use another set.")
     return {"files": files, "bytes": size}

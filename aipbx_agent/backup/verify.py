@@ -28,7 +28,7 @@ def main(config: Config, options: argparse.Namespace) -> None:
 
     Raises:
         Refused: there is no such set, no server, or no room.
-        Failed: it cannot be restored, or is not what it was.
+        Failed: it cannot be restored, or is not restored unchanged.
     """
     cleanup.clear(config)
     there = sets.names(config.backups)
@@ -85,10 +85,10 @@ def _verified(config: Config, live: Engine, path: Path) -> Manifest:
             found = unpack.read_through(path / f"volume-{key}.tar.zst")
         if not unpack.same(expected, found):
             raise Failed(
-                f"Volume {key} of {path.name} is not what it was.",
+                f"Volume {key} of {path.name} is not restored unchanged.",
                 f"It has {found['files']} files of {found['bytes']} bytes instead of "
                 f"{expected['files']} of {expected['bytes']}.",
-                "Take another set.",
+                "Use another set.",
             )
     disks = [docker.volume(name) for name in config.raw["volumes"].values()]
     with disk.watched(disks, int(config.raw["min_free_disk_mib"]) // 2), throwaway.server(config, live) as server:
@@ -100,5 +100,5 @@ def _verified(config: Config, live: Engine, path: Path) -> Manifest:
             now = server.contents(manifest.database)
             different = [*compare.differences(contents, now), *compare.properties(contents, now)]
     if different:
-        raise Failed(f"{path.name} comes back otherwise than it was.", compare.shown(different), "Take another set.")
+        raise Failed(f"{path.name} is not restored unchanged.", compare.shown(different), "Use another set.")
     return manifest

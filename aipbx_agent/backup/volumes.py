@@ -65,7 +65,7 @@ class Held:
         Returns: how many files and bytes, and how many files changed while they were read.
 
         Raises:
-            Failed: it cannot be written, or is not whole.
+            Failed: it cannot be written, or is incomplete.
         """
         words = ["tar", "--create", "--format=posix", "--numeric-owner", "--sort=name", "--sparse"]
         words += [f"--use-compress-program={COMPRESSION}", "--file", str(target), "--directory", str(self.place), "."]
@@ -76,7 +76,7 @@ class Held:
         changed = [name for name in self.seen if now.get(name) != self.seen[name]]
         if members < len(self.seen) - len(changed):
             raise Failed(
-                f"The archive of volume {self.key} is not whole.",
+                f"The archive of volume {self.key} is incomplete.",
                 f"It has {members} files, and the volume {len(self.seen)}.",
                 "Run it again.",
             )

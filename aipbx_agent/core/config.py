@@ -56,7 +56,7 @@ class Config:
 
     @property
     def dialect(self) -> str:
-        """`postgres` or `mysql`, as the application was told."""
+        """`postgres` or `mysql`, as the application is configured."""
         return self.services["backend"].get("DB_DIALECT", "postgres")
 
     @property
@@ -77,7 +77,7 @@ class Config:
 
 
 def load(path: Path = PATH, *, stack: bool = True) -> Config:
-    """Read what this host was told.
+    """Read this host's configuration.
 
     Args:
         path: agent.json.
@@ -103,7 +103,7 @@ def _read(path: Path, do: str) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
-        raise Refused(f"{path} is not there.", "This host was not told yet what it needs.", do) from None
+        raise Refused(f"{path} is not there.", "The environment was not pushed to this host yet.", do) from None
     except (OSError, ValueError) as error:
         raise Refused(f"{path} cannot be read.", str(error), do) from None
     if not isinstance(content, dict):

@@ -88,9 +88,9 @@ def _waited_for(words: list[str], verb: str, *, watched: bool) -> int:
             _repeat(reading.read())
     if waiting.returncode not in {0, Failed.code, Refused.code}:
         raise Failed(
-            f"The {verb} was ended from outside.",
-            f"Its unit was stopped or killed ({UNIT}{verb}, {waiting.returncode}); what it left is taken away.",
-            f"Who or what did so: journalctl -u {UNIT}{verb}",
+            f"The {verb} was stopped from outside.",
+            f"Its unit was stopped or killed ({UNIT}{verb}, {waiting.returncode}); what it left is removed.",
+            f"Find out by what: journalctl -u {UNIT}{verb}",
         )
     return waiting.returncode
 

@@ -49,7 +49,8 @@ def require(needs: Mapping[Path, float], spare_mib: int) -> None:
                 f"The disk of {path} is too small for this.",
                 f"It would take about {size(needed)}; {size(free)} are free, and {spare_mib} MiB must stay so "
                 "(min_free_disk_mib).",
-                "Make room: inv restore --discard drops what an earlier restore kept; docker system df shows the rest.",
+                "Make room: inv restore --discard deletes what an earlier restore retained; "
+                "docker system df shows the rest.",
             )
 
 
@@ -71,7 +72,7 @@ def watched(paths: list[Path], floor_mib: int) -> Iterator[None]:
             if free < floor_mib * MIB:
                 signal.setitimer(signal.ITIMER_REAL, 0)
                 raise Interrupted(
-                    "The disk was about to be full, so this was stopped.",
+                    "The disk was nearly full, so this was stopped.",
                     f"{size(free)} were left at {path}.",
                     "Make room, then run it again.",
                 )

@@ -120,7 +120,7 @@ def _restarts(container: str) -> int:
 
 def _not_well(container: str, what: str, how: str) -> Failed:
     log = run(["sh", "-c", 'exec docker logs --tail "$1" "$2" 2>&1', "sh", str(LOG_LINES), container], seconds=SECONDS)
-    return Failed(f"{what} is not ready.", f"{how} The end of its log: {last_words(log)}", "Look at what it says.")
+    return Failed(f"{what} is not ready.", f"{how} The end of its log: {last_words(log)}", "Read its message.")
 
 
 def volume(name: str) -> Path:

@@ -70,7 +70,7 @@ def run(
                 stream.close()
     if done.returncode not in fine:
         raise Failed(
-            f"{named(argv)} failed with exit code {done.returncode}.", last_words(done.stderr), "Fix what it names."
+            f"{named(argv)} failed with exit code {done.returncode}.", last_words(done.stderr), "Fix the cause."
         )
     return done.stdout or b""
 
@@ -129,12 +129,12 @@ def pipe(commands: Sequence[Sequence[str]], *, seconds: float, source: Path | No
                 one.wait(timeout=GRACE_SECONDS)
         except subprocess.TimeoutExpired:
             raise Failed(
-                f"{named(commands[0])} did not end within {seconds:.0f} s.", "It was killed.", "Look at the host."
+                f"{named(commands[0])} did not end within {seconds:.0f} s.", "It was killed.", "Check the host."
             ) from None
         # 13 is SIGPIPE: its reader went away, and the reader's own words tell why.
         _refuse_failed(started, {0, -13})
         if any(one.returncode for _, one, _ in started):
-            raise Failed(f"{named(commands[0])} was cut off.", "Its reader went away early.", "Look at the host.")
+            raise Failed(f"{named(commands[0])} was interrupted.", "Its reader ended early.", "Check the host.")
         return out
 
 
@@ -159,7 +159,7 @@ def stream(
             for _, one, _ in started:
                 one.wait(timeout=GRACE_SECONDS)
         except (OSError, subprocess.TimeoutExpired) as problem:
-            raise Failed(f"{named(commands[0])} cannot be run to its end.", str(problem), "Look at the host.") from None
+            raise Failed(f"{named(commands[0])} did not run to its end.", str(problem), "Check the host.") from None
         _refuse_failed(started, {0})
 
 
@@ -201,12 +201,12 @@ def _refuse_failed(started: _Started, fine: Collection[int]) -> None:
             raise Failed(
                 f"{named(argv)} failed with exit code {one.returncode}.",
                 last_words(errors.read()),
-                "Fix what it names.",
+                "Fix the cause.",
             )
 
 
 def _too_slow(argv: Sequence[str], seconds: float) -> Failed:
-    return Failed(f"{argv[0]} did not end within {seconds:.0f} s.", "It was killed.", "Look at the host.")
+    return Failed(f"{argv[0]} did not end within {seconds:.0f} s.", "It was killed.", "Check the host.")
 
 
 def _cannot_run(argv: Sequence[str], problem: OSError) -> Failed:
@@ -234,7 +234,7 @@ def last_words(errors: bytes | None) -> str:
     """What a program said that tells why, in one line: its first errors where it calls them so, else the end."""
     lines = [line.strip() for line in (errors or b"").decode(errors="replace").strip().splitlines()]
     told = [line for line in lines if ERROR.search(line) and _WORKER not in line][:2] or lines[-4:]
-    return " / ".join([*told, *_command(lines)])[:1200] or "It said nothing."
+    return " / ".join([*told, *_command(lines)])[:1200] or "It printed no message."
 
 
 def _command(lines: list[str]) -> list[str]:

@@ -93,5 +93,5 @@ def live(config: Config) -> Engine:
 
         return MySQL(docker.container(config.project, "mysql"), config.backups)
     raise Refused(
-        f"There is no backup for DB_DIALECT={config.dialect}.", "It knows postgres and mysql.", "inv env.edit"
+        f"There is no backup for DB_DIALECT={config.dialect}.", "Supported are postgres and mysql.", "inv env.edit"
     )

@@ -118,7 +118,7 @@ class MySQL(Client):
         """Write what the held dump says, packed by zstd, to a file that does not exist yet.
 
         Raises:
-            Failed: it did not come to its end.
+            Failed: it was interrupted.
         """
         held = self._held
         if held is None or held.dump.stdout is None:  # for mypy: a moment holds both
@@ -178,7 +178,7 @@ class MySQL(Client):
         if missing:
             raise Failed(
                 f"{missing[0]} has no account on this server; nothing live was touched.",
-                f"Views, triggers or procedures work in the name of {', '.join(missing)}, and would fail.",
+                f"Views, triggers or procedures run as {', '.join(missing)}, and would fail.",
                 f"Make it first: CREATE USER {missing[0]} ACCOUNT LOCK; with the rights that it had.",
             )
         mysql_rename.checkpoint(self)

@@ -34,16 +34,16 @@ def listed(path: Path) -> set[str]:
                 raise Refused(
                     f"{path.name} names the database that it goes into.",
                     f"It says: {line[:80].decode(errors='replace')}",
-                    "Take a dump of one database: mysqldump … DATABASE, without --databases.",
+                    "Use a dump of one database: mysqldump … DATABASE, without --databases.",
                 )
             if match := _TABLE.match(line):
                 found.add(match[1].replace(b"``", b"`").decode())
             ended = line.startswith(ENDED) or (ended and not line.strip())
     except Failed as problem:
-        raise Refused(f"{path.name} is no dump that can be read.", problem.why, "Take another set.") from None
+        raise Refused(f"{path.name} is not a readable dump.", problem.why, "Use another set.") from None
     if not ended:
         raise Refused(
-            f"{path.name} is no whole dump of MySQL's.", "Its end does not say `Dump completed`.", "Take another."
+            f"{path.name} is not a complete MySQL dump.", "Its end does not say `Dump completed`.", "Use another file."
         )
     return found
 
@@ -53,7 +53,7 @@ def dumped_from(path: Path) -> str:
     head = b"\n".join(line for line, _ in zip(_lines(path), range(_HEAD_LINES), strict=False))
     told = _FROM.search(head.decode(errors="replace"))
     if not told:
-        raise Refused(f"{path.name} does not say what it is of.", "Its head names no server.", "Take another file.")
+        raise Refused(f"{path.name} does not name its source.", "Its head names no server.", "Use another file.")
     return told[1]
 
 

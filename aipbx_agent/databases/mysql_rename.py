@@ -68,17 +68,17 @@ def refuse(server: Client, tables: Iterable[str]) -> None:
     """
     if tables:
         raise Refused(
-            "Single tables are not restored from a dump of MySQL's.",
-            "Its rows come in one piece with everything else.",
-            "--to-database=NAME brings all of it into a new database, to look into.",
+            "Single tables cannot be restored from a MySQL dump.",
+            "Its rows cannot be separated from the rest.",
+            "--to-database=NAME brings all of it into a new database, for inspection.",
         )
     version = server.ask("SELECT VERSION();")[0][0]
     kind = "MariaDB" if "MariaDB" in version else "MySQL"
     number = tuple(int(one) for one in version.split("-")[0].split(".")[:2])
     if number < SINCE[kind]:
         raise Refused(
-            f"{kind} {version} cannot let two databases change places in one step.",
-            f"RENAME TABLE of many tables is whole after a crash since {kind} {'.'.join(map(str, SINCE[kind]))}.",
+            f"{kind} {version} cannot exchange two databases in one step.",
+            f"RENAME TABLE of many tables is atomic after a crash since {kind} {'.'.join(map(str, SINCE[kind]))}.",
             "Update the server; or by hand: zstd -dc …/database.sql.zst | docker exec -i aipbx-mysql-1 mariadb NEW",
         )
 
@@ -173,7 +173,7 @@ def _settle(server: Client, bodies: list[Body], *, forward: bool) -> None:
     targets = {target for _, target in ways}
     left = [name for name in every if name not in targets]
     if full := [name for name, things in mysql_schema.there(server, left).items() if things]:
-        raise Failed(f"{full[0]} should be empty, and is not.", "Somebody works in it.", f"Look into {full[0]}.")
+        raise Failed(f"{full[0]} should be empty, and is not.", "Another session uses it.", f"Check {full[0]}.")
     ended = [f"DROP DATABASE IF EXISTS {named(name)};" for name in left]
     _script(server, [*ended, *mysql_grants.taken(server, aside)], ways[0][1])
     forget(server)
@@ -187,7 +187,7 @@ def _arrived(server: Client, bodies: list[Body], found: Found, *, forward: bool)
         raise Failed(
             "It is unknown how far the tables moved.",
             f"They are in {', '.join(sorted(there)) or 'none'}; they were in {', '.join(sorted(old)) or 'none'}.",
-            f"Somebody else moved tables: look at these databases, and at {_file(server)}.",
+            f"Something else moved tables: check these databases, and {_file(server)}.",
         )
     return there == (new if forward else old)
 
@@ -238,9 +238,9 @@ def _alone(server: Client, databases: list[str]) -> None:
         sessions &= {row[0] for row in server.ask(ask)}
         if time.monotonic() > end:
             raise Failed(
-                "Somebody does not let go of the database.",
-                f"Sessions {', '.join(sorted(sessions))} are still at it.",
-                "SHOW PROCESSLIST tells who.",
+                "Sessions still use the database.",
+                f"Sessions {', '.join(sorted(sessions))} have not ended.",
+                "SHOW PROCESSLIST shows them.",
             )
 
 

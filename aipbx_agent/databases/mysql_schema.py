@@ -59,7 +59,9 @@ def unusable(server: Client, databases: list[str]) -> set[tuple[str, str]]:
     found = set()
     for row in server.ask(UNUSABLE.format(databases=listed(databases))):
         database, view, text = (bytes.fromhex(one).decode(errors="replace") for one in row[:3])
-        events.note(f"View {view} of {database} leads nowhere and cannot be made anew, so it is gone. It was: {text}")
+        events.note(
+            f"View {view} of {database} is invalid and could not be recreated, so it was dropped. It was: {text}"
+        )
         found.add((database, view))
     return found
 
@@ -91,6 +93,4 @@ def _dumped(server: Client, *words: str) -> str:
     try:
         return made.decode()
     except UnicodeDecodeError as problem:
-        raise Failed(
-            "A view, trigger or procedure is not in UTF-8.", str(problem), "Make it anew in utf8mb4."
-        ) from None
+        raise Failed("A view, trigger or procedure is not in UTF-8.", str(problem), "Recreate it in utf8mb4.") from None

@@ -56,7 +56,7 @@ def ask(session: subprocess.Popen[bytes], sql: str) -> list[str]:
             return lines
         lines.append(line)
     errors = session.stderr.read() if session.stderr else b""
-    raise Failed("The database cannot be held still for a backup.", last_words(errors), "inv logs mysql")
+    raise Failed("The database could not be locked for a consistent backup.", last_words(errors), "inv logs mysql")
 
 
 def begun(dump: subprocess.Popen[bytes]) -> bytes:

@@ -11,7 +11,7 @@ IMPORTED = "import"  # carried over from MySQL, and not in place yet
 COPY = "ready"  # a copy of that, for a throwaway backend
 BEFORE = "before"  # what was live until a restore
 AFTER = "after"  # what a restore had brought, until it was undone
-LOOK = "look"  # to look into
+LOOK = "look"  # to inspect
 _LABEL = r"\d{8}T\d{6}Z"
 
 

@@ -18,7 +18,7 @@ _SHOWN = 40
 
 
 def only(entries: list[str], tables: tuple[str, ...], dump: str) -> list[str]:
-    """The list with the rows of some tables: what is needed to look into them.
+    """The list with the rows of some tables: what is needed to inspect them.
 
     Args:
         entries: the list, a line each: `id; 0 0 TABLE DATA schema table owner`.
@@ -34,7 +34,7 @@ def only(entries: list[str], tables: tuple[str, ...], dump: str) -> list[str]:
         known = sorted(".".join(row.split(" ")[:2]) for row in rows)
         raise Refused(
             f"{dump} holds no table {', '.join(unknown)}.",
-            f"It holds {', '.join(known[:_SHOWN])}{' …' if len(known) > _SHOWN else ''}.",
+            f"It has {', '.join(known[:_SHOWN])}{' …' if len(known) > _SHOWN else ''}.",
             "Name tables as `users`, or as `schema.table` outside schema public.",
         )
     chosen = tuple(named.values())

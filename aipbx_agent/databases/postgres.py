@@ -77,7 +77,9 @@ class Postgres(Dumps):
             name = session.stdout.readline().decode().strip()
             if not name:
                 _, errors = session.communicate(timeout=QUICK)
-                raise Failed("The database cannot be held still for a backup.", last_words(errors), "inv logs postgres")
+                raise Failed(
+                    "The database could not be locked for a consistent backup.", last_words(errors), "inv logs postgres"
+                )
             try:
                 yield name
             finally:

@@ -66,7 +66,7 @@ class Client:
         Args:
             program: as `pg_dump`.
             arguments: what follows the user.
-            root: whether as root of the container, who may look into the backups.
+            root: whether as root of the container, who may inspect the backups.
             settings: further ones of its sessions.
             leave: settings that stay as the database has them.
         """

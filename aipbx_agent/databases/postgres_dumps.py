@@ -92,7 +92,7 @@ class Dumps(Client):
         """The version of the server that a dump was taken from, as `16.14`."""
         told = pg_dump_toc.DUMPED_FROM.search("\n".join(self.entries(path)))
         if not told:
-            raise Refused(f"{path.name} does not say what it is of.", "Its list names no server.", "Take another file.")
+            raise Refused(f"{path.name} does not name its source.", "Its list names no server.", "Use another file.")
         return told[1]
 
     def about(self, path: Path) -> Database:
@@ -170,5 +170,5 @@ class Dumps(Client):
 def _unreadable(path: Path, problem: Failed) -> Refused:
     if "unsupported version" in problem.why:
         what = f"{path.name} was written by a newer pg_dump than this server has."
-        return Refused(what, problem.why, "Take it again with the server's own pg_dump --format=custom.")
-    return Refused(f"{path.name} is no dump that pg_restore reads.", problem.why, "Take another set.")
+        return Refused(what, problem.why, "Dump it again with the server's own pg_dump --format=custom.")
+    return Refused(f"{path.name} is not a dump that pg_restore reads.", problem.why, "Use another set.")

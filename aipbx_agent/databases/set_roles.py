@@ -132,7 +132,7 @@ def settings(server: Postgres, theirs: Mapping[str, Any], ours: str) -> list[str
 
 
 def journal(config: Config) -> Path:
-    """The roles that a restore is about to make: `clear` takes them away when it does not come to its end."""
+    """Record the roles that a restore is about to make: `clear` drops them when it is not completed."""
     return config.backups / "roles.json"
 
 
@@ -148,10 +148,10 @@ def done(config: Config) -> None:
 
 
 def clear(config: Config, server: Postgres) -> None:
-    """Take away the roles of a restore that did not come to its end; its database is gone already."""
+    """Take away the roles of a restore that was interrupted; its database is gone already."""
     for name in read_json(journal(config)).get("names", []):
         try:
             server.psql(f"DROP ROLE IF EXISTS {identifier(str(name))}")
         except AgentError:
-            continue  # something live needs it, so it did come to its end
+            continue  # something live needs it, so it was completed
     done(config)

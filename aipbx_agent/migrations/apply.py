@@ -100,7 +100,7 @@ def refuse_unseen(found: Found, given: Given) -> None:
     """
     if found.state == KNOWN and found.pending and not given.shown:
         raise Refused(
-            f"{len(found.pending)} migrations are to be run, and nobody has seen which.",
+            f"{len(found.pending)} migrations are to be run, and no one has reviewed them.",
             "The database did not run when the plan was made; now it does.",
             "Run the same command again: it shows them, and asks.",
         )
@@ -175,7 +175,7 @@ def _chosen(given: Given, found: Found) -> list[Row]:
     files = given.files or {}
     if found.state in {NEW, FIRST_START}:
         raise Refused(
-            f"{given.release[:12]}'s first start has not come to its end on this database, so nothing is marked.",
+            f"{given.release[:12]}'s first start has not finished on this database, so nothing is marked.",
             "It runs the files on the tables that the application makes.",
             "inv deploy continues it; a file that is not to run there: migrations_skipped_on_new_database.",
         )
@@ -191,7 +191,7 @@ def _chosen(given: Given, found: Found) -> list[Row]:
             raise Refused(
                 f"There is no migration {name!r} in {given.release[:12]}.",
                 f"Its newest is {max(files, default='none')}.",
-                "Name a file as it stands in the repository, without its folder.",
+                "Name a file as it is called in the repository, without its folder.",
             )
         breaks = due.understand(given, name).breaks
         rows.setdefault(name, _row(given, Pending(name, due.checksum(files[name]), breaks), BASELINE, ""))
@@ -258,7 +258,8 @@ def _run(config: Config, server: Postgres, given: Given, one: Pending, point: st
             there = server.psql(asked, config.database)
         except Failed as problem:
             raise Failed(
-                f"The database went away during migration {one.name}: it is applied whole, or not at all.",
+                f"The connection to the database was lost during migration {one.name}; "
+                "it is applied completely or not at all.",
                 problem.why,
                 f"When it runs again (inv status), inv migrate --dry --host={config.host} says which.",
             ) from None
@@ -295,7 +296,7 @@ def told(said: str, facts: Facts) -> str:
     """
     error = _ERROR.search(said)
     if not error:
-        return " / ".join(said.strip().splitlines()[-3:])[:600] or "psql said nothing."
+        return " / ".join(said.strip().splitlines()[-3:])[:600] or "psql printed no message."
     last = int(error["line"]) - 1
     place = next((one for one in facts.statements if one.line <= last <= one.last), None)
     lines = f"line {last}" if place is None or place.line == place.last else f"lines {place.line} to {place.last}"

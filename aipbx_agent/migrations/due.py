@@ -36,7 +36,7 @@ class Given:
         files: the dated files of that commit: content by name; None: they are not at hand (a rollback).
         facts: what each of them does (`Facts`), by name.
         without: files that were applied and that this release does not know, by agreement.
-        allow: files that may take away rows.
+        allow: files that may delete rows.
         early: files that a new database gets before the application's first start.
         skipped: files that a new database does not get, each with the reason.
         run_marked: files that were only marked as applied and shall run; empty: all of them, but for those of a new
@@ -68,7 +68,7 @@ class Pending:
 
     Args:
         name, sha256: the file's.
-        breaks: what an older release may not live with; empty: it can.
+        breaks: what an older release may not run with; empty: it can.
         losses: what needs consent, a line each.
     """
 
@@ -125,7 +125,7 @@ def read() -> Given:
         lists = {name: tuple(value) for name, value in raw.items() if isinstance(value, list)}
         return Given(**{**raw, **lists})
     except (ValueError, TypeError, AttributeError) as problem:
-        raise Refused("What a release brings is to come on standard input.", str(problem), "inv migrate") from None
+        raise Refused("The release's migrations are missing on standard input.", str(problem), "inv migrate") from None
 
 
 def refuse_dialect(config: Config) -> None:
@@ -136,8 +136,8 @@ def refuse_dialect(config: Config) -> None:
     """
     if config.dialect != "postgres":
         raise Refused(
-            f"Migrations of {config.dialect} are not run by this.",
-            "It has no transactions around CREATE, ALTER and DROP: a file that fails half way would stay half done.",
+            f"Migrations of {config.dialect} are not supported.",
+            "It has no transactions around CREATE, ALTER and DROP: a file that fails half way would stay half applied.",
             f"Run those of migrations/{config.dialect} by hand, after: inv backup --host={config.host}",
         )
 
@@ -266,8 +266,8 @@ def refuse_late(pending: Collection[str], known: Collection[str]) -> None:
     for name in pending:
         if name[:10] < newest[:10]:
             raise Refused(
-                f"Migration {name} comes too late.",
-                f"{newest} is applied already, and was written after it: files run in the order of their dates only.",
+                f"Migration {name} is out of order.",
+                f"{newest} is applied already and has a later date; files run in the order of their dates.",
                 f"Give it a later date in the repository; if it was run by hand: inv migrate --baseline={name}",
             )
 
@@ -291,7 +291,7 @@ def refuse_losses(found: Found, given: Given) -> None:
     for one in found.pending:
         if one.losses and one.name not in given.allow:
             raise Refused(
-                f"Migration {one.name} takes away what holds rows.",
+                f"Migration {one.name} would delete rows.",
                 "; ".join(one.losses),
                 f"If that is what you want: --allow-destructive={one.name}",
             )

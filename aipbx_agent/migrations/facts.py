@@ -53,7 +53,7 @@ class Facts:
         statements: where each begins and ends.
         cannot: what of it cannot be run: line, statement, why, what to do.
         losses: what it takes away.
-        breaks: what an older release may not live with, in a few words; empty: it can.
+        breaks: what an older release may not run with, in a few words; empty: it can.
         renames: whether it gives names to what had others.
         makes: kind and names of what is there once it was run.
     """

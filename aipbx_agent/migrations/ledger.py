@@ -59,7 +59,7 @@ SELECT format('schema {SCHEMA} belongs to %s', pg_get_userbyid(nspowner)) FROM p
 WHERE nspname = '{SCHEMA}' AND nspowner <> {BOOTSTRAP}
 UNION ALL SELECT format('%s belongs to %s', c.relname, pg_get_userbyid(c.relowner)) {_OURS}
     AND c.relowner <> {BOOTSTRAP}
-UNION ALL SELECT format('%s is no table', c.relname) {_OURS} AND c.relkind NOT IN ('r', 'i', 'S')
+UNION ALL SELECT format('%s is not a table', c.relname) {_OURS} AND c.relkind NOT IN ('r', 'i', 'S')
 UNION ALL SELECT format('%s inherits, or is inherited', c.relname) {_OURS}
     JOIN pg_inherits i ON c.oid IN (i.inhrelid, i.inhparent)
 UNION ALL SELECT format('trigger %s of %s', t.tgname, c.relname) {_OURS} JOIN pg_trigger t ON t.tgrelid = c.oid
@@ -103,7 +103,7 @@ class Row:
         sha256: of its content.
         how: RUN or BASELINE.
         release: the backend's SHA that it came with.
-        breaks: what an older release may not live with; empty: it can.
+        breaks: what an older release may not run with; empty: it can.
         restore_point: the backup set from before it; empty: there is none.
         at: when, UTC.
     """
@@ -131,9 +131,9 @@ def refuse_foreign(server: Postgres, database: str) -> None:
     """
     if faults := server.psql(FAULTS, database):
         raise Refused(
-            f"The schema {SCHEMA} of {database} is not as this program makes it.",
-            f"What the application puts there could run as the superuser: {'; '.join(faults[:5])}.",
-            "Look where it comes from, and remove it: inv db",
+            f"The schema {SCHEMA} of {database} was not created by this program.",
+            f"What the application creates there could run as the superuser: {'; '.join(faults[:5])}.",
+            "Find out where it comes from, and remove it: inv db",
         )
 
 

@@ -39,13 +39,13 @@ def told(server: Postgres, database: str, facts: Facts, *, renames: bool) -> lis
 def _line(server: Postgres, database: str, loss: Loss, *, renames: bool) -> str:
     begin = f"line {loss.line}: {loss.what}"
     if loss.kind == UNKNOWN:
-        return f"{begin}; how many rows that takes cannot be told"
+        return f"{begin}; how many rows that affects is unknown"
     table = _name(loss.table)
     if not _exists(server, database, table):
         return f"{begin} of {_plain(loss)}, which gets its name on the way" if renames else ""
     if _asked(server, database, f"SELECT has_table_privilege({literal(table)}, 'SELECT')") != ["t"]:
         # An operator made it, as the superuser.
-        return f"{begin} of {_plain(loss)}, which is not the application's; how many rows that takes cannot be told"
+        return f"{begin} of {_plain(loss)}, which is not the application's; how many rows that affects is unknown"
     if loss.kind == ROWS:
         rows = _rows(server, database, table, cascade=loss.cascade)
         more = " with those that refer to it" if loss.cascade else ""

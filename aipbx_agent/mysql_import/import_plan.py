@@ -97,7 +97,7 @@ def made(reader: Reader, server: Postgres, database: str, without: tuple[str, ..
         stays=stays,
         bytes=sum(size for _, _, size, _ in there),
         notes=[
-            *(f"{', '.join(without)} left out, as you said." for _ in without[:1]),
+            *(f"{', '.join(without)} left out, as requested." for _ in without[:1]),
             *(
                 f"{name} is {engine}: what is written to it meanwhile may come or not."
                 for name, _, _, engine in there
@@ -145,8 +145,8 @@ def matched(
         tables.append(Table(name, place[0], place[1], columns))
     if lost:
         raise Refused(
-            f"Not all of {title} has a place in the application's database: {_shown(lost)}.",
-            "The release that runs here is another one than the source's, or these are not the application's.",
+            f"Not all of {title} fits the application's database: {_shown(lost)}.",
+            "The release here differs from the source's, or these are not the application's tables.",
             "Deploy the release that knows them and apply its migrations; or leave tables out: --without=a,b",
         )
     return tables, [f"{schema}.{table}" for schema, table in known if (schema, table) not in places]

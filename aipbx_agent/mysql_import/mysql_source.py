@@ -72,7 +72,7 @@ def opened(config: Config, said: str, database: str) -> Iterator[Reader]:
         database: its name in that container; empty: the one that the container was made with.
 
     Raises:
-        Refused: there is no such thing, or it is not whole.
+        Refused: there is no such thing, or it is incomplete.
     """
     if said.startswith(CONTAINER):
         yield _running(config, said.removeprefix(CONTAINER), database)
@@ -98,7 +98,7 @@ def _running(config: Config, name: str, database: str) -> Reader:
     except Failed as problem:
         raise Refused(f"There is no container {name}.", problem.why, f"On {config.host}: docker ps --all") from None
     if not runs:
-        raise Refused(f"Container {name} does not run.", "So nobody can read its data.", f"docker start {name}")
+        raise Refused(f"Container {name} does not run.", "So its data cannot be read.", f"docker start {name}")
     reader = Reader(name, database, f"container {name}")
     try:
         reader.ask("SELECT 1;")
@@ -118,12 +118,12 @@ def _whole(path: Path) -> bool:
         unpacked = [["gzip", "--decompress", "--stdout"]] if packed else [["cat"]]
         end = pipe([*unpacked, ["tail", "--bytes", str(_TAIL_BYTES)]], seconds=SECONDS, source=path)
     except Failed as problem:
-        raise Refused(f"{title} is not whole.", problem.why, "Take another file.") from None
+        raise Refused(f"{title} is incomplete.", problem.why, "Use another file.") from None
     if not packed and incoming.kind(path) != "mysql":
-        raise Refused(f"{title} is no dump of MySQL's.", "It does not begin as mysqldump does.", "Take another file.")
+        raise Refused(f"{title} is not a MySQL dump.", "It does not begin as mysqldump does.", "Use another file.")
     if not ENDED.search(end):
         raise Refused(
-            f"{title} is not a whole dump of MySQL's.", "Its end does not say `Dump completed`.", "Take another file."
+            f"{title} is not a complete MySQL dump.", "Its end does not say `Dump completed`.", "Use another file."
         )
     return packed
 
@@ -141,7 +141,7 @@ def _loaded(config: Config, path: Path, *, packed: bool) -> Reader:
         try:
             pipe([*unpacked, ["docker", "exec", "--interactive", SCRATCH, *client]], seconds=SECONDS, source=path)
         except Failed as problem:
-            raise Refused(f"{title} cannot be loaded.", problem.why, "Take another file.") from None
+            raise Refused(f"{title} cannot be loaded.", problem.why, "Use another file.") from None
     return Reader(SCRATCH, _database(title), title)
 
 

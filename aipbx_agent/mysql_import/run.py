@@ -99,7 +99,7 @@ def _carried(config: Config, server: Postgres, reader: Reader, plan: Plan, label
         with disk.watched(disks, int(config.raw["min_free_disk_mib"]) // 2):
             with events.step(f"{new}, a new database with the live one's schema"):
                 _prepared(config, server, plan, new, aside / "schema.dump")
-            with events.step(f"{len(plan.tables)} tables carried over, as they were at one moment"):
+            with events.step(f"{len(plan.tables)} tables imported from one consistent snapshot"):
                 _copied(server, reader, plan, new, aside / "reading.sql")
             with events.step("indexes, references and triggers"):
                 _completed(server, reader, new, aside / "schema.dump")
@@ -110,7 +110,7 @@ def _carried(config: Config, server: Postgres, reader: Reader, plan: Plan, label
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     for table in plan.stays:
-        events.note(f"{table}: the source has none of it; its rows are those that were live.")
+        events.note(f"{table}: not in the source; its live rows are retained.")
     change = swap_plan.planned(config, f"import of {reader.title}", label, names.BEFORE, new, [])
     held = swap.carry_out(config, server, change)
     return {
@@ -149,7 +149,7 @@ def _copied(server: Postgres, reader: Reader, plan: Plan, new: str, script: Path
             pipe([reader.words, client], seconds=LONG, source=script)
     except Failed as problem:
         raise Failed(
-            f"{reader.title} cannot be carried over; nothing live was touched.",
+            f"{reader.title} cannot be imported; nothing live was touched.",
             problem.why,
             "Fix that row where it comes from, or leave its table out (--without=…); then run it again.",
         ) from None
@@ -163,7 +163,7 @@ def _completed(server: Postgres, reader: Reader, new: str, dump: Path) -> None:
         raise Failed(
             f"The rows of {reader.title} are not what the application's schema takes; nothing live was touched.",
             problem.why,
-            "Fix those rows where they come from (MySQL did not watch over them), then run it again.",
+            "Fix those rows where they come from (MySQL did not validate them), then run it again.",
         ) from None
 
 
@@ -176,7 +176,7 @@ def _compared(server: Postgres, reader: Reader, plan: Plan, new: str) -> dict[st
     found = server.psql("".join(copy_sql.target_figures(table) for table in plan.tables), new, LONG)
     if not len(told) == len(found) == len(plan.tables):
         raise Failed(
-            f"{reader.title} was not read to its end; nothing live was touched.",
+            f"{reader.title} was not read completely; nothing live was touched.",
             f"It told of {len(told)} of {len(plan.tables)} tables.",
             "Run it again.",
         )
@@ -190,9 +190,9 @@ def _compared(server: Postgres, reader: Reader, plan: Plan, new: str) -> dict[st
         ]
     if different:
         raise Failed(
-            f"{reader.title} did not come over as it is; nothing live was touched.",
+            f"{reader.title} was not imported unchanged; nothing live was touched.",
             compare.shown(different),
-            "Leave that table out (--without=…), and tell who keeps this program.",
+            "Leave that table out (--without=…), and report it to this program's maintainers.",
         )
     for table, (_, _, changed) in zip(plan.tables, told, strict=True):
         zeros, nul = (int(float(count)) for count in changed.split(","))

@@ -73,7 +73,7 @@ def copy_all(config: Config, kept: Store, keys: list[str]) -> list[str]:
     names = sets.names(config.backups)
     done = [name for name in names if has_copy(folder / name, kept.where)]
     if done and stored.label(done[-1]) not in there:
-        events.note(f"{kept.where} does not have the copies that were there: all are made again.")
+        events.note(f"{kept.where} no longer has its copies: all are made again.")
         done = []
     damaged: AgentError | None = None
     for name in [name for name in reversed(names) if name not in done]:
@@ -113,7 +113,7 @@ def copy(config: Config, kept: Store, path: Path, keys: list[str], there: dict[s
         there: sizes of the files in the store's folder, by name.
 
     Raises:
-        Refused: the set is not whole.
+        Refused: the set is incomplete.
         Failed: it could not be stored.
     """
     manifest = sets.check(path)
@@ -126,9 +126,9 @@ def copy(config: Config, kept: Store, path: Path, keys: list[str], there: dict[s
         content = measured(kept.read(name))
         if (told.get("manifest_sha256"), told.get("sha256")) != (fingerprint, content.sha256):
             raise Failed(
-                f"{kept.where} has another {path.name} than this host.",
+                f"{kept.where} has a different {path.name} than this host.",
                 "Its description, or its content, is not of this set.",
-                "Look at it there; it is neither overwritten nor counted as a copy.",
+                "Check it there; it is neither overwritten nor counted as a copy.",
             )
     else:
         _refuse_full(kept, manifest.bytes, config.raw["min_free_disk_mib"])

@@ -27,7 +27,7 @@ def main(config: Config, _: argparse.Namespace) -> None:
     # Called like an upload that was cut off: so it goes by itself where this host must not delete.
     name = f"sets/{PART}probe.{secrets.token_hex(4)}"
     with stored.opened(config) as kept:
-        with events.step(f"{kept.where} takes a file, and gives it back"):
+        with events.step(f"{kept.where} accepts a file, and returns it"):
             kept.put([secrets.token_bytes(1 << 16)], name)
             listed = kept.names("sets")
         if not kept.prunes_itself:
@@ -44,4 +44,4 @@ def _refused(kept: Store, name: str) -> None:
         kept.remove(name)
     except AgentError:
         return
-    raise Failed(f"{kept.where} let this host delete a copy.", f"It was {name}.", "Converge it.")
+    raise Failed(f"{kept.where} allowed this host to delete a copy.", f"It was {name}.", "Converge it.")

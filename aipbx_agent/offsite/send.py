@@ -26,7 +26,7 @@ def main(config: Config, options: argparse.Namespace) -> None:
         Failed: it cannot be read.
     """
     if not NAME.fullmatch(options.file):
-        raise Refused(f"{options.file!r} is no file of a store.", "Names are as sets/….tar.age.", "inv backups")
+        raise Refused(f"{options.file!r} is not a file of a store.", "Names are as sets/….tar.age.", "inv backups")
     if options.of:
         _send(folder.FolderStore(config, options.of), options.file)
         return

@@ -49,8 +49,8 @@ def _answer(kept: Copies, options: argparse.Namespace) -> None:
         told = window.told(bases, there)["windows"]
         raise Refused(
             f"{at:%Y-%m-%d %H:%M:%S} UTC cannot be restored from {kept.where} either.",
-            f"There: {'; '.join('from {since} to {until}'.format(**one) for one in told) or 'no moment yet'}.",
-            "Say a moment in there, or take a set: inv backups",
+            f"There: {'; '.join('from {since} to {until}'.format(**one) for one in told) or 'no recovery target yet'}.",
+            "Choose a time within that, or a set: inv backups",
         )
     files = names(found)
     sizes = {folder: kept.names(folder) for folder in ("base", "wal")}

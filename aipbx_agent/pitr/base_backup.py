@@ -70,7 +70,7 @@ def postgres(config: Config) -> Postgres:
     """
     live: Engine = engine.live(config)
     if not isinstance(live, Postgres):
-        raise Refused(f"{live.name} cannot be restored to a moment.", "Only PostgreSQL can.", "inv backups")
+        raise Refused(f"{live.name} does not support point-in-time recovery.", "Only PostgreSQL can.", "inv backups")
     return live
 
 
@@ -130,8 +130,8 @@ def make(config: Config, server: Postgres) -> Base:
         if not follow or follow[-1].number < made.last:
             raise Failed(
                 "The base backup cannot be restored.",
-                "A segment of the log that it needs was given up meanwhile.",
-                f"inv status --host={config.host} says why; it is made again within the hour.",
+                "A WAL segment that it needs was dropped meanwhile.",
+                f"inv status --host={config.host} shows why; the next base backup follows within the hour.",
             )
         files.sync(aside)
         aside.rename(folder / f"{made.name}{archive.TAR}")

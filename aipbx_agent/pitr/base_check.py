@@ -118,9 +118,11 @@ def _path(one: dict[str, Any]) -> str:
 def _segment(lsn: str) -> int:
     match = _LSN.fullmatch(lsn)
     if not match:
-        raise ValueError(f"{lsn!r} is no place in the log")
+        raise ValueError(f"{lsn!r} is not a WAL location")
     return ((int(match[1], 16) << 32) + int(match[2], 16)) // BYTES
 
 
 def _damaged(why: str) -> Failed:
-    return Failed("The base backup is not what the server sent.", f"{why}.", "It is made again within the hour.")
+    return Failed(
+        "The base backup is not what the server sent.", f"{why}.", "The next base backup follows within the hour."
+    )

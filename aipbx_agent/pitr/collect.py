@@ -61,7 +61,7 @@ def take(config: Config) -> list[Segment]:
                     _keep(aside, folder, one)
                     taken.append(one)
                 elif not _same(aside, kept):
-                    raise ValueError("another segment of that name is kept already")
+                    raise ValueError("another segment of that name is stored already")
             except ValueError as problem:
                 wrong.append(f"{path.name}: {problem}")
                 continue
@@ -70,9 +70,9 @@ def take(config: Config) -> list[Segment]:
             path.unlink()
     if wrong:
         raise Failed(
-            "PostgreSQL gave a segment of its log that cannot be kept.",
+            "PostgreSQL delivered a WAL segment that cannot be stored.",
             "; ".join(wrong[:3]),
-            f"Look at it in {spool}, and delete it when it is of no use: later ones are kept.",
+            f"Check it in {spool}, and delete it if it is of no use: later ones are stored.",
         )
     return taken
 

@@ -111,7 +111,7 @@ class Watch:
             except AgentError as problem:
                 self._behind = problem
         if self._postgres:
-            raise Failed(self._postgres, "What is written is on PostgreSQL's own disk only.", f"inv logs postgres "
+            raise Failed(self._postgres, "New data is on PostgreSQL's own disk only.", f"inv logs postgres "
                          f"--host={told.host}; du -sh {archive.spool(told)}; df -h")  # fmt: skip
         if self._behind:
             raise self._behind
@@ -139,14 +139,14 @@ class Watch:
             self._tried = time.monotonic()
             subprocess.run(["systemctl", "start", "--no-block", "aipbx-base.service"], check=False, timeout=60)
         if failed and not runs:
-            raise Failed("There is no new base backup.", str(last.get("error")), "It is tried again twice an hour.")
+            raise Failed("No new base backup was made.", str(last.get("error")), "It is tried again twice an hour.")
         since = [gap for gap in window.gaps(there) if bases and gap.before > bases[-1].moment]
         if since:
             lost = since[-1]
             raise Lost(
-                f"The log has a gap: {lost.first} to {lost.last}.",
-                f"No moment from {lost.after:%Y-%m-%d %H:%M:%S} to {lost.before:%H:%M:%S} UTC can be restored.",
-                "A new base backup is being made; from then on every moment can be again.",
+                f"The WAL has a gap: {lost.first} to {lost.last}.",
+                f"No time from {lost.after:%Y-%m-%d %H:%M:%S} to {lost.before:%H:%M:%S} UTC can be restored.",
+                "A new base backup is being made; every time from then on can be restored.",
             )
 
     def _ended(self, told: Config, error: str, *, at_once: bool) -> None:
@@ -163,10 +163,10 @@ class Watch:
                 metrics.write("wal", figures(state))
         if lasts and not self._told:
             self._told = True
-            notify.send(told, f"{told.host}: its log is not kept: a restore to a moment would lose data", error)
+            notify.send(told, f"{told.host}: its WAL is not archived: point-in-time recovery would lose data", error)
         elif not error and self._told:
             self._told = False
-            notify.send(told, f"{told.host}: its log is kept again", "Every moment from now on can be restored.")
+            notify.send(told, f"{told.host}: its WAL is archived again", "Every time from now on can be restored.")
 
 
 def figures(state: dict[str, Any]) -> list[str]:
@@ -174,10 +174,16 @@ def figures(state: dict[str, Any]) -> list[str]:
     begin = "aipbx_wal_"
     return metrics.gauges(
         {
-            f"{begin}ok": ("Whether the log is kept, and copied off this host.", int(state["ok"])),
-            f"{begin}checked_timestamp_seconds": ("When that was looked at.", _seconds(state["at"])),
-            f"{begin}kept_until_timestamp_seconds": ("The last moment in what is kept here.", _seconds(state["until"])),
-            f"{begin}sent_until_timestamp_seconds": ("The last moment in what is elsewhere.", _seconds(state["sent"])),
+            f"{begin}ok": ("Whether WAL is archived, and copied off this host.", int(state["ok"])),
+            f"{begin}checked_timestamp_seconds": ("When that was checked.", _seconds(state["at"])),
+            f"{begin}kept_until_timestamp_seconds": (
+                "The newest recovery target in what is stored here.",
+                _seconds(state["until"]),
+            ),
+            f"{begin}sent_until_timestamp_seconds": (
+                "The newest recovery target in the off-site copies.",
+                _seconds(state["sent"]),
+            ),
         }
     )
 
@@ -197,7 +203,7 @@ def _asked(told: Config) -> str:
     except AgentError as problem:
         return f"PostgreSQL cannot be asked: {problem.why}"
     if not answer["on"]:
-        return f"PostgreSQL does not archive its log yet: inv deploy --host={told.host} starts it anew."
+        return f"PostgreSQL does not archive WAL yet: inv deploy --host={told.host} restarts it."
     if answer["waits"] > WAITS_SECONDS:
         return f"A segment of the log waits for {answer['waits']:.0f} s: PostgreSQL cannot archive it."
     return ""

@@ -161,7 +161,7 @@ def _recovered(config: Config, made: Postgres) -> bool:
             said = _log()
             if ENDED in said:
                 return False
-            raise Failed("The log cannot be replayed.", last_words(said.encode()), "Take another moment, or a set.")
+            raise Failed("The WAL cannot be replayed.", last_words(said.encode()), "Choose another time, or a set.")
         try:
             made.user = superuser.superuser(NAME, config.role)
             if made.psql("SELECT pg_is_in_recovery()") == ["f"]:
@@ -169,7 +169,7 @@ def _recovered(config: Config, made: Postgres) -> bool:
                 return True
         except AgentError as problem:
             if time.monotonic() > end:
-                raise Failed("The log was not replayed in time.", problem.why, "Take a set.") from None
+                raise Failed("The WAL was not replayed in time.", problem.why, "Use a set.") from None
         time.sleep(docker.PAUSE)
 
 
@@ -189,9 +189,9 @@ def _check(made: Postgres, what: Recovery, *, stopped: bool) -> None:
     at_target = stopped and STOPPED in _log()
     if late == "t" or not (at_target or place >= what.covered):
         raise Failed(
-            "The log could not be replayed up to that moment.",
+            "The WAL could not be replayed to that time.",
             f"It came to {lsn}, its last commit {last or 'none'} UTC. {last_words(_log().encode())}",
-            "Take a moment before that, or a set; a segment of the log is damaged.",
+            "Choose an earlier time, or a set; a WAL segment is damaged.",
         )
     events.note(f"The last commit in it is of {last or 'before the base backup'} UTC.")
 

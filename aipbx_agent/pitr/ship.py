@@ -75,7 +75,7 @@ class Shipping:
 def _refuse_late(kept: Store, left: list[Segment]) -> None:
     if left and datetime.now(timezone.utc) - left[0].moment > LATE:
         raise Late(
-            f"{len(left)} segments of the log have no copy on {kept.where} yet.",
-            f"The oldest was closed {left[0].moment:%Y-%m-%d %H:%M:%S} UTC. They would die with this host.",
-            "They are sent one after the other. Is the line slow, or much written (a restore)?",
+            f"{len(left)} WAL segments have no copy on {kept.where} yet.",
+            f"The oldest was closed {left[0].moment:%Y-%m-%d %H:%M:%S} UTC. They would be lost with this host.",
+            "They are sent one after the other. Is the connection slow, or was much written (a restore)?",
         )

@@ -24,7 +24,7 @@ def main(config: Config, options: argparse.Namespace) -> None:
     """`aipbx-agent point @…`: whether that moment can be restored with what this host has; changes nothing.
 
     Raises:
-        Refused: it cannot, or it is still to come.
+        Refused: it cannot, or it is in the future.
     """
     at = moment(options.at)
     bases = archive.kept_bases(archive.base(config))
@@ -58,11 +58,13 @@ def moment(said: str) -> datetime:
         text = match[1].ljust(26, "0") if match[2] else match[1]
         return datetime.fromisoformat(text).replace(tzinfo=timezone.utc)
     except ValueError:
-        raise Refused(f"{said!r} is no moment.", "One is as @2026-11-23T14:05:00Z.", "inv restore --at=…") from None
+        raise Refused(
+            f"{said!r} is not a valid time.", "Format: @2026-11-23T14:05:00Z.", "inv restore --at=…"
+        ) from None
 
 
 def refuse_future(at: datetime) -> None:
-    """Refuse a moment that is still to come.
+    """Refuse a moment that is in the future.
 
     Raises:
         Refused: it is.
@@ -70,21 +72,21 @@ def refuse_future(at: datetime) -> None:
     now = datetime.now(timezone.utc)
     if at > now:
         raise Refused(
-            f"{at:%Y-%m-%d %H:%M:%S} UTC is still to come.",
+            f"{at:%Y-%m-%d %H:%M:%S} UTC is in the future.",
             f"It is {now:%Y-%m-%d %H:%M:%S} UTC on this host.",
-            "Say a moment that has been; add a zone when it is not UTC: '2026-11-23 14:05+03:00'.",
+            "Choose a time in the past; add a zone when it is not UTC: '2026-11-23 14:05+03:00'.",
         )
 
 
 def outside(config: Config, at: datetime) -> Refused:
     """Why a moment cannot be restored: says which can."""
     told = archive.told(config)
-    there = "; ".join(f"from {one['since']} to {one['until']}" for one in told["windows"]) or "no moment yet"
+    there = "; ".join(f"from {one['since']} to {one['until']}" for one in told["windows"]) or "no recovery target yet"
     gaps = "".join(f" Missing: {one['first']} to {one['last']}." for one in told["gaps"])
     return Refused(
         f"{at:%Y-%m-%d %H:%M:%S} UTC cannot be restored on {config.host}.",
-        f"What can be: {there}.{gaps}",
-        "Say a moment in there, or take a set: inv backups",
+        f"Recovery window: {there}.{gaps}",
+        "Choose a time within that, or a set: inv backups",
     )
 
 

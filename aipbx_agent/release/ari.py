@@ -225,7 +225,7 @@ class Ari:
 
     def _silent(self, why: str) -> Failed:
         return Failed(
-            f"The PBX does not do what it is asked at {one_line(self.url, MOST_WORDS)}.",
+            f"The PBX refuses requests at {one_line(self.url, MOST_WORDS)}.",
             one_line(why, MOST_WORDS),
-            "Look at Asterisk's http.conf and ari.conf, and at ARI_* (inv env.edit, inv env.push).",
+            "Check Asterisk's http.conf and ari.conf, and ARI_* (inv env.edit, inv env.push).",
         )

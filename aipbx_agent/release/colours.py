@@ -149,5 +149,5 @@ def not_well(config: Config, name: str, how: str) -> Failed:
     return Failed(
         f"the {service} is not ready.",
         f"{how}\n    {why_not_well(present(config, name))}",
-        f"Fix the release; what ran before serves on. inv logs {service} --host={config.host}",
+        f"Fix the release; the previous release continues to serve. inv logs {service} --host={config.host}",
     )

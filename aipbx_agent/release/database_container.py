@@ -88,7 +88,7 @@ def bring_up(config: Config, images: str) -> None:
 
 
 def stray(config: Config) -> bool:
-    """Whether its container is connected to a network that is gone: once stopped, it would not start again."""
+    """Whether its container is connected to a network that no longer exists: once stopped, it would not start again."""
     try:
         container = docker.container(config.project, SERVICE, running=False)
     except Refused:
@@ -203,12 +203,12 @@ def _put_back(config: Config, images: str, before: Container, problem: AgentErro
             _healthy(config)
     except AgentError as second:
         raise Failed(
-            "The host IS NOT WELL: PostgreSQL does not start as declared, nor as it ran before.",
+            "The host IS NOT WELL: PostgreSQL starts neither with its new declaration nor with the previous one.",
             f"{problem.why} And then: {second.why}",
             f"inv logs postgres --host={config.host}; its settings: postgresql.auto.conf in its volume.",
         ) from None
     raise Failed(
-        "PostgreSQL does not start as it is declared now; it runs again as it did before.", problem.why, problem.do
+        "PostgreSQL does not start with its new declaration; it runs with the previous one.", problem.why, problem.do
     )
 
 

@@ -112,7 +112,7 @@ def held(config: Config, what: str) -> Iterator[None]:
         except OSError:
             owner = ""
         raise Refused(
-            f"A deploy is at {config.host}: the lock is held.",
+            f"A deploy is running on {config.host}: the lock is held.",
             f"By {owner or 'whom is not written down'}.",
             f"Wait for it; if its owner is certainly gone: inv unlock --host={config.host}",
         ) from None
@@ -148,8 +148,8 @@ def taken_over(config: Config, owner: str) -> Iterator[None]:
     if written != owner:
         raise Refused(
             f"The lock of {config.host} is no longer yours.",
-            f"It is {written or 'nobody'}'s now: somebody broke it.",
-            "Ask who; then run this again.",
+            f"It is {written or 'nobody'}'s now: someone broke it.",
+            "Find out who; then run this again.",
         )
     files.write(file, f"{owner}{CARRIED_OUT}\n", mode=0o644)
     try:

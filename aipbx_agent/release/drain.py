@@ -32,7 +32,7 @@ def live(config: Config, backend: str) -> int:
 
 
 def wait_for_quiet(config: Config, backend: str, seconds: float) -> None:
-    """Wait for a moment without a call: without the PBX's help two backends must not be up while one is live.
+    """Wait for no live call: without the PBX's help two backends must not be up while one is live.
 
     Args:
         config: the host's.
@@ -45,13 +45,12 @@ def wait_for_quiet(config: Config, backend: str, seconds: float) -> None:
     if not seconds or not live(config, backend):
         return
     end = time.monotonic() + seconds
-    with events.step("a moment without a call"):
+    with events.step("no live call"):
         while now := live(config, backend):
             if time.monotonic() > end:
                 raise Refused(
                     f"{now} calls are still live on {config.host}; nothing was changed.",
-                    f"No moment without a call came within {seconds:.0f} s, and they cannot be handed over: "
-                    "ARI_* are not set.",
+                    f"The calls did not end within {seconds:.0f} s, and they cannot be handed over: ARI_* are not set.",
                     "Try a quieter hour, a longer --drain-timeout, or --now, which cuts them. Or set ARI_*.",
                 )
             time.sleep(PAUSE)

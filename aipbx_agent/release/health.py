@@ -40,7 +40,7 @@ def wait(config: Config, name: str, seconds: float) -> None:
 
 
 def registered(config: Config, name: str, old: str, pbxs: Pbxs) -> None:
-    """Wait until a colour of the backend is registered with the PBXs: else new calls would reach nobody.
+    """Wait until a colour of the backend is registered with the PBXs: else new calls would reach no one.
 
     Args:
         config: the host's.
@@ -71,7 +71,7 @@ def stays(config: Config, names: list[str], seconds: float) -> None:
             state, restarts = _state(config, name)
             health = state.get("Health", {}).get("Status", "")
             if not state["Running"] or restarts or health != "healthy":
-                how = "started anew" if restarts else health if state["Running"] else "gone"
+                how = "restarted" if restarts else health if state["Running"] else "gone"
                 raise colours.not_well(config, name, f"It was ready, then {how}.")
         if time.monotonic() > end:
             return
@@ -81,6 +81,6 @@ def stays(config: Config, names: list[str], seconds: float) -> None:
 def _state(config: Config, name: str) -> tuple[dict[str, Any], int]:
     container = colours.present(config, name)
     if not container:
-        raise Failed(f"{name} is gone.", "Somebody took its container away.", "Run it again.")
+        raise Failed(f"{name} is gone.", "Its container was removed.", "Run it again.")
     restarts = run(["docker", "inspect", "--format", "{{.RestartCount}}", container], seconds=docker.SECONDS)
     return docker.state(container), int(restarts)

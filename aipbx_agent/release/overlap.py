@@ -95,13 +95,13 @@ def _told(config: Config, at: datetime, hit: datetime, start: float, calls: int,
     elif calls and (free := first_free(at, start, timers, zone)):
         again, shown = "Run it again when the calls have ended (--wait waits until then)", "calls have ended"
     else:
-        again = "No moment of a day is free"
+        again = "No time of day is free"
     when = hit.astimezone(zone)
     return Overlap(
         f"{config.host}: two backends could be up at {when:%H:%M} {name}: {'; '.join(_running(when, timers))}.",
         f"It is {at.astimezone(zone):%H:%M:%S} {name}; with the old backend's end a start takes {start:.0f} s here"
-        + (f", and {calls} live calls may go on for {drain_seconds:.0f} s. " if calls else ". ")
-        + "What timers do (application_timers) would be done twice.",
+        + (f", and {calls} live calls may continue for {drain_seconds:.0f} s. " if calls else ". ")
+        + "Timer jobs (application_timers) would run twice.",
         f"{again}; or {', or '.join(ways)}.",
         (free - at).total_seconds() if free else None,
         shown,
@@ -204,12 +204,12 @@ def refuse(config: Config, serving: str, drain_seconds: float, *, accepted: bool
     except Refused as problem:
         if not accepted:
             raise
-        events.note(f"{problem.what} {problem.why} This goes on: look whether something was done twice.")
+        events.note(f"{problem.what} {problem.why} This run continues; check whether something was done twice.")
         return
     if found and not accepted:
         raise Refused(found.what, found.why, f"{found.do} Nothing was changed.")
     if found:
-        events.note(f"{found.what} This goes on: look whether something was done twice.")
+        events.note(f"{found.what} This run continues; check whether something was done twice.")
 
 
 def tell(config: Config, backend: str) -> None:

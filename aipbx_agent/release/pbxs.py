@@ -36,7 +36,7 @@ SECONDS = 5
 HANG_UP_SECONDS = 120
 STUCK = f"no answer came in {STUCK_SECONDS} s"
 # What it costs when the dialplan of a PBX goes on naming a backend that has ended.
-COST = "Once the old backend has ended, new calls there reach nobody, until the hourly aipbx-watch finds it again."
+COST = "Once the old backend has ended, new calls there reach no one, until the hourly aipbx-watch finds it again."
 
 
 class Exchange(NamedTuple):
@@ -179,7 +179,7 @@ def rows(config: Config, variable: str) -> tuple[list[Exchange], dict[str, str]]
             good.append(Exchange(f"{name} ({_place(url)})", Ari(url, user, password, variable, SECONDS, foreign=True)))
         except (ValueError, TypeError, AttributeError, RecursionError) as problem:
             # Without the error's own words: they may hold a login that somebody put into the URL.
-            wrong[f"{name} (row {number})"] = f"what it has as its ARI URL is none ({type(problem).__name__})"
+            wrong[f"{name} (row {number})"] = f"its ARI URL is invalid ({type(problem).__name__})"
     return good, wrong
 
 

@@ -54,7 +54,7 @@ def started(config: Config, service: str) -> str:
         except AgentError as failed:
             problem = failed
     if problem:
-        raise Failed(f"{service} does not start on {config.host}.", problem.why, "Look at what it says.")
+        raise Failed(f"{service} does not start on {config.host}.", problem.why, "Read its message.")
     return container
 
 

@@ -104,7 +104,7 @@ def recover(config: Config) -> None:
         (config.app / WANTED).unlink(missing_ok=True)
         return
     config, committed = switch.told(config), not (config.app / WANTED).exists()
-    with undisturbed(), events.step("a switch that was cut off comes to its end"):
+    with undisturbed(), events.step("complete a switch that was interrupted"):
         if committed:
             _record(config, switch, "")
             _start_missing(config, switch)
@@ -113,7 +113,7 @@ def recover(config: Config) -> None:
             _finish(config, switch, 0)
         else:
             _back(config, switch)
-            _record(config, switch, "It was cut off: killed, or the host went down.")
+            _record(config, switch, "It was interrupted: killed, or the host went down.")
             _reclaim(config, switch)
             _end(config)
 
@@ -285,7 +285,7 @@ def _reclaim(config: Config, switch: Switch) -> None:
     if not old or config.hands_over or switch.recreates or not colours.present(config, old):
         return
     try:
-        with events.step("the backend that serves registers with the PBX anew"):
+        with events.step("the backend that serves registers with the PBX again"):
             colours.start(config, new, config.app / IMAGES)
             health.wait(config, new, float(config.raw["ready_seconds"]))
             colours.point(config, "backend", new)

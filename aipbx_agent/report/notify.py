@@ -68,10 +68,12 @@ def send(config: Config, title: str, text: str) -> None:
     """
     found = messages(config.secrets, title, text)
     if not found:
-        events.note("Nobody is told of it: neither ALERT_SLACK_WEBHOOK nor ALERT_TELEGRAM_* is set (inv env.edit).")
+        events.note("No one is notified: neither ALERT_SLACK_WEBHOOK nor ALERT_TELEGRAM_* is set (inv env.edit).")
     for message in found:
         problem = _posted(message)
-        events.note(f"{message.receiver} was not told: {problem}" if problem else f"{message.receiver} was told.")
+        events.note(
+            f"{message.receiver} was not notified: {problem}" if problem else f"{message.receiver} was notified."
+        )
 
 
 def _posted(message: Message) -> str:
@@ -87,7 +89,7 @@ def _posted(message: Message) -> str:
     except urllib.error.URLError as problem:
         return str(problem.reason)
     except TimeoutError:
-        return f"it gave no answer within {SECONDS} s"
+        return f"it did not answer within {SECONDS} s"
     except (OSError, ValueError, http.client.HTTPException) as problem:
         return type(problem).__name__
     return ""

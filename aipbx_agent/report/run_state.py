@@ -97,9 +97,9 @@ def after(config: Config, verb: str) -> None:
         config,
         verb,
         Failed(
-            f"The {verb} was ended from outside, or did not begin.",
+            f"The {verb} was stopped from outside, or did not begin.",
             f"systemd says: {result} ({how}).",
-            f"journalctl -u 'aipbx-*{verb}*'; then once more.",
+            f"journalctl -u 'aipbx-*{verb}*'; then run it again.",
         ),
     )
 

@@ -17,7 +17,7 @@ from aipbx_agent.restore import retained
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Which of it."""
-    parser.add_argument("--database", default="", help="only this one, made to look into")
+    parser.add_argument("--database", default="", help="only this one, restored for inspection")
 
 
 def main(config: Config, options: argparse.Namespace) -> None:
@@ -27,12 +27,12 @@ def main(config: Config, options: argparse.Namespace) -> None:
     found = retained.read(config)
     if options.database and options.database not in found.looks:
         raise Refused(
-            f"{options.database} is no database that was made to look into.",
+            f"{options.database} is not a database for inspection.",
             f"These were: {', '.join(found.looks) or 'none'}.",
-            "Name one of them, or none: then everything that restores kept goes.",
+            "Name one of them; without a name, everything that restores retained is deleted.",
         )
     if found == retained.Kept():
-        raise Refused(f"Nothing is kept on {config.host}.", "No restore left anything.", "inv backups")
+        raise Refused(f"Nothing is retained on {config.host}.", "No restore left anything.", "inv backups")
     gone = [options.database] if options.database else list(found.looks)
     for name in gone:
         with events.step(f"{name} deleted"):

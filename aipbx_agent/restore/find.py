@@ -41,7 +41,7 @@ def opened(config: Config, server: Engine, said: str) -> Iterator[Source]:
         said: the name of a set, of a file in `incoming`, or a moment (pitr/targets.py).
 
     Raises:
-        Refused: there is no such thing, or it is not whole.
+        Refused: there is no such thing, or it is incomplete.
     """
     if targets.NAMED.fullmatch(said):
         with from_moment.opened(config, server, said) as given:
@@ -65,7 +65,7 @@ def opened(config: Config, server: Engine, said: str) -> Iterator[Source]:
         folder = aside / title(said)
         folder.mkdir()
         if from_moment.is_for(path):
-            with events.step("unpacked, what a restore to a moment takes"):
+            with events.step("unpacked, for point-in-time recovery"):
                 disk.require({aside: path.stat().st_size}, int(config.raw["min_free_disk_mib"]))
                 _untar(path, folder)
             with from_moment.brought(config, server, folder) as given:
@@ -95,9 +95,9 @@ def _unpacked(config: Config, server: Engine, path: Path, aside: Path) -> Source
     if what not in {"custom", "mysql"}:
         why = "It is SQL of pg_dump's." if what == "postgres" else "It begins like nothing that we know."
         raise Refused(
-            f"{title(path.name)} is no backup that can be restored.",
+            f"{title(path.name)} is not a backup that can be restored.",
             f"{why} It may be a set, or a dump by `pg_dump --format=custom` or by mysqldump, also packed by gzip.",
-            "Take another file.",
+            "Use another file.",
         )
     return _of_file(config, server, path, dump, "postgres" if what == "custom" else "mysql")
 
@@ -110,12 +110,14 @@ def _untar(path: Path, aside: Path) -> None:
                 file = tar.extractfile(member) if plain else None
                 if file is None:
                     raise Refused(
-                        f"{title(path.name)} is no set.", f"{member.name!r} does not belong there.", "Take another."
+                        f"{title(path.name)} is not a set.",
+                        f"{member.name!r} does not belong there.",
+                        "Use another file.",
                     )
                 with (aside / member.name).open("xb") as copy:
                     shutil.copyfileobj(file, copy, 1 << 20)
     except (tarfile.TarError, EOFError, FileExistsError) as problem:
-        raise Refused(f"{title(path.name)} is not whole.", str(problem), "Bring it here again.") from None
+        raise Refused(f"{title(path.name)} is incomplete.", str(problem), "Copy it here again.") from None
 
 
 def _gunzip(path: Path, into: Path) -> None:
@@ -124,7 +126,7 @@ def _gunzip(path: Path, into: Path) -> None:
     except Failed as problem:
         if "exit code" not in problem.what:
             raise
-        raise Refused(f"{title(path.name)} is not whole.", problem.why, "Take another file.") from None
+        raise Refused(f"{title(path.name)} is incomplete.", problem.why, "Use another file.") from None
 
 
 def _of_set(path: Path, manifest: Manifest) -> Source:

@@ -89,7 +89,7 @@ def brought(config: Config, server: Engine, folder: Path) -> Iterator[Source]:
     found = window.needed(archive.kept_bases(folder), archive.kept_segments(folder), at)
     told = files.read_json(folder / f"{found.base.name}{archive.LABEL}") if found else {}
     if not found or files.sha256(folder / f"{found.base.name}{archive.TAR}") != told.get("sha256"):
-        raise Refused("What was brought here does not make that moment.", "A part of it is missing.", "Run it again.")
+        raise Refused("The files that were brought here do not reach that time.", "A part is missing.", "Run it again.")
     with _recovered(config, _postgres(server), Recovery(at, found, folder, folder), str(told.get("host"))) as given:
         yield given
 
@@ -113,9 +113,9 @@ def _dumped(config: Config, made: Postgres, aside: Path, at: datetime, host: str
     database = config.database
     if database not in made.databases():
         raise Refused(
-            f"There was no database {database} at that moment.",
+            f"Database {database} did not exist at that time.",
             f"There were: {', '.join(made.databases())}.",
-            "Take a later moment, or a set.",
+            "Choose a later time, or a set.",
         )
     dump = aside / made.dump_file
     with events.step("dumped, and every table counted"), made.moment(database) as still:
@@ -140,7 +140,7 @@ def _dumped(config: Config, made: Postgres, aside: Path, at: datetime, host: str
 
 def _postgres(server: Engine) -> Postgres:
     if not isinstance(server, Postgres):
-        raise Refused(f"{server.name} cannot be restored to a moment.", "Only PostgreSQL can.", "inv backups")
+        raise Refused(f"{server.name} does not support point-in-time recovery.", "Only PostgreSQL can.", "inv backups")
     return server
 
 
@@ -157,7 +157,7 @@ def _close(config: Config, live: Postgres, at: datetime) -> None:
             return
         if time.monotonic() > end:
             raise Failed(
-                "PostgreSQL does not hand over what it has just written.",
+                "PostgreSQL does not archive its newest WAL.",
                 f"{name} was closed, and is not here after {SWITCH_SECONDS} s.",
                 f"inv status --host={config.host}; inv logs postgres --host={config.host}",
             )

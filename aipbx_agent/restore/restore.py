@@ -33,8 +33,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """What, and where to."""
     parser.add_argument("source", help="the name of a set, or of a file in backups/incoming")
     parser.add_argument("--foreign", action="store_true", help="also what was taken on another host")
-    parser.add_argument("--tables", default="", help="only the rows of these, with commas, to look into")
-    parser.add_argument("--to-database", default="", help="into this new database, to look into")
+    parser.add_argument("--tables", default="", help="only the rows of these, with commas, for inspection")
+    parser.add_argument("--to-database", default="", help="into this new database, for inspection")
 
 
 def main(config: Config, options: argparse.Namespace) -> None:
@@ -84,9 +84,9 @@ def refuse_pending(config: Config) -> None:
     replaced = retained.read(config).replaced
     if replaced:
         raise Refused(
-            f"{config.host} still keeps what was live before the {replaced.what}.",
-            f"It is {replaced.database}, since {replaced.at}, and there is room for one way back.",
-            f"inv restore --undo --host={config.host} takes that back, or --discard in its place deletes what is kept.",
+            f"{config.host} still retains the data from before the {replaced.what}.",
+            f"It is {replaced.database}, since {replaced.at}, and only one is retained.",
+            f"inv restore --undo --host={config.host} undoes that; --discard in its place deletes what is retained.",
         )
 
 
@@ -102,7 +102,7 @@ def refuse_name(server: Engine, name: str) -> None:
         )
     if name in {*server.databases(), "template0", "template1"}:
         raise Refused(
-            f"There is a database {name} already.", "It would have to be a new one.", "Say --to-database, or --discard."
+            f"There is a database {name} already.", "It would have to be a new one.", "Add --to-database, or --discard."
         )
 
 
@@ -123,9 +123,9 @@ def refuse(config: Config, server: Engine, given: Source, *, foreign: bool) -> N
     version = server.version()
     if given.series > source.series(server.name, version):
         raise Refused(
-            f"{given.title} is of a newer server than this host's.",
+            f"{given.title} is from a newer server than this host's.",
             f"It was taken from version {given.server_version}, and this host runs {version}.",
-            "Restore it on a host whose server is as new.",
+            "Restore it on a host with a server of that version.",
         )
     if given.host not in {"", config.host} and not foreign:
         raise Refused(
@@ -134,9 +134,7 @@ def refuse(config: Config, server: Engine, given: Source, *, foreign: bool) -> N
             f"If that is what you want, name the host: inv restore … --host={config.host}",
         )
     if not given.listed or (given.contents and not sum(given.contents.tables.values())):
-        raise Refused(
-            f"{given.title} is empty.", f"It holds {given.listed} tables, and not one row.", "Take another set."
-        )
+        raise Refused(f"{given.title} is empty.", f"It has {given.listed} tables, and not one row.", "Use another set.")
     # Docker keeps all volumes on one disk, also one that is not the stack's.
     names_of = config.raw["volumes"]
     data = docker.volume(names_of.get(f"{server.name}_data") or next(iter(names_of.values())))
@@ -151,8 +149,8 @@ def _replace(config: Config, server: Engine, given: Source) -> dict[str, object]
     if before in server.databases():
         raise Refused(
             f"There is a database {before} already.",
-            "An earlier restore of the same set left it, and nothing here knows of it any more.",
-            f"Look at it: inv db --database={before}; then rename or drop it.",
+            "An earlier restore of the same set left it, and it is no longer recorded here.",
+            f"Check it: inv db --database={before}; then rename or drop it.",
         )
     with _watched(config):
         new, found = _loaded(config, server, given)
@@ -206,9 +204,9 @@ def _loaded(config: Config, server: Engine, given: Source, tables: tuple[str, ..
         different = _differences(given, found, tables)
     if different:
         raise Failed(
-            f"{given.title} came back otherwise than it was; nothing live was touched.",
+            f"{given.title} was not restored unchanged; nothing live was touched.",
             compare.shown(different),
-            "Take another set, and look at why: inv verify tells of each.",
+            "Use another set, and find out why: inv verify checks each.",
         )
     return new, found
 
@@ -243,10 +241,10 @@ def _unpacked(config: Config, given: Source) -> list[tuple[Path, Path]]:
             found = unpack.unpack(given.folder / f"volume-{key}.tar.zst", new, live)
             if not unpack.same(given.volumes[key], found):
                 raise Failed(
-                    f"Volume {key} came back otherwise than it was; nothing live was touched.",
+                    f"Volume {key} was not restored unchanged; nothing live was touched.",
                     f"{found['files']} files of {found['bytes']} bytes instead of "
                     f"{given.volumes[key]['files']} of {given.volumes[key]['bytes']}.",
-                    "Take another set.",
+                    "Use another set.",
                 )
             if key == STATIC:
                 _refresh(config, new)
@@ -272,7 +270,7 @@ def _remark(config: Config, given: Source, found: Contents) -> None:
     then, now = given.release.get("backend", ""), take.release(config).get("backend", "")
     if then and then != now:
         events.note(
-            f"It was taken under backend {then[:8]}; {now[:8]} runs: later migrations are to be applied anew: "
+            f"It was taken under backend {then[:8]}; {now[:8]} runs: later migrations must be applied again: "
             f"inv migrate --host={config.host}"
         )
 

@@ -1,4 +1,4 @@
-"""What restores left on purpose: the database and volumes that were live before, and databases to look into.
+"""What restores left on purpose: the database and volumes that were live before, and databases to inspect.
 
 backups/kept.json tells of them. Nothing but `discard` takes them away.
 """
@@ -44,7 +44,7 @@ class Kept:
 
     Args:
         replaced: what was live before, if anything was replaced.
-        looks: databases to look into: what each is of, and since when.
+        looks: databases to inspect: what each is of, and since when.
     """
 
     replaced: Replaced | None = None

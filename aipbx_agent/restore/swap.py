@@ -80,7 +80,7 @@ def recover(config: Config) -> bool:
             with events.step(f"{swap.what} was cut off: everything back in its place"):
                 _back(config, server, swap)
             return True
-        events.note(f"{swap.what} was cut off, and comes to its end.")
+        events.note(f"{swap.what} was interrupted, and is now completed.")
         if phase == swap_journal.BEGUN:
             _exchange(config, server, swap)
             swap_journal.write(config, swap, swap_journal.DECIDED)
@@ -115,7 +115,7 @@ def _serve(config: Config, server: Engine, swap: Swap) -> None:
         raise Failed(
             f"{config.host} IS NOT WELL: the {swap.what} is done, and {problem.what}",
             problem.why,
-            f"Fix what it names, then: inv restore --undo --host={config.host}, which first completes this.",
+            f"Fix the cause, then: inv restore --undo --host={config.host}, which first completes this.",
         ) from None
     try:
         with events.step("backend ready"):
@@ -159,9 +159,9 @@ def _return(config: Config, server: Engine, swap: Swap, problem: Failed) -> NoRe
         raise _not_well(config, swap, problem, second) from None
     _serve(config, server, back)
     raise Failed(
-        f"{swap.what} failed; what was live is live again.",
+        f"{swap.what} failed; the previous data is live again.",
         f"{problem.what} {problem.why}",
-        f"{problem.do} {back.kept} holds what was live for that moment: "
+        f"{problem.do} {back.kept} holds the data that was live meanwhile: "
         f"inv restore --discard --host={config.host} deletes it.",
     )
 
@@ -174,14 +174,16 @@ def _back_after(config: Config, swap: Swap, problem: BaseException) -> None:
     except AgentError as second:
         raise _not_well(config, swap, problem, second) from None
     if isinstance(problem, Problem):
-        raise Failed(f"{swap.what} failed; what was live is live again.", f"{problem.what} {problem.why}", problem.do)
+        raise Failed(
+            f"{swap.what} failed; the previous data is live again.", f"{problem.what} {problem.why}", problem.do
+        )
 
 
 def _not_well(config: Config, swap: Swap, problem: BaseException, second: AgentError) -> Failed:
     return Failed(
-        f"{config.host} IS NOT WELL: {swap.what} failed, and so did the way back.",
+        f"{config.host} IS NOT WELL: {swap.what} failed, and so did its rollback.",
         f"{problem} And then: {second.what} {second.why}",
-        f"Fix what it names, then: inv restore --undo --host={config.host}",
+        f"Fix the cause, then: inv restore --undo --host={config.host}",
     )
 
 

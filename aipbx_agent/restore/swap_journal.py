@@ -35,7 +35,7 @@ def pending(config: Config) -> tuple[Swap, str] | None:
         return Swap(**{**raw, "folders": tuple((str(a), str(b), str(c)) for a, b, c in raw["folders"])}), phase
     except (KeyError, TypeError, ValueError) as problem:
         raise Failed(
-            f"{journal} cannot be read, so it is unknown how far a restore came.", str(problem), "Look at it by hand."
+            f"{journal} cannot be read, so it is unknown how far a restore came.", str(problem), "Check it by hand."
         ) from None
 
 

@@ -181,5 +181,5 @@ def stack(config: Config, images: str) -> dict[str, Any]:
     try:
         told: dict[str, Any] = json.loads(compose.run(words, seconds=SECONDS))
     except AgentError as problem:
-        raise Failed("The stack's files do not say how the backend runs.", problem.why, "inv deploy") from None
+        raise Failed("The stack's files do not define the backend.", problem.why, "inv deploy") from None
     return told

@@ -27,7 +27,7 @@ def main(config: Config, _: argparse.Namespace) -> None:
     replaced = retained.read(config).replaced
     if not replaced or replaced.discarded:
         raise Refused(
-            f"There is nothing to undo on {config.host}.", "No restore keeps what was live before it.", "inv backups"
+            f"There is nothing to undo on {config.host}.", "No restore retained the data from before it.", "inv backups"
         )
     with deploy_lock.held(config, f"undo of the {replaced.what}"):
         runs, page = swap_plan.now(config)

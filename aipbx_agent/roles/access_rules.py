@@ -90,7 +90,7 @@ def write(server: Postgres, path: str, text: str) -> None:
     run(_inside(server, script, path), seconds=SECONDS, stdin=text.encode())
     if faults := "".join(server.psql(FAULTS)):
         run(_inside(server, 'mv -f "$1.old" "$1"', path), seconds=SECONDS)
-        raise Failed("PostgreSQL cannot read the rules for logins.", faults, f"Look at {path} in its container.")
+        raise Failed("PostgreSQL cannot read the rules for logins.", faults, f"Check {path} in its container.")
     run(_inside(server, 'rm -f "$1.old"', path), seconds=SECONDS)
     _reload(server)
 

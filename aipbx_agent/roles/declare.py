@@ -117,7 +117,7 @@ def live(config: Config) -> Postgres:
     server = engine.live(config)
     if not isinstance(server, Postgres):
         raise Refused(
-            f"{server.name} has no roles of ours.", "Only PostgreSQL has.", f"inv status --host={config.host}"
+            f"{server.name} has no application roles.", "Only PostgreSQL has.", f"inv status --host={config.host}"
         )
     return server
 
@@ -177,17 +177,17 @@ def _move(config: Config, server: Postgres) -> list[str]:
         f"RESET SESSION AUTHORIZATION;\n{MEMBERS.format(role=role, **names)} \\gexec\n",
         f"{FURTHER.format(role=role, **names)} \\gexec\nDROP ROLE {FOR_A_MOMENT};\nCOMMIT;\n",
     ]
-    with events.step(f"{config.role} is no superuser any more; {ADMIN} is"):
+    with events.step(f"{config.role} is no longer a superuser; {ADMIN} is"):
         _patiently(server, "".join(script), database)
-    return [f"{config.role} is no superuser any more; it owns {', '.join(databases) or 'nothing yet'}."]
+    return [f"{config.role} is no longer a superuser; it owns {', '.join(databases) or 'nothing yet'}."]
 
 
 def _refuse_taken(config: Config, server: Postgres) -> None:
     if config.role == ADMIN or server.psql(f"SELECT FROM pg_roles WHERE rolname = '{ADMIN}'"):
         raise Refused(
             f"There is another role {ADMIN}.",
-            f"The superuser is {server.user}, and is to get that name.",
-            f"Look whose it is, and rename it: inv db --host={config.host}",
+            f"The superuser is {server.user}, and must get that name.",
+            f"Find out what uses it, and rename it: inv db --host={config.host}",
         )
 
 

@@ -110,7 +110,7 @@ def ages(config: Config, began: datetime) -> dict[str, Age]:
         found[kind] = Age(what, last, last or began, HOURS[kind])
     if (config.app / IMAGES).exists() and config.dialect == "postgres":
         looked = _moment(files.read_json(config.backups / daemon.STATE).get("at"))
-        found["log"] = Age("look at PostgreSQL's log (aipbx-wal.service)", looked, looked or began, LOG_HOURS)
+        found["log"] = Age("check WAL archiving (aipbx-wal.service)", looked, looked or began, LOG_HOURS)
     return found
 
 
@@ -125,7 +125,7 @@ def _verified(config: Config, name: str) -> bool:
 
 def _tell(config: Config, found: dict[str, Age], bad: list[str], now: datetime) -> None:
     if not bad:
-        notify.send(config, f"{config.host}: backups are as young as they should be again", "Nothing is too old.")
+        notify.send(config, f"{config.host}: backups are recent enough again", "Nothing is too old.")
         return
     text = "\n".join(found[kind].told(now) for kind in bad)
     notify.send(config, f"{config.host}: backups are too old", f"{text}\nLook: inv backups --host={config.host}")

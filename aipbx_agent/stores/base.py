@@ -144,7 +144,7 @@ def chunks_of(path: Path) -> Iterator[bytes]:
 def changed(where: str, name: str) -> Failed:
     """What was read back is not what was sent."""
     return Failed(
-        f"{where} did not keep {name} as it was sent.",
+        f"{where} did not store {name} as it was sent.",
         "What was read back has another hash.",
-        "It does not count as a copy. Look at the store's disk; the next run sends it again.",
+        "It does not count as a copy. Check the store's disk; the next run sends it again.",
     )

@@ -19,7 +19,7 @@ def recipients(config: Config) -> list[str]:
     found = [str(key) for key in config.raw["backup_recipients"]]
     if not found:
         raise Refused(
-            "Nobody could read the copies of this host.",
+            "No one could read the copies of this host.",
             "backup_recipients names no public key to encrypt them to.",
             "inv offsite.key, put its line into group_data/all.py, and converge this host.",
         )
@@ -45,7 +45,7 @@ def packed(folder: Path, names: Sequence[str], keys: Sequence[str]) -> Iterator[
         keys: to whom.
 
     Raises:
-        Failed: after the last chunk, when one of the programs did not succeed: what came before is not whole.
+        Failed: after the last chunk, when one of the programs did not succeed: what came before is incomplete.
     """
     yield from stream([tar(folder, names), age(keys)])
 
@@ -58,6 +58,6 @@ def sealed(path: Path, keys: Sequence[str]) -> Iterator[bytes]:
         keys: to whom.
 
     Raises:
-        Failed: after the last chunk, when age did not succeed: what came before is not whole.
+        Failed: after the last chunk, when age did not succeed: what came before is incomplete.
     """
     yield from stream([age(keys)], source=path)

@@ -25,8 +25,8 @@ class FolderStore:
         if origin not in config.raw["keeps_for"]:
             raise Refused(
                 f"{config.host} keeps no copies for {origin}.",
-                f"It keeps them for: {', '.join(config.raw['keeps_for']) or 'nobody'}.",
-                "Look at `offsite` in inventory.py; converge this host after a change.",
+                f"It stores them for: {', '.join(config.raw['keeps_for']) or 'no host'}.",
+                "Check `offsite` in inventory.py; converge this host after a change.",
             )
         self.where = f"sftp://{config.host}"
         self.path = config.app / "offsite" / origin
@@ -55,5 +55,5 @@ class FolderStore:
     def _file(self, name: str) -> Path:
         path = self.path / name
         if path.is_symlink() or not path.is_file():
-            raise Failed(f"{self.where} has no {name}.", f"{path} is no file.", "inv backups")
+            raise Failed(f"{self.where} has no {name}.", f"{path} is not a file.", "inv backups")
         return path

@@ -169,7 +169,7 @@ class S3Store:
         said = essence(said)
         keys = any(word in said for word in ("SignatureDoesNotMatch", "InvalidAccessKeyId", "AccessDenied", "403"))
         return Failed(
-            f"{self.where} does not do what it was asked: {verb}.",
+            f"{self.where} refused a request: {verb}.",
             f"rclone says: {said}",
             f"Check {ACCESS_KEY} and {SECRET_KEY}: inv env.edit --host={self._host}, then env.push."
             if keys

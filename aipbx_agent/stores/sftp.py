@@ -83,7 +83,7 @@ class SftpStore:
             if session.exists(name):
                 raise Taken(
                     f"{self.where} has {name} already.",
-                    "It never overwrites.",
+                    "Copies are never overwritten.",
                     f"inv offsite.check --host={self._host}",
                 )
             folder, _, last = name.rpartition("/")
@@ -136,10 +136,10 @@ class SftpStore:
         except sftp_protocol.Denied as denied:
             self._hang_up()
             raise Failed(
-                f"{self._host} did not do what it was asked with an off-site copy.",
+                f"{self._host} refused a request for an off-site copy.",
                 f"Its SFTP server says: {denied}.",
                 f"Is its disk full (inv status --host={self._host})? Is it converged? inv offsite.init "
-                f"--host={self._origin} tries it. Nothing there looks whole; the next run (every hour) sends it again.",
+                f"--host={self._origin} tries it. No incomplete copy counts; the next run (every hour) sends it again.",
             ) from None
         except sftp_protocol.Broken as broken:
             self._hang_up()
@@ -167,16 +167,17 @@ def lost(origin: str, host: str, said: str) -> Failed:
         return Failed(
             f"{host} does not show the host key that this host knows it by.",
             f"ssh says: {said}",
-            f"Was {host} installed anew? Then: inv offsite.init --host={origin}. Else somebody stands in between.",
+            f"Was {host} reinstalled? Then: inv offsite.init --host={origin}. "
+            "Otherwise someone intercepts the connection.",
         )
     if "Permission denied" in said:
         return Failed(
-            f"{host} does not let this host's key in.",
+            f"{host} rejects this host's key.",
             f"ssh says: {said}",
             f"inv offsite.init --host={origin}, which authorises it there",
         )
     return Failed(
         f"The connection to {host} ended before the copy was there.",
         f"ssh says: {said}",
-        "Nothing there looks whole. The next run (every hour) sends it again.",
+        "No incomplete copy counts. The next run (every hour) sends it again.",
     )

@@ -229,7 +229,7 @@ class Session:
     def _packet(self) -> tuple[int, bytes]:
         (length,) = struct.unpack(">I", self._exactly(4))
         if not 1 <= length <= _LARGEST:
-            raise self._broken("What it says is no SFTP.")
+            raise self._broken("Its answer is not SFTP.")
         packet = self._exactly(length)
         return packet[0], packet[1:]
 

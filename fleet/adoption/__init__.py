@@ -1,1 +1,1 @@
-"""Taking over a host that lives already, made by hand: nothing of it is lost."""
+"""Taking over a host that lives already, installed by hand: nothing of it is lost."""

@@ -1,4 +1,4 @@
-"""The certificate that a proxy made by hand serves: where its configuration says it is."""
+"""The certificate that a proxy installed by hand serves: where its configuration says it is."""
 
 from __future__ import annotations
 

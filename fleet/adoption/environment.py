@@ -1,4 +1,4 @@
-"""The application's variables on a host made by hand: what the backend that runs there really has."""
+"""The application's variables on a host installed by hand: what the backend that runs there really has."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ HEAD = """\
 
 @dataclass(frozen=True)
 class Environment:
-    """The variables of a backend made by hand, and where they were read."""
+    """The variables of a backend installed by hand, and where they were read."""
 
     values: dict[str, str]
     source: str

@@ -1,4 +1,4 @@
-"""A host that lives already, made by hand: what stands there, and what this project must be told to take it over."""
+"""A stack that was installed by hand: what it consists of, and what inventory.py must say to take it over."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from fleet.inventory.settings import Settings
     from fleet.remote import Remote
 
-# Services of a stack made by hand that this project runs in their place, and the order in which they start.
+# Services of a stack installed by hand that this project runs in their place, and the order in which they start.
 OURS = ("postgres", "backend", "frontend", "nginx", "certbot")
 # Where the application keeps what must not be lost, by our names of the volumes.
 DATABASE = "/var/lib/postgresql/data"
@@ -64,7 +64,7 @@ class CronLine:
 
 @dataclass(frozen=True)
 class HandMade:
-    """What stands on a host that was made by hand.
+    """What stands on a host that was installed by hand.
 
     Attributes:
         compose, environment, folders: its files and folders.

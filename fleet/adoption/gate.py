@@ -1,4 +1,4 @@
-"""Before a deploy takes over a host made by hand: what must be settled first, and what the operator is told."""
+"""Before a deploy takes over a host installed by hand: what must be settled first, and what the operator is told."""
 
 from __future__ import annotations
 
@@ -40,20 +40,20 @@ def _refuse(remote: Remote, old: HandMade, found: Survey) -> None:
     if old.database_in_a_folder:
         raise OperatorError(
             f"{remote.name}: the old database is in no volume.",
-            "It stands in a folder, and only a named volume can be used on.",
+            "It is in a folder; only a named volume can be taken over.",
             "Move it into a volume in the old stack first; nothing was touched.",
         )
     missing = inventory_lines(remote, old)
     if missing:
         raise OperatorError(
-            f"{remote.name} runs a stack made by hand (project {old.project}) that inventory.py does not name.",
+            f"{remote.name} runs a stack installed by hand (project {old.project}) that inventory.py does not name.",
             "A release would begin with an empty database, or with another PostgreSQL on the same data.",
             f"Add to {remote.name} in inventory.py, then converge it and run this again; nothing was touched:\n"
             + "\n".join(f"        {line}" for line in missing),
         )
     if ENVIRONMENT not in found.files:
         raise OperatorError(
-            f"{remote.name} has no configuration of the application from us yet.",
+            f"{remote.name} has no env file of this project yet.",
             "The old backend has one, with secrets that must stay the same.",
             f"inv adopt --host={remote.name} reads it, then inv env.push --host={remote.name}",
         )
@@ -86,12 +86,12 @@ def announcement(remote: Remote, old: HandMade, found: Survey) -> list[str]:
     volumes = remote.settings.volumes
     calls = f"; {found.calls} RTP flows are live and would be cut" if found.calls else ""
     told = [
-        f"Takes over the stack made by hand: project {old.project}, {', '.join(old.replaced)}.",
+        f"Takes over the stack installed by hand: project {old.project}, {', '.join(old.replaced)}.",
         f"Interrupts once: pages, API, Socket.IO and calls, until the new backend is ready{calls}.",
         f"The database stays as it is: volume {volumes['postgres_data']}, {remote.settings.postgres_image}.",
         "Files that the old backend wrote and its certificate are copied; nothing of it is deleted.",
         *differences,
     ]
     if old.others:
-        told.append(f"Not ours, and goes on as it is, out of the new backend's reach: {', '.join(old.others)}.")
+        told.append(f"Not ours, and continues unchanged, out of the new backend's reach: {', '.join(old.others)}.")
     return told

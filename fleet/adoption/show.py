@@ -1,4 +1,4 @@
-"""`inv adopt`: a host made by hand read, and what an operator needs to take it over written on his own machine."""
+"""`inv adopt`: a host installed by hand read, and what an operator needs to take it over written on his own machine."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def show(remote: Remote) -> None:
     if old is None or old.adopted:
         raise OperatorError(
             f"{remote.name}: there is nothing to take over.",
-            old.lines()[0] if old else "Nothing that was made by hand was found.",
+            old.lines()[0] if old else "Nothing installed by hand was found.",
             f"inv deploy --host={remote.name}",
         )
-    print(f"{remote.name}: made by hand")
+    print(f"{remote.name}: installed by hand")
     for line in old.lines():
         print(f"    {line}")
     errors = _write_environment(remote, old)

@@ -28,7 +28,7 @@ KEPT_FOLDER = "set-aside-by-aipbx"
 # What still calls the old file (scripts, habit) reaches the containers that run now, and cannot start the old ones.
 INSTEAD = """\
 # Left by aiPBX Fleet for what still calls this file: it leads to the stack that runs now.
-# What stood here: {kept}
+# Original: {kept}
 name: {project}
 include:
   - path: [{app_dir}/compose.yml, {app_dir}/environment.json]
@@ -111,7 +111,7 @@ def _bring_back(remote: Remote, old: HandMade, why: BaseException) -> None:
 
 
 def _settle(remote: Remote, old: HandMade) -> None:
-    """Keep what was made by hand where it cannot be started by mistake, and write down where."""
+    """Keep what was installed by hand where it cannot be started by mistake, and write down where."""
     data = remote.settings
     files = next((each.compose_files for each in old.replaced.values()), ())
     folder = f"{files[0].rpartition('/')[0] if files else data.app_dir}/{KEPT_FOLDER}"
@@ -132,12 +132,12 @@ def _settle(remote: Remote, old: HandMade) -> None:
         # Nobody can start it any more: two PostgreSQL on one volume destroy it.
         remote.sudo_output(f"docker rm {old.replaced['postgres'].identity} >/dev/null")
     remote.sudo_output(f"rm -f {_stopped(remote)}")
-    say(f"  {remote.name} is taken over. Kept as it was:")
+    say(f"  {remote.name} is taken over. Retained unchanged:")
     for line in kept:
         say(f"    {line}")
     for each in old.cron:
         if not each.backs_up:
-            say(f"    cron goes on: {each.line}  ({each.table})", "yellow")
+            say(f"    cron continues: {each.line}  ({each.table})", "yellow")
 
 
 def _end_backups(remote: Remote, old: HandMade, folder: str) -> None:

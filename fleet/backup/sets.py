@@ -91,7 +91,7 @@ def _print(found: dict[str, dict[str, Any] | OperatorError]) -> None:
     tables.show(table)
     for host, told in found.items():
         if isinstance(told, OperatorError):
-            console.print(f"[red]{host} cannot be asked.[/red] {escape(str(told))}")
+            console.print(f"[red]{host} could not be queried.[/red] {escape(str(told))}")
             continue
         for line in remarks(host, told):
             console.print(line)
@@ -106,7 +106,7 @@ def remarks(host: str, told: dict[str, Any]) -> list[str]:
     """
     lines = [*point(host, told.get("point", {})), *(escape(line) for line in kept(host, told["kept"]))]
     if not told["told"]:
-        lines.append(f"[yellow]{host} tells nobody when a backup fails[/yellow]: set ALERT_*, inv env.edit.")
+        lines.append(f"[yellow]{host} notifies no one when a backup fails[/yellow]: set ALERT_*, inv env.edit.")
     last = told["last"]
     if last.get("running"):
         lines.append(f"{host}: a backup runs, since {last['at']}.")
@@ -123,13 +123,13 @@ def point(host: str, told: dict[str, Any]) -> list[str]:
         told: as it told.
     """
     lines = [
-        f"{host}: any moment from {_plain(one['since'])} to {_plain(one['until'])} UTC: "
+        f"{host}: recovery window from {_plain(one['since'])} to {_plain(one['until'])} UTC: "
         f"inv restore --at='{_plain(one['until'])}' --host={host}"
         for one in told.get("windows", [])
     ]
     lines += [
-        f"[yellow]{host}: no moment from {_plain(one['after'])} to {_plain(one['before'])} UTC[/yellow]: "
-        f"{one['first']} to {one['last']} of PostgreSQL's log are missing."
+        f"[yellow]{host}: no recovery from {_plain(one['after'])} to {_plain(one['before'])} UTC[/yellow]: "
+        f"{one['first']} to {one['last']} of the WAL are missing."
         for one in told.get("gaps", [])
     ]
     return lines
@@ -146,9 +146,11 @@ def kept(host: str, told: dict[str, Any]) -> list[str]:
         host: its name.
         told: as it told.
     """
-    lines = [f"{host}: {name}, to look into {of['of']}, since {of['at']}." for name, of in told["looks"].items()]
+    lines = [f"{host}: {name}, for inspection of {of['of']}, since {of['at']}." for name, of in told["looks"].items()]
     if replaced := told["replaced"]:
-        lines.append(f"{host}: {replaced['database']} is kept from before the {replaced['what']}, {replaced['at']}.")
+        lines.append(
+            f"{host}: {replaced['database']} is retained from before the {replaced['what']}, {replaced['at']}."
+        )
     return [*lines, f"{host}: inv restore --undo or --discard --host={host}"] if lines else []
 
 
@@ -222,7 +224,7 @@ def download(remote: Remote, name: str, to: Path) -> Path:
             try:
                 archive.check(aside)
             except OperatorError as problem:
-                raise FailedError(f"{path.name} did not arrive whole.", problem.why, "Run this again.") from None
+                raise FailedError(f"{path.name} did not arrive completely.", problem.why, "Run this again.") from None
     return path
 
 
@@ -239,7 +241,7 @@ def choose(host: str, there: list[dict[str, Any]], name: str) -> dict[str, Any]:
     """
     usable = {one["name"]: one for one in there if "problem" not in one}
     if not usable:
-        raise OperatorError(f"{host} has no backup set.", "None was taken yet.", f"inv backup --host={host}")
+        raise OperatorError(f"{host} has no backup set.", "No backup has run yet.", f"inv backup --host={host}")
     if name and name not in usable:
         raise OperatorError(
             f"{host} has no backup set {name!r}.",

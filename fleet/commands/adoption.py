@@ -1,4 +1,4 @@
-"""Looking at a host that was made by hand, and taking over what it has."""
+"""Looking at a host that was installed by hand, and taking over what it has."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def start(container: str, seconds: int, *, healthy: bool) -> str:
     Args:
         container: its id.
         seconds: how long to wait.
-        healthy: whether its health check must agree; that of a nginx made by hand never does.
+        healthy: whether its health check must agree; that of a nginx installed by hand never does.
     """
     health = "{{if .State.Health}}{{.State.Health.Status}}{{else}}healthy{{end}}"
     form = health if healthy else "{{.State.Status}}"

@@ -21,7 +21,7 @@ _RELOAD = (
     f"loaded() {{ {_PSQL} -c 'SELECT pg_conf_load_time()'; }}; was=$(loaded); "
     f"{_PSQL} -c 'SELECT pg_reload_conf()' >/dev/null; n=0; "
     'while [ "$(loaded)" = "$was" ]; do n=$((n + 1)); '
-    f'[ $n -lt {RELOAD_SECONDS * 5} ] || {{ echo "the server does not read its rules anew" >&2; exit 1; }}; '
+    f'[ $n -lt {RELOAD_SECONDS * 5} ] || {{ echo "the server did not reload its rules" >&2; exit 1; }}; '
     "sleep 0.2; done"
 )
 _FAULTS = "SELECT count(*) FROM pg_hba_file_rules WHERE error IS NOT NULL"

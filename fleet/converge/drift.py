@@ -117,7 +117,7 @@ def _refusal(words: str) -> OperatorError | None:
 def _unknown(hosts: list[str], why: str) -> OperatorError:
     limits = " ".join(f"--limit {host}" for host in hosts)
     return OperatorError(
-        f"{', '.join(hosts)}: pyinfra cannot tell whether it is as declared.",
+        f"{', '.join(hosts)}: pyinfra could not determine whether it is as declared.",
         why,
         f"See why: pyinfra inventory.py deploys/bootstrap.py --dry {limits}",
     )

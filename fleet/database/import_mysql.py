@@ -31,7 +31,9 @@ def brought(source: str) -> Given | None:
     if source.startswith(CONTAINER):
         name = source.removeprefix(CONTAINER)
         if not NAME.fullmatch(name):
-            raise OperatorError(f"{name!r} is no container's name.", "Docker knows none like that.", "docker ps --all")
+            raise OperatorError(
+                f"{name!r} is not a valid container name.", "Docker allows no such name.", "docker ps --all"
+            )
         return None
     path = Path(source).expanduser()
     if not source or not path.is_file():
@@ -41,7 +43,7 @@ def brought(source: str) -> Given | None:
             "--from=aipbx_20261122_030000.sql.gz, or --from=container:app-mysql-1",
         )
     if not path.stat().st_size:
-        raise OperatorError(f"{path} is empty.", "It has not one byte.", "Take another.")
+        raise OperatorError(f"{path} is empty.", "It has 0 bytes.", "Use another file.")
     return Given("", path.name, path, volumes=False)
 
 
@@ -67,13 +69,13 @@ def run(remote: Remote, source: str, database: str, without: str, *, yes: bool) 
     say(f"{remote.name}: import of {given.name if given else source} into PostgreSQL", "bold")
     say("  The source is read and never written. Its rows come into a new database beside the live one, with the same")
     say("  schema; every table is counted and compared, and the application tried out: that stops nothing.")
-    say(f"  Then it takes the place of {live['database']} ({size(live['bytes'])}), which is kept (--undo).")
+    say(f"  Then it replaces {live['database']} ({size(live['bytes'])}), which is retained (--undo).")
     say(f"{INTERRUPTS}{flows}.", "yellow")
     if not given:
-        say("  What is written to MySQL from now on does not come: whoever writes there must have stopped.", "yellow")
+        say("  Rows written to MySQL from now on are not imported: stop everything that writes there first.", "yellow")
     if not agreed(f"import into {remote.name}", yes=yes):
         raise OperatorError(
-            f"{remote.name}: nothing was done.", "You did not say yes.", "Run it again when you want it."
+            f"{remote.name}: nothing was done.", "The question was not answered with yes.", "Run the command again."
         )
     place = source
     if given and given.path:
@@ -90,5 +92,5 @@ def run(remote: Remote, source: str, database: str, without: str, *, yes: bool) 
         f"in {done['seconds']:.0f} s, in which the backend was held for {done['held_seconds']} s.",
         "green",
     )
-    say(f"  What was live before is kept: {done['kept']}.")
+    say(f"  The previous data is retained: {done['kept']}.")
     say(f"  inv restore --undo --host={remote.name} brings it back; --discard in its place deletes it.")

@@ -1,6 +1,6 @@
 """A new password for the database: the role's, the env file's, the host's, the backend's, in this order.
 
-What runs has the old one until it is started anew. So first it is let in by its address: whatever happens from then on,
+What runs has the old one until it is restarted. So first it is let in by its address: whatever happens from then on,
 it goes on. As long as the server's rules say so, a rotation is under way; the next run finds that, and brings all to
 what the env file says by then.
 """
@@ -48,7 +48,7 @@ class Rotation:
         release: what runs.
         addresses: of the backends that run.
         running: their passwords.
-        cut_off: whether an earlier one did not come to its end.
+        cut_off: whether an earlier one was interrupted.
     """
 
     file: HostFile
@@ -62,7 +62,7 @@ class Rotation:
 
     @property
     def restarts(self) -> bool:
-        """Whether a backend must be started anew: not one runs, or one with another password."""
+        """Whether a backend must be restarted: not one runs, or one with another password."""
         return set(self.running) != {self.after[NAME]}
 
 
@@ -85,7 +85,7 @@ def rotate(remote: Remote, *, yes: bool) -> None:
     _announce(remote, ready, found)
     if not agreed(f"change the password of {remote.name}'s database", yes=yes):
         raise OperatorError(
-            f"{remote.name}: nothing was done.", "You did not say yes.", "Run it again when you want it."
+            f"{remote.name}: nothing was done.", "The question was not answered with yes.", "Run the command again."
         )
     with held(remote, ready, found, datetime.now(UTC)) as lock:
         owner = lock.owner
@@ -109,7 +109,7 @@ def _planned(remote: Remote, found: Survey) -> Rotation:
         raise OperatorError(
             f"{remote.name}: {', '.join(others)} differ{'s' * (len(others) == 1)} from what the host has.",
             f"{files.shown(file.path)} was edited and not pushed, or the host's is newer; only the password may move.",
-            f"inv env.diff --host={remote.name} shows it; then inv env.push, or mend the file.",
+            f"inv env.diff --host={remote.name} shows it; then inv env.push, or fix the file.",
         )
     project = remote.settings.compose_project
     cut_off = remote.sudo_output(commands.under_way(project)).strip() != "0"
@@ -117,7 +117,8 @@ def _planned(remote: Remote, found: Survey) -> Rotation:
         raise OperatorError(
             f"{remote.name}: {NAME} in {files.shown(file.path)} is not the one that the host has.",
             "The file is out of date, or was edited; no rotation is under way.",
-            "Take the present file from whoever rotated last, or put the host's value back (inv exec backend -- env).",
+            "Get the current file from the operator who rotated last, "
+            "or put the host's value back (inv exec backend -- env).",
         )
     running = _running(remote)
     return Rotation(
@@ -140,13 +141,16 @@ def _release(remote: Remote, found: Survey) -> Release:
 def _announce(remote: Remote, ready: Rotation, found: Survey) -> None:
     say(f"{remote.name}: {ready.action}", "bold")
     if ready.cut_off:
-        say(f"  An earlier one was cut off: all is brought to what {files.shown(ready.file.path)} says.", "yellow")
+        say(
+            f"  An earlier rotation was interrupted: everything is set to what {files.shown(ready.file.path)} says.",
+            "yellow",
+        )
     else:
         say(f"  A new one for role {ready.after['DB_USER']}; {files.shown(ready.file.path)} gets it, then the host.")
     if not ready.restarts:
-        say("  The backend has it already, and is not started anew.")
+        say("  The backend has it already, and is not restarted.")
         return
-    say("  Until then what runs goes on: the server lets it in by its address. Then it starts anew as in a deploy:")
+    say("  Until then the backend continues: the server admits it by its address. Then it restarts as in a deploy:")
     told = switch.interrupts(
         remote,
         ["backend"],
@@ -202,7 +206,7 @@ def _end(remote: Remote, ready: Rotation, owner: str) -> None:
         raise FailedError(
             f"{remote.name}: the {ready.action} is still not at its end: {problem.what}",
             problem.why,
-            f"Fix what it names, then: inv db.rotate-password --host={remote.name}",
+            f"Fix the cause, then: inv db.rotate-password --host={remote.name}",
         ) from None
 
 
@@ -214,13 +218,13 @@ def _back(remote: Remote, ready: Rotation, problem: BaseException, undo: list[Ca
         remote.sudo_output(commands.shut_out(remote.settings.compose_project))
     except OperatorError as second:
         raise FailedError(
-            f"{remote.name}: the {ready.action} failed, and so did the way back.",
+            f"{remote.name}: the {ready.action} failed, and so did its rollback.",
             f"{problem} And then: {second.what} {second.why}",
-            f"Fix what it names, then: inv db.rotate-password --host={remote.name}",
+            f"Fix the cause, then: inv db.rotate-password --host={remote.name}",
         ) from None
     if isinstance(problem, OperatorError):
         raise FailedError(
-            f"{remote.name}: the {ready.action} failed; the old one counts everywhere, as before.",
+            f"{remote.name}: the {ready.action} failed; the old password applies everywhere, as before.",
             f"{problem.what} {problem.why}",
             problem.do,
         ) from None

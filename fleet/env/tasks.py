@@ -149,7 +149,7 @@ def edit(_: Context, host: str = "") -> None:
         return
     if files.load(chosen.name).content != file.content:
         raise OperatorError(
-            f"{files.shown(file.path)} was changed by somebody else while you edited it.",
+            f"{files.shown(file.path)} was changed by someone else while you edited it.",
             "Saving would undo that.",
             "Edit it again.",
         )
@@ -176,7 +176,7 @@ def encrypt(_: Context, host: str = "") -> None:
 def _one(host: str) -> Host:
     chosen = hosts_to_change(host)
     if len(chosen) > 1:
-        raise OperatorError("This takes one host.", f"{host} means {len(chosen)}.", "Name one of them.")
+        raise OperatorError("This command takes one host.", f"{host} means {len(chosen)}.", "Name one of them.")
     return chosen[0]
 
 

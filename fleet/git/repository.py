@@ -70,7 +70,7 @@ class Repository:
             raise OperatorError(
                 f"The copy of the {self.service}'s repository on this machine is in use.",
                 f"Another run has been bringing it up to date for {FETCH_SECONDS} s: {self.url}",
-                "Let it end, or end it (`ps -ef | grep inv`); then once more.",
+                "Wait for it, or end it (`ps -ef | grep inv`); then run this again.",
             ) from None
 
     def head(self) -> str:
@@ -114,7 +114,7 @@ class Repository:
             homes = self._run(git.branches_with(self.folder, sha)).stdout.split()
             raise OperatorError(
                 f"{sha[:12]} of the {self.service} is not on branch {self.branch!r}.",
-                f"It is on {', '.join(homes)}." if homes else "It is on no branch any more.",
+                f"It is on {', '.join(homes)}." if homes else "It is no longer on any branch.",
                 f"Merge it into {self.branch!r} first, or change `branch` for this host in inventory.py.",
             )
 
@@ -150,7 +150,7 @@ class Repository:
     def _unreachable(self, why: str) -> OperatorError:
         return OperatorError(
             f"The {self.service}'s repository cannot be read: {self.url}",
-            why or "git said nothing.",
+            why or "git printed no message.",
             f"Try `git ls-remote {self.url}` on this machine: it must work with your own key.",
         )
 

@@ -216,14 +216,14 @@ class Settings(BaseModel):
                 raise ValueError(f"{name} has no `image`: nothing but the application is built here")
             mounts = service.get("volumes", [])
             if not isinstance(mounts, list) or not all(isinstance(mount, (str, dict)) for mount in mounts):
-                raise ValueError(f"{name}.volumes is no list of what Compose mounts")
+                raise ValueError(f"{name}.volumes is not a list of what Compose mounts")
         return value
 
     @field_validator("web_from_cloudflare_only")
     @classmethod
     def _behind_cloudflare(cls, value: bool, info: ValidationInfo) -> bool:
         if value and not info.data.get("cloudflare"):
-            raise ValueError("needs cloudflare = True: nobody else would reach the host")
+            raise ValueError("needs cloudflare = True: no one else would reach the host")
         return value
 
     @field_validator("hsts_preload")

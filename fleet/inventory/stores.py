@@ -133,7 +133,7 @@ def check(name: str) -> None:
     if fleet[peer].data.get("cloudflare") and not fleet[name].data["offsite"].get("address"):
         raise OperatorError(
             f"{name}: its off-site copies cannot reach {peer} by its name.",
-            f"{peer} is behind Cloudflare, which lets no SSH through.",
+            f"{peer} is behind Cloudflare, which does not forward SSH.",
             f'Say where its SSH answers: offsite = {{"kind": "sftp", "host": "{peer}", "address": "203.0.113.20"}}',
         )
 

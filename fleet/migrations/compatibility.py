@@ -1,4 +1,4 @@
-"""What an older release may not live with: only what is known to be harmless to it counts as such."""
+"""What an older release may not run with: only what is known to be harmless to it counts as such."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Made:
 
 
 def declared(source: str) -> bool:
-    """Return whether the comments at the top of a file say that older releases can live with it."""
+    """Return whether the comments at the top of a file say that older releases can run with it."""
     for line in source.removeprefix("\ufeff").splitlines():
         if _DECLARED.fullmatch(line.strip()):
             return True
@@ -46,7 +46,7 @@ def declared(source: str) -> bool:
 
 
 def breaks(source: str, parts: Iterable[Part]) -> str:
-    """Return what an older release may not live with, in a few words; empty: it can.
+    """Return what an older release may not run with, in a few words; empty: it can.
 
     Args:
         source: the file's content.

@@ -67,7 +67,7 @@ def of(repository: Repository, sha: str, dialect: str) -> Files:
             found.dated[name] = _run(git.content(repository.folder, what.split()[2])).decode()
         except UnicodeDecodeError as problem:
             raise OperatorError(
-                f"Migration {name} of {sha[:12]} is no text in UTF-8.",
+                f"Migration {name} of {sha[:12]} is not UTF-8 text.",
                 str(problem),
                 "Save it as UTF-8, and commit it.",
             ) from None
@@ -80,7 +80,7 @@ def _run(command: list[str]) -> bytes:
     if done.returncode != 0:
         raise OperatorError(
             "The backend's migrations cannot be read.",
-            " / ".join(done.stderr.decode(errors="replace").strip().splitlines()[-2:]) or "git said nothing.",
+            " / ".join(done.stderr.decode(errors="replace").strip().splitlines()[-2:]) or "git printed no message.",
             "Has the commit been pushed? Try `git ls-tree` in a clone of it.",
         )
     return done.stdout

@@ -14,7 +14,7 @@ from typing import Any
 import postgast
 from postgast.pg_query_pb2 import Token
 
-# Kinds of parts that the grammar cannot look into.
+# Kinds of parts that the grammar cannot inspect.
 DYNAMIC, UNREAD, TRANSACTION = "dynamic SQL", "unread body", "transaction control"
 _COMMENTS = {Token.Value("SQL_COMMENT"), Token.Value("C_COMMENT")}
 _STRING = Token.Value("SCONST")

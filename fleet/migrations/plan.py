@@ -33,7 +33,7 @@ def lines(found: dict[str, Any], given: dict[str, Any], allowed: Sequence[str]) 
     Args:
         found: the host's answer.
         given: what it was asked with.
-        allowed: the files that may take away rows.
+        allowed: the files that may delete rows.
     """
     if found["state"] in {NO_SERVER, NEW, FIRST_START}:
         return _new_database(found, given) if given["files"] else []
@@ -58,7 +58,7 @@ def _new_database(found: dict[str, Any], given: dict[str, Any]) -> list[str]:
     begin = {
         NO_SERVER: "the database does not run yet; if it is new, in this order:",
         NEW: "the database is new; in this order:",
-        FIRST_START: "the database's first start did not come to its end; it continues, in this order:",
+        FIRST_START: "the database's first start was interrupted; it continues, in this order:",
     }[found["state"]]
     names = [one["name"] for one in found["pending"]] or list(given["files"])
     early = [name for name in names if name in given["early"]]
@@ -90,7 +90,7 @@ def _files(count: int) -> str:
 
 def _way_back(one: dict[str, Any]) -> str:
     if not one["breaks"]:
-        return "older releases can live with it"
+        return "older releases can run with it"
     return f"no rollback past it without --despite-migrations ({one['breaks']})"
 
 
@@ -110,13 +110,13 @@ def refuse_losses(host: str, found: dict[str, Any], allowed: Sequence[str]) -> N
             raise OperatorError(
                 f"{host}: there is no migration {name!r} to run, so nothing of it can be allowed.",
                 f"To run: {', '.join(pending) or 'none'}.",
-                "Name a file as it stands in the repository, without its folder; inv migrate --dry shows them.",
+                "Name a file as it is called in the repository, without its folder; inv migrate --dry shows them.",
             )
     asking = {name: losses for name, losses in pending.items() if losses and name not in allowed}
     if asking and found["state"] == KNOWN:
         name = next(iter(asking))
         raise OperatorError(
-            f"{host}: migration {name} takes away what holds rows.",
+            f"{host}: migration {name} would delete rows.",
             "; ".join(asking[name]),
             "If that is what you want: " + " ".join(f"--allow-destructive={one}" for one in asking),
         )
@@ -139,7 +139,7 @@ def agreed_without(
         sha: the backend's commit that shall run.
         is_newer: whether a commit that a migration came with is newer than that one.
         running: whether it runs already.
-        despite: whether the operator says that it can live with all of them.
+        despite: whether the operator says that it can run with all of them.
 
     Returns: their names, and what the operator is told.
 
@@ -158,7 +158,7 @@ def agreed_without(
     if breaking and not running and not despite:
         raise _no_way_back(host, sha, breaking, found["sets"])
     for row in found["missing"]:
-        how = "it can live with it" if not row["breaks"] else "as it does now" if running else "as you say"
+        how = "it can run with it" if not row["breaks"] else "as it does now" if running else "as you say"
         told.append(f"  migrations: {row['name']} stays applied; backend {sha[:8]} does not know it: {how}")
     return [row["name"] for row in found["missing"]], told
 
@@ -169,13 +169,13 @@ def _no_way_back(host: str, sha: str, breaking: list[dict[str, Any]], sets: list
     points = [row["restore_point"] for row in breaking if row["restore_point"]]
     way = "There is no restore point from before it: it was marked as applied."
     if points:
-        there = "" if points[0] in sets else " (no longer on the host: inv backups tells of its copy elsewhere)"
+        there = "" if points[0] in sets else " (no longer on the host: inv backups shows its off-site copy)"
         way = (
             f"inv restore {points[0]} --host={host}{there} brings the data from before, and keeps those of now; then "
             "this works."
         )
     return OperatorError(
-        f"{host}: backend {sha[:12]} is older than {_files(len(breaking))} of migrations that it may not live with.",
+        f"{host}: backend {sha[:12]} is older than {_files(len(breaking))} of migrations that it may not run with.",
         f"{rows}. It came with backend {first['release'][:12]}, and is neither additive nor declared compatible.",
-        f"{way} If you know that it can live with them: --despite-migrations",
+        f"{way} If you know that it can run with them: --despite-migrations",
     )

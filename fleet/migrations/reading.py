@@ -22,7 +22,7 @@ def facts(source: str) -> dict[str, Any]:
             and whether the server's superuser runs it.
         cannot: what of it cannot be run: line, statement, why, what to do.
         losses: what it takes away.
-        breaks: what an older release may not live with; empty: it can.
+        breaks: what an older release may not run with; empty: it can.
         renames: whether it gives names to what had others.
         makes: what is there once it was run: kind, schema, name, and of a column its name.
         takes: the same of what is there no longer.

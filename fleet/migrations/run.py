@@ -43,9 +43,9 @@ def planned(
         before: what runs; None on a first deploy.
         after: what shall run.
         repository: the backend's, refreshed.
-        lives: whether a database made by hand is taken over.
-        allowed: the files that may take away rows.
-        despite: whether the operator says that an older release can live with what it does not know.
+        lives: whether a database installed by hand is taken over.
+        allowed: the files that may delete rows.
+        despite: whether the operator says that an older release can run with what it does not know.
 
     Raises:
         OperatorError: it is refused; nothing was touched.
@@ -95,7 +95,7 @@ def apply(remote: Remote, schema: Schema | None) -> None:
 
 
 def allow_back(remote: Remote, running: Release | None, after: Release, *, despite: bool) -> Schema:
-    """Whether a rollback's release can live with what the database has become; needs no repository.
+    """Whether a rollback's release can run with what the database has become; needs no repository.
 
     Raises:
         OperatorError: it may not; names the restore point.
@@ -121,7 +121,7 @@ def migrate(
     Args:
         remote: the host.
         sha: the backend's commit, as typed; empty: what runs.
-        allowed: the files that may take away rows.
+        allowed: the files that may delete rows.
         baseline: the files to mark as applied; empty: all that the database has not seen; None: none.
         run_marked: the files that were only marked as applied and shall run; empty: all of them; None: none.
         dry: whether it only shows.
@@ -142,9 +142,9 @@ def migrate(
         _run(remote, ["migrate"], given)
     if found["state"] in {contract.NEW, contract.FIRST_START}:
         raise OperatorError(
-            f"{remote.name}: the database has not come to the end of its first start.",
+            f"{remote.name}: the first start of the database is not complete.",
             "The application makes its tables there, and the files run on them.",
-            f"inv deploy --host={remote.name} does both, and continues where it was cut off.",
+            f"inv deploy --host={remote.name} does both and continues where it was interrupted.",
         )
     if baseline is not None:
         _mark(remote, at, found, given, dry=dry, yes=yes)
@@ -197,7 +197,7 @@ def _commit(remote: Remote, repository: Repository, running: Release | None, sha
         raise OperatorError(
             f"{remote.name} has no release yet.",
             "Which migrations belong to it is not known.",
-            f"inv deploy --host={remote.name} sees to them; or name a commit of the backend: --sha=…",
+            f"inv deploy --host={remote.name} applies them; or name a commit of the backend: --sha=…",
         )
     return running.backend
 
@@ -240,7 +240,7 @@ def _by_hand(repository: Repository, before: Release | None, after: Release) -> 
 def _agree(remote: Remote, question: str, *, yes: bool) -> None:
     if not agreed(f"{question} on {remote.name}", yes=yes):
         raise OperatorError(
-            f"{remote.name}: nothing was done.", "You did not say yes.", "Run it again when you want it."
+            f"{remote.name}: nothing was done.", "The question was not answered with yes.", "Run the command again."
         )
 
 

@@ -17,7 +17,7 @@ from fleet.command_line.verb import task
         "dry": "only show what would run",
         "baseline": "run nothing: mark this file as applied, or all that the database has not seen",
         "run-marked": "run what was only marked as applied: this file, or all (on a host whose first deploy ran none)",
-        "allow-destructive": "a file that may take away rows; may be given several times",
+        "allow-destructive": "a file that may delete rows; may be given several times",
         "yes": "do not ask",
     },
 )
@@ -39,7 +39,7 @@ def migrate(
     if run_marked is not None and baseline is not None:
         raise OperatorError(
             "--baseline and --run-marked exclude each other.",
-            "The one marks files, the other runs them.",
+            "One marks files, the other runs them.",
             "Choose one.",
         )
     marked, again = _files(baseline), _files(run_marked)

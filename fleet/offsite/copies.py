@@ -51,7 +51,7 @@ def init(remote: Remote) -> None:
     """Make a host's off-site store usable: keys where there are keys, then a file there and back.
 
     Args:
-        remote: the host whose copies are meant.
+        remote: the host whose copies match.
 
     Raises:
         OperatorError: it has no store, or something about it does not work.
@@ -133,7 +133,7 @@ def check(remote: Remote, name: str) -> None:
     try:
         there = agent.ask(remote, ["list"])["sets"]
     except OperatorError as problem:
-        say(f"{problem.what} So only the store's word says that it is the copy which {remote.name} made.", "yellow")
+        say(f"{problem.what} So only the store confirms that it is the copy which {remote.name} made.", "yellow")
     else:
         refuse_exchanged(remote.name, copy, there)
     say(f"{remote.name}: {copy['name']} came from off-site, was opened here, and every file is as its manifest says.")
@@ -154,8 +154,8 @@ def refuse_exchanged(host: str, copy: dict[str, Any], there: list[dict[str, Any]
     if made and made != copy["sha256"]:
         raise FailedError(
             f"The off-site copy {copy['name']} is not the one that {host} made.",
-            "Its hash is another than the one that the host wrote down.",
-            "Somebody exchanged it: treat the store as broken into. The set on the host is not touched by that.",
+            "Its hash differs from the one that the host recorded.",
+            "It was replaced: treat the store as compromised. The set on the host is not affected.",
         )
 
 
@@ -168,7 +168,7 @@ def chosen(host: str, found: list[dict[str, Any]], name: str) -> dict[str, Any]:
         name: the set's; empty: the newest whole one.
 
     Raises:
-        OperatorError: there is none of that name, or it is not whole.
+        OperatorError: there is none of that name, or it is incomplete.
     """
     meant = [copy for copy in found if copy["name"] == name] if name else [copy for copy in found if copy["whole"]]
     if not meant:
@@ -179,9 +179,9 @@ def chosen(host: str, found: list[dict[str, Any]], name: str) -> dict[str, Any]:
         )
     if not meant[-1]["whole"]:
         raise OperatorError(
-            f"The off-site copy {name} of {host} is not whole.",
-            "Its file is missing there, or is not as long as it was.",
-            f"Take another: inv backups --host={host}",
+            f"The off-site copy {name} of {host} is incomplete.",
+            "Its file is missing there, or has another length.",
+            f"Use another: inv backups --host={host}",
         )
     return meant[-1]
 
@@ -216,7 +216,7 @@ def _store(remote: Remote) -> stores.Peer | stores.Bucket:
     if store is None:
         raise OperatorError(
             f"{remote.name} has no off-site store.",
-            "`offsite` is empty for it: its backups die with it.",
+            "`offsite` is empty for it: its backups would be lost with it.",
             "Declare one in inventory.py (group_data/all.py says how) and converge.",
         )
     stores.check(remote.name)

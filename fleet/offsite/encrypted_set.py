@@ -57,7 +57,7 @@ def receive(command: Sequence[str], copy: dict[str, Any], path: Path) -> None:
         path: the tar; it is there only when all is well.
 
     Raises:
-        OperatorError: no key here opens it, it is not what was stored, or it did not come.
+        OperatorError: no key here opens it, it is not what was stored, or it did not arrive.
     """
     with transfer.arriving(path, copy["bytes"]) as aside, aside.open("w+b") as opened:
         _open(command, copy, opened)
@@ -74,7 +74,7 @@ def prove(command: Sequence[str], copy: dict[str, Any]) -> None:
         copy: what the store says of it: name, bytes, sha256.
 
     Raises:
-        OperatorError: no key here opens it, it is not what was stored, or it did not come.
+        OperatorError: no key here opens it, it is not what was stored, or it did not arrive.
     """
     reading, writing = os.pipe()
     wrong: list[FailedError] = []
@@ -124,18 +124,18 @@ def _open(command: Sequence[str], copy: dict[str, Any], opened: IO[bytes]) -> No
         words = said.read().decode(errors="replace").strip().splitlines()
     if code != 0:
         raise FailedError(
-            f"The copy of {name} did not come.",
+            f"The copy of {name} did not arrive.",
             " / ".join(line.strip() for line in words[-3:]) or f"ssh ended with {code}.",
-            "Fix what it names, and try again; nothing was kept.",
+            "Fix the cause, and try again; nothing was saved.",
         )
     if (source.bytes, source.sha256) != (copy["bytes"], copy["sha256"]):
         raise FailedError(
             f"The off-site copy {name} is damaged.",
             f"It has {source.bytes} bytes and another hash than when it was stored.",
-            "Take another copy, and have the store's disk looked at. Nothing was kept.",
+            "Take another copy, and have the store's disk checked. Nothing was saved.",
         )
     if isinstance(wrong, OSError):
-        raise FailedError(f"What was opened of {name} cannot be kept here.", str(wrong), "Make room, and try again.")
+        raise FailedError(f"The decrypted {name} cannot be saved here.", str(wrong), "Make room, and try again.")
     if wrong:
         raise OperatorError(
             f"The off-site copy {name} cannot be opened here.",
@@ -153,8 +153,10 @@ def _verify(stream: IO[bytes], name: str) -> None:
     try:
         manifest = archive.check_stream(stream, Path(name))
     except OperatorError as problem:
-        raise FailedError(problem.what, problem.why, "Take another copy. Nothing was kept.") from None
+        raise FailedError(problem.what, problem.why, "Use another copy. Nothing was saved.") from None
     if manifest["name"] != name:
         raise FailedError(
-            f"{name} is no whole backup set.", f"It is {manifest['name']}.", "Take another copy. Nothing was kept."
+            f"{name} is not a complete backup set.",
+            f"It is {manifest['name']}.",
+            "Use another copy. Nothing was saved.",
         )

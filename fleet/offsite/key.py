@@ -27,8 +27,8 @@ def make() -> tuple[Path, str]:
     place = path()
     if place.exists():
         raise OperatorError(
-            f"{place} is there already.",
-            "Copies that it opens would be lost with it.",
+            f"{place} exists already.",
+            "Copies encrypted to it could no longer be read.",
             f"Its public half serves as well: grep -o 'age1.*' {place}   (or: age-keygen -y {place})",
         )
     pair = pyrage.x25519.Identity.generate()
@@ -45,7 +45,7 @@ def words(place: Path, public: str) -> str:
         place: where the private half is.
         public: the public half.
     """
-    return f"""The private key is in {place}. It is on no host, and nobody can make it again:
+    return f"""The private key is in {place}. It is on no host, and no one can recreate it:
 without it, no off-site copy can ever be read. Before anything else, put a copy of that file
 into the team's password manager, as "aiPBX off-site age key", and try to read it from there.
 

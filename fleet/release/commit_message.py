@@ -51,7 +51,7 @@ def _named(name: str, tag: str, fleet: list[str]) -> list[str]:
 def _unknown(tag: str, why: str, fleet: list[str]) -> OperatorError:
     numbered = ", ".join(f"{number} is {name}" for number, name in enumerate(fleet, 1))
     return OperatorError(
-        f"The commit's message has the tag {tag}, which asks for nothing that is known.",
+        f"The commit's message has the tag {tag}, which is not known.",
         f"{why[0].upper()}{why[1:]}; {numbered}, and `all` is all of them.",
         "Deploy by name: inv deploy --host=…; tags that work: [deploy:1], [deploy all].",
     )

@@ -61,9 +61,9 @@ def run(moment: Moment, told: dict[str, str], root: Path = ROOT) -> None:
         return
     if moment == "pre-deploy":
         raise OperatorError(
-            f"{told['AIPBX_HOST']}: hooks/{moment} said no; nothing was touched.",
+            f"{told['AIPBX_HOST']}: hooks/{moment} refused; nothing was touched.",
             problem,
-            f"Fix what it found, or the hook itself ({program}).",
+            f"Fix the cause, or the hook itself ({program}).",
         )
     say(f"  hooks/{moment} failed, which changes nothing on {told['AIPBX_HOST']}: {problem}", "yellow")
 

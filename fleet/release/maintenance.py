@@ -27,12 +27,12 @@ def turn(remote: Remote, state: str, *, yes: bool) -> None:
     """
     if state not in {"on", "off"}:
         raise OperatorError(
-            f"{state!r} is neither on nor off.", "The page shows, or it does not.", "inv maintenance on --host=…"
+            f"{state!r} is neither on nor off.", "The maintenance page is on or off.", "inv maintenance on --host=…"
         )
     question = f"{remote.name}: every visitor sees the maintenance page instead of aiPBX"
     if state == "on" and not agreed(question, yes=yes):
         raise OperatorError(
-            f"{remote.name}: nothing was done.", "You did not say yes.", "Run it again when you want it."
+            f"{remote.name}: nothing was done.", "The question was not answered with yes.", "Run the command again."
         )
     if dry_run.active():
         dry_run.end(f"{remote.name}: turn the maintenance page {state}")

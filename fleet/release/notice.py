@@ -42,7 +42,7 @@ def text(what: Plan, entry: Entry, cost: str = "") -> str:
     if entry.note:
         lines.append(entry.note)
     if entry.result == "failed" and what.before:
-        lines.append("What ran before was brought back; look: inv status")
+        lines.append("The previous release was brought back; check: inv status")
     return "\n".join([*lines, *([cost] if cost else [])]) + "\n"
 
 
@@ -60,10 +60,10 @@ def _tell(remote: Remote, words: str) -> None:
     try:
         done = remote.run(agent.command(["notify"]), stdin=words.encode(), seconds=_SECONDS)
     except OperatorError as error:
-        say(f"  {remote.name}: the team was not told: {error.what}", "yellow")
+        say(f"  {remote.name}: the team was not notified: {error.what}", "yellow")
         return
     told = [agent.event(line) for line in done.out.splitlines()]
-    for note in (line["note"] for line in told if "was not told" in str(line.get("note", ""))):
+    for note in (line["note"] for line in told if "was not notified" in str(line.get("note", ""))):
         say(f"  {remote.name}: {note}", "yellow")
     if done.code != 0:
-        say(f"  {remote.name}: the team was not told: {done.last_words}", "yellow")
+        say(f"  {remote.name}: the team was not notified: {done.last_words}", "yellow")

@@ -39,7 +39,7 @@ class Plan:
 
     @property
     def changed(self) -> list[str]:
-        """The services whose release changes; all of them when it stays the same, because then it is started anew."""
+        """The services whose release changes; all of them when it stays the same, because then it is restarted."""
         changed = [service for service in SERVICES if not self.before or self._moves(service)]
         return changed or list(SERVICES)
 
@@ -91,7 +91,7 @@ def refuse(host: str, found: Survey, settings: Settings, *, first_allowed: bool)
     if ENVIRONMENT not in found.files:
         raise OperatorError(
             f"{host} has no configuration of the application yet.",
-            "Without it the backend crashes, or runs with keys that anybody can guess.",
+            "Without it the backend crashes, or runs with keys that anyone can guess.",
             f"inv env.init --host={host}, fill in the file, then inv env.push --host={host}",
         )
     if found.lock:
@@ -100,7 +100,7 @@ def refuse(host: str, found: Survey, settings: Settings, *, first_allowed: bool)
         raise OperatorError(
             f"{host} has {found.disk_free_mib} MiB of disk left.",
             f"min_free_disk_mib asks for {settings.min_free_disk_mib}: an image that fills the disk stops PostgreSQL.",
-            f"Look with `inv status --host={host}`, make room, then run this again.",
+            f"Check with `inv status --host={host}`, make room, then run this again.",
         )
     if not first_allowed and found.running is None:
         raise OperatorError(
@@ -110,7 +110,7 @@ def refuse(host: str, found: Survey, settings: Settings, *, first_allowed: bool)
     if postgres is not None and not postgres.good:
         raise OperatorError(
             f"{host}: the database is {postgres}.",
-            "A backend that meets a database that is not ready comes up without its roles, and stays so.",
+            "A backend whose database is not ready starts without its roles, and does not create them later.",
             f"inv logs postgres --host={host}",
         )
 
@@ -134,7 +134,7 @@ def earlier(host: str, found: Survey, keep: int, to: str) -> Release:
         if not before:
             raise OperatorError(
                 f"{host} has no earlier release to go back to.",
-                f"Its ledger knows {len(others)} others, none deployed before the present one.",
+                f"Its ledger has {len(others)} others, none deployed before the current one.",
                 f"inv releases --host={host} shows them; inv deploy --host={host} --sha=… brings any commit.",
             )
         return before[0]
@@ -146,7 +146,7 @@ def earlier(host: str, found: Survey, keep: int, to: str) -> Release:
         same = found.running and _has(found.running, shas)
         raise OperatorError(
             f"{host}: no release to go back to has the SHA {to!r}.",
-            "It is what runs now." if same else f"Its ledger knows {len(others)} other releases that went well.",
+            "It is what runs now." if same else f"Its ledger has {len(others)} other successful releases.",
             f"inv releases --host={host} shows them; inv deploy --host={host} --sha={shas[0]} brings any commit.",
         )
     if len(matching) > 1:

@@ -43,8 +43,8 @@ class Options:
 
     Attributes:
         drain_seconds: how long calls may go on; 0: they are cut.
-        allow_destructive: migrations that may take away rows.
-        despite_migrations: whether an older commit can live with what the database has become.
+        allow_destructive: migrations that may delete rows.
+        despite_migrations: whether an older commit can run with what the database has become.
         waits: whether it waits for a moment at which none of the application's timers runs.
         accepts_overlap: whether it does not care.
     """
@@ -65,7 +65,7 @@ class Prepared:
         what: the deploy or rollback.
         found: the host as it was found.
         known: by service, the repositories of what may have to come to the host; usually none for a rollback.
-        old: a stack made by hand that is to be taken over.
+        old: a stack installed by hand that is to be taken over.
         options: how it is done.
         stopped: set when the operator no longer wants it; the switch is not begun then.
     """
@@ -144,7 +144,8 @@ def deploy(
         say(f"  {line}", "yellow")
     if now and found.met.stray:
         say(
-            "  PostgreSQL is recreated: it is connected to a network that is gone, and would not start again.", "yellow"
+            "  PostgreSQL is recreated: it is connected to a network that no longer exists, and would not start again.",
+            "yellow",
         )
     if edited := configuration.waiting(remote, found.met.variables):
         say(f"  Edited here and not pushed: {', '.join(edited)}. inv env.push --host={remote.name}", "yellow")
@@ -278,8 +279,8 @@ def _switched(prepared: Prepared, entry: Entry, started: datetime) -> dict[str, 
             if prepared.stopped.is_set():
                 raise FailedError(
                     f"{what.host}: stopped before the switch.",
-                    "You pressed Ctrl-C.",
-                    f"What ran runs on. inv deploy --host={what.host} goes on from there.",
+                    "Ctrl-C was pressed.",
+                    f"The previous release continues to run. inv deploy --host={what.host} continues from there.",
                 )
             services = what.changed if what.before else list(SERVICES)
             so_far = replace(entry, seconds=round(time.monotonic() - begun))

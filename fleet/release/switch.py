@@ -67,11 +67,11 @@ def interrupts(remote: Remote, services: list[str], calls: int | None, *, drain_
     if "backend" not in services or not calls:
         return "Interrupts nothing: the new release starts beside the old one."
     if not drain_seconds:
-        return f"Interrupts calls: {live} are live and will be cut (--now). Requests go on."
+        return f"Interrupts calls: {live} are live and will be cut (--now). Requests continue."
     if hands_over:
-        return f"Interrupts nothing: {live} go on on the old backend, for {drain_seconds} s at most."
+        return f"Interrupts nothing: {live} continue on the old backend, for {drain_seconds} s at most."
     return (
-        f"Waits for a moment without a call: {live} are live; after {drain_seconds} s it gives up. "
+        f"Waits until no call is live: {live} are live; after {drain_seconds} s it gives up. "
         "With ARI_* in the env file it would not wait."
     )
 
@@ -95,14 +95,14 @@ def about_pbxs(met: Met, *, hands_over: bool) -> list[str]:
         count = found["count"]
         none = f"PBXs: {count} in the application's table; none is handed over (ARI_* are not set)."
         return [*[none] * bool(count), *shut_out]
-    ends = "Once the old backend has ended, new calls there reach nobody, until the hourly aipbx-watch finds it again."
+    ends = "Once the old backend has ended, new calls there reach no one, until the hourly aipbx-watch finds it again."
     dialplan = f"Stasis(${{GLOBAL({ARI_VARIABLE})}},…)"
     return [
         f"PBXs: {found['count']}, of which {found['count'] - len(found['silent'])} are handed over.",
         *(f"{name} is not handed over: {why}. {ends}" for name, why in found["silent"].items()),
         *(f"{name} does not know the backend that runs: no calls come from there." for name in found["strange"]),
         *(
-            f"{name} was never handed over. If its dialplan does not say {dialplan}, new calls reach nobody."
+            f"{name} was never handed over. If its dialplan does not say {dialplan}, new calls reach no one."
             for name in found["unset"]
         ),
         *shut_out,

@@ -22,12 +22,12 @@ LONGEST_DRAIN_SECONDS = 14400
         "host": "a host, several with commas, a group, or all: one first, then the rest at once",
         "sha": "a commit (4 digits or more), of the backend or of the frontend; may be given once for each",
         "service": "backend or frontend: only that one changes",
-        "drain-timeout": "seconds for which old calls may go on; default: drain_seconds",
+        "drain-timeout": "seconds that live calls may continue; default: drain_seconds",
         "now": "wait for no call and no timer: cut what is live",
         "atomic": "when one host fails, those that have the release already go back",
         "from-commit-message": "on the hosts that the commit's message names: [deploy:1], [deploy all]",
-        "allow-destructive": "a migration that may take away rows; may be given several times",
-        "despite-migrations": "an older commit can live with the migrations that it does not know",
+        "allow-destructive": "a migration that may delete rows; may be given several times",
+        "despite-migrations": "an older commit can run with the migrations that it does not know",
         "wait": "wait for a lock on the host, and while its timers run, instead of being refused",
         "yes": "do not ask",
     },
@@ -82,8 +82,8 @@ def _asked_for(host: str, service: str, shas: list[str]) -> str:
 
     if host:
         raise OperatorError(
-            "Both --host and --from-commit-message say which hosts are meant.",
-            "They may say different things.",
+            "Both --host and --from-commit-message say which hosts match.",
+            "They may contradict each other.",
             "Leave one of them out.",
         )
     fleet = load()
@@ -103,9 +103,9 @@ def _asked_for(host: str, service: str, shas: list[str]) -> str:
     help={
         "host": "a host, several with commas, a group, or all: at once",
         "to": "a SHA of any release that inv releases shows, or both with a comma; default: the one before",
-        "drain-timeout": "seconds for which old calls may go on; default: drain_seconds",
+        "drain-timeout": "seconds that live calls may continue; default: drain_seconds",
         "now": "wait for no call: cut what is live",
-        "despite-migrations": "it can live with the migrations that it does not know",
+        "despite-migrations": "it can run with the migrations that it does not know",
         "wait": "wait for a lock on the host, instead of being refused",
         "yes": "do not ask",
     },
@@ -147,7 +147,7 @@ def _drain_seconds(remote: Remote, given: int, *, now: bool) -> int:
     if given > LONGEST_DRAIN_SECONDS or (now and given >= 0):
         raise OperatorError(
             f"--drain-timeout={given} cannot be{' together with --now' * now}.",
-            f"It is how long calls may go on, in seconds, {LONGEST_DRAIN_SECONDS} at most; --now is 0.",
+            f"How long calls may continue, in seconds, {LONGEST_DRAIN_SECONDS} at most; --now is 0.",
             "Leave one of them out, or give fewer seconds.",
         )
     return 0 if now else given if given >= 0 else remote.settings.drain_seconds
@@ -178,7 +178,11 @@ def prune(_: Context, host: str = "", dry: bool = False, yes: bool = False) -> N
 
 
 @task(
-    name="lock", help={"host": "a host, several with commas, a group, or all", "reason": "why, for whoever is refused"}
+    name="lock",
+    help={
+        "host": "a host, several with commas, a group, or all",
+        "reason": "the reason, shown to anyone who is refused",
+    },
 )
 @told
 def lock_(_: Context, host: str = "", reason: str = "") -> None:

@@ -88,7 +88,9 @@ def carry_out(prepared: list[Prepared], *, canary: bool, atomic: bool, yes: bool
     waves = order(prepared, canary=canary)
     names = ", ".join(one.remote.name for one in prepared)
     if not agreed(_question(prepared[0].what.action, waves, atomic=atomic), yes=yes):
-        raise OperatorError(f"{names}: nothing was done.", "You did not say yes.", "Run it again when you want it.")
+        raise OperatorError(
+            f"{names}: nothing was done.", "The question was not answered with yes.", "Run the command again."
+        )
     for one in prepared:
         hooks.run("pre-deploy", hooks.environment(one.what, operator()))
     if len(prepared) == 1:
@@ -162,7 +164,7 @@ def _watched(result: Result) -> Result:
                 ill = [f"{name} is {one}" for name, one in found.containers.items() if not one.good or one.restarts]
                 if ill or found.running != what.after:
                     raise FailedError(
-                        f"{remote.name}: the release did not stay well.",
+                        f"{remote.name}: the release became unhealthy.",
                         "; ".join(ill) or f"It runs {found.running} now.",
                         f"inv logs backend --host={remote.name}; inv rollback --host={remote.name}",
                     )
@@ -215,7 +217,7 @@ def _not_everywhere(bad: list[Result], number: int) -> OperatorError:
     begun = any(result.said in {"failed", "put back"} for result in bad) or len(bad) < number
     kind = FailedError if begun else OperatorError
     return kind(
-        f"Not on all hosts: {', '.join(f'{result.prepared.remote.name} {result.said}' for result in bad)}.",
+        f"Not successful on all hosts: {', '.join(f'{result.prepared.remote.name} {result.said}' for result in bad)}.",
         first.what if first else "",
         first.do if first else "",
     )

@@ -53,15 +53,15 @@ def read(path: Path) -> Archive | None:
             if _is_dump(head)
             else OperatorError(
                 f"{path} is a tar archive packed with gzip.",
-                "A backup set is a tar archive that is not packed.",
+                "A backup set is an uncompressed tar archive.",
                 f"Unpack it, then restore that file: gunzip --keep {path}",
             )
         )
     for begin, command in _PACKED.items():
         if head.startswith(begin):
             raise OperatorError(
-                f"{path} is packed in a way that is not read here.",
-                "Hosts unpack gzip.",
+                f"{path} is compressed in an unsupported format.",
+                "Only gzip is supported.",
                 f"Unpack it: {command} {path}",
             )
     if b"PostgreSQL database dump" in head:
@@ -92,8 +92,8 @@ def refuse_newer(path: Path, archive: Archive, version: str) -> None:
     if archive.major > major:
         raise OperatorError(
             f"{path} was written by pg_dump {archive.program}, and the host runs PostgreSQL {version}.",
-            f"No pg_restore before {archive.major} reads its form; it is of a server {archive.server}.",
-            f"Take it again with the server's own pg_dump: docker exec … pg_dump --format=custom (version {major}).",
+            f"No pg_restore older than {archive.major} reads its format; it is from a server {archive.server}.",
+            f"Dump it again with the server's own pg_dump: docker exec … pg_dump --format=custom (version {major}).",
         )
 
 
@@ -106,7 +106,7 @@ def _unpacked(path: Path) -> bytes:
         return zlib.decompressobj(wbits=31).decompress(head)[:_HEAD]
     except zlib.error as problem:
         raise OperatorError(
-            f"{path} is not a complete gzip file.", str(problem), "Take another, or copy it again."
+            f"{path} is not a complete gzip file.", str(problem), "Use another file, or copy it again."
         ) from None
 
 
@@ -135,7 +135,7 @@ def _texts(head: bytes, form: tuple[int, int]) -> list[str]:
 
 def _not_custom(path: Path, what: str) -> OperatorError:
     return OperatorError(
-        f"{path} is {what}: that cannot be restored here.",
+        f"{path} is {what}: this kind of dump is not supported.",
         "Its rows cannot be counted and compared before it becomes live.",
-        "Take it as `pg_dump --format=custom` (gzip may pack it), or load it by hand into a database of its own.",
+        "Use `pg_dump --format=custom` (gzip is allowed), or load it by hand into a separate database.",
     )

@@ -33,7 +33,7 @@ SEALED = ".age"
 
 
 def to(text: str, host: str, tables: str, database: str, *, yes: bool) -> None:
-    """Restore a host's database to a moment, or bring it as it was then into a database to look into.
+    """Restore a host's database to a moment, or bring it as it was then into a database for inspection.
 
     Args:
         text: the moment, as typed.
@@ -81,17 +81,17 @@ def announcement(told: dict[str, Any], live: dict[str, Any], calls: int | None, 
         calls: live RTP flows; None: unknown.
         look: whether it only comes to be looked into.
     """
-    lines = [f"  From the base backup of {told['base']} and the log since, in a throwaway server without a network."]
+    lines = [f"  From the base backup of {told['base']} and the WAL since, in a throwaway server without a network."]
     if look:
-        return [*lines, f"  Into a new database, to look into. {live['database']} stays as it is."]
+        return [*lines, f"  Into a new database, for inspection. {live['database']} stays as it is."]
     flows = f"; {calls} RTP flows are live and would be cut" if calls else ""
     files = f": those of then are in set {told['set']}" if told.get("set") else ""
     return [
         *lines,
-        "  Then it is loaded beside the live data, compared and tried out: that takes a while, and stops nothing.",
-        f"  Then it takes the place of {live['database']} ({size(live['bytes'])}). Files stay as they are now{files}.",
+        "  Then it is loaded beside the live data, compared and tried out; nothing is interrupted meanwhile.",
+        f"  Then it replaces {live['database']} ({size(live['bytes'])}). Files stay as they are now{files}.",
         f"{INTERRUPTS}{flows}.",
-        "  What was written since is not in it: it is kept; --undo brings it back.",
+        "  Data written since is not in it, and is retained; --undo brings it back.",
     ]
 
 
@@ -158,7 +158,7 @@ def fetch(remote: Remote, at: datetime, folder: Path, length: int) -> Path:
         said.seek(0)
         last = said.read().decode(errors="replace").strip().splitlines()[-3:]
     if code != 0:
-        raise FailedError("What was off-site did not come.", " / ".join(last) or wrong, "Run this again.")
+        raise FailedError("The off-site copy did not arrive.", " / ".join(last) or wrong, "Run this again.")
     return path
 
 
@@ -167,7 +167,7 @@ def _open(opened: tarfile.TarFile, sealed: tarfile.TarFile, member: tarfile.TarI
 
     content = sealed.extractfile(member)
     if content is None or "/" in member.name:
-        raise FailedError(f"{member.name!r} does not belong into a store.", "It is no file.", "Look at the store.")
+        raise FailedError(f"{member.name!r} does not belong in a store.", "It is not a file.", "Check the store.")
     if not member.name.endswith(SEALED):
         _add(opened, member.name, io.BytesIO(content.read()))
         return

@@ -22,7 +22,7 @@ def understood(text: str) -> datetime:
             zone it is UTC.
 
     Raises:
-        OperatorError: it is no moment.
+        OperatorError: it is not a valid time.
     """
     match = FORM.fullmatch(text.strip())
     try:
@@ -33,8 +33,8 @@ def understood(text: str) -> datetime:
         return _in(local, zone or "UTC").astimezone(UTC)
     except (ValueError, OverflowError, ZoneInfoNotFoundError) as problem:
         raise OperatorError(
-            f"{text!r} is no moment.",
-            f"A moment is as '2026-11-23 14:05', UTC, or with a zone: '2026-11-23 17:05 +03:00' ({problem}).",
+            f"{text!r} is not a valid time.",
+            f"Write a time as '2026-11-23 14:05', UTC, or with a zone: '2026-11-23 17:05 +03:00' ({problem}).",
             "inv restore --at='2026-11-23 14:05' --host=…",
         ) from None
 

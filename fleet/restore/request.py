@@ -54,7 +54,7 @@ def named(what: str) -> Given:
     """What an operator typed: a file here, the name of a set, or `host/name`.
 
     Raises:
-        OperatorError: there is no such thing, or it is not whole.
+        OperatorError: there is no such thing, or it is incomplete.
     """
     path = Path(what).expanduser()
     if path.is_file():
@@ -66,7 +66,7 @@ def named(what: str) -> Given:
     if archive.NAME.fullmatch(what):
         return Given("", what)
     raise OperatorError(
-        f"{what!r} is no backup.",
+        f"{what!r} is not a backup.",
         "It is neither a file here, nor the name of a set as 20261123T030000Z, nor host/name.",
         "inv backups shows the sets of the hosts.",
     )
@@ -74,7 +74,7 @@ def named(what: str) -> Given:
 
 def _file(path: Path) -> Given:
     if not path.stat().st_size:
-        raise OperatorError(f"{path} is empty.", "It has not one byte.", "Take another.")
+        raise OperatorError(f"{path} is empty.", "It has 0 bytes.", "Use another file.")
     if not _may_be_a_set(path):
         return Given("", path.name, path, volumes=False, dump=dump_file.read(path))
     with step(f"every file in {path.name} compared with its manifest"):
@@ -106,17 +106,17 @@ def announcement(host: str, given: Given, live: dict[str, Any], calls: int | Non
     files = ", and its files that of the live ones" if given.volumes else "; a file of this kind has no volumes"
     return [
         *_whose(host, given),
-        "  First it is loaded beside the live data, compared and tried out: that takes a while, and stops nothing.",
-        f"  Then it takes the place of {live['database']} ({size(live['bytes'])}){files}.",
+        "  First it is loaded beside the live data, compared and tried out; nothing is interrupted meanwhile.",
+        f"  Then it replaces {live['database']} ({size(live['bytes'])}){files}.",
         f"{INTERRUPTS}{flows}.",
-        f"  What was written since {given.taken or 'it was taken'} is not in it: it is kept; --undo brings it back.",
+        f"  Data written since {given.taken or 'it was taken'} is not in it, and is retained; --undo brings it back.",
     ]
 
 
 def looking(host: str, given: Given, live: dict[str, Any], tables: str) -> list[str]:
-    """What a look is about to do; its arguments are those of `announcement`, and the tables whose rows are meant."""
+    """What a look is about to do; its arguments are those of `announcement`, and the tables whose rows match."""
     rows = f", with the rows of {tables}" if tables else ""
-    return [*_whose(host, given), f"  Into a new database, to look into{rows}. {live['database']} stays as it is."]
+    return [*_whose(host, given), f"  Into a new database, for inspection{rows}. {live['database']} stays as it is."]
 
 
 def _whose(host: str, given: Given) -> list[str]:

@@ -24,7 +24,7 @@ SECONDS = 12 * 3600
 
 
 def restore(what: str, host: str, tables: str, database: str, *, yes: bool) -> None:
-    """Restore a set or a file, or bring it into a database to look into.
+    """Restore a set or a file, or bring it into a database for inspection.
 
     Args:
         what: a file here; the name of a set; or `host/name`.
@@ -39,7 +39,7 @@ def restore(what: str, host: str, tables: str, database: str, *, yes: bool) -> N
     """
     given = named(what)
     if not host and not given.host:
-        raise OperatorError(f"{what} does not say of which host it is.", "Only a set in a file does.", "Add --host=…")
+        raise OperatorError(f"{what} does not name its host.", "Only a set in a file does so.", "Add --host=…")
     remote = one(hosts_to_change(host or given.host))
     with step("host"):
         calls = survey.take(remote).calls
@@ -69,7 +69,7 @@ def go(remote: Remote, given: Given, lines: list[str], tables: str, database: st
     look = bool(tables or database)
     for line in lines:
         say(line)
-    agree(remote, f"{'look into' if look else 'restore'} {given.name}", yes=yes)
+    agree(remote, f"{'inspect' if look else 'restore'} {given.name}", yes=yes)
     done = _carried_out(remote, given, tables, database)
     if look:
         _tell_look(remote, done)
@@ -113,14 +113,14 @@ def _tell(remote: Remote, given: Given, done: dict[str, Any]) -> None:
         f"in {done['seconds']:.0f} s, in which the backend was held for {done['held_seconds']} s.",
         "green",
     )
-    say(f"  What was live before is kept: {done['kept']}{', and its volumes' if given.volumes else ''}.")
+    say(f"  The previous data is retained: {done['kept']}{', and its volumes' if given.volumes else ''}.")
     say(f"  inv restore --undo --host={remote.name} brings it back; --discard in its place deletes it.")
 
 
 def _tell_look(remote: Remote, done: dict[str, Any]) -> None:
     database = done["database"]
     say(f"{remote.name}: {done['rows']} rows of {done['tables']} tables are in {database}.", "green")
-    say(f"  Look into it: inv db --host={remote.name} --database={database}")
+    say(f"  Inspect it: inv db --host={remote.name} --database={database}")
     say(f"  Delete it:    inv restore --discard --to-database={database} --host={remote.name}")
 
 
@@ -134,7 +134,7 @@ def undo(remote: Remote, *, yes: bool) -> None:
     replaced = agent.ask(remote, ["retained"])["replaced"]
     if replaced:
         say(f"{remote.name}: undo of the {replaced['what']}, {replaced['at']}")
-        say(f"  {replaced['database']} ({size(replaced['bytes'])}) becomes live; what is live now is kept instead.")
+        say(f"  {replaced['database']} ({size(replaced['bytes'])}) becomes live; the current data is retained instead.")
         say(f"{INTERRUPTS}.")
     agree(remote, "undo", yes=yes)
     done = agent.call(remote, ["undo"], seconds=SECONDS)
@@ -150,7 +150,7 @@ def discard(remote: Remote, database: str, *, yes: bool) -> None:
 
     Args:
         remote: the host.
-        database: only this one, made to look into; empty: everything.
+        database: only this one, restored for inspection; empty: everything.
         yes: whether the operator has agreed in advance.
 
     Raises:
@@ -160,14 +160,14 @@ def discard(remote: Remote, database: str, *, yes: bool) -> None:
     kept = agent.ask(remote, ["retained"])
     for look in kept["looks"]:
         if database in {"", look["database"]}:
-            of = f"to look into {look['of']}, since {look['at']}"
+            of = f"for inspection of {look['of']}, since {look['at']}"
             say(f"{remote.name}: {look['database']} ({size(look['bytes'])}), {of}")
     replaced = kept["replaced"]
     if replaced and not database:
         what = f"{replaced['database']} and volumes ({size(replaced['bytes'])})"
         say(f"{remote.name}: {what}, live until {replaced['at']}, before the {replaced['what']}", "yellow")
         say("  Afterwards there is no way back to them.", "yellow")
-    agree(remote, "delete what restores kept", yes=yes)
+    agree(remote, "delete what restores retained", yes=yes)
     done = agent.call(remote, ["discard", *([f"--database={database}"] if database else [])], seconds=SECONDS)
     say(f"{remote.name}: gone: {', '.join(done['discarded'])}.", "green")
 
@@ -200,5 +200,5 @@ def agree(remote: Remote, question: str, *, yes: bool) -> None:
     """
     if not agreed(f"{question} on {remote.name}", yes=yes):
         raise OperatorError(
-            f"{remote.name}: nothing was done.", "You did not say yes.", "Run it again when you want it."
+            f"{remote.name}: nothing was done.", "The question was not answered with yes.", "Run the command again."
         )

@@ -49,11 +49,11 @@ class Restore(Verb):
     help={
         "what": "a file here, the name of a set (see inv backups), or host/name",
         "host": "a host; default: the one that the file or host/name says",
-        "at": "the database as it was at this moment: '2026-11-23 14:05', UTC, or with a zone (+03:00)",
-        "undo": "let what was live before the last restore be live again",
-        "discard": "delete what restores kept: what was live before, and databases to look into",
-        "tables": "only the rows of these tables, with commas, into a database to look into",
-        "to-database": "into this new database, to look into; with --discard: only this one",
+        "at": "the database as it was at this time: '2026-11-23 14:05', UTC, or with a zone (+03:00)",
+        "undo": "make the data from before the last restore live again",
+        "discard": "delete what restores retained: previous data, and databases for inspection",
+        "tables": "only the rows of these tables, with commas, into a database for inspection",
+        "to-database": "into this new database, for inspection; with --discard: only this one",
         "yes": "do not ask",
     },
 )
@@ -76,8 +76,8 @@ def restore(
 
     if [bool(what), bool(at), undo, discard].count(True) != 1:
         raise OperatorError(
-            "What is to be done?",
-            "A backup, --at, --undo, or --discard: one of them.",
+            "Nothing to do was named.",
+            "Name a backup, --at, --undo, or --discard.",
             "inv restore 20261123T030000Z --host=…, inv restore --undo --host=…",
         )
     if what:

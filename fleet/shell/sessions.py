@@ -68,7 +68,7 @@ def database(host: Remote, query: str, name: str = "", *, read_only: bool) -> No
         raise FailedError(
             f"{host.name}: the query failed.",
             next((line for line in done.err.splitlines() if "ERROR: " in line or "FATAL: " in line), done.last_words),
-            "Correct it. What stood before the failing statement has been done, unless you wrote BEGIN first.",
+            "Correct it. Statements before the failing one were executed, unless you wrote BEGIN first.",
         )
 
 
@@ -110,11 +110,15 @@ def tunnel(host: Remote, service: str, port: int, local_port: int) -> None:
         )
     for number in (port, local_port):
         if not 0 <= number <= 65535:
-            raise OperatorError(f"{number} is no port.", "Ports are 1 to 65535.", "inv tunnel postgres --local=15432")
+            raise OperatorError(
+                f"{number} is not a valid port.", "Ports are 1 to 65535.", "inv tunnel postgres --local=15432"
+            )
     address = host.run(docker.address(host.settings.compose_project, service, host.settings.app_dir)).out.split()
     if not address:
         raise OperatorError(
-            f"{host.name}: {service} does not run.", "There is nothing to reach.", f"inv status --host={host.name}"
+            f"{host.name}: {service} does not run.",
+            "There is no container to connect to.",
+            f"inv status --host={host.name}",
         )
     here = local_port or port
     if not _free(here):
@@ -130,5 +134,7 @@ def tunnel(host: Remote, service: str, port: int, local_port: int) -> None:
     done = subprocess.run(ssh.command(host.name, host.settings.deploy_user, "", *options), check=False)
     if done.returncode != 0:
         raise FailedError(
-            f"The tunnel to {host.name} ended.", f"ssh said why above (exit code {done.returncode}).", "Open it again."
+            f"The tunnel to {host.name} ended.",
+            f"The reason is above, from ssh (exit code {done.returncode}).",
+            "Open it again.",
         )

@@ -16,7 +16,7 @@ from fleet.errors import OperatorError
     help={
         "host": "a host",
         "command": "one query, instead of a session",
-        "database": "another one than the application's: what a restore kept, or made to look into",
+        "database": "another one than the application's: previous data of a restore, or a database for inspection",
         "read-only": "every transaction may only read",
     },
 )
@@ -44,7 +44,7 @@ def exec_(_: Context, service: str, host: str = "") -> None:
     command = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else ["sh"]
     if not command:
         raise OperatorError(
-            "Which command?", "Nothing stands after `--`.", f"inv exec {service} -- node -v, or leave `--` out: a shell"
+            "Which command?", "No command after `--`.", f"inv exec {service} -- node -v, or leave `--` out: a shell"
         )
     sessions.execute(remote, service, command)
 

@@ -137,7 +137,7 @@ class Door:
             if "cannot be used for signing" in str(error):
                 raise OperatorError(
                     f"{self.route.name}: your agent does not sign with {identity}.",
-                    "It is locked, or the key waits for a touch or a confirmation that did not come.",
+                    "It is locked, or the key waits for a touch or a confirmation that did not arrive.",
                     "Unlock the agent (`ssh-add -l`), then run the same command again.",
                 ) from None
             raise ssh.unreachable(self.route, error) from error

@@ -105,14 +105,14 @@ def unreachable(route: Route, error: Exception, *, authority: bool = False) -> O
     if isinstance(error, BadHostKeyException):
         return OperatorError(
             f"{host} shows another host key than the known one.",
-            "Either the server was reinstalled, or somebody stands between you and it. Nothing was sent.",
+            "Either the server was reinstalled, or someone intercepts the connection. Nothing was sent.",
             f"Compare with the provider's console (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub); only then "
             f"`ssh-keygen -R '{error.hostname}'` and add the new key to known_hosts.",
         )
     if isinstance(error, RevokedError):
         return OperatorError(
             f"{host} shows a host key that is revoked.",
-            "A line `@revoked` in known_hosts names it: others may have it, too. Nothing was sent.",
+            "A line `@revoked` in known_hosts names it: others may have it. Nothing was sent.",
             "Make a new host key on the provider's console, and add it to known_hosts.",
         )
     if isinstance(error, socket.gaierror):
@@ -135,7 +135,7 @@ def unreachable(route: Route, error: Exception, *, authority: bool = False) -> O
     return OperatorError(
         f"{host}: the SSH connection failed.",
         str(error) or type(error).__name__,
-        f"Try `ssh -v -F {config} {host}` and read where it stops.",
+        f"Try `ssh -v -F {config} {host}` and see where it stops.",
     )
 
 
@@ -182,16 +182,16 @@ def _no_greeting(route: Route, words: str) -> OperatorError:
         )
     if "MaxStartups" in words:
         return OperatorError(
-            f"{host} has too many SSH logins going on.",
-            f"Its sshd says {words!r}: guessers keep it busy.",
+            f"{host} has too many SSH logins in progress.",
+            f"Its sshd says {words!r}: password guessing keeps it busy.",
             "Run the same command again.",
         )
     if route.jump or route.proxy:
         way = f"its jump host, {route.jump.host}" if route.jump else f"its ProxyCommand, `{route.proxy}`"
         return OperatorError(
             f"{host} cannot be reached by {way}.",
-            "That ended before the host had answered; its own words are above.",
-            f"Try `ssh -v -F {ssh_config_path()} {host}` and read where it stops.",
+            "It ended before the host answered; its output is above.",
+            f"Try `ssh -v -F {ssh_config_path()} {host}` and see where it stops.",
         )
     return OperatorError(
         f"{host}: what answers on port {route.port} does not speak SSH.",

@@ -133,8 +133,8 @@ def parse(host: str, account: str, text: str) -> Route:
         if values.get(keyword, harmless).lower() not in (harmless, "false"):
             raise OperatorError(
                 f"{host}: {keyword} in {ssh_config_path()} is not supported.",
-                f"It says {values[keyword]!r}; our SSH library would go another way than ssh does.",
-                f"Take it out for this host: `Host {host}` with `{keyword} {harmless}`, before the line that sets it.",
+                f"It says {values[keyword]!r}; our SSH library would connect differently from ssh.",
+                f"Remove it for this host: `Host {host}` with `{keyword} {harmless}`, before the line that sets it.",
             )
     address, port = values.get("hostname", host), int(values.get("port", "22"))
     tokens = _tokens(host, address, port, account, values)

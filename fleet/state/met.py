@@ -35,7 +35,7 @@ class Met:
 
     @property
     def stray(self) -> bool:
-        """Whether PostgreSQL's container is connected to a network that is gone: it is made again then."""
+        """Whether PostgreSQL's container is connected to a network that no longer exists: it is made again then."""
         return bool(self._value("stray"))
 
     @property

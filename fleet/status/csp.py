@@ -95,7 +95,7 @@ def show(hosts: Sequence[Remote], since: str) -> bool:
     Returns: whether every host could be read.
 
     Raises:
-        OperatorError: `since` is no time.
+        OperatorError: `since` is not a valid time.
     """
     age(since)
     with ThreadPoolExecutor() as pool:

@@ -54,7 +54,7 @@ def examined(remote: Remote) -> list[Finding]:
     )
     by_hand = adoption.found(remote)
     if by_hand:
-        findings += [Finding("made by hand", line) for line in by_hand.lines()]
+        findings += [Finding("installed by hand", line) for line in by_hand.lines()]
     if found.converged:
         pushed = ENVIRONMENT in found.files
         push = f"inv env.push --host={remote.name}"
@@ -108,5 +108,5 @@ def _users(remote: Remote) -> list[Finding]:
     except OperatorError as error:
         return [Finding("users", f"{error.what} {error.why}", well=False, do=error.do)]
     if not lacking:
-        return [Finding("users", "can sign up, see prices, make assistants and call, as far as tables can tell")]
+        return [Finding("users", "can sign up, see prices, make assistants and call, as far as the database shows")]
     return [Finding(f"users: {what}", why, do=do) for what, why, do in lacking]

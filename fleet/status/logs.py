@@ -39,7 +39,9 @@ def pattern_of(grep: str) -> re.Pattern[str]:
         return re.compile(grep)
     except re.error as error:
         raise OperatorError(
-            f"{grep!r} is not a pattern.", f"{error}.", "Put a backslash before each of . * + ? ( ) [ that is meant so."
+            f"{grep!r} is not a pattern.",
+            f"{error}.",
+            "Put a backslash before each of . * + ? ( ) [ that is meant literally.",
         ) from None
 
 
@@ -51,7 +53,9 @@ def age(since: str) -> str:
     """
     if since and not AGE.fullmatch(since):
         raise OperatorError(
-            f"{since!r} is no time.", "Docker would guess.", "Write 10m, 2h, 3d or 2026-11-23T03:00:00."
+            f"{since!r} is not a valid time.",
+            "Docker would guess the meaning.",
+            "Write 10m, 2h, 3d or 2026-11-23T03:00:00.",
         )
     return f"{int(since[:-1]) * 24}h" if since.endswith("d") else since
 
@@ -91,7 +95,7 @@ def show(hosts: Sequence[Remote], services: list[str], *, follow: bool, since: s
     """
     since = age(since)
     if not (tail == "all" or tail.isdigit()):
-        raise OperatorError(f"{tail!r} is no number of lines.", "--tail takes a number, or all.", "--tail=200")
+        raise OperatorError(f"{tail!r} is not a valid number of lines.", "--tail takes a number, or all.", "--tail=200")
     pattern = pattern_of(grep)
     console = Console(soft_wrap=True, highlight=False)
     several_hosts, several_services = len(hosts) > 1, len(services) != 1
@@ -155,7 +159,7 @@ def _read(
     assert process.stdout is not None  # noqa: S101  a pipe
     assert process.stderr is not None  # noqa: S101  a pipe
     for line in process.stdout:
-        # Compose clears a line before it writes one, whatever it was told.
+        # Compose clears a line before it writes one, whatever its settings.
         lines.put((host.name, line.rstrip("\r\n").removeprefix("\x1b[2K")))
     words = process.stderr.read().strip()
     if code := process.wait():

@@ -113,7 +113,7 @@ def _print(rows: dict[str, dict[str, Any]]) -> None:
     tables.show(table)
     for name, row in rows.items():
         if "error" in row:
-            console.print(f"[red]{name} cannot be asked.[/red] {escape(row['error'])}")
+            console.print(f"[red]{name} could not be queried.[/red] {escape(row['error'])}")
             continue
         for line in row["not_well"]:
             console.print(f"[red]{name} is not well:[/red] {escape(line)}. inv doctor --host={name}")
@@ -183,7 +183,7 @@ def _migrations(row: dict[str, Any]) -> str:
     if told in {None, "0"}:
         return "-" if told is None else "applied"
     if told == contract.FIRST_START:
-        return "[red]the first start did not come to its end: inv deploy[/red]"
+        return "[red]the first start was interrupted: inv deploy[/red]"
     if told == contract.UNKNOWN:
         return "[yellow]of another release: inv migrate --dry[/yellow]"
     return f"[red]{told} not applied: inv migrate[/red]"
@@ -214,7 +214,7 @@ _CELLS = (
     ("off-site", lambda row: _age(row["offsite_hours"], troubles.BACKUP_HOURS)),
     ("any moment", _log),
     ("migrations", _migrations),
-    ("kept from before", lambda row: f"[yellow]{escape(row['kept'])}[/yellow]" if row["kept"] else "-"),
+    ("previous data", lambda row: f"[yellow]{escape(row['kept'])}[/yellow]" if row["kept"] else "-"),
     ("lock", _lock),
     ("drift", _drift),
 )

@@ -31,7 +31,7 @@ def status(_: Context, host: str = "all", json: bool = False, drift: bool = Fals
     help={
         "services": "several with commas: backend, frontend, nginx, postgres; or all",
         "host": HOST,
-        "follow": "go on until Ctrl-C",
+        "follow": "continue until Ctrl-C",
         "since": "only lines younger than this: 10m, 2h, 2026-11-23T03:00:00",
         "tail": "lines of each service, or all",
         "grep": "only lines that match this regular expression",

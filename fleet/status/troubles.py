@@ -62,7 +62,7 @@ def _serving(found: Survey, at: str) -> Iterator[Trouble]:
         left = "there is none" if days is None else f"{days} days left"
         yield Trouble("certificate", left, f"inv tls.status {at}")
     if found.migrations == contract.FIRST_START:
-        yield Trouble("migrations", "the first start did not come to its end", f"inv deploy {at}")
+        yield Trouble("migrations", "the first start was interrupted", f"inv deploy {at}")
     elif found.migrations not in {"", "0", contract.UNKNOWN}:
         yield Trouble("migrations", f"{found.migrations} not applied", f"inv migrate {at}")
 

@@ -113,4 +113,4 @@ def _hash(content: IO[bytes]) -> str:
 
 
 def _damaged(path: Path, why: str) -> OperatorError:
-    return OperatorError(f"{path} is no whole backup set.", f"In it: {why}.", "Bring it here once more.")
+    return OperatorError(f"{path} is not a complete backup set.", f"In it: {why}.", "Copy it here again.")

@@ -70,7 +70,7 @@ def upload(remote: Remote, path: Path, place: str) -> None:
     try:
         length, digest = path.stat().st_size, sha256(path)
     except OSError as problem:
-        raise OperatorError(f"{path} cannot be read.", str(problem), "Name a file that is there.") from None
+        raise OperatorError(f"{path} cannot be read.", str(problem), "Name an existing file.") from None
     command = receive(place, length, digest, remote.settings.min_free_disk_mib)
     with (
         path.open("rb") as file,
@@ -128,17 +128,17 @@ def arriving(path: Path, length: int) -> Iterator[Path]:
         OperatorError: something has that name, or there is no room.
     """
     if path.exists():
-        raise OperatorError(f"{path} is there already.", "Nothing is overwritten.", "Move it away, or say --to=….")
+        raise OperatorError(f"{path} exists already.", "Files are never overwritten.", "Move it away, or add --to=….")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(path.parent).free
         if free < length:
             raise OperatorError(
-                f"There is no room for {path.name} ({size(length)}).", f"{size(free)} are free here.", "Say --to=…."
+                f"There is no room for {path.name} ({size(length)}).", f"{size(free)} are free here.", "Add --to=…."
             )
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600
     except OSError as problem:
-        raise OperatorError(f"{path} cannot be written.", str(problem), "Say --to=….") from None
+        raise OperatorError(f"{path} cannot be written.", str(problem), "Add --to=….") from None
     os.close(handle)
     aside = Path(name)
     try:
@@ -212,4 +212,6 @@ def _copy(source: IO[bytes] | None, target: IO[bytes] | None, advance: Callable[
 def _not_whole(remote: Remote, name: str, code: int, said: str) -> FailedError:
     words = " / ".join(said.strip().splitlines()[-3:])[:600]
     why = words or ("What arrived is not what was sent." if code == CUT else f"It ended with exit code {code}.")
-    return FailedError(f"{name} was not brought whole between here and {remote.name}.", why, "Run this again.")
+    return FailedError(
+        f"{name} was not transferred completely between this machine and {remote.name}.", why, "Run this again."
+    )

@@ -55,7 +55,7 @@ def appoint(host: Remote, email: str, *, another: bool, yes: bool) -> None:
     if agreed(f"{what} on {host.name}", yes=yes):
         currency = "RUB" if found.variables.get("TENANT_CURRENCY", "").upper() == "RUB" else "USD"
         _run(host, found, accounts.grant(found.email, currency))
-        say(f"{host.name}: {found.email} is an administrator. Whoever is logged in must log in again.", "green")
+        say(f"{host.name}: {found.email} is an administrator. Users who are logged in must log in again.", "green")
 
 
 def dismiss(host: Remote, email: str, *, yes: bool) -> None:
@@ -90,7 +90,7 @@ def _read(host: Remote, email: str) -> State:
     if not EMAIL.fullmatch(found.email):
         raise OperatorError(
             f"{found.email!r} is not an e-mail address.",
-            "The application knows administrators by theirs." if email else "ADMIN_EMAIL in the env file has none.",
+            "Administrators are identified by e-mail address." if email else "ADMIN_EMAIL in the env file has none.",
             f"inv user.admin --host={host.name} --email=you@example.com",
         )
     return found

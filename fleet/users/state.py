@@ -69,7 +69,7 @@ def read(host: Remote, email: str = "") -> State:
         raise OperatorError(
             f"{host.name}: accounts can be read in PostgreSQL only.",
             f"Its DB_DIALECT is {variables.get('DB_DIALECT')!r}.",
-            "Look at the tables users, roles and user_roles there.",
+            "Check the tables users, roles and user_roles there.",
         )
     wanted = (email or variables.get("ADMIN_EMAIL", "")).strip().lower()
     command = psql(host, variables, read_only=True)
@@ -126,10 +126,10 @@ def lacking(state: State, host: str) -> list[tuple[str, str, str]]:
     found = []
     if not state.mails:
         missing = ", ".join(name for name in MAIL if not state.variables.get(name))
-        why = f"nobody can by e-mail: the application answers 500 without {missing}"
+        why = f"no one can by e-mail: the application answers 500 without {missing}"
         found.append(("sign up and log in", why, f"inv env.edit --host={host}, then inv env.push and inv deploy"))
     if missing_roles := [role for role in (accounts.ADMINISTRATOR, accounts.USER) if role not in state.roles]:
-        why = f"nobody new can: there is no role {' and '.join(missing_roles)}; the backend makes it when it starts"
+        why = f"no one new can: there is no role {' and '.join(missing_roles)}; the backend makes it when it starts"
         found.append(("sign up", why, f"inv exec backend --host={host} -- kill 1"))
     if not state.administrators:
         found.append(("administer", "there is no administrator", administrator))

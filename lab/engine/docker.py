@@ -53,7 +53,7 @@ class Docker:
             )
         except subprocess.TimeoutExpired:
             raise LabError(
-                f"docker {arguments[0]} gave no answer within {timeout:g} s",
+                f"docker {arguments[0]} did not answer within {timeout:g} s",
                 f"the command was: {' '.join(command)[:300]}",
                 f"look at the engine at {self.address}, then run the same task again",
             ) from None

@@ -1,4 +1,4 @@
-"""The colour that serves on a host, for stories that look into its container."""
+"""The colour that serves on a host, for stories that inspect its container."""
 
 from __future__ import annotations
 

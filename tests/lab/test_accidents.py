@@ -98,7 +98,7 @@ STOP = "docker stop aipbx-postgres-1"
     [
         (STOP, ["has a database that is down. Recovery runs first."]),
         (f"{STRAY}; {STOP}", ["has a database that is down. Recovery runs first.", "postgres does not start"]),
-        (STRAY, ["PostgreSQL is recreated: it is connected to a network that is gone"]),
+        (STRAY, ["PostgreSQL is recreated: it is connected to a network that no longer exists"]),
     ],
     ids=["down", "down and cannot start", "would not start again"],
 )

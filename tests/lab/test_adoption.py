@@ -1,4 +1,4 @@
-"""Story: a server that the team made by hand, by its plan, is taken over; nothing is lost, and it stops once."""
+"""Story: a server that the team installed by hand, by its plan, is taken over; nothing is lost, and it stops once."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def inv(lab: Running, tmp_path_factory: pytest.TempPathFactory) -> Inv:
 
 @pytest.fixture(scope="module")
 def machine(lab: Running) -> Host:
-    """The server, made by hand."""
+    """The server, installed by hand."""
     with Steps().shown() as steps:
         lifecycle.reset(lab.lab, NAME, steps)
     host = lab.host(NAME)
@@ -105,7 +105,7 @@ def test_a_dry_run_says_what_stands_there(inv: Inv, machine: Host) -> None:
     run = inv.bootstrap("--dry")
     run.succeeded()
     assert "daemon.json is replaced: debug will not be set." in run.output
-    for said in ("made by hand", "/app/docker-compose.production.yml", "app_postgres_data at", "cron: 0 3 * * *"):
+    for said in ("installed by hand", "/app/docker-compose.production.yml", "app_postgres_data at", "cron: 0 3 * * *"):
         assert said in run.output
     assert machine.run(STATE, check=False).stdout == before
 
@@ -130,7 +130,7 @@ def test_a_deploy_is_refused_until_the_inventory_names_what_it_has(inv: Inv, mac
     (inv.ssh_config.parent / "env" / f"{NAME}.env").unlink()
     assert machine.run(STATE).stdout == before
     told = inv("doctor", f"--host={NAME}").output
-    assert "made by hand: Compose file /app/docker-compose.production.yml" in told
+    assert "installed by hand: Compose file /app/docker-compose.production.yml" in told
 
 
 def test_what_it_has_is_read(inv: Inv, machine: Host) -> None:
@@ -149,7 +149,7 @@ def test_what_it_has_is_read(inv: Inv, machine: Host) -> None:
 
     volumes = {name: f"aipbx_{name}" for name in ("backend_static", "backend_tts_voices", "frontend_assets")}
     inv.set(NAME, postgres_image="postgres:16-alpine", volumes={"postgres_data": "app_postgres_data"} | volumes)
-    inv("deploy", f"--host={NAME}", "--yes").refused("no configuration of the application from us", "inv adopt")
+    inv("deploy", f"--host={NAME}", "--yes").refused("no env file of this project", "inv adopt")
     inv.bootstrap.only("app", "agent")("-y").succeeded()
     inv("env.push", f"--host={NAME}", "--yes").succeeded()
     assert "inventory.py" not in inv("adopt", f"--host={NAME}").succeeded().output.replace("pyinfra inventory.py", "")
@@ -213,7 +213,7 @@ def test_taken_over_with_one_interruption(inv: Inv, machine: Host, lab: Running)
 def test_afterwards_it_is_a_host_like_the_others(inv: Inv, machine: Host, lab: Running) -> None:
     assert inv.bootstrap.dry().changes == []
     told = inv("doctor", f"--host={NAME}").output
-    assert len(re.findall("made by hand: ", told)) == 1
+    assert len(re.findall("installed by hand: ", told)) == 1
     assert "taken over on" in told
     entry = json.loads(machine.run("cat /app/aipbx/adopted.json").stdout)
     assert entry["project"] == "app"

@@ -243,7 +243,7 @@ def test_a_killed_run_leaves_nothing_and_is_told(
         if run:
             assert run.wait(timeout=30) == 1
             assert run.stdout
-            assert "The backup was ended from outside." in run.stdout.read()
+            assert "The backup was stopped from outside." in run.stdout.read()
     server.run(f"rm -f {volume}/large")
     content.psql(server, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'BEGIN; LOCK TABLE%'")
     assert names(server) == before
@@ -271,8 +271,8 @@ def test_a_server_that_does_not_run_is_loud_and_so_is_nobody_to_tell(operator: I
     assert [one.status for one in came] == [500, 200]
     assert "postgres does not run" in came[1].body
     journal = server.run("journalctl -u aipbx-backup.service -o cat -n 8").stdout
-    assert "Slack was not told: it answered 500" in journal
-    assert "Telegram was told." in journal
+    assert "Slack was not notified: it answered 500" in journal
+    assert "Telegram was notified." in journal
     assert "hunter2" not in journal
     assert names(server) == before
     run = operator("backups", f"--host={server.name}").succeeded()
@@ -294,7 +294,7 @@ def test_a_set_comes_here_and_is_verified(operator: Inv, server: Host, tmp_path:
     server.run(f"cp {dump} /tmp/dump && printf x | dd of={dump} bs=1 seek=1000 conv=notrunc status=none")
     damaged = tmp_path / "damaged"
     run = operator("backup", "--download", f"--host={server.name}", f"--to={damaged}")
-    run.refused("did not arrive whole", "database.dump is not what the host wrote")
+    run.refused("did not arrive completely", "database.dump is not what the host wrote")
     assert list(damaged.iterdir()) == []
     server.run(f"cat /tmp/dump >{dump}")
 

@@ -54,7 +54,7 @@ def test_unknown_group(bootstrap: Bootstrap, converged: Running) -> None:
 
 
 def test_no_terminal_to_ask_on(bootstrap: Bootstrap, converged: Running) -> None:
-    bootstrap().refused("There is no terminal to ask you on.", "Add --dry")
+    bootstrap().refused("There is no terminal for the confirmation.", "Add --dry")
 
 
 def test_on_a_terminal_it_asks_first(bootstrap: Bootstrap, host: Host) -> None:
@@ -143,7 +143,7 @@ def test_a_key_that_is_refused(elsewhere: Bootstrap, host: Host) -> None:
 def test_sudo_refused(least: Bootstrap, host: Host) -> None:
     host.run("mv /etc/sudoers.d/90-aipbx /root/")
     try:
-        refused = least("-y").refused("aipbx.org: sudo is refused to deploy.", "a password is required")
+        refused = least("-y").refused("aipbx.org: sudo does not accept deploy.", "a password is required")
     finally:
         host.run("mv /root/90-aipbx /etc/sudoers.d/")
     others_went_on(refused.output)

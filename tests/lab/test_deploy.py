@@ -218,10 +218,10 @@ def test_what_cannot_be_had_leaves_the_host_alone(
 
 def test_without_yes_and_without_a_terminal_nothing_happens(deployed: Inv, server: Host) -> None:
     before = state(server)
-    deployed("deploy", f"--host={server.name}").refused("There is no terminal to ask you on")
+    deployed("deploy", f"--host={server.name}").refused("There is no terminal for the confirmation")
     deployed("deploy").refused("No host is named")
     assert state(server) == before
-    assert "You did not say yes" in deployed.typed(b"n\n", "deploy", f"--host={server.name}")
+    assert "The question was not answered with yes" in deployed.typed(b"n\n", "deploy", f"--host={server.name}")
     assert state(server) == before
 
 
@@ -342,8 +342,8 @@ def test_built_on_the_host_from_the_same_commit(deployed: Inv, server: Host) -> 
         # A release of the ledger that was never built here is built, and said to be, before anybody is asked.
         older = f"--to={OLDER},{FRONTEND['third'][:8]}"
         run = deployed("rollback", f"--host={server.name}", older, "--yes").succeeded()
-        assert f"built/backend:{OLDER} is built there anew, from its commit" in run.output
-        assert run.output.count("is built there anew") == 1
+        assert f"built/backend:{OLDER} is rebuilt there from its commit" in run.output
+        assert run.output.count("is rebuilt there") == 1
         assert version(server) == OLDER
         # A version that is raised in package.json has no dependency installed again.
         steps = next((deployed.tree / "state").rglob(f"build-*-backend-{OLDER[:12]}-*.log")).read_text()

@@ -172,7 +172,7 @@ def test_from_a_new_file_to_the_host(inv: Operator, host: Host) -> None:
     filled(inv, host.name, awkward)
 
     assert "has no environment yet" in inv("env.diff", f"--host={host.name}", code=1)
-    assert "There is no terminal to ask you on" in inv("env.push", f"--host={host.name}", code=2)
+    assert "There is no terminal for the confirmation" in inv("env.push", f"--host={host.name}", code=2)
     pushed = inv("env.push", f"--host={host.name}", "--yes")
     assert pushed.startswith(f"{host.name}: push ")
     assert f"inv deploy --host={host.name}" in pushed

@@ -45,7 +45,7 @@ def test_status_of_a_host_that_cannot_be_reached(deployed: Inv, server: Host) ->
         run = deployed("status", f"--host={server.name}")
     finally:
         server.restore_network()
-    run.refused("cannot be asked", "does not answer on its SSH port")
+    run.refused("could not be queried", "does not answer on its SSH port")
     assert run.code == 1
 
 

@@ -201,7 +201,7 @@ def test_a_hook_that_says_no_keeps_everything_from_every_host(fleet: Inv, lab: R
         run = fleet("deploy", "--host=all", f"--sha={FIRST}", "--yes")
     finally:
         hook(fleet, "pre-deploy", HOOK)
-    run.refused("aipbx.org: hooks/pre-deploy said no; nothing was touched.", "exit code 3", "| no deploys on fridays")
+    run.refused("aipbx.org: hooks/pre-deploy refused; nothing was touched.", "exit code 3", "| no deploys on fridays")
     assert run.code == 2
     assert (ledgers(fleet), serves(lab)) == (before, serving)
     assert all(heard(fleet, name, moment) == {} for name in FLEET for moment in ("post-deploy", "on-failure"))
@@ -216,7 +216,9 @@ def test_nothing_follows_a_canary_that_breaks(fleet: Inv, lab: Running) -> None:
         for name in FLEET:
             stack.enter_context(fleet.changed(name, branch="broken/crash"))
         run = fleet("deploy", "--host=all", "--service=backend", "--yes")
-    run.refused(f"Not on all hosts: aipbx.net not begun, aipbx.org not begun, {CANARY} failed", "is not ready")
+    run.refused(
+        f"Not successful on all hosts: aipbx.net not begun, aipbx.org not begun, {CANARY} failed", "is not ready"
+    )
     assert run.code == 1
     assert {name: row[:2] for name, row in table(run).items()} == {
         name: ["failed" if name == CANARY else "not begun", f"{NEXT[:8]} stays"] for name in FLEET
@@ -243,7 +245,9 @@ def test_all_or_none_when_a_later_host_cannot(fleet: Inv, lab: Running) -> None:
     port = 3032 if colours.serving(broken, "backend").endswith("green") else 3034
     with port_taken(broken, port):
         run = fleet("deploy", "--host=all", f"--sha={FIRST}", "--service=backend", "--atomic", "--yes")
-    run.refused("Not on all hosts: aipbx.net put back, aipbx.org failed, aipbx.ru put back", "address already in use")
+    run.refused(
+        "Not successful on all hosts: aipbx.net put back, aipbx.org failed, aipbx.ru put back", "address already in use"
+    )
     assert run.code == 1
     assert {row[1] for row in table(run).values()} == {f"{NEXT[:8]} stays"}
     assert serves(lab) == serving

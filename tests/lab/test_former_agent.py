@@ -85,7 +85,7 @@ def test_a_host_of_the_former_name_changes_over_and_loses_nothing(deployed: Inv,
     before = [server.run(command).stdout for command in (STARTED, SETS, LEDGER)]
 
     server.run("systemd-run --quiet --unit=aipbx-data-backup sleep 600")
-    deployed.bootstrap("-y").refused("its agent is at work", "aipbx-data-backup.service")
+    deployed.bootstrap("-y").refused("its agent is running", "aipbx-data-backup.service")
     server.run("systemctl stop aipbx-data-backup")
     assert "aipbx-agent" not in server.run(LEFT.replace("data", "agent"), check=False).stdout
 

@@ -78,10 +78,10 @@ def test_what_has_no_place_or_is_not_whole_is_refused(given: Given) -> None:
     dump = f"docker exec {OLD} mariadb-dump -uroot -pr aipbx | gzip"
     theirs = f"docker exec aipbx-postgres-1 pg_dump -U aipbx_admin -Fc {LIVE}"
     for made, words, why in (
-        (f"{dump} | head -c 90000", "bad", "is not whole"),
-        (f"{dump} | zcat | head -c 90000 | gzip", "bad", "is not a whole dump of MySQL's"),
-        (f"{dump}; printf x | dd of={INCOMING}/bad bs=1 seek=90000 conv=notrunc status=none", "bad", "is not whole"),
-        (f"{theirs} | gzip", "bad", "is not a whole dump of MySQL's"),
+        (f"{dump} | head -c 90000", "bad", "is incomplete"),
+        (f"{dump} | zcat | head -c 90000 | gzip", "bad", "is not a complete MySQL dump"),
+        (f"{dump}; printf x | dd of={INCOMING}/bad bs=1 seek=90000 conv=notrunc status=none", "bad", "is incomplete"),
+        (f"{theirs} | gzip", "bad", "is not a complete MySQL dump"),
         (theirs, "bad", "does not begin as mysqldump does"),
         (f"{dump} --help", "../sets", "is neither `container:NAME` nor a file"),
         ("true", "container:nobody", "There is no container nobody"),
@@ -112,7 +112,7 @@ def test_a_run_that_fails_leaves_all_as_it_was(known: Given) -> None:
     server, before = known.server, known.state()
     source = f"container:{OLD}"
 
-    # A reference that leads nowhere: MySQL did not watch over it.
+    # A reference that is invalid: MySQL did not watch over it.
     known.old("SET foreign_key_checks = 0; INSERT INTO oddEggs VALUES (9, 999, NULL);")
     run = known.run(source, WITHOUT)
     run.refused("not what the application's schema takes", "oddEggs")
@@ -126,7 +126,7 @@ def test_a_run_that_fails_leaves_all_as_it_was(known: Given) -> None:
     spoil = f"{psql} $({psql} -lqAt | cut -d'|' -f1 | grep {LIVE}_import) -c {shlex.quote(change)}"
     faults.at(server, "--section=post-data", spoil)
     run = known.run(source, WITHOUT)
-    run.refused("did not come over as it is", "users: content of name differs")
+    run.refused("was not imported unchanged", "users: content of name differs")
     assert run.code == 1
     assert known.state() == before
 

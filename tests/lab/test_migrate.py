@@ -191,7 +191,7 @@ def test_one_that_fails_leaves_schema_and_release_as_they_were(operator: Operato
     with operator.inv.changed(operator.server.name, branch="broken/migration"):
         run = operator.inv("deploy", operator.at, "--service=backend", "--yes")
     run.refused(
-        "2026-09-15-invoices-paid.sql: older releases can live with it",
+        "2026-09-15-invoices-paid.sql: older releases can run with it",
         "Migration 2026-09-15-invoices-paid.sql failed, and nothing of it stays. No other was run.",
         'line 3: ERROR:  column "noSuchColumn" does not exist',
     )
@@ -243,12 +243,11 @@ def test_it_is_shown_then_run_once_with_the_release(operator: Operator) -> None:
     sha = operator.git("rev-parse", "HEAD")
     operator.offer(sha)
     assert (
-        f"{DUE}: older releases can live with it"
-        in operator.inv("migrate", operator.at, "--dry", f"--sha={sha}").output
+        f"{DUE}: older releases can run with it" in operator.inv("migrate", operator.at, "--dry", f"--sha={sha}").output
     )
     assert DUE not in operator.sql(LEDGER)
     run = operator.inv("deploy", operator.at, "--service=backend", "--yes").succeeded()
-    assert run.output.index(f"{DUE}: older releases can live with it") < run.output.index("Restore point:")
+    assert run.output.index(f"{DUE}: older releases can run with it") < run.output.index("Restore point:")
     point = operator.sets()[-1]
     assert f"{DUE}|run|{sha}|{point}\n" in operator.sql(LEDGER)
     assert f"Restore point: {point}" in run.output
@@ -319,7 +318,7 @@ def test_no_rollback_leads_past_rows_that_went(operator: Operator) -> None:
     operator.inv(*back).refused(f"{DROP} of ", "DROP TABLE story_notes", f"inv restore {point} {operator.at}")
     assert operator.state() == before
     run = operator.inv(*back, "--despite-migrations").succeeded()
-    assert f"{DUE} stays applied; backend {HEAD[:8]} does not know it: it can live with it" in run.output
+    assert f"{DUE} stays applied; backend {HEAD[:8]} does not know it: it can run with it" in run.output
     assert operator.backend() == HEAD
 
 
@@ -347,7 +346,7 @@ def test_what_no_transaction_can_hold_is_refused_and_may_be_marked(operator: Ope
     operator.inv(*migrate, f"--baseline={INDEX}").succeeded()
     assert f"{INDEX}|baseline|{sha}|\n" in operator.sql(LEDGER)
     late = operator.commit(**{"2026-10-03-late.sql": "SELECT 1;\n"})
-    operator.inv("migrate", operator.at, f"--sha={late}", "--yes").refused("2026-10-03-late.sql comes too late", INDEX)
+    operator.inv("migrate", operator.at, f"--sha={late}", "--yes").refused("2026-10-03-late.sql is out of order", INDEX)
 
 
 @pytest.mark.test_all

@@ -86,12 +86,12 @@ def test_a_set_is_taken_while_somebody_writes_and_verified(told: Inv, server: Ho
 def test_a_backup_that_is_killed_or_cannot_dump_holds_nobody_up(told: Inv, server: Host) -> None:
     before = sets(server)
     faults.at(server, " sh dump ", faults.kill("backup"))
-    told("backup", f"--host={server.name}").refused("ended from outside")
+    told("backup", f"--host={server.name}").refused("stopped from outside")
     assert faults.happened(server)
     faults.ended(server, "backup")
     # Its lock on all tables is gone with it.
     content.mariadb(server, "SET SESSION lock_wait_timeout = 20; INSERT INTO oddJournal (said) VALUES ('after');")
-    # A view that leads nowhere: mysqldump would stop in its middle, and a pipe would not tell.
+    # A view that is invalid: mysqldump would stop in its middle, and a pipe would not tell.
     content.mariadb(server, "RENAME TABLE oddUsers TO oddAway;")
     try:
         told("backup", f"--host={server.name}").refused("mysqldump failed", "View")
@@ -126,7 +126,7 @@ def test_a_set_comes_back_over_changed_data_and_they_come_back_too(told: Inv, se
     before = state(server)
 
     unpacked = f"zstd -dc {BACKUPS}/sets/{name}/database.sql.zst"
-    for made, why in (("head -c 9000", "no whole dump of MySQL's"), ("sed '9i USE `aipbx`;'", "names the database")):
+    for made, why in (("head -c 9000", "not a complete MySQL dump"), ("sed '9i USE `aipbx`;'", "names the database")):
         server.run(f"{unpacked} | {made} | gzip >{BACKUPS}/incoming/bad")
         assert why in restored(server, "bad")
         server.run(f"rm {BACKUPS}/incoming/bad")
@@ -139,11 +139,11 @@ def test_a_set_comes_back_over_changed_data_and_they_come_back_too(told: Inv, se
         assert state(server) == before
 
     run = told("restore", name, host, "--yes").succeeded()
-    assert f"What was live before is kept: {kept}" in run.output
+    assert f"The previous data is retained: {kept}" in run.output
     assert content.fingerprint_mysql(server) == was
     assert content.mariadb(server, "SELECT oddDouble(21); SELECT twice FROM oddCounted LIMIT 1;", root=False)
     assert "oddLately SLAVESIDE_DISABLED" in content.fingerprint_mysql(server, database=kept)
-    # A file of the team's old script, to look into: nothing in it works by itself.
+    # A file of the team's old script, for inspection: nothing in it works by itself.
     server.run(f"{unpacked} | gzip >{BACKUPS}/incoming/old.sql.gz")
     server.run(f"aipbx-agent --json restore old.sql.gz --to-database=looked; rm {BACKUPS}/incoming/old.sql.gz")
     looked = content.fingerprint_mysql(server, database="looked")

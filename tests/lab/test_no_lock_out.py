@@ -72,7 +72,7 @@ def broken(bootstrap: Bootstrap, tmp_path: Path, request: pytest.FixtureRequest)
 )
 def test_the_change_is_undone_at_once(host: Host, bootstrap: Bootstrap, broken: Bootstrap, subject: str) -> None:
     broken("-y", "--limit", host.name).refused(
-        f"After the change of {subject} nobody could log in to {host.name}.",
+        f"After the change of {subject} no one could log in to {host.name}.",
         "    why: ",
         "    do:  ",
         f"The change of {subject} is undone; {host.name} is as it was before.",

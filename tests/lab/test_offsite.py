@@ -286,7 +286,7 @@ def test_a_copy_that_was_tampered_with_is_noticed(inv: Inv, sibling: Host, tmp_p
         inv("offsite.key").succeeded()
         inv("offsite.check", f"--host={ORIGIN}", f"--name={at(4)}").refused("cannot be opened here")
     sibling.run(f"truncate -s -1 {path}")
-    inv("offsite.check", f"--host={ORIGIN}", f"--name={at(5)}").refused("is not whole")
+    inv("offsite.check", f"--host={ORIGIN}", f"--name={at(5)}").refused("is incomplete")
 
 
 def test_a_dead_origin_s_copies_are_proved_from_the_sibling(inv: Inv, origin: Host) -> None:
@@ -358,4 +358,4 @@ def test_somebody_is_told_when_there_is_no_verified_copy_for_too_long(
     told = [one.body for one in converged.world.notifications()[before:] if one.path.endswith("offsite")]
     assert len(told) == 2
     assert "verified backup with a checked copy" in told[0]
-    assert "as young as they should be again" in told[1]
+    assert "recent enough again" in told[1]

@@ -154,19 +154,19 @@ def file(made: str) -> str:
 
 
 BAD = [
-    (":", "19990101T000000Z", "is no backup set"),
-    (file("gzip >bad; printf x | dd of=bad bs=1 seek=90000 conv=notrunc status=none"), "bad", "is not whole"),
+    (":", "19990101T000000Z", "is not a backup set"),
+    (file("gzip >bad; printf x | dd of=bad bs=1 seek=90000 conv=notrunc status=none"), "bad", "is incomplete"),
     (edited("$SET", "m['host'] = 'aipbx.net'"), "20200101T000000Z", "was taken on aipbx.net, and this is aipbx.ru"),
     (f"ln -s /etc/shadow {INCOMING}/bad", "bad", "neither a set of this host nor a file"),
-    (f"touch {INCOMING}/bad", "bad", "is no backup that can be restored"),
+    (f"touch {INCOMING}/bad", "bad", "is not a backup that can be restored"),
     (file("gzip | head -c 90000 >bad"), "bad", "unexpected end of file"),
-    (file("head -c 90000 >bad"), "bad", "no dump that pg_restore reads"),
+    (file("head -c 90000 >bad"), "bad", "not a dump that pg_restore reads"),
     (file("cat >/dev/null; head -c 90000 /dev/urandom >bad"), "bad", "It begins like nothing that we know."),
     (f"tar -C {BACKUPS}/sets/$SET -c manifest.json ../$SET/database.dump -Pf {INCOMING}/bad", "bad", "does not belong"),
     (
         f"cd {BACKUPS}/sets/$SET && tar -cf - manifest.json database.dump | head -c 90000 >{INCOMING}/bad",
         "bad",
-        "is not whole",
+        "is incomplete",
     ),
     ("mkdir /app/aipbx/lock && echo anna@desk >/app/aipbx/lock/owner", "$SET", "By anna@desk."),
     (edited("$SET", "m['database_bytes'] = 10 ** 15"), "20200101T000000Z", "too small for this"),
@@ -226,7 +226,7 @@ def test_a_disk_that_fills_up_stops_the_restore_before_it_is_full(given: Given) 
         faults.at(server, "pg_restore .*--jobs", f"head -c 120M /dev/zero >{VOICES}/full; sleep 3")
         done = given.restore(given.name)
         assert done.returncode == 1, done.stdout
-        assert "The disk was about to be full, so this was stopped." in done.stdout
+        assert "The disk was nearly full, so this was stopped." in done.stdout
         server.run(f"rm {VOICES}/full")
         assert given.state() == before
     finally:
@@ -277,10 +277,10 @@ def test_a_set_becomes_live_and_nobody_notices_but_for_seconds(given: Given, tmp
     assert given.lost(LIVE, kept) == set()
     assert content.psql(server, "SELECT secret FROM odd_tenants WHERE id = 3", database=kept) == "then\n"
     assert "is live: " in run.output
-    assert f"What was live before is kept: {kept}" in run.output
+    assert f"The previous data is retained: {kept}" in run.output
     assert kept in inv("backups", f"--host={server.name}").output
     again = inv("restore", given.name, f"--host={server.name}", "--yes")
-    again.refused("still keeps what was live before", "--discard")
+    again.refused("still retains the data from before", "--discard")
     assert again.code == 2
 
 
@@ -418,7 +418,7 @@ def test_a_server_that_stops_in_a_swap_is_started_and_all_is_as_it_was(given: Gi
     shown = f"curl -sk -o /dev/null -w '%{{http_code}}' --resolve {server.name}:443:127.0.0.1 https://{server.name}/"
     faults.at(server, "RENAME TO", f"{shown}; /usr/bin/docker stop aipbx-postgres-1")
     run = given.inv("restore", "--undo", f"--host={server.name}", "--yes")
-    run.refused("failed; what was live is live again")
+    run.refused("failed; the previous data is live again")
     assert run.code == 1
     assert "503" in faults.said(server), "who comes meanwhile sees the maintenance page"
     assert given.state() == before

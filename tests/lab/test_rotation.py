@@ -82,7 +82,7 @@ def test_every_place_gets_it_and_no_request_needs_the_old_one(deployed: Inv, ser
     assert new != old
     assert not opens(server, old)
     assert env_file(deployed, server).read_text() == before.replace(old, new)
-    assert "Then it starts anew as in a deploy" in output
+    assert "Then it restarts as in a deploy" in output
     log = server.run("docker logs aipbx-postgres-1 2>&1; journalctl --no-pager -b").stdout
     assert not any(secret in text for secret in (old, new) for text in (output, calls, log))
     assert not re.search(r"SCRAM-SHA-256\$|ALTER ROLE", log + calls)
@@ -139,7 +139,7 @@ def test_whoever_dies_leaves_a_server_that_works_and_the_next_run_ends_it(
         again.refused("is locked", "rotation of the database's password", "inv unlock")
         deployed("unlock", f"--host={server.name}", "--yes").succeeded()
     output = rotate(deployed, server)
-    assert "An earlier one was cut off" in output
+    assert "An earlier rotation was interrupted" in output
     assert agree(deployed, server) == wanted
 
 
@@ -155,7 +155,7 @@ def test_after_a_power_cut_no_one_gets_in_without_a_password(deployed: Inv, serv
     assert opens(server, old), "that is what runs has"
     assert "unfinished rotation of the password" in deployed("status", f"--host={server.name}").output
     wanted = password(deployed, server)
-    assert "An earlier one was cut off" in rotate(deployed, server)
+    assert "An earlier rotation was interrupted" in rotate(deployed, server)
     assert agree(deployed, server) == wanted != old
 
 
@@ -171,7 +171,7 @@ def test_a_backend_that_does_not_come_up_takes_all_of_it_back(deployed: Inv, ser
         # The new one is stopped as soon as it is there.
         faults.at(server, " up .*backend", "/usr/bin/docker stop $(/usr/bin/docker ps -lq)", after=True)
         run = deployed("db.rotate-password", f"--host={server.name}", "--yes")
-        run.refused("the old one counts everywhere, as before", "not ready")
+        run.refused("the old password applies everywhere, as before", "not ready")
     assert run.code == 1
     assert agree(deployed, server) == old
 

@@ -115,9 +115,9 @@ def test_without_the_pbx_a_deploy_waits_for_a_live_call_and_gives_up(deployed: I
         run = deployed("deploy", f"--host={server.name}", "--yes", "--drain-timeout=2")
     finally:
         lab.client.run("kill $(cat /root/caller.pid)")
-    run.refused("1 calls are still live", "No moment without a call came within 2 s", "--now")
+    run.refused("1 calls are still live", "The calls did not end within 2 s", "--now")
     assert run.code == 2
-    assert "Waits for a moment without a call: 1 RTP flows are live" in run.output
+    assert "Waits until no call is live: 1 RTP flows are live" in run.output
     assert state(server) == before
     as_before_a_switch(server)
 
@@ -162,7 +162,7 @@ def test_a_pbx_that_is_switched_off_is_named_and_holds_no_release_up(
         off.take_out(server)
     assert "PBXs: 3, of which 2 are handed over." in run.output
     assert f"pbx-{off.port} ({off.lab.client.address4}:{off.port}) is not" in run.output
-    assert "go on on the old backend" in run.output
+    assert "continue on the old backend" in run.output
 
 
 @pytest.mark.test_all
@@ -261,7 +261,7 @@ def test_a_host_that_goes_down_in_the_middle_comes_back_with_one_release(
         pbx.keep(0, 0)
     assert (run.returncode, "Traceback" in told) == (1, False), told
     assert f"{server.name}: the connection was lost during switch." in told
-    assert "it goes on there" in told
+    assert "it continues on the host" in told
     server.wait_ready()
     as_before_a_switch(server)
     web, address = Web(server), f"https://{server.name}/api/version"
@@ -308,7 +308,7 @@ def test_no_deploy_begins_when_timers_would_run_twice(deployed: Inv, server: Hos
     before = state(server)
     with deployed.changed(server.name, application_timers=ALWAYS):
         run = deployed("deploy", f"--host={server.name}", "--service=backend", "--yes", "--wait")
-    run.refused("two backends could be up at", "No moment of a day is free", "takes the risk")
+    run.refused("two backends could be up at", "No time of day is free", "takes the risk")
     assert run.code == 2
     assert state(server) == before
 
@@ -318,5 +318,5 @@ def test_a_rollback_begins_although_timers_run_twice(deployed: Inv, server: Host
     with deployed.changed(server.name, application_timers=ALWAYS):
         # Calls of the story before may still go on.
         back = deployed("rollback", f"--host={server.name}", "--now", "--yes").succeeded()
-    assert "all that there is. This goes on" in back.output
+    assert "all that there is. This run continues" in back.output
     assert "Two backends were up at" in back.output

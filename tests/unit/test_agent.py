@@ -73,8 +73,8 @@ def test_an_error_is_three_lines_with_the_host_before_them(
         (127, "echo not found >&2", agent.MissingError, "has no agent yet", "not found"),
         (2, "echo \"invalid choice: 'x'\" >&2", OperatorError, "or an old one", "invalid choice"),
         (124, "", FailedError, "did not end within 60 s", "own deadline"),
-        (1, "echo Traceback >&2; echo KeyError >&2", FailedError, "without telling how", "Traceback / KeyError"),
-        (0, "", FailedError, "without telling how", "exit code 0, no output"),
+        (1, "echo Traceback >&2; echo KeyError >&2", FailedError, "without a result", "Traceback / KeyError"),
+        (0, "", FailedError, "without a result", "exit code 0, no output"),
     ],
 )
 def test_a_run_that_does_not_tell_how_it_ended(

@@ -54,7 +54,7 @@ def confirm(state: State, host: Host, subject: Subject, account: str) -> bool:
     Returns: False stops the run on this host. Should even the undoing fail, the host's own timer does it.
     """
     if _fresh_login(
-        host, account, f"{GUARD} disarm {subject}", f"After the change of {subject} nobody could log in to {host.name}."
+        host, account, f"{GUARD} disarm {subject}", f"After the change of {subject} no one could log in to {host.name}."
     ):
         return True
     undone, _ = host.run_shell_command(StringCommand(GUARD, "revert", subject), _sudo=host.data._sudo, _timeout=60)

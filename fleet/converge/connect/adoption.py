@@ -1,4 +1,4 @@
-"""What was made by hand on a host, seen by pyinfra; so a dry run says it before anything is done."""
+"""What was installed by hand on a host, seen by pyinfra; so a dry run says it before anything is done."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class MadeByHand(FactBase[HandMade | None]):
 
 
 def tell(settings: Settings) -> None:
-    """Say what was made by hand here, as long as nobody has taken it over; nothing is changed.
+    """Say what was installed by hand here, as long as nobody has taken it over; nothing is changed.
 
     Args:
         settings: the host's data.
@@ -36,7 +36,7 @@ def tell(settings: Settings) -> None:
     found: HandMade | None = host.get_fact(MadeByHand, app_dir=settings.app_dir)
     if found is None or not found.waits:
         return
-    lines = [f"{host.name} lives already, made by hand; converging it stops none of it:"]
+    lines = [f"{host.name} already runs a stack that was installed by hand; converging stops none of it:"]
     lines += [f"    {line}" for line in found.lines()]
     lines.append(f"    Then take it over: inv adopt --host={host.name}")
     for line in lines:

@@ -30,7 +30,7 @@ def check(params: dict[str, Any], *, interactive: bool) -> None:
     if named.suffix == ".py" and not named.exists():
         raise OperatorError(
             f"There is no inventory {named}.",
-            "pyinfra would go on with no host at all, and report success.",
+            "pyinfra would continue without any host, and report success.",
             "Run it in the repository's folder: pyinfra inventory.py deploys/bootstrap.py",
         )
     if named.name == "inventory.py":
@@ -49,7 +49,7 @@ def check(params: dict[str, Any], *, interactive: bool) -> None:
     asks = not (params.get("yes") or params.get("dry") or params.get("json_output"))
     if asks and not interactive and converges(params):
         raise OperatorError(
-            "There is no terminal to ask you on.",
+            "There is no terminal for the confirmation.",
             "pyinfra shows the changes and waits for Enter.",
             "Add --dry to see the changes only, or -y to make them without being asked.",
         )

@@ -67,8 +67,8 @@ class FleetConnector(SSHConnector):
             if self.host.data.get(name):
                 raise OperatorError(
                     f"{self.host.name}: {name} is not supported.",
-                    "The way to a host is what ssh_config says, so that all of our programs take the same.",
-                    f"Say it in {ssh_config_path()}: HostName, Port, IdentityFile, UserKnownHostsFile.",
+                    "All programs here reach a host by what ssh_config says.",
+                    f"Set it in {ssh_config_path()}: HostName, Port, IdentityFile, UserKnownHostsFile.",
                 )
         self.deploy_user = checked.deploy_user
         self._enter(self._accounts(checked))

@@ -99,7 +99,7 @@ def refuse(host: str, before: DockerBefore, declared: Mapping[str, Any]) -> None
     if before.config is None:
         raise OperatorError(
             f"{host}: /etc/docker/daemon.json is not JSON.",
-            "Converging replaces that file, and what it says of Docker's data cannot be read, so it would be lost.",
+            "Converging replaces that file, and its settings for Docker's data cannot be read, and would be lost.",
             "Correct it on the host, or move it away, then run the same command again.",
         )
     lost = {key: before.config[key] for key in KEPT if key in before.config and before.config[key] != declared.get(key)}
@@ -110,7 +110,7 @@ def refuse(host: str, before: DockerBefore, declared: Mapping[str, Any]) -> None
     if lost:
         raise OperatorError(
             f"{host}: Docker runs there already, and would lose its {', '.join(lost)}.",
-            "The inventory does not declare it: containers and volumes could be out of sight, or networks change.",
+            "The inventory does not declare it: containers and volumes could disappear, or networks change.",
             f'Keep it, in inventory.py for {host}: "docker_daemon": {dict(declared) | lost}, '
             "or take it out of /etc/docker/daemon.json on the host, once nothing there is needed.",
         )
@@ -122,8 +122,8 @@ def _refuse_flags(host: str, before: DockerBefore) -> None:
     if flags:
         raise OperatorError(
             f"{host}: docker.service starts dockerd with {', '.join(flags)}.",
-            "dockerd does not start when a setting is there and in daemon.json, too. They are set in "
+            "dockerd does not start when a setting is also in daemon.json. They are set in "
             f"{before.drop_ins or 'the unit itself'}.",
-            "Remove them there, then `systemctl daemon-reload`. Those that Docker still needs (but for "
+            "Remove them there, then `systemctl daemon-reload`. Those that Docker still needs (except "
             f"{', '.join(OURS)}) go into docker_daemon in inventory.py for {host}.",
         )

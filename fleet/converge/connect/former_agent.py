@@ -36,7 +36,7 @@ def refuse_busy(host: str, answer: list[str]) -> None:
     busy = " ".join(line.removeprefix("former_agent=") for line in answer if line.startswith("former_agent=")).split()
     if busy:
         raise OperatorError(
-            f"{host}: its agent is at work, and is about to be replaced by another program.",
+            f"{host}: its agent is running, and is about to be replaced by another program.",
             f"It runs: {' '.join(busy)}.",
             "Wait until it has ended, then run the same command again.",
         )

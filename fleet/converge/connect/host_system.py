@@ -132,7 +132,7 @@ def _no_session(host: str, account: str, words: str) -> OperatorError:
     return OperatorError(
         f"{host}: {account} logs in, but no command can be run.",
         f"The host says: {words[:300] or 'nothing'}.",
-        "Look at the account's shell and start-up files on the provider's console.",
+        "Check the account's shell and start-up files on the provider's console.",
     )
 
 
@@ -162,7 +162,7 @@ def refuse_without_root(host: str, system: System) -> None:
     """Raises OperatorError when the account we logged in as cannot become root without a password."""
     if system.uid != 0 and system.sudo != "granted":
         raise OperatorError(
-            f"{host}: sudo is refused to {system.user}.",
+            f"{host}: sudo does not accept {system.user}.",
             f"sudo says: {system.sudo or 'nothing'}. Converging a host needs root without a password prompt.",
             f"On the provider's console, as root: `visudo -c`, and give {system.user} `ALL=(root) NOPASSWD: ALL`.",
         )
@@ -173,8 +173,8 @@ def refuse_another_port(host: str, system: System, sshd_port: int) -> None:
     if system.ssh_port not in (0, sshd_port):
         raise OperatorError(
             f"{host}: sshd answers on port {system.ssh_port}, and sshd_port is {sshd_port}.",
-            f"The firewall would open {sshd_port} and close the port by which we came.",
-            f'Say "sshd_port": {system.ssh_port} for {host} in inventory.py.',
+            f"The firewall would open {sshd_port} and close the port of this connection.",
+            f'Set "sshd_port": {system.ssh_port} for {host} in inventory.py.',
         )
 
 
@@ -190,7 +190,7 @@ def refuse_unsupported(host: str, system: System, min_free_disk_mib: int) -> Non
     if (system.distribution, system.version) not in SUPPORTED:
         raise OperatorError(
             f"{host} runs {system.pretty}, which is not supported.",
-            f"Supported are {known}; on anything else nobody has proved that a run ends well.",
+            f"Supported are {known}; nothing else has been tested.",
             "Reinstall the server with one of these, or take the host out with --limit.",
         )
     if system.machine not in ARCHITECTURES:

@@ -53,10 +53,10 @@ class Calls:
 
 
 def containers_survive() -> str:
-    """The command that has a daemon which runs keep its containers when it ends, without a restart of its own.
+    """Return the command that makes a running daemon keep its containers when it ends, without restarting it.
 
-    A host that was made by hand runs a daemon that takes its containers along. Of daemon.json, which is in place by
-    now, `live-restore` is what a reload brings into force.
+    On a host that was installed by hand, containers end with the daemon. daemon.json is in place already, and a reload
+    brings its `live-restore` into force.
     """
     on = "[ \"$(docker info --format '{{.LiveRestoreEnabled}}' 2>/dev/null)\" = true ]"
     return (
@@ -64,7 +64,7 @@ def containers_survive() -> str:
         f"timeout 30 sh -c {shlex.quote(f'until {on}; do sleep 0.2; done')}; }} || {{ "
         "echo 'Docker would take its containers along when it restarts, so it is not restarted.' >&2; "
         "echo '    why: it did not take up live-restore from /etc/docker/daemon.json.' >&2; "
-        "echo '    do:  look at `journalctl -u docker` on the host, then run the same command again.' >&2; exit 1; }"
+        "echo '    do:  read `journalctl -u docker` on the host, then run the same command again.' >&2; exit 1; }"
     )
 
 
@@ -125,7 +125,8 @@ def tell_replaced(text: str) -> None:
     """
     if gone := lost(host.get_fact(configuration.ConfigurationFile, path=CONFIG).text, text):
         logger.warning(
-            f"{host.print_prefix}{CONFIG} is replaced: {', '.join(gone)} will not be set. It is kept as {SET_ASIDE}."
+            f"{host.print_prefix}{CONFIG} is replaced: {', '.join(gone)} will not be set. "
+            f"The old file is saved as {SET_ASIDE}."
         )
 
 

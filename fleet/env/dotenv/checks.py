@@ -93,7 +93,7 @@ def _of(name: str, value: str) -> Iterator[Problem]:
         yield from _ours(variable, value)
         return
     elif not variable.read_by:
-        yield False, "is read by nobody", f"take the line out; {variable.help}"
+        yield False, "is not read by any service", f"take the line out; {variable.help}"
     if not value.strip():
         if value or (variable.required and not variable.empty_allowed):
             yield True, "is empty" if not value else "holds nothing but spaces", variable.help
@@ -107,7 +107,7 @@ def _of_value(variable: Variable, value: str) -> Iterator[Problem]:
     elif placeholder(variable, value):
         yield True, "still is a placeholder", f"put the real value there; {variable.help}"
     elif variable.secret and value.lower() in WELL_KNOWN:
-        yield not variable.locked, "is a word that everybody knows", "make a new one: openssl rand -hex 32"
+        yield not variable.locked, "is a well-known value", "make a new one: openssl rand -hex 32"
     elif not variable.format.accepts(value):
         yield True, "is malformed", f"it must be {variable.format.name}"
     elif variable.secret and variable.name in VARIABLES:
@@ -125,7 +125,7 @@ def placeholder(variable: Variable, value: str) -> bool:
 def _unknown(name: str) -> Iterator[Problem]:
     meant = suggestion(name)
     if meant:
-        yield False, "is not declared", f"did you mean {meant}? As it stands the backend gets it under this name"
+        yield False, "is not declared", f"did you mean {meant}? Unchanged, the backend gets it under this name"
     elif not family_of(name):
         yield False, "is not declared", "check its spelling; the backend gets it all the same"
 

@@ -60,7 +60,7 @@ def unprintable(value: str) -> str:
         if unicodedata.category(character) == "Cc":
             return f"holds the control character U+{number:04X}"
         if unicodedata.category(character) == "Cs" or number & 0xFFFE == 0xFFFE or 0xFDD0 <= number <= 0xFDEF:
-            return f"holds U+{number:04X}, which is no character"
+            return f"holds U+{number:04X}, which is not a character"
         if number == 0xFEFF:
             return "holds a byte order mark (U+FEFF)"
     if len(value.encode()) > LONGEST_BYTES:
@@ -77,7 +77,7 @@ def assignment(name: str, value: str) -> str:
     if not NAME.fullmatch(name):
         raise OperatorError(
             f"{name!r} is not a name for a variable.",
-            "Letters, digits and _ make one, not a digit first.",
+            "Allowed: letters, digits and _, not a digit first.",
             "Rename it.",
         )
     if wrong := unprintable(value):
@@ -130,7 +130,7 @@ def _fault(binding: Binding, line: int) -> Fault | None:
     if binding.error:
         return Fault(line, name, "has a quote that is not closed, or text after the closing one", QUOTE)
     if binding.value is None or found is None:
-        return Fault(line, "", "is no `NAME='value'` and no comment", "write NAME='value', or # before a comment")
+        return Fault(line, "", "is neither `NAME='value'` nor a comment", "write NAME='value', or # before a comment")
     if not name:
         return Fault(line, "", "has no name of letters, digits and _ before the =", "correct the name")
     if wrong := unprintable(binding.value):

@@ -67,8 +67,8 @@ def private_directory(beside: Path | None) -> Iterator[Path]:
     parent = memory_directory(Path("/proc/mounts")) or beside
     if parent is None:
         raise OperatorError(
-            "There is no memory file system to edit in.",
-            "Neither /dev/shm nor XDG_RUNTIME_DIR is one here, and a decrypted file must not touch a disk.",
+            "No memory file system to edit in.",
+            "Neither /dev/shm nor XDG_RUNTIME_DIR is one, and a decrypted file must not touch a disk.",
             "Edit on a Linux machine.",
         )
     directory = Path(tempfile.mkdtemp(prefix="aipbx-", dir=parent))

@@ -89,7 +89,7 @@ def unseal(sealed: bytes, path: Path) -> bytes:
     except pyrage.DecryptError as error:
         if "No matching keys" not in str(error):
             raise OperatorError(
-                f"{path} is damaged: {error}.", "age checks every byte.", f"Take an older one: git log -- {path}"
+                f"{path} is damaged: {error}.", "age checks every byte.", f"Use an older version: git log -- {path}"
             ) from None
         raise OperatorError(
             f"Your keys do not open {path}.",
@@ -142,5 +142,5 @@ def _keys(path: Path) -> list[Any]:
     except (OSError, UnicodeDecodeError, pyrage.IdentityError) as error:
         protected = "must be decrypted" in str(error)
         why = f"{path} has a passphrase, which age keys of SSH may not have here" if protected else f"{path}: {error}"
-        raise OperatorError("A key cannot be used.", why, "Use another.") from None
+        raise OperatorError("This key cannot be used.", why, "Use another.") from None
     return keys

@@ -87,7 +87,7 @@ def load(host: str) -> HostFile:
     if len(there) == 2:
         raise OperatorError(
             f"{host} has two env files: {shown(plain)} and {sealed.name}.",
-            "Nobody could say which of them counts.",
+            "Which of them applies is ambiguous.",
             "Compare them, then delete the one that is out of date.",
         )
     content = _content(there[0])

@@ -96,7 +96,7 @@ def _not_ours(where: str) -> OperatorError:
     return OperatorError(
         f"{where} is not a file that `inv env.push` wrote.",
         "It is damaged, or was written by hand.",
-        "Look at it; move it aside, and push again.",
+        "Check it, rename it, and push again.",
     )
 
 

@@ -77,7 +77,9 @@ ACCOUNTING = Section(
             default="false",
         ),
         Variable(name="DOCUMENT_SERIES", help="Series in the numbers of documents.", format=TEXT, default="AI"),
-        Variable(name="EGRUL_CACHE_TTL_DAYS", help="Days that a company's entry is kept.", format=WHOLE, default="30"),
+        Variable(
+            name="EGRUL_CACHE_TTL_DAYS", help="Days that a company's entry is retained.", format=WHOLE, default="30"
+        ),
     ),
     (
         Family(prefix="SBIS_", help="SBIS."),
@@ -196,7 +198,7 @@ FRONTEND = Section(
 )
 
 UNREAD = Section(
-    "Read by nobody",
+    "Not read by any service",
     (
         Variable(name="CLOSING_AUTO_SEND_EDO", help="SBIS_EDO_AUTO_SEND is what the application reads.", read_by=()),
         Variable(name="MAIL_PORT", help="Mail always goes out by port 587.", read_by=()),

@@ -72,7 +72,7 @@ SECRETS = Section(
             secret=True,
             generate=hex64,
             least=32,
-            on_change="everybody must log in again",
+            on_change="everyone must log in again",
         ),
         Variable(
             name="ENCRYPTION_KEY",
@@ -85,7 +85,7 @@ SECRETS = Section(
         ),
         Variable(
             name="HELPDESK_ENCRYPTION_KEY",
-            help="Encrypts the PBX keys of the helpdesk. Unset, it is a word that everybody can read in the source.",
+            help="Encrypts the PBX keys of the helpdesk. Unset, it is a word that anyone can read in the source.",
             required=True,
             secret=True,
             generate=hex64,
@@ -116,7 +116,7 @@ HOST = Section(
     (
         Variable(
             name="DB_USER",
-            help="Role that owns the database, and is no superuser.",
+            help="Role that owns the database, and is not a superuser.",
             required=True,
             format=IDENTIFIER,
             default="aipbx_user",
@@ -211,11 +211,11 @@ REQUIRED_KEYS = Section(
 )
 
 ALERTS = Section(
-    "Alerts: whom the host tells when a backup fails",
+    "Alerts: who is notified when a backup fails",
     (
         Variable(
             name="ALERT_SLACK_WEBHOOK",
-            help="Incoming webhook of Slack's. Without it and without Telegram nobody is told of a failed backup.",
+            help="Incoming webhook of Slack's. Without it and without Telegram no one is notified of a failed backup.",
             secret=True,
             format=URL,
             least=20,
@@ -223,7 +223,7 @@ ALERTS = Section(
         ),
         Variable(
             name="ALERT_TELEGRAM_BOT_TOKEN",
-            help="Token of a Telegram bot that tells of failures; may be TELEGRAM_BOT_TOKEN's.",
+            help="Token of a Telegram bot that reports failures; may be TELEGRAM_BOT_TOKEN's.",
             secret=True,
             format=BOT,
             least=30,

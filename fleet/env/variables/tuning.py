@@ -25,7 +25,7 @@ LIMITS = Section(
 BALANCE = Section(
     "Warnings of a low balance",
     (
-        Variable(name="BALANCE_RUNWAY_ENABLED", help="Daily look at balances.", format=BOOLEAN, default="true"),
+        Variable(name="BALANCE_RUNWAY_ENABLED", help="Daily check of balances.", format=BOOLEAN, default="true"),
         Variable(
             name="BALANCE_RUNWAY_LOOKBACK_DAYS", help="Days that the forecast looks back.", format=WHOLE, default="7"
         ),
@@ -60,7 +60,7 @@ OPERATORS = Section(
         _operator("QUALITY_MIN_COMPRESSION", "Compression ratio below which quality is low.", "number", "0.5"),
         _operator("QUALITY_MIN_LANGUAGE_PROB", "Least certainty of the language.", "number", "0.5"),
         _operator("ENCRYPT_TRANSCRIPTS", "Encrypt stored transcripts with ENCRYPTION_KEY.", "yes/no", "false"),
-        _operator("RETENTION_DAYS", "Days that analyses are kept; 0: for ever.", "whole", "0"),
+        _operator("RETENTION_DAYS", "Days that analyses are retained; 0: for ever.", "whole", "0"),
         Variable(
             name="OPERATOR_RETENTION_MODE",
             help="What happens to them then.",
@@ -75,7 +75,7 @@ OPERATORS = Section(
         _operator("ANOMALY_NEGATIVE_SPIKE_PCT", "Rise of negative calls that is one, in points.", "number", "15"),
         _operator("ANOMALY_MIN_CALLS", "Fewest calls in a window.", "whole", "5"),
         _operator("INSIGHTS_MIN_CALLS", "Fewest calls for insights.", "whole", "10"),
-        _operator("INSIGHTS_TTL_SEC", "Seconds that insights are kept in memory.", "whole", "3600"),
+        _operator("INSIGHTS_TTL_SEC", "Seconds that insights are cached in memory.", "whole", "3600"),
         _operator("INSIGHTS_MAX_COUNT", "Most insights in an answer.", "whole", "6"),
         _operator("STUCK_MINUTES", "Minutes after which an analysis counts as failed; 0: never.", "whole", "0"),
         _operator("DEDUP_BY_HASH", "Do not analyse the same recording twice.", "yes/no", "false"),

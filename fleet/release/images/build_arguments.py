@@ -51,9 +51,9 @@ def refuse_lost(remote: Remote, release: Release, repositories: dict[str, Reposi
         if lost:
             raise OperatorError(
                 f"{remote.name}: the build of the {service} would drop {', '.join(lost)}.",
-                f"Its Dockerfile has no ARG of that name, so the value would reach nothing (as set: FRONTEND_{lost[0]} "
-                "in the env file, or build_arguments in the inventory).",
-                "Correct the name or take it out, or have the Dockerfile take it: ARG " + lost[0],
+                "Its Dockerfile has no ARG of that name, so the value would have no effect "
+                f"(set by FRONTEND_{lost[0]} in the env file, or by build_arguments in the inventory).",
+                "Correct the name or remove it, or have the Dockerfile declare it: ARG " + lost[0],
             )
 
 

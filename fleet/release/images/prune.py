@@ -103,7 +103,7 @@ def judged(told: str, settings: Settings, stay: dict[tuple[str, str], str]) -> l
             if by := used.get(identity) or used.get(reference):
                 why = why or f"container {by.removeprefix('/')} has it"
             if not releases.SHA.fullmatch(tag):
-                why = why or "its tag is no commit"
+                why = why or "its tag is not a commit"
             found.append(Image(service, reference, int(count), datetime.fromisoformat(f"{built[:19]}+00:00"), why))
     return sorted(found, key=lambda image: (image.built, image.reference), reverse=True)
 
@@ -166,7 +166,9 @@ def prune(hosts: list[Remote], *, dry: bool, yes: bool) -> None:
         return
     names = ", ".join(host.name for host, *_ in going)
     if not agreed(f"delete these images on {names}", yes=yes):
-        raise OperatorError(f"{names}: nothing was deleted.", "You did not say yes.", "Run it again when you want it.")
+        raise OperatorError(
+            f"{names}: nothing was deleted.", "The question was not answered with yes.", "Run the command again."
+        )
     for host, one, shown in going:
         _delete(host, one, shown)
 
@@ -187,7 +189,7 @@ def _refuse(remote: Remote, found: Survey, *, dry: bool) -> None:
     if found.lock and not dry:
         raise OperatorError(
             f"{remote.name} is locked: {found.lock}.",
-            "What goes on may need images that no release of the ledger has yet.",
+            "A running operation may need images that no release of the ledger has yet.",
             f"Wait for it; inv prune --dry --host={remote.name} only shows.",
         )
 

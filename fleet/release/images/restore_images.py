@@ -36,13 +36,13 @@ def needed(
     if not gone:
         return {}, []
     builds = remote.settings.images_from == "build"
-    with step("images that are gone from the host can be had"):
+    with step("find images that are missing on the host"):
         for name, image in gone.items():
             if builds:
                 _refuse_unknown_commit(remote, repositories[name], release.sha(name))
             else:
                 _refuse_not_in_registry(remote, name, image)
-    how = "is built there anew, from its commit" if builds else "is pulled from its registry"
+    how = "is rebuilt there from its commit" if builds else "is pulled from its registry"
     told = [f"  The {name}'s image is gone from {remote.name}: {image} {how}." for name, image in gone.items()]
     return {name: repositories[name] for name in gone}, told
 
@@ -52,7 +52,7 @@ def _refuse_unknown_commit(remote: Remote, repository: Repository, sha: str) -> 
     if repository.find(sha) is None:
         raise OperatorError(
             f"{remote.name} no longer has the {repository.service}'s image of {sha[:12]}, and it cannot be built.",
-            f"{repository.url} has no such commit any more.",
+            f"{repository.url} no longer has this commit.",
             _another(remote),
         )
 
@@ -65,7 +65,7 @@ def _refuse_not_in_registry(remote: Remote, service: str, image: str) -> None:
     raise OperatorError(
         f"{remote.name} no longer has the {service}'s image {image}, and cannot pull it.",
         done.last_words,
-        f"{_another(remote)} Or have CI build and push that commit once more."
+        f"{_another(remote)} Or have CI build and push that commit again."
         if unknown
         else f"Is the registry up, and may this host read it (`docker login` there)? {_another(remote)}",
     )

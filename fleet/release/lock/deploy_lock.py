@@ -58,14 +58,14 @@ def take(remote: Remote, reason: str) -> None:
 
     Args:
         remote: the host.
-        reason: why, for whoever is refused.
+        reason: the reason, shown to anyone who is refused.
 
     Raises:
         OperatorError: there is no reason, or the host is locked or has no application yet.
     """
     if not reason or not reason.isprintable():
         raise OperatorError(
-            "A lock needs a reason, in one line.", "Whoever is refused reads it.", "inv lock --host=… --reason='…'"
+            "A lock needs a reason, in one line.", "Anyone who is refused sees it.", "inv lock --host=… --reason='…'"
         )
     owner = f"{operator()}, {reason}, since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
     done = remote.run(lock.acquire(remote.settings.app_dir), stdin=f"{owner}\n".encode())
@@ -73,7 +73,7 @@ def take(remote: Remote, reason: str) -> None:
         raise OperatorError(
             f"{remote.name} is not locked by you.",
             done.out.strip() or done.last_words,
-            f"Ask whoever has it; inv status --host={remote.name} shows it.",
+            f"Ask its owner; inv status --host={remote.name} shows it.",
         )
     say(f"{remote.name}: locked: {owner}. inv unlock --host={remote.name}", "green")
 
@@ -114,20 +114,20 @@ def held(remote: Remote, what: Doing, found: Survey, since: datetime) -> Iterato
     if done.code == lock.HELD:
         raise OperatorError(
             f"{remote.name} is locked: {done.out.strip() or 'by whom is not written down'}.",
-            "Somebody began a moment ago.",
+            "Another run has just started.",
             "Wait for it, then run this again.",
         )
     if done.code != 0:
         raise OperatorError(
             f"{remote.name} could not be locked.",
             done.last_words,
-            f"Look at its disk: inv status --host={remote.name}",
+            f"Check its disk: inv status --host={remote.name}",
         )
     try:
         if releases.parse(done.out) != found.entries:
             raise OperatorError(
-                f"{remote.name}: another release came while you read.",
-                "What you agreed to began from the one before.",
+                f"{remote.name}: another release was deployed meanwhile.",
+                "Your confirmation was for the previous release.",
                 "Run this again.",
             )
         yield ours

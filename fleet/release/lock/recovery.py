@@ -1,4 +1,4 @@
-"""What was cut off on a host comes to its end before anything changes its release or its data."""
+"""What was cut off on a host is completed before anything changes its release or its data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Breaking a deploy lock whose run is gone: what that run left unfinished comes to its end first."""
+"""Breaking a deploy lock whose run is gone: what that run left unfinished is completed first."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ def unlock(host: Remote, *, force: bool, yes: bool) -> None:
     """
     found = survey.take(host)
     if not found.lock:
-        raise OperatorError(f"{host.name} is not locked.", "There is no lock to break.", "Go on with what you wanted.")
+        raise OperatorError(f"{host.name} is not locked.", "There is no lock to break.", "Continue with your command.")
     if found.lock_standing in lock_status.ALIVE and not force:
         raise OperatorError(
             f"{host.name}: still locked: {found.lock}.",
             lock_status.KNOWN[found.lock_standing],
-            f"Wait for its end. inv unlock --force --host={host.name} breaks it all the same, and perhaps that run.",
+            f"Wait for its end. inv unlock --force --host={host.name} breaks it anyway, and perhaps that run.",
         )
     if known := lock_status.KNOWN.get(found.lock_standing):
         say(f"{host.name}: {known}", "" if found.lock_standing in lock_status.GONE else "yellow")
     if found.unfinished and not force:
-        say(f"  It left an unfinished {found.unfinished}, which comes to its end first.", "yellow")
+        say(f"  It left an unfinished {found.unfinished}, which is completed first.", "yellow")
     if not agreed(f"{host.name}: break the lock of {found.lock}", yes=yes):
-        raise OperatorError(f"{host.name}: still locked.", "You did not say yes.", "Ask who has it.")
+        raise OperatorError(f"{host.name}: still locked.", "The question was not answered with yes.", "Ask its owner.")
     if found.unfinished and not force:
         agent.call(host, ["recover"], seconds=recovery.SECONDS)
     host.sudo_output(lock.release(host.settings.app_dir))

@@ -1,4 +1,4 @@
-"""The variables of a backend made by hand: exact, without what its image and the fleet set."""
+"""The variables of a backend installed by hand: exact, without what its image and the fleet set."""
 
 import json
 from typing import Any, cast
@@ -85,5 +85,5 @@ def test_differences_are_named() -> None:
     told = environment.differences(pushed(PRIVATE_KEY="other", TIMEZONE="Asia/Omsk"), Environment(VALUES, "x"))
     assert told == [
         "variables that differ from the old backend's: TIMEZONE changed",
-        "PRIVATE_KEY changed: everybody must log in again",
+        "PRIVATE_KEY changed: everyone must log in again",
     ]

@@ -1,4 +1,4 @@
-"""What a host made by hand says of itself, and what inventory.py must say in turn."""
+"""What a host installed by hand says of itself, and what inventory.py must say in turn."""
 
 import pytest
 

@@ -70,7 +70,7 @@ def test_which_set_is_meant() -> None:
         with pytest.raises(OperatorError, match="The newest are 1, 2") as refused:
             shown.choose("h", there, name)
         assert repr(name) in refused.value.what
-    with pytest.raises(OperatorError, match="None was taken"):
+    with pytest.raises(OperatorError, match="No backup has run"):
         shown.choose("h", [], "")
 
 
@@ -94,9 +94,9 @@ def test_which_moments_there_are_and_which_are_missing() -> None:
         "gaps": [{"first": "A", "last": "B", "after": "2026-11-22T01:00:00Z", "before": "2026-11-22T02:00:00Z"}],
     }
     assert shown.point("aipbx.org", told) == [
-        "aipbx.org: any moment from 2026-11-23 01:30:09 to 2026-11-23 14:05:59 UTC: "
+        "aipbx.org: recovery window from 2026-11-23 01:30:09 to 2026-11-23 14:05:59 UTC: "
         "inv restore --at='2026-11-23 14:05:59' --host=aipbx.org",
-        "[yellow]aipbx.org: no moment from 2026-11-22 01:00:00 to 2026-11-22 02:00:00 UTC[/yellow]: "
-        "A to B of PostgreSQL's log are missing.",
+        "[yellow]aipbx.org: no recovery from 2026-11-22 01:00:00 to 2026-11-22 02:00:00 UTC[/yellow]: "
+        "A to B of the WAL are missing.",
     ]
     assert shown.point("aipbx.org", {}) == []

@@ -24,9 +24,9 @@ def test_a_file_or_a_container(tmp_path: Path) -> None:
     [
         ("", "neither a file here nor container:NAME"),
         ("nothing.sql", "neither a file here nor container:NAME"),
-        ("container:", "no container's name"),
-        ("container:x;reboot", "no container's name"),
-        ("container:--help", "no container's name"),
+        ("container:", "not a valid container name"),
+        ("container:x;reboot", "not a valid container name"),
+        ("container:--help", "not a valid container name"),
     ],
 )
 def test_what_is_neither(source: str, why: str) -> None:

@@ -108,7 +108,7 @@ def test_what_runs_is_let_in_first_and_shut_out_last(world: World) -> None:
 def test_whatever_fails_the_old_one_counts_everywhere(world: World, broken: str) -> None:
     world.broken = broken
     remote: Any = world
-    with pytest.raises(FailedError, match="the old one counts everywhere, as before"):
+    with pytest.raises(FailedError, match="the old password applies everywhere, as before"):
         rotation._change(remote, ready(world), "anna")
     assert world.everywhere() == {OLD}
 
@@ -121,7 +121,7 @@ def test_a_way_back_that_fails_is_told_with_both_reasons(world: World, monkeypat
         raise OperatorError("It does not come up.", "Its log is empty.", "Look.")
 
     monkeypatch.setattr(switch, "carry_out", never)
-    with pytest.raises(FailedError, match="so did the way back") as failed:
+    with pytest.raises(FailedError, match="so did its rollback") as failed:
         rotation._change(remote, ready(world), "anna")
     assert "inv db.rotate-password" in failed.value.do
     # So the next run finds that one is under way, and what runs is let in meanwhile.

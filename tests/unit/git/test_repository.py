@@ -184,7 +184,7 @@ def test_a_branch_that_was_rewritten(backend: tuple[Path, Repository]) -> None:
     new = commit(folder, "new")
     known.refresh()
     assert known.head() == new
-    assert "It is on no branch any more." in refusal([known], old)
+    assert "It is no longer on any branch." in refusal([known], old)
 
 
 def test_a_branch_that_was_removed(backend: tuple[Path, Repository]) -> None:

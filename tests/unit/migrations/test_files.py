@@ -45,7 +45,7 @@ def test_dated_files_in_their_order_byte_for_byte(tmp_path: Path) -> None:
 
 def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
     repository = commit(tmp_path, {"migrations/postgres/2026-02-26-a.sql": b"-- \xff"})
-    with pytest.raises(OperatorError, match=r"2026-02-26-a\.sql of HEAD is no text"):
+    with pytest.raises(OperatorError, match=r"2026-02-26-a\.sql of HEAD is not UTF-8 text"):
         files.of(repository, "HEAD", "postgres")
 
 

@@ -41,7 +41,7 @@ def test_what_would_run_in_lines() -> None:
     told = found(pending(A), pending(B, "line 2: DROP TABLE x", LOSS))
     assert plan.lines(told, asked(A, B), [B]) == [
         "  migrations: 2 files to run, after a backup set as restore point:",
-        f"      {A}: older releases can live with it",
+        f"      {A}: older releases can run with it",
         f"      {B}: no rollback past it without --despite-migrations (line 2: DROP TABLE x)",
         f"          takes away {LOSS}  (allowed)",
     ]
@@ -54,7 +54,7 @@ def test_a_new_database_shows_its_steps_in_order() -> None:
     for state, how in (
         (contract.NEW, "the database is new;"),
         (contract.NO_SERVER, "does not run yet; if it is new,"),
-        (contract.FIRST_START, "did not come to its end; it continues,"),
+        (contract.FIRST_START, "was interrupted; it continues,"),
     ):
         pendings = () if state == contract.NO_SERVER else (pending(A), pending(B), pending(c))
         first, *rest = plan.lines(found(*pendings, state=state), given, [])
@@ -106,7 +106,7 @@ def test_an_older_release_runs_without_what_it_can_live_with() -> None:
     assert without() == ([], [])
     names, told = without(row(A))
     assert names == [A]
-    assert told == [f"  migrations: {A} stays applied; backend 11111111 does not know it: it can live with it"]
+    assert told == [f"  migrations: {A} stays applied; backend 11111111 does not know it: it can run with it"]
     assert without(row(B, "line 1: x"), despite=True)[1][0].endswith("as you say")
     # What runs already has met it, wherever its commit stands.
     assert without(row(B, "line 1: x"), running=True, newer=False)[1][0].endswith("as it does now")

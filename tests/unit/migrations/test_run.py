@@ -72,7 +72,7 @@ def test_a_deploy_shows_what_it_runs_and_runs_it(asked: Asked) -> None:
     asked.answer = answer(pending(B))
     schema = planned(OLD, NEW)
     what = Plan("aipbx.ru", "deploy", OLD, NEW, schema=schema)
-    assert f"      {B}: older releases can live with it" in what.lines()
+    assert f"      {B}: older releases can run with it" in what.lines()
     run.apply(HOST, what.schema)
     assert asked.verbs == ["migrations", "migrate"]
     told = asked.given[1]

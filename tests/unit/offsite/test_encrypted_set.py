@@ -118,7 +118,7 @@ def test_a_copy_that_does_not_come_tells_why(tmp_path: Path, public: str) -> Non
 )
 def test_what_was_opened_is_compared_with_its_manifest(tmp_path: Path, public: str, tar: bytes, why: str) -> None:
     command, told = stored(tmp_path, public, tar)
-    with pytest.raises(FailedError, match="is no whole") as failed:
+    with pytest.raises(FailedError, match="is not a complete") as failed:
         encrypted_set.prove(command, told)
     assert why.lower() in failed.value.why.lower()
 
@@ -131,7 +131,7 @@ def test_the_private_key_is_only_in_its_file(tmp_path: Path, monkeypatch: pytest
     assert "AGE-SECRET-KEY-1" in text
     assert "AGE-SECRET" not in key.words(place, public)
     assert f'backup_recipients = ["{public}"]' in key.words(place, public)
-    with pytest.raises(OperatorError, match="is there already"):
+    with pytest.raises(OperatorError, match="exists already"):
         key.make()
     assert place.read_text() == text
 
@@ -154,7 +154,7 @@ def test_the_newest_whole_copy_is_meant(name: str, meant: str) -> None:
         ([], "", "no off-site copy that is whole"),
         (COPIES[2:], "", "no off-site copy that is whole"),
         (COPIES, "20261120T030000Z", "no off-site copy 20261120T030000Z"),
-        (COPIES, "20261123T030000Z", "is not whole"),
+        (COPIES, "20261123T030000Z", "is incomplete"),
     ],
 )
 def test_a_copy_that_is_not_there_is_refused(copies: list[dict[str, Any]], name: str, said: str) -> None:

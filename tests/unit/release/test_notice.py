@@ -24,7 +24,7 @@ def test_who_what_from_where_to_where_how_long() -> None:
 def test_a_failure_says_why_and_what_runs_now() -> None:
     said = notice.text(Plan("aipbx.org", "deploy", OLD, NEW), entry(OLD, "failed", "The backend is not ready."))
     assert said.startswith("aipbx.org: deploy failed, begun by anna@laptop, 23 s\n")
-    assert "The backend is not ready.\nWhat ran before was brought back" in said
+    assert "The backend is not ready.\nThe previous release was brought back" in said
     first = notice.text(Plan("aipbx.org", "deploy", None, NEW), entry(None, "failed", "No."))
     assert "backend: nothing → cccccccc" in first
     assert "brought back" not in first

@@ -68,7 +68,7 @@ def container(status: str, health: str) -> dict[str, Container]:
         (
             host(disk_free_mib=DATA.min_free_disk_mib - 1),
             "aipbx.net has 2047 MiB of disk left.",
-            "Look with `inv status --host=aipbx.net`, make room, then run this again.",
+            "Check with `inv status --host=aipbx.net`, make room, then run this again.",
         ),
         (host(None), "aipbx.net has no release yet.", "inv deploy --host=aipbx.net"),
         (
@@ -132,7 +132,7 @@ def test_after_a_failed_deploy_one_goes_back_from_what_runs() -> None:
         ([entry(B, "failed"), entry(A)], "2222", "aipbx.net: no release to go back to has the SHA '2222'."),
         (LEDGER, "333", "aipbx.net: no release to go back to has the SHA '333'."),
         (LEDGER, "1111", "It is what runs now."),
-        (LEDGER, "ffff", "Its ledger knows 3 other releases that went well."),
+        (LEDGER, "ffff", "Its ledger has 3 other successful releases."),
         (LEDGER, "2222,cccc", "no release to go back to has the SHA '2222,cccc'."),
         (LEDGER, "2222,", "no release to go back to has the SHA '2222,'."),
         (LEDGER, "2222", "--to=22222222,dddddddd"),

@@ -21,8 +21,15 @@ PLAIN: Any = SimpleNamespace(settings=SimpleNamespace(switch_mode="recreate", dr
         (HOST, ["frontend"], 3, 60, False, "Interrupts nothing: the new release starts beside"),
         (HOST, ["backend"], 0, 60, False, "Interrupts nothing: the new release starts beside"),
         (HOST, ["backend"], None, 60, True, "Interrupts nothing: the new release starts beside"),
-        (HOST, ["backend"], 3, 60, True, "Interrupts nothing: 3 RTP flows go on on the old backend, for 60 s at most."),
-        (HOST, ["backend"], 3, 60, False, "Waits for a moment without a call: 3 RTP flows are live; after 60 s"),
+        (
+            HOST,
+            ["backend"],
+            3,
+            60,
+            True,
+            "Interrupts nothing: 3 RTP flows continue on the old backend, for 60 s at most.",
+        ),
+        (HOST, ["backend"], 3, 60, False, "Waits until no call is live: 3 RTP flows are live; after 60 s"),
         (HOST, ["backend"], 3, 0, True, "Interrupts calls: 3 RTP flows are live and will be cut (--now)."),
         (PLAIN, ["backend", "frontend"], 3, 60, True, "Interrupts: API, Socket.IO and calls, pages, until"),
         (PLAIN, ["backend"], 3, 60, True, "3 RTP flows are live and will be cut."),
@@ -60,10 +67,10 @@ def test_pbxs_that_are_left_out_are_named_with_what_it_costs() -> None:
     found |= {"count": 4, "silent": {"a (pbx:1)": "timed out"}, "strange": ["b"], "unset": ["c"]}
     assert switch.about_pbxs(met, hands_over=True) == [
         "PBXs: 4, of which 3 are handed over.",
-        "a (pbx:1) is not handed over: timed out. Once the old backend has ended, new calls there reach nobody, until "
+        "a (pbx:1) is not handed over: timed out. Once the old backend has ended, new calls there reach no one, until "
         "the hourly aipbx-watch finds it again.",
         "b does not know the backend that runs: no calls come from there.",
-        "c was never handed over. If its dialplan does not say Stasis(${GLOBAL(AIBOT)},…), new calls reach nobody.",
+        "c was never handed over. If its dialplan does not say Stasis(${GLOBAL(AIBOT)},…), new calls reach no one.",
     ]
     none = "PBXs: 4 in the application's table; none is handed over (ARI_* are not set)."
     assert switch.about_pbxs(met, hands_over=False) == [none]

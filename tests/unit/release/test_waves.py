@@ -48,7 +48,7 @@ class Fleet:
 
     def _hook(self, moment: str, told: dict[str, str]) -> None:
         if moment == "pre-deploy" and told["AIPBX_HOST"] in self.unwanted:
-            raise OperatorError(f"{told['AIPBX_HOST']}: hooks/pre-deploy said no; nothing was touched.", "", "")
+            raise OperatorError(f"{told['AIPBX_HOST']}: hooks/pre-deploy refused; nothing was touched.", "", "")
         if moment != "pre-deploy":
             self.done.append(f"hook {moment} {told['AIPBX_HOST']}")
 
@@ -122,10 +122,10 @@ def test_a_canary_that_cannot_be_looked_at_has_the_release_all_the_same(
 
 def test_a_hook_that_says_no_to_the_last_keeps_it_from_all(fleet: Fleet, capsys: pytest.CaptureFixture[str]) -> None:
     fleet.unwanted = {"ru"}
-    with pytest.raises(OperatorError, match="ru: hooks/pre-deploy said no") as refused:
+    with pytest.raises(OperatorError, match="ru: hooks/pre-deploy refused") as refused:
         waves.carry_out(three(), canary=True, atomic=False, yes=True)
     assert (refused.value.code, fleet.done, capsys.readouterr().out) == (OperatorError.code, [], "")
-    with pytest.raises(OperatorError, match="ru: hooks/pre-deploy said no"):
+    with pytest.raises(OperatorError, match="ru: hooks/pre-deploy refused"):
         waves.carry_out([prepared("ru")], canary=True, atomic=False, yes=True)
     assert fleet.done == []
 
@@ -179,7 +179,7 @@ def test_one_that_does_not_go_back_is_not_said_to_be_as_before(
 
 def test_the_others_keep_it_when_a_later_one_fails(fleet: Fleet) -> None:
     fleet.broken = {"ru"}
-    with pytest.raises(FailedError, match="Not on all hosts: ru failed"):
+    with pytest.raises(FailedError, match="Not successful on all hosts: ru failed"):
         waves.carry_out(three(), canary=True, atomic=False, yes=True)
     assert len(fleet.done) == 3
 

@@ -59,7 +59,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, answers: dict[str, Any]) -> list[str]
     return verbs
 
 
-REFUSED = OperatorError("14:05 cannot be restored.", "What can be: nothing.", "inv backups")
+REFUSED = OperatorError("14:05 cannot be restored.", "Recovery window: nothing.", "inv backups")
 
 
 def test_the_host_itself_is_asked_first(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,7 +77,7 @@ def test_when_neither_has_it_both_say_what_they_have(monkeypatch: pytest.MonkeyP
     asked(monkeypatch, {"point": REFUSED, "offsite-point": OperatorError("Nor there.", "There: nothing.", "x")})
     with pytest.raises(OperatorError, match="14:05 cannot be restored") as caught:
         from_moment._asked(host(store=True), AT)
-    assert caught.value.why == "What can be: nothing. Nor there. There: nothing."
+    assert caught.value.why == "Recovery window: nothing. Nor there. There: nothing."
 
 
 @pytest.mark.parametrize(
@@ -131,5 +131,5 @@ def test_what_comes_is_opened_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 def test_what_breaks_off_is_no_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     path = sent(tmp_path, {"b.json": b"{}" * 2000})
     for command in (["head", "--bytes=1000", str(path)], ["sh", "-c", f"cat {path}; exit 1"]):
-        with pytest.raises(FailedError, match="did not come"):
+        with pytest.raises(FailedError, match="did not arrive"):
             fetched(monkeypatch, tmp_path, command)

@@ -51,14 +51,14 @@ def test_an_old_file_says_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("what", ["", "nothing.sql", "2026-11-23", f"{NAME}/", f"a b/{NAME}", "/", "."])
 def test_what_is_no_backup_is_refused(what: str) -> None:
-    with pytest.raises(OperatorError, match="is no backup"):
+    with pytest.raises(OperatorError, match="is not a backup"):
         named(what)
 
 
 def test_an_empty_or_damaged_file_is_refused_here(tmp_path: Path) -> None:
     path = packed(tmp_path)
     path.write_bytes(path.read_bytes().replace(b"PGDMP", b"PGDMQ"))
-    with pytest.raises(OperatorError, match="no whole backup set"):
+    with pytest.raises(OperatorError, match="not a complete backup set"):
         named(str(path))
     path.write_bytes(b"")
     with pytest.raises(OperatorError, match="is empty"):
@@ -77,7 +77,7 @@ def test_a_tar_of_pg_dump_s_is_no_set_and_is_called_by_its_own_name(tmp_path: Pa
 def test_what_a_restore_says_before_it_asks() -> None:
     text = "\n".join(announcement("aipbx.org", SET, LIVE, 2))
     assert text.startswith(f"aipbx.org: restore of {NAME} (taken 2026-11-23T03:00:00Z, 1200 rows of 55 tables)")
-    assert "takes the place of aipbx_production (5.0 MiB), and its files that of the live ones" in text
+    assert "replaces aipbx_production (5.0 MiB), and its files that of the live ones" in text
     assert "2 RTP flows are live and would be cut" in text
     assert "TAKEN ON" not in text
     assert "RTP" not in "\n".join(announcement("aipbx.org", SET, LIVE, None))

@@ -93,7 +93,7 @@ def route(**values: Any) -> Route:
         ),
         (ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"), "cuts the connection", "reset by peer."),
         (ssh.NoGreetingError("Not allowed at this time"), "refuses SSH from this address", "passes by itself"),
-        (ssh.NoGreetingError("Exceeded MaxStartups"), "too many SSH logins", "guessers"),
+        (ssh.NoGreetingError("Exceeded MaxStartups"), "too many SSH logins", "password guessing"),
         (ssh.NoGreetingError(""), "does not speak SSH", "closes the connection at once"),
         (ssh.NoGreetingError("220 mail ESMTP"), "does not speak SSH", "'220 mail ESMTP'"),
     ],

@@ -46,5 +46,5 @@ def test_nginx_marks_its_lines_so() -> None:
 
 
 def test_a_time_that_is_none_is_refused_before_any_host_is_asked() -> None:
-    with pytest.raises(OperatorError, match="is no time"):
+    with pytest.raises(OperatorError, match="is not a valid time"):
         csp.show([], "abc")

@@ -84,11 +84,11 @@ def test_age(typed: str, since: str) -> None:
     "typed", ["10", "m", "10 m", "1h30m", "-10m", "yesterday", "3:00", "2026-11-23 03:00", "10m\n"]
 )
 def test_no_age(typed: str) -> None:
-    with pytest.raises(OperatorError, match="is no time"):
+    with pytest.raises(OperatorError, match="is not a valid time"):
         logs.age(typed)
 
 
 @pytest.mark.parametrize("tail", ["", "-1", "ten", "1.5"])
 def test_no_number_of_lines(tail: str) -> None:
-    with pytest.raises(OperatorError, match="is no number of lines"):
+    with pytest.raises(OperatorError, match="is not a valid number of lines"):
         logs.show([], [], follow=False, since="", tail=tail, grep="")

@@ -178,7 +178,7 @@ def test_table(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
         "off-site": ["none"],
         "any moment": ["-"],
         "migrations": ["-"],
-        "kept from before": ["-"],
+        "previous data": ["-"],
         "lock": ["-"],
         "drift": ["as declared"],
     }
@@ -190,7 +190,7 @@ def test_table(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
         ({"containers": {"backend": HEALTHY | {"status": "exited", "health": ""}}}, "services", "backend exited"),
         ({"maintenance": True}, "services", "maintenance page on"),
         ({"containers": {}}, "services", "none runs"),
-        ({"kept": "restore of a"}, "kept from before", "restore of a"),
+        ({"kept": "restore of a"}, "previous data", "restore of a"),
         (
             {"lock": {"owner": "anna@desk [/tmp] [bold]", "seconds": 7, "standing": ""}},
             "lock",
@@ -204,7 +204,7 @@ def test_table(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
         ({"images": {}}, "backend", "-"),
         ({"migrations": "0"}, "migrations", "applied"),
         ({"migrations": "2"}, "migrations", "2 not applied: inv migrate"),
-        ({"migrations": "first start"}, "migrations", "the first start did not come to its end: inv deploy"),
+        ({"migrations": "first start"}, "migrations", "the first start was interrupted: inv deploy"),
         ({"migrations": "unknown"}, "migrations", "of another release: inv migrate --dry"),
     ],
 )
@@ -251,7 +251,7 @@ def test_a_host_that_cannot_be_asked_is_told_below(
     assert not well
     assert cells(out)["services"] == ["all healthy"]
     assert cells(out)["drift"] == ["not known: --drift"]
-    assert f"aipbx.ru cannot be asked. {UNREACHABLE}" in out
+    assert f"aipbx.ru could not be queried. {UNREACHABLE}" in out
 
 
 def test_drift_is_told_below(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

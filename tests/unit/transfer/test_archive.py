@@ -76,7 +76,7 @@ def test_what_is_no_whole_set_is_refused(
     whole: Path, change: Callable[[dict[str, bytes]], dict[str, bytes]], why: str
 ) -> None:
     rewritten(whole, change)
-    with pytest.raises(OperatorError, match="is no whole backup set") as refused:
+    with pytest.raises(OperatorError, match="is not a complete backup set") as refused:
         archive.check(whole)
     assert why in refused.value.why
 
@@ -84,7 +84,7 @@ def test_what_is_no_whole_set_is_refused(
 @pytest.mark.parametrize("length", [0, 100, 512, 1024, 2000])
 def test_what_was_cut_off_is_refused(whole: Path, length: int) -> None:
     whole.write_bytes(whole.read_bytes()[:length])
-    with pytest.raises(OperatorError, match="is no whole backup set"):
+    with pytest.raises(OperatorError, match="is not a complete backup set"):
         archive.check(whole)
 
 
@@ -93,5 +93,5 @@ def test_what_is_no_archive_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "x.tar"
     path.write_bytes(content)
     for read in (archive.check, archive.manifest):
-        with pytest.raises(OperatorError, match="is no whole backup set"):
+        with pytest.raises(OperatorError, match="is not a complete backup set"):
             read(path)

@@ -81,7 +81,7 @@ def test_what_does_not_arrive_there_whole_leaves_what_was_there(
     place.parent.mkdir()
     place.write_text("old")
     line(tmp_path, before=before)
-    with pytest.raises(FailedError, match="was not brought whole"):
+    with pytest.raises(FailedError, match="was not transferred completely"):
         transfer.upload(remote, file, str(place))
     assert place.read_text() == "old"
     assert there(tmp_path / "there") == ["x.tar"]
@@ -104,7 +104,7 @@ def test_a_file_that_is_not_there_is_refused(remote: Remote, tmp_path: Path) -> 
 @pytest.mark.parametrize("after", ["| head -c 300000", "| tr x y", "; exit 255"])
 def test_what_does_not_arrive_here_whole_leaves_nothing(remote: Remote, tmp_path: Path, file: Path, after: str) -> None:
     line(tmp_path, after=after)
-    with pytest.raises(FailedError, match="was not brought whole"):
+    with pytest.raises(FailedError, match="was not transferred completely"):
         transfer.download(remote, str(file), tmp_path / "back" / "x.tar")
     assert there(tmp_path / "back") == []
 
@@ -123,7 +123,7 @@ def test_ctrl_c_leaves_nothing(remote: Remote, tmp_path: Path, file: Path, monke
 
 def test_nothing_here_is_overwritten(remote: Remote, tmp_path: Path, file: Path) -> None:
     before = file.read_bytes()
-    with pytest.raises(OperatorError, match="is there already"):
+    with pytest.raises(OperatorError, match="exists already"):
         transfer.download(remote, str(file), file)
     assert file.read_bytes() == before
     with pytest.raises(OperatorError, match="cannot be written"):

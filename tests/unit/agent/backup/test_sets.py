@@ -97,7 +97,7 @@ def _of_tomorrow(path: Path) -> None:
     ("harm", "said"),
     [
         (_cut, "has 2 bytes, not 5"),
-        (_flip, "is not what was written"),
+        (_flip, "has another hash"),
         (_lose, "is missing"),
         (_garble, "Expecting property name"),
         (_strip, "'contents'"),

@@ -126,7 +126,7 @@ def test_what_ends_it_from_outside_says_nothing_about_the_set(
 ) -> None:
     path = made(config.backups)
     verify.main(config, NEWEST)
-    server.fault = Interrupted("The disk was about to be full.", "", "")
+    server.fault = Interrupted("The disk was nearly full.", "", "")
     with pytest.raises(Interrupted):
         verify.main(config, NEWEST)
     assert written(path)["ok"]

@@ -99,7 +99,7 @@ def test_where_there_can_be_no_links_the_files_themselves_are_read(
 def test_an_archive_that_is_not_whole_is_refused(volume: Held, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     volume.hold()
     monkeypatch.setattr(volumes, "run", lambda *_, **__: b"./\n./face.png\n")
-    with pytest.raises(Failed, match="not whole"):
+    with pytest.raises(Failed, match="incomplete"):
         volume.pack(tmp_path / "x.tar.zst")
 
 

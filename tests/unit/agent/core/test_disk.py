@@ -34,7 +34,7 @@ def test_a_disk_that_fills_up_ends_what_goes_on(tmp_path: Path, monkeypatch: pyt
     with disk.watched([tmp_path], 100):
         time.sleep(0.05)
     free[0] = 99
-    with pytest.raises(Interrupted, match="about to be full"), disk.watched([tmp_path], 100):
+    with pytest.raises(Interrupted, match="nearly full"), disk.watched([tmp_path], 100):
         time.sleep(5)
     assert signal.getsignal(signal.SIGALRM) == before
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)

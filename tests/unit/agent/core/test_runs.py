@@ -95,7 +95,7 @@ def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("code", "told"), [(0, ""), (1, ""), (2, ""), (255, "ended from outside"), (137, "ended from outside")]
+    ("code", "told"), [(0, ""), (1, ""), (2, ""), (255, "stopped from outside"), (137, "stopped from outside")]
 )
 def test_how_a_detached_run_ended(code: int, told: str, host: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     log = 'for word in "$@"; do case $word in *StandardOutput=append:*) echo said >>"${word##*append:}";; esac; done'

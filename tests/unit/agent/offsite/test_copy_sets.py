@@ -156,7 +156,7 @@ def test_a_copy_that_this_host_could_not_write_down_is_read_back(config: Config)
     assert len(kept.order) == 2
     kept.files["sets/20261123T030000Z.tar.age"] = b"20261123T030000Z seal*d"
     (path / sets.OFFSITE).unlink()
-    with pytest.raises(Failed, match="has another"):
+    with pytest.raises(Failed, match="has a different"):
         copied(config, kept)
     assert not copy_sets.has_copy(path, kept.where)
 
@@ -283,7 +283,7 @@ def test_without_a_recipient_nothing_leaves(config: Config, tmp_path: Path, monk
     monkeypatch.setattr(notify, "send", lambda *_: None)
     monkeypatch.setitem(config.raw, "backup_recipients", [])
     make(config, "20261123T030000Z")
-    with pytest.raises(Refused, match="Nobody could read"):
+    with pytest.raises(Refused, match="No one could read"):
         copy_sets.main(config, None)  # type: ignore[arg-type]
 
 

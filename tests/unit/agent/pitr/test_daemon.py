@@ -64,7 +64,7 @@ def test_what_has_no_copy_is_sent_the_oldest_first_and_once(config: Config, kept
     there = log(*range(ship.AT_ONCE + 2))
     keep(config, [], there)
     shipping = ship.Shipping()
-    with pytest.raises(ship.Late, match="2 segments of the log have no copy"):
+    with pytest.raises(ship.Late, match="2 WAL segments have no copy"):
         shipping.send(config)
     assert kept.order == [f"wal/{one.name}.wal.zst.age" for one in there[:-2]]
     for _ in range(2):
@@ -157,12 +157,12 @@ def test_what_lasts_is_told_once_and_that_it_ended(
         clock.now += 21
         state = files.read_json(config.backups / daemon.STATE)
         assert state["ok"] is (clock.now < 1000 + 7 * 21)
-    assert clock.told == ["aipbx.org: its log is not kept: a restore to a moment would lose data"]
+    assert clock.told == ["aipbx.org: its WAL is not archived: point-in-time recovery would lose data"]
     clock.wrong = ""
     clock.now += 21
     watch.one(config)
     assert files.read_json(config.backups / daemon.STATE)["ok"] is True
-    assert clock.told[1:] == ["aipbx.org: its log is kept again"]
+    assert clock.told[1:] == ["aipbx.org: its WAL is archived again"]
 
 
 def test_a_gap_is_told_at_once_and_ended_by_a_base_backup(
@@ -172,7 +172,7 @@ def test_a_gap_is_told_at_once_and_ended_by_a_base_backup(
     fresh(config, 1, 2, 4)
     watch.one(config)
     state = files.read_json(config.backups / daemon.STATE)
-    assert "The log has a gap: 000000010000000000000003" in state["error"]
+    assert "The WAL has a gap: 000000010000000000000003" in state["error"]
     assert len(clock.told) == 1
     assert clock.started == ["aipbx-base.service"]
 

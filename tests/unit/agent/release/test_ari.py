@@ -48,7 +48,7 @@ def test_a_wrong_password_is_told_without_it(pbx: tuple[Pbx, str]) -> None:
 
 
 def test_nobody_there_is_told() -> None:
-    with pytest.raises(Failed, match=r"does not do what it is asked at http://127\.0\.0\.1:1/ari"):
+    with pytest.raises(Failed, match=r"refuses requests at http://127\.0\.0\.1:1/ari"):
         Ari("http://127.0.0.1:1/ari", "u", "p", "AIBOT").hand_over("x")
 
 
@@ -161,6 +161,6 @@ def test_only_the_first_addresses_of_a_name_are_tried(monkeypatch: pytest.Monkey
     found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (f"203.0.113.{last}", 80)) for last in range(100)]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
     monkeypatch.setattr(socket, "socket", Silent)
-    with pytest.raises(Failed, match="does not do"):
+    with pytest.raises(Failed, match="refuses requests"):
         Ari("http://pbx.example/ari", "u", "p", "AIBOT", foreign=True).gets_new_calls()
     assert tried == [("203.0.113.0", 80), ("203.0.113.1", 80)]

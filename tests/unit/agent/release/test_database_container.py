@@ -100,7 +100,9 @@ def test_what_it_never_ran_with_is_refused_but_for_what_our_command_line_says(wo
     assert "wal_level" not in refused.value.why
 
 
-@pytest.mark.parametrize(("healthy", "says"), [([False, True], "runs again as it did"), ([False] * 2, "NOT WELL")])
+@pytest.mark.parametrize(
+    ("healthy", "says"), [([False, True], "runs with the previous one"), ([False] * 2, "NOT WELL")]
+)
 def test_one_that_does_not_come_back_is_put_back(world: World, healthy: list[bool], says: str) -> None:
     before = made(OLDER, ["postgres"])
     world.healthy = healthy

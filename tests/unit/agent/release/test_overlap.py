@@ -92,7 +92,8 @@ def test_live_calls_that_may_go_on_so_long_are_told_with_the_ways_out(config: Co
     assert found
     assert found.what == "aipbx.ru: two backends could be up at 12:00 UTC: digests are sent."
     assert found.why.startswith(
-        "It is 11:45:00 UTC; with the old backend's end a start takes 85 s here, and 3 live calls may go on for 1800 s."
+        "It is 11:45:00 UTC; with the old backend's end a start takes 85 s here, "
+        "and 3 live calls may continue for 1800 s."
     )
     assert found.do == (
         "Run it again from 12:01 UTC on (--wait waits until then); or --drain-timeout=815 ends before it, "
@@ -195,7 +196,7 @@ def test_where_no_moment_is_free_waiting_is_not_offered(config: Config) -> None:
     found = ahead(config)
     assert found
     assert (found.seconds, found.free) == (None, "")
-    assert found.do.startswith("No moment of a day is free; or --now cuts live calls")
+    assert found.do.startswith("No time of day is free; or --now cuts live calls")
 
 
 def test_a_deploy_is_refused_and_what_cannot_wait_goes_on(config: Config, capsys: pytest.CaptureFixture[str]) -> None:
@@ -203,7 +204,7 @@ def test_a_deploy_is_refused_and_what_cannot_wait_goes_on(config: Config, capsys
         overlap.refuse(config, "backend-blue", 1800, accepted=False)
     assert refused.value.do.endswith("Nothing was changed.")
     overlap.refuse(config, "backend-blue", 1800, accepted=True)
-    assert "This goes on: look whether something was done twice." in capsys.readouterr().out
+    assert "This run continues; check whether something was done twice." in capsys.readouterr().out
     overlap.refuse(config, "backend-blue", 10, accepted=True)
     assert capsys.readouterr().out == ""
 

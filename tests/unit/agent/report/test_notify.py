@@ -41,7 +41,7 @@ def test_half_of_telegram_is_none(name: str) -> None:
 
 def test_that_nobody_is_told_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     notify.send(config(), "title", "text")
-    assert "Nobody is told of it" in capsys.readouterr().out
+    assert "No one is notified" in capsys.readouterr().out
 
 
 class Receiver(http.server.BaseHTTPRequestHandler):
@@ -71,7 +71,7 @@ def receiver() -> Iterator[str]:
 def test_it_arrives(receiver: str, capsys: pytest.CaptureFixture[str]) -> None:
     notify.send(config(ALERT_SLACK_WEBHOOK=f"{receiver}/hunter2"), "title", "text")
     assert Receiver.came == [{"text": "*title*\ntext"}]
-    assert capsys.readouterr().out == "Slack was told.\n"
+    assert capsys.readouterr().out == "Slack was notified.\n"
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_a_receiver_that_fails_is_noted_without_its_secret(
 ) -> None:
     notify.send(config(ALERT_SLACK_WEBHOOK=address.format(receiver)), "title", "text")
     said = capsys.readouterr().out
-    assert "Slack was not told: " in said
+    assert "Slack was not notified: " in said
     assert why in said or "name resolution" in said
     assert "hunter2" not in said
 

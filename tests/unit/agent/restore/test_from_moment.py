@@ -87,9 +87,9 @@ def test_another_segment_of_that_name_is_kept_where_it_is_and_told(config: Confi
     collect.take(config)
     other, label = handed_over(config, b"other"), archive.spool(config) / f"{NAME}.00000028.backup"
     label.touch()
-    with pytest.raises(Failed, match="cannot be kept") as caught:
+    with pytest.raises(Failed, match="cannot be stored") as caught:
         collect.take(config)
-    assert "is kept already" in caught.value.why
+    assert "is stored already" in caught.value.why
     assert other.exists()
     assert not label.exists()
 
@@ -108,7 +108,7 @@ def test_what_is_no_whole_segment_is_not_kept(config: Config, cut: int, how: str
         middle = len(whole) // 2
         flipped = whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :]
         path.write_bytes(whole[: min(cut, len(whole) - 1)] if "cut" in how else flipped)
-    with pytest.raises(Failed, match="cannot be kept"):
+    with pytest.raises(Failed, match="cannot be stored"):
         collect.take(config)
     assert list(archive.wal(config).iterdir()) == []
     assert path.exists()

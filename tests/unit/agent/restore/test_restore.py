@@ -68,7 +68,7 @@ def test_what_fits_is_not_refused_and_the_disks_are_asked(config: Config, needs:
     ("change", "told"),
     [
         ({"engine": "mysql"}, "is of another kind of database"),
-        ({"server_version": "17.1"}, "is of a newer server"),
+        ({"server_version": "17.1"}, "is from a newer server"),
         ({"host": "aipbx.net"}, "was taken on aipbx.net, and this is aipbx.org"),
         ({"listed": 0, "contents": None}, "is empty"),
         ({"contents": Contents({})}, "is empty"),

@@ -1,4 +1,4 @@
-"""What is restored is told by its content, read to its end, and refused when it is not whole."""
+"""What is restored is told by its content, read to its end, and refused when it is incomplete."""
 
 from __future__ import annotations
 
@@ -106,12 +106,12 @@ def test_a_dump_of_another_application_says_whose_it_was(config: Config) -> None
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (b"", "no backup that can be restored"),
-        (b"\0" * 600, "no backup that can be restored"),
-        (b"--\n-- PostgreSQL database dump\n--\n", "no backup that can be restored"),
-        (gzip.compress(b"", mtime=0), "no backup that can be restored"),
-        (gzip.compress(b"PGDMP" * 999, mtime=0)[:-9], "is not whole"),
-        (gzip.compress(b"PGDMP" * 999, mtime=0)[:-8] + b"12345678", "is not whole"),
+        (b"", "not a backup that can be restored"),
+        (b"\0" * 600, "not a backup that can be restored"),
+        (b"--\n-- PostgreSQL database dump\n--\n", "not a backup that can be restored"),
+        (gzip.compress(b"", mtime=0), "not a backup that can be restored"),
+        (gzip.compress(b"PGDMP" * 999, mtime=0)[:-9], "is incomplete"),
+        (gzip.compress(b"PGDMP" * 999, mtime=0)[:-8] + b"12345678", "is incomplete"),
         (b"-- MySQL dump 10.13\n", "is of another kind of database"),
         (gzip.compress(b"/*M!999999- */\n-- MariaDB dump 10.19\n", mtime=0), "is of another kind of database"),
     ],
@@ -130,8 +130,8 @@ def test_what_is_no_backup_or_not_whole_is_refused_and_leaves_nothing(
         (["manifest.json", "../database.dump"], "does not belong there"),
         (["/manifest.json"], "does not belong there"),
         ([".hidden"], "does not belong there"),
-        (["database.dump"], "file is no backup set. It has no manifest.json"),
-        (["manifest.json"], "file is not whole. database.dump is missing"),
+        (["database.dump"], "file is not a backup set. It has no manifest.json"),
+        (["manifest.json"], "file is incomplete. database.dump is missing"),
         (["manifest.json", "manifest.json"], "File exists"),
     ],
 )
@@ -147,7 +147,7 @@ def test_a_file_that_is_no_set_is_refused(config: Config, names: list[str], told
 def test_a_cut_off_set_is_refused(config: Config) -> None:
     path = made(config.backups)
     (path / "database.dump").write_bytes(b"PGDMP" * 9999)
-    with pytest.raises(Refused, match="is not whole"):
+    with pytest.raises(Refused, match="is incomplete"):
         opened(config, brought(config, packed(path, ["manifest.json", "database.dump"])[:30000]))
 
 

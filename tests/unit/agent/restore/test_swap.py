@@ -238,7 +238,7 @@ def test_a_fault_is_taken_back_at_once_and_told(config: Config, world: World, fa
     world.acts = once  # type: ignore[method-assign]
     with pytest.raises(Failed) as failed:
         done(config, world)
-    assert failed.value.what == "restore of x failed; what was live is live again."
+    assert failed.value.what == "restore of x failed; the previous data is live again."
     assert failed.value.why == f"{fault} does not work. A fault."
     assert world.held() == before
     assert not swap_journal.pending(config)
@@ -277,7 +277,7 @@ def test_what_was_live_until_the_backend_was_found_not_ready_is_retained(config:
     not_ready_once(world)
     with pytest.raises(Failed) as failed:
         done(config, world)
-    assert failed.value.what == "restore of x failed; what was live is live again."
+    assert failed.value.what == "restore of x failed; the previous data is live again."
     assert AFTER in failed.value.do
     assert world.held() == RETURNED
     replaced = retained.read(config).replaced
@@ -379,7 +379,7 @@ def test_what_is_half_deleted_is_never_swapped_back(config: Config, world: World
         undo.main(config, argparse.Namespace())
     discard.main(config, everything)
     assert {name: text for name, text in world.held().items() if text == "live"} == {}
-    with pytest.raises(Refused, match="Nothing is kept"):
+    with pytest.raises(Refused, match="Nothing is retained"):
         discard.main(config, everything)
 
 
@@ -388,7 +388,7 @@ def test_one_look_goes_and_the_rest_stays(config: Config, world: World, alone: N
     now = retained.read(config)
     world.names |= {"a": "", "b": ""}
     retained.write(config, retained.Kept(now.replaced, {name: {"of": "x", "at": sets.now()} for name in ("a", "b")}))
-    with pytest.raises(Refused, match="c is no database that was made"):
+    with pytest.raises(Refused, match="c is not a database for inspection"):
         discard.main(config, argparse.Namespace(database="c"))
     discard.main(config, argparse.Namespace(database="a"))
     assert retained.read(config).replaced == now.replaced

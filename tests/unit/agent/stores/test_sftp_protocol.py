@@ -86,7 +86,7 @@ def test_a_cut_connection_says_what_ssh_said(there: Path) -> None:
 
 
 def test_a_server_that_speaks_something_else_is_noticed() -> None:
-    with pytest.raises(sftp_protocol.Broken, match="no SFTP"):
+    with pytest.raises(sftp_protocol.Broken, match="not SFTP"):
         sftp_protocol.Session(
             ["sh", "-c", "head -c 9 >/dev/null; echo 'This service allows sftp connections only.'"], 60
         )

@@ -26,7 +26,7 @@ def test_ssh_is_told_everything_and_reads_no_configuration() -> None:
     [
         ("Host key verification failed.", "does not show the host key"),
         ("No ED25519 host key is known for aipbx.org and you have requested strict checking.", "host key"),
-        ("x@y: Permission denied (publickey).", "does not let this host's key in"),
+        ("x@y: Permission denied (publickey).", "rejects this host's key"),
         ("Timeout, server aipbx.org not responding.", "ended before the copy was there"),
     ],
 )

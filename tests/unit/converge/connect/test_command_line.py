@@ -72,7 +72,7 @@ def test_no_wait_hides_failures() -> None:
 
 
 def test_a_question_without_a_terminal() -> None:
-    assert "There is no terminal to ask you on." in refusal(interactive=False, yes=False)
+    assert "There is no terminal for the confirmation." in refusal(interactive=False, yes=False)
 
 
 def test_the_inventory_is_that_of_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

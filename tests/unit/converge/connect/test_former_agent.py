@@ -28,7 +28,7 @@ def test_a_host_whose_former_agent_works_is_refused(tmp_path: Path, units: str, 
     if not busy:
         former_agent.refuse_busy("aipbx.org", answer)
         return
-    with pytest.raises(OperatorError, match=r"aipbx\.org: its agent is at work") as refused:
+    with pytest.raises(OperatorError, match=r"aipbx\.org: its agent is running") as refused:
         former_agent.refuse_busy("aipbx.org", answer)
     assert busy in refused.value.why
 

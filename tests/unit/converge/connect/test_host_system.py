@@ -131,7 +131,7 @@ def test_a_port_that_the_firewall_would_close_is_refused() -> None:
 def test_refused_sudo_is_told_in_its_own_words() -> None:
     with pytest.raises(OperatorError) as refused:
         host_system.refuse_without_root("aipbx.org", replace(GOOD, sudo="sudo: a password is required"))
-    assert refused.value.what == "aipbx.org: sudo is refused to deploy."
+    assert refused.value.what == "aipbx.org: sudo does not accept deploy."
     assert "sudo: a password is required" in refused.value.why
 
 

@@ -45,8 +45,8 @@ def test_each_required_variable_is_missed(name: str) -> None:
     [
         ("STRIPE_SECRET_KEY", "", "is empty"),
         ("PRIVATE_KEY", "   ", "holds nothing but spaces"),
-        ("PRIVATE_KEY", "SECRET", "is a word that everybody knows"),
-        ("HELPDESK_ENCRYPTION_KEY", "helpdesk-dev-key", "is a word that everybody knows"),
+        ("PRIVATE_KEY", "SECRET", "is a well-known value"),
+        ("HELPDESK_ENCRYPTION_KEY", "helpdesk-dev-key", "is a well-known value"),
         ("PRIVATE_KEY", "short", "is too short: 5 characters"),
         ("PRIVATE_KEY", "ab" * 20, "is too simple"),
         ("DB_PASS", "changeme", "still is a placeholder"),
@@ -95,8 +95,8 @@ def test_errors(name: str, value: str, said: str) -> None:
         ("CLIENT_URL", "http://aipbx.org", "is not https://"),
         ("EXTERNAL_HOST", "rtp.aipbx.org:3032", "is a name"),
         ("EXTERNAL_HOST", "10.0.0.5:3032", "is a private address"),
-        ("DEEPSEEK_API_KEY", "sk-0123456789", "is read by nobody"),
-        ("CLOSING_AUTO_SEND_EDO", "true", "is read by nobody"),
+        ("DEEPSEEK_API_KEY", "sk-0123456789", "is not read by any service"),
+        ("CLOSING_AUTO_SEND_EDO", "true", "is not read by any service"),
         ("STRIPE_SECRET_KY", "sk_live_abcdefghijklmnop", "is not declared"),
         ("OPENAI_KEY", "sk-proj-abcdefghijklmnop", "is not declared"),
         ("SOMETHING_ELSE", "1", "is not declared"),
@@ -126,7 +126,7 @@ def test_what_is_public_is_no_weak_secret(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["SENTRY_SOMETHING_NEW", "JWT_SECRET", "AMI_PASS"])
 def test_what_may_be_a_secret_is_one(name: str) -> None:
-    assert [finding.why for finding in found({name: "password"})] == ["is a word that everybody knows"]
+    assert [finding.why for finding in found({name: "password"})] == ["is a well-known value"]
 
 
 def test_a_host_whose_pbx_keys_were_encrypted_with_another_key_keeps_it() -> None:
@@ -179,6 +179,6 @@ def test_each_variable_is_declared_once() -> None:
 
 @pytest.mark.parametrize("weak", ["aB3$xY9", "password", "aaaaaaaaaaaaaaaa"])
 def test_a_weak_password_that_a_push_cannot_change_is_a_warning(weak: str) -> None:
-    """A host that was made by hand may have one: an error would only keep it from being taken over."""
+    """A host that was installed by hand may have one: an error would only keep it from being taken over."""
     assert [finding.grave for finding in found({"DB_PASS": weak})] == [False]
     assert [finding.grave for finding in found({"PRIVATE_KEY": weak})] == [True]

@@ -53,7 +53,7 @@ def test_byte_order_mark_carriage_returns_export_and_comments_are_understood() -
     ("text", "said"),
     [
         ("A='1'\n\n\nA='2'\n", "4 A is there twice; first in line 1"),
-        ("A='1'\nnonsense\n", "2  is no `NAME='value'`"),
+        ("A='1'\nnonsense\n", "2  is neither `NAME='value'`"),
         ("A='1\nB='2'\n", "1 A has a quote that is not closed, or text after"),
         ("A='1'2\n", "1 A has a quote that is not closed, or text after"),
         ("A='1\n2'\n", "1 A holds a line break"),

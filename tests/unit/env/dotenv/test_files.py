@@ -165,7 +165,7 @@ def test_without_a_memory_file_system_nothing_is_decrypted_to_disk(
     mounts.write_text("/dev/sda1 / ext4 rw 0 0\n/dev/sda2 /dev/shm ext4 rw 0 0\n")
     assert editing.memory_directory(mounts) is None
     monkeypatch.setattr(editing, "memory_directory", lambda _: None)
-    with pytest.raises(OperatorError, match="no memory file system"):
+    with pytest.raises(OperatorError, match="No memory file system"):
         editing.edited(b"A=1\n", "x", None)
 
 

@@ -72,7 +72,7 @@ def test_what_a_container_has_stays_by_its_id_and_by_its_name(used: str) -> None
 def test_what_is_not_ours_is_not_even_named() -> None:
     told = ["image|sha256:1|5|2026-11-01T10:00:00Z|null", image("postgres:16"), image(f"other/app:{'1' * 40}")]
     assert why(told) == {}
-    assert why([image(backend("latest"))]) == {backend("latest"): "its tag is no commit"}
+    assert why([image(backend("latest"))]) == {backend("latest"): "its tag is not a commit"}
     shared = image(backend("9" * 40), "", f"other/app:{'9' * 40}")
     assert list(why([shared])) == [backend("9" * 40)]
 

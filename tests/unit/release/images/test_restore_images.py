@@ -78,7 +78,7 @@ def test_what_is_gone_is_pulled_and_that_is_told() -> None:
 @pytest.mark.parametrize(
     ("says", "do"),
     [
-        ("no such manifest: it", "have CI build and push that commit once more"),
+        ("no such manifest: it", "have CI build and push that commit again"),
         ("Get https://ghcr.io/v2/: dial tcp: i/o timeout", "Is the registry up"),
         ("unauthorized", "docker login"),
     ],
@@ -96,7 +96,7 @@ def test_what_was_built_there_is_built_anew_if_its_commit_is_known() -> None:
     backend = Source("backend", (WANTED.backend,))
     known, told = needed(Host([FRONTEND], settings=builds()), backend=backend)
     assert known == {"backend": backend}
-    assert told == [f"  The backend's image is gone from aipbx.ru: {BACKEND} is built there anew, from its commit."]
+    assert told == [f"  The backend's image is gone from aipbx.ru: {BACKEND} is rebuilt there from its commit."]
 
 
 def test_a_commit_that_is_gone_cannot_be_built() -> None:
