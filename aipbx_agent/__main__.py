@@ -121,8 +121,8 @@ def _refuse_another_contract(spoken: int) -> None:
 def _run(config: Config, options: argparse.Namespace) -> None:
     verb = VERBS[options.verb]
     with ExitStack() as stack:
-        told = run_state.told(config, options.verb, attended=options.json) if verb.watched else None
-        run = stack.enter_context(told) if told else None
+        recording = run_state.recorded(config, options.verb, attended=options.json) if verb.watched else None
+        run = stack.enter_context(recording) if recording else None
         if verb.exclusive:
             stack.enter_context(lock.held(options.verb))
         if run:

@@ -6,7 +6,7 @@ and a host that differ say so instead of going wrong.
 
 from __future__ import annotations
 
-VERSION = 4
+VERSION = 5
 
 # Where deploys/agent.py installs this program, and what its configuration is.
 COMMAND = "/usr/local/sbin/aipbx-agent"

@@ -49,7 +49,7 @@ configuration.file(
             "base_days": settings().base_days,
             "wal_keep_days": settings().wal_keep_days,
             "wal_max_mib": settings().wal_max_mib,
-            "offsite": stores.told(host_name(), settings().offsite),
+            "offsite": stores.agent_settings(host_name(), settings().offsite),
             "offsite_keep": settings().offsite_keep,
             "backup_recipients": settings().backup_recipients,
             "keeps_for": {origin.name: origin.data["offsite_keep"] for origin in stores.origins(host_name())},

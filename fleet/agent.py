@@ -46,19 +46,19 @@ def command(verb: Sequence[str], *options: str) -> str:
 def event(line: str) -> dict[str, Any]:
     """What a line tells; a line that is none of ours is a note."""
     try:
-        told = json.loads(line)
+        parsed = json.loads(line)
     except ValueError:
-        told = None
-    return told if isinstance(told, dict) else {"note": line.rstrip()}
+        parsed = None
+    return parsed if isinstance(parsed, dict) else {"note": line.rstrip()}
 
 
-def problem(host: str, told: dict[str, Any]) -> OperatorError:
+def problem(host: str, error: dict[str, Any]) -> OperatorError:
     """The error that the program told of, with its host before it."""
-    kind = OperatorError if told.get("code") == OperatorError.code else FailedError
-    return kind(f"{host}: {told.get('what')}", str(told.get("why", "")), str(told.get("do", "")))
+    kind = OperatorError if error.get("code") == OperatorError.code else FailedError
+    return kind(f"{host}: {error.get('what')}", str(error.get("why", "")), str(error.get("do", "")))
 
 
-def call(remote: Remote, verb: list[str], *, seconds: float, stdin: bytes = b"") -> dict[str, Any]:
+def run(remote: Remote, verb: list[str], *, seconds: float, stdin: bytes = b"") -> dict[str, Any]:
     """Run a verb on a host and show how it goes on.
 
     Args:
@@ -73,7 +73,7 @@ def call(remote: Remote, verb: list[str], *, seconds: float, stdin: bytes = b"")
         OperatorError: the program refused, and nothing was touched.
         FailedError: it failed, or how it ended is not known here.
     """
-    told: dict[str, Any] = {}
+    outcome: dict[str, Any] = {}
     options = ["--detached", *(["--stdin"] if stdin else [])]
     there = as_root(command(verb, *options), seconds)
     words = ssh.command(remote.name, remote.settings.deploy_user, there, "-T")
@@ -83,7 +83,7 @@ def call(remote: Remote, verb: list[str], *, seconds: float, stdin: bytes = b"")
             # Beside the reading: a program that talks before it has read everything must not wait for us.
             threading.Thread(target=_send, args=(process.stdin, stdin), daemon=True).start()
             for line in process.stdout or ():
-                told |= _shown(event(line.decode(errors="replace")), steps)
+                outcome |= _shown(event(line.decode(errors="replace")), steps)
             code = process.wait()
         except KeyboardInterrupt:
             say(f"{remote.name}: {verb[0]} continues on the host. {_follow(remote, verb[0])}", "yellow")
@@ -94,15 +94,15 @@ def call(remote: Remote, verb: list[str], *, seconds: float, stdin: bytes = b"")
                 process.wait()
         errors.seek(0)
         said = errors.read().decode(errors="replace")
-    if "error" in told:
-        raise problem(remote.name, told["error"])
-    if code == 0 and "result" in told:
-        result: dict[str, Any] = told["result"]
+    if "error" in outcome:
+        raise problem(remote.name, outcome["error"])
+    if code == 0 and "result" in outcome:
+        result: dict[str, Any] = outcome["result"]
         return result
     raise _ended(remote, verb[0], code, said, seconds)
 
 
-def ask(
+def query(
     remote: Remote, verb: list[str], stdin: bytes = b"", *, fed_by: str = "", seconds: float = QUICK_SECONDS
 ) -> dict[str, Any]:
     """What a verb answers whose steps no one needs to see.
@@ -120,13 +120,13 @@ def ask(
     """
     feed = f"{{ {fed_by}; }} | " if fed_by else ""
     done = remote.run(f"{feed}{command(verb)}", seconds=seconds, stdin=stdin)
-    told: dict[str, Any] = {}
+    outcome: dict[str, Any] = {}
     for line in filter(None, done.out.split("\n")):  # no other character ends a line of JSON
-        told |= event(line)
-    if "error" in told:
-        raise problem(remote.name, told["error"])
-    if done.code == 0 and "result" in told:
-        result: dict[str, Any] = told["result"]
+        outcome |= event(line)
+    if "error" in outcome:
+        raise problem(remote.name, outcome["error"])
+    if done.code == 0 and "result" in outcome:
+        result: dict[str, Any] = outcome["result"]
         return result
     raise _ended(remote, verb[0], done.code, done.err, seconds)
 
@@ -140,19 +140,19 @@ def _send(pipe: IO[bytes] | None, content: bytes) -> None:
             return  # it ended first, and its exit code tells
 
 
-def _shown(told: dict[str, Any], steps: Steps) -> dict[str, Any]:
+def _shown(event: dict[str, Any], steps: Steps) -> dict[str, Any]:
     """Show an event; what is left of it is what came of the run."""
-    if "step" in told:
-        steps.begin(str(told["step"]))
-    elif "progress" in told:
-        steps.progress(*told["progress"])
-    elif "done" in told:
-        steps.end(str(told["done"]), float(told.get("seconds", 0)), good=True)
-    elif "undone" in told:
-        steps.end(str(told["undone"]), float(told.get("seconds", 0)), good=False)
-    elif "note" in told:
-        steps.note(str(told["note"]))
-    return {key: told[key] for key in ("result", "error") if key in told}
+    if "step" in event:
+        steps.begin(str(event["step"]))
+    elif "progress" in event:
+        steps.progress(*event["progress"])
+    elif "done" in event:
+        steps.end(str(event["done"]), float(event.get("seconds", 0)), good=True)
+    elif "undone" in event:
+        steps.end(str(event["undone"]), float(event.get("seconds", 0)), good=False)
+    elif "note" in event:
+        steps.note(str(event["note"]))
+    return {key: event[key] for key in ("result", "error") if key in event}
 
 
 def _follow(remote: Remote, verb: str) -> str:

@@ -29,7 +29,7 @@ REFUSED = OperatorError.code
 INTERRUPTED = 130
 
 
-def told(function: Callable[P, R]) -> Callable[P, R]:
+def report_errors(function: Callable[P, R]) -> Callable[P, R]:
     """Turn an OperatorError into its three lines on stderr and its exit code, Ctrl-C into exit code 130."""
 
     @functools.wraps(function)

@@ -54,8 +54,8 @@ def say(text: str, style: str = "") -> None:
     """Print text, which may have several lines."""
     for line in text.splitlines() or [""]:
         # It stands in front already.
-        told = printable(line.removeprefix(f"{_speaker.get()}: "))
-        console.print(f"{_prefix()}{escape(told)}", style=style)
+        shown = printable(line.removeprefix(f"{_speaker.get()}: "))
+        console.print(f"{_prefix()}{escape(shown)}", style=style)
 
 
 @contextmanager

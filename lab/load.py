@@ -73,8 +73,8 @@ class Pbx:
     def ask(self, path: str, method: str = "GET") -> Any:
         """What it answers."""
         words = ["curl", "-sS", "-u", f"{USER}:{PASSWORD}", "-X", method, f"http://127.0.0.1:{self.port}{path}"]
-        told = self.lab.client.run(shlex.join(words)).stdout
-        return json.loads(told) if told else None
+        output = self.lab.client.run(shlex.join(words)).stdout
+        return json.loads(output) if output else None
 
     def calls(self) -> list[dict[str, Any]]:
         """All calls so far."""
@@ -126,7 +126,7 @@ def on(host: Host, pbx: Pbx, *, visits: float, sockets: int, calls: int, seconds
         yield met
     finally:
         pbx.keep(0, seconds)
-        told = json.loads(here.communicate(timeout=60)[0])
+        measured = json.loads(here.communicate(timeout=60)[0])
     wait.until(lambda: not pbx.ask("/ari/channels"), 60, "all calls have ended", "look at the stand-in")
-    met.requests, met.failed, met.broken_sockets = told["requests"], told["failed"], told["broken_sockets"]
+    met.requests, met.failed, met.broken_sockets = measured["requests"], measured["failed"], measured["broken_sockets"]
     met.calls = pbx.calls()[begun:]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from invoke.exceptions import Exit
 
-from fleet.cli import hosts_to_read, told
+from fleet.cli import hosts_to_read, report_errors
 from fleet.command_line.verb import task
 from lab.errors import LabError
 from lab.topology import SYSTEMS, Lab, host_spec, wanted_specs
@@ -80,7 +80,7 @@ def demo(_: Context) -> None:
     }
 )
 @_told
-@told
+@report_errors
 def application(_: Context, backend: str | None = None, frontend: str | None = None, host: str = "") -> None:
     """Put your own commits in the stand-in's place, build and deploy them; lab.up puts the stand-in back."""
     from lab.ci import application as own

@@ -64,8 +64,8 @@ def container(project: str, service: str, *, running: bool = True) -> str:
 def state(container: str) -> dict[str, Any]:
     """How a container is: Docker's `State`."""
     words = ["docker", "inspect", "--format", "{{json .State}}", container]
-    told: dict[str, Any] = json.loads(run(words, seconds=SECONDS))
-    return told
+    inspected: dict[str, Any] = json.loads(run(words, seconds=SECONDS))
+    return inspected
 
 
 def image(container: str) -> str:

@@ -30,7 +30,7 @@ def speak_json() -> None:
     _as_json = True
 
 
-def _tell(plain: str, **event: Any) -> None:
+def _emit(plain: str, **event: Any) -> None:
     line = json.dumps(event, ensure_ascii=False) if _as_json else plain
     if line:
         print(line, flush=True)
@@ -38,23 +38,23 @@ def _tell(plain: str, **event: Any) -> None:
 
 def note(text: str) -> None:
     """A line for the operator."""
-    _tell(text, note=text)
+    _emit(text, note=text)
 
 
 def progress(done: int, total: int) -> None:
     """How far the present step is, in bytes; call it a few times a second at most."""
-    _tell("", progress=[done, total])
+    _emit("", progress=[done, total])
 
 
 def result(**values: Any) -> None:
     """What came of the run."""
-    _tell(json.dumps(values, ensure_ascii=False, sort_keys=True), result=values)
+    _emit(json.dumps(values, ensure_ascii=False, sort_keys=True), result=values)
 
 
 def error(problem: Problem) -> None:
     """Why the run ended."""
     if _as_json:
-        _tell("", error=problem.as_dict())
+        _emit("", error=problem.as_dict())
     else:
         print(problem, file=sys.stderr, flush=True)
 
@@ -63,11 +63,11 @@ def error(problem: Problem) -> None:
 def step(text: str) -> Iterator[None]:
     """Tell that something goes on, and how long it took."""
     begun = time.monotonic()
-    _tell("", step=text)
+    _emit("", step=text)
     try:
         yield
     except BaseException:
-        _tell(f"failed: {text}", undone=text, seconds=round(time.monotonic() - begun, 1))
+        _emit(f"failed: {text}", undone=text, seconds=round(time.monotonic() - begun, 1))
         raise
     seconds = round(time.monotonic() - begun, 1)
-    _tell(f"{text}: {seconds} s", done=text, seconds=seconds)
+    _emit(f"{text}: {seconds} s", done=text, seconds=seconds)

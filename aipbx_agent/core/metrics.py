@@ -19,8 +19,8 @@ def gauges(figures: Mapping[str, tuple[str, float]]) -> list[str]:
     """
     return [
         line
-        for name, (told, value) in figures.items()
-        for line in (f"# HELP {name} {told}", f"# TYPE {name} gauge", f"{name} {value:.15g}")
+        for name, (description, value) in figures.items()
+        for line in (f"# HELP {name} {description}", f"# TYPE {name} gauge", f"{name} {value:.15g}")
     ]
 
 

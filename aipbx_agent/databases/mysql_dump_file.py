@@ -51,10 +51,10 @@ def listed(path: Path) -> set[str]:
 def dumped_from(path: Path) -> str:
     """The version of the server that a dump was taken from, as `11.8.3`."""
     head = b"\n".join(line for line, _ in zip(_lines(path), range(_HEAD_LINES), strict=False))
-    told = _FROM.search(head.decode(errors="replace"))
-    if not told:
+    match = _FROM.search(head.decode(errors="replace"))
+    if not match:
         raise Refused(f"{path.name} does not name its source.", "Its head names no server.", "Use another file.")
-    return told[1]
+    return match[1]
 
 
 def unpacking(path: Path) -> list[str]:

@@ -57,8 +57,8 @@ def of_routines(server: Client, database: str, there: Collection[tuple[str, str]
         there: the routines that there will be: what each is, and its name.
     """
     lines = []
-    for user, host, kind, name, told in server.ask(OF_ROUTINES.format(database=quoted(database))):
-        routine, rights = bytes.fromhex(name).decode(), [one for one in told.split(",") if one]
+    for user, host, kind, name, privileges in server.ask(OF_ROUTINES.format(database=quoted(database))):
+        routine, rights = bytes.fromhex(name).decode(), [one for one in privileges.split(",") if one]
         if (kind, routine) in there:
             given = ", ".join(one for one in rights if one != "Grant") or "USAGE"
             also = " WITH GRANT OPTION" if "Grant" in rights else ""
@@ -80,8 +80,8 @@ def strangers(server: Client, database: str, like: str) -> list[str]:
             f"SELECT HEX(definer) FROM information_schema.{where} WHERE {what}_schema = {quoted(one)}"
             for where, what in _ACTING.items()
         ]
-        told = [bytes.fromhex(row[0]).decode() for row in server.ask(f"{' UNION '.join(parts)};") if row[0]]
-        return {_account(*(part.encode().hex() for part in definer.rpartition("@")[::2])) for definer in told}
+        definers = [bytes.fromhex(row[0]).decode() for row in server.ask(f"{' UNION '.join(parts)};") if row[0]]
+        return {_account(*(part.encode().hex() for part in definer.rpartition("@")[::2])) for definer in definers}
 
     known = {_account(*row) for row in server.ask(ACCOUNTS)}
     # A role acts without a host.

@@ -90,10 +90,10 @@ class Dumps(Client):
 
     def dumped_from(self, path: Path) -> str:
         """The version of the server that a dump was taken from, as `16.14`."""
-        told = pg_dump_toc.DUMPED_FROM.search("\n".join(self.entries(path)))
-        if not told:
+        match = pg_dump_toc.DUMPED_FROM.search("\n".join(self.entries(path)))
+        if not match:
             raise Refused(f"{path.name} does not name its source.", "Its list names no server.", "Use another file.")
-        return told[1]
+        return match[1]
 
     def about(self, path: Path) -> Database:
         """What a dump says of its database itself.

@@ -48,8 +48,8 @@ def server(config: Config, live: Engine) -> Iterator[Engine]:
         live: the server that the application works with.
     """
     clear()
-    told = run(["docker", "inspect", "--format", "{{.Config.Image}}", live.container], seconds=docker.SECONDS)
-    image = told.decode().strip()
+    inspected = run(["docker", "inspect", "--format", "{{.Config.Image}}", live.container], seconds=docker.SECONDS)
+    image = inspected.decode().strip()
     if isinstance(live, MySQL):
         try:
             mysql_throwaway.start(config, image, NAME)

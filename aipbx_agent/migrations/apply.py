@@ -219,7 +219,7 @@ def _run_all(config: Config, server: Postgres, given: Given, found: Found, point
     for one in found.pending:
         # What was run before it may have filled the table that it takes away, or given it its name.
         facts = due.understand(given, one.name)
-        counted = losses.told(server, config.database, facts, renames=facts.renames)
+        counted = losses.described(server, config.database, facts, renames=facts.renames)
         now = Pending(one.name, one.sha256, one.breaks, counted)
         try:
             due.refuse_losses(Found(KNOWN, [now]), given)
@@ -269,7 +269,7 @@ def _run(config: Config, server: Postgres, given: Given, one: Pending, point: st
 
 def _failure(config: Config, server: Postgres, given: Given, name: str, said: str) -> Failed:
     what = f"Migration {name} failed, and nothing of it stays."
-    why = told(said, due.understand(given, name))
+    why = error_message(said, due.understand(given, name))
     if _BUSY in said or lock_guard.ENDED in said:
         others = "; ".join(server.psql(_OTHERS, config.database)) or "they have ended meanwhile"
         return Failed(
@@ -287,7 +287,7 @@ def _failure(config: Config, server: Postgres, given: Given, name: str, said: st
     return Failed(what, why, "Fix it in a new commit; what is applied stays as it is.")
 
 
-def told(said: str, facts: Facts) -> str:
+def error_message(said: str, facts: Facts) -> str:
     """What psql said of a failure, in one line, with the line of the file.
 
     Args:

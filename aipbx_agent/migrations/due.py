@@ -214,7 +214,7 @@ def _pending(config: Config, server: Postgres, given: Given, state: str, names: 
     for name, one in understood.items():
         if runs and not (state != KNOWN and name in given.skipped):
             refuse_impossible(name, one)
-        counted = losses.told(server, config.database, one, renames=renames) if runs and state == KNOWN else []
+        counted = losses.described(server, config.database, one, renames=renames) if runs and state == KNOWN else []
         found.append(Pending(name, checksum((given.files or {})[name]), one.breaks, counted))
     return found
 
@@ -222,11 +222,11 @@ def _pending(config: Config, server: Postgres, given: Given, state: str, names: 
 def _absent(config: Config, server: Postgres, given: Given, known: dict[str, Row]) -> list[str]:
     """What the database lacks of files that were only marked, unless a later file takes it away again."""
     marked = [name for name, row in known.items() if row.how == BASELINE and name in (given.files or {})]
-    told = []
+    lines = []
     for name in marked:
         if name not in given.skipped and (lacks := losses.absent(server, config.database, understand(given, name))):
-            told.append(f"{name}: {', '.join(lacks)}")
-    return told
+            lines.append(f"{name}: {', '.join(lacks)}")
+    return lines
 
 
 def checksum(source: str) -> str:

@@ -23,7 +23,7 @@ FROM reached JOIN pg_catalog.pg_class c ON c.oid = reached.oid JOIN pg_catalog.p
 """
 
 
-def told(server: Postgres, database: str, facts: Facts, *, renames: bool) -> list[str]:
+def described(server: Postgres, database: str, facts: Facts, *, renames: bool) -> list[str]:
     """What a file takes away that holds rows, a line each.
 
     Args:

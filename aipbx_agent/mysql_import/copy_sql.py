@@ -152,11 +152,11 @@ def _of_target(column: Column) -> list[str]:
 
 def meanings(table: Table) -> list[str]:
     """What each figure of a table tells, in the order in which both sides tell them."""
-    told = ["rows"]
+    names = ["rows"]
     for column in table.columns:
-        told.append(f"values in {column.target}")
-        told += [f"content of {column.target}"] * column.measured
-    return told
+        names.append(f"values in {column.target}")
+        names += [f"content of {column.target}"] * column.measured
+    return names
 
 
 def source_figures(table: Table) -> str:

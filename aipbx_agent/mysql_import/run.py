@@ -172,16 +172,16 @@ def _compared(server: Postgres, reader: Reader, plan: Plan, new: str) -> dict[st
 
     Returns: rows by table.
     """
-    told = [row.split("|") for row in server.psql(f"SELECT * FROM {copy_sql.FIGURES} ORDER BY number", new)]
+    reported = [row.split("|") for row in server.psql(f"SELECT * FROM {copy_sql.FIGURES} ORDER BY number", new)]
     found = server.psql("".join(copy_sql.target_figures(table) for table in plan.tables), new, LONG)
-    if not len(told) == len(found) == len(plan.tables):
+    if not len(reported) == len(found) == len(plan.tables):
         raise Failed(
             f"{reader.title} was not read completely; nothing live was touched.",
-            f"It told of {len(told)} of {len(plan.tables)} tables.",
+            f"It reported {len(reported)} of {len(plan.tables)} tables.",
             "Run it again.",
         )
     different = []
-    for table, (_, theirs, _), ours in zip(plan.tables, told, found, strict=True):
+    for table, (_, theirs, _), ours in zip(plan.tables, reported, found, strict=True):
         pairs = zip(copy_sql.meanings(table), theirs.split(","), ours.split(","), strict=True)
         different += [
             f"{table.target}: {what} {'differs' if what.startswith('content') else f'were {a} and are {b}'}"
@@ -194,7 +194,7 @@ def _compared(server: Postgres, reader: Reader, plan: Plan, new: str) -> dict[st
             compare.shown(different),
             "Leave that table out (--without=…), and report it to this program's maintainers.",
         )
-    for table, (_, _, changed) in zip(plan.tables, told, strict=True):
+    for table, (_, _, changed) in zip(plan.tables, reported, strict=True):
         zeros, nul = (int(float(count)) for count in changed.split(","))
         if zeros or nul:
             events.note(f"{table.target}: {zeros} dates of zeros became NULL or 1970, {nul} texts lost the sign NUL.")

@@ -88,7 +88,7 @@ def copy_all(config: Config, kept: Store, keys: list[str]) -> list[str]:
                 damaged = damaged or problem
             else:
                 raise
-    _tell_verified(kept, folder, names, there)
+    _notify_verified(kept, folder, names, there)
     if not kept.prunes_itself:
         prune.prune(kept, config.raw["offsite_keep"])
     if damaged:
@@ -122,9 +122,9 @@ def copy(config: Config, kept: Store, path: Path, keys: list[str], there: dict[s
     name = f"sets/{stored.sealed(path.name)}"
     if stored.label(path.name) in there:
         # It was made, and this host could not write that down any more.
-        told = stored.read_label(b"".join(kept.read(label)))
+        written = stored.read_label(b"".join(kept.read(label)))
         content = measured(kept.read(name))
-        if (told.get("manifest_sha256"), told.get("sha256")) != (fingerprint, content.sha256):
+        if (written.get("manifest_sha256"), written.get("sha256")) != (fingerprint, content.sha256):
             raise Failed(
                 f"{kept.where} has a different {path.name} than this host.",
                 "Its description, or its content, is not of this set.",
@@ -169,11 +169,11 @@ def _stored(kept: Store, name: str, chunks: Iterable[bytes]) -> Content:
 
 
 def _progress(chunks: Iterable[bytes], manifest: sets.Manifest) -> Iterator[bytes]:
-    done, told = 0, 0.0
+    done, reported = 0, 0.0
     for chunk in chunks:
         done += len(chunk)
-        if time.monotonic() - told > 0.3:
-            told = time.monotonic()
+        if time.monotonic() - reported > 0.3:
+            reported = time.monotonic()
             events.progress(done, max(done, manifest.bytes))
         yield chunk
 
@@ -189,7 +189,7 @@ def _refuse_full(kept: Store, size: int, spare_mib: int) -> None:
         )
 
 
-def _tell_verified(kept: Store, folder: Path, names: list[str], there: dict[str, int]) -> None:
+def _notify_verified(kept: Store, folder: Path, names: list[str], there: dict[str, int]) -> None:
     """Say in the store which of its copies were restored and found equal: it outlives this host."""
     for name in names:
         verified = files.read_json(folder / name / sets.VERIFIED)

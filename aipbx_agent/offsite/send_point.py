@@ -46,10 +46,10 @@ def _answer(kept: Copies, options: argparse.Namespace) -> None:
     bases, there = archive.store_bases(kept), archive.store_segments(kept)
     found = window.needed(bases, there, at)
     if not found:
-        told = window.told(bases, there)["windows"]
+        windows = window.summary(bases, there)["windows"]
         raise Refused(
             f"{at:%Y-%m-%d %H:%M:%S} UTC cannot be restored from {kept.where} either.",
-            f"There: {'; '.join('from {since} to {until}'.format(**one) for one in told) or 'no recovery target yet'}.",
+            f"There: {'; '.join('from {since} to {until}'.format(**each) for each in windows) or 'no target yet'}.",
             "Choose a time within that, or a set: inv backups",
         )
     files = names(found)

@@ -74,13 +74,13 @@ def copies(kept: Copies) -> list[dict[str, Any]]:
     for name in sorted(file.removesuffix(".json") for file in texts if not file.endswith(".verified.json")):
         if not sets.NAME.fullmatch(name):
             continue
-        told = read_label(texts[label(name)])
+        described = read_label(texts[label(name)])
         marker = read_label(texts.get(verified(name), b"{}"))
         found.append(
             {
                 "name": name,
-                **{key: told.get(key) for key in ("host", "taken", "bytes", "sha256")},
-                "whole": told.get("bytes") is not None and there.get(sealed(name)) == told["bytes"],
+                **{key: described.get(key) for key in ("host", "taken", "bytes", "sha256")},
+                "whole": described.get("bytes") is not None and there.get(sealed(name)) == described["bytes"],
                 "verified": marker.get("at"),
             }
         )

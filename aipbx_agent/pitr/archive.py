@@ -62,9 +62,9 @@ def kept_bases(folder: Path) -> list[Base]:
     return sorted(found, key=lambda one: one.moment)
 
 
-def told(config: Config) -> dict[str, Any]:
+def summary(config: Config) -> dict[str, Any]:
     """Which moments can be restored with what this host has."""
-    return window.told(kept_bases(base(config)), kept_segments(wal(config)))
+    return window.summary(kept_bases(base(config)), kept_segments(wal(config)))
 
 
 def prune(config: Config) -> list[str]:

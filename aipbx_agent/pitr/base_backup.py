@@ -59,7 +59,7 @@ def main(config: Config, options: argparse.Namespace) -> None:
             _write(config, ok=False, error=str(problem))
             raise
         _write(config, ok=True, error="")
-    events.result(base=made, copied=copied, gone=gone, **archive.told(config))
+    events.result(base=made, copied=copied, gone=gone, **archive.summary(config))
 
 
 def postgres(config: Config) -> Postgres:

@@ -54,12 +54,12 @@ def main(_: Config, __: argparse.Namespace) -> None:
     with suppress(Interrupted):
         while True:
             try:
-                told = config.load()
+                current = config.load()
             except AgentError:
                 pass  # before the first `inv env.push` there is no database either
             else:
-                if told.dialect == "postgres" and (told.app / IMAGES).exists():
-                    watch.one(told)
+                if current.dialect == "postgres" and (current.app / IMAGES).exists():
+                    watch.one(current)
             time.sleep(PAUSE)
 
 
@@ -80,58 +80,58 @@ class Watch:
         self._since: float | None = None
         self._told = False
 
-    def one(self, told: Config) -> None:
+    def one(self, current: Config) -> None:
         """One pass.
 
         Args:
-            told: what the host is told now.
+            current: the host's configuration, as it is now.
         """
         wrong, lost = [], False
         for work in (self._take, self._shipping.send, self._look):
             try:
-                work(told)
+                work(current)
             except (AgentError, OSError) as problem:
                 wrong.append(str(problem))
                 lost = lost or isinstance(problem, Lost)
-        self._ended(told, "\n".join(dict.fromkeys(wrong)), at_once=lost)
+        self._ended(current, "\n".join(dict.fromkeys(wrong)), at_once=lost)
 
-    def _take(self, told: Config) -> None:
-        if take(told):
-            archive.prune(told)
+    def _take(self, current: Config) -> None:
+        if take(current):
+            archive.prune(current)
 
-    def _look(self, told: Config) -> None:
+    def _look(self, current: Config) -> None:
         """Ask now and then whether segments wait at PostgreSQL, and whether a base backup is due."""
         if time.monotonic() - self._looked > LOOK_SECONDS:
             self._looked = time.monotonic()
-            self._postgres = _asked(told)
+            self._postgres = _asked(current)
             self._behind = None
             try:
-                self._follow(told)
-                self._base(told)
+                self._follow(current)
+                self._base(current)
             except AgentError as problem:
                 self._behind = problem
         if self._postgres:
             raise Failed(self._postgres, "New data is on PostgreSQL's own disk only.", f"inv logs postgres "
-                         f"--host={told.host}; du -sh {archive.spool(told)}; df -h")  # fmt: skip
+                         f"--host={current.host}; du -sh {archive.spool(current)}; df -h")  # fmt: skip
         if self._behind:
             raise self._behind
 
-    def _follow(self, told: Config) -> None:
+    def _follow(self, current: Config) -> None:
         """See that something follows the commits of a segment's last second, when nobody else writes any more.
 
         Only the next segment is sure to have them (segments.SURE), and for an empty log PostgreSQL closes none.
         """
-        newest = window.newest(archive.kept_segments(archive.wal(told)))
+        newest = window.newest(archive.kept_segments(archive.wal(current)))
         if newest != self._newest and not self._postgres:
-            self._own = _followed(told, self._own)
+            self._own = _followed(current, self._own)
             self._newest = newest
 
-    def _base(self, told: Config) -> None:
+    def _base(self, current: Config) -> None:
         """Have a base backup made when one is due, and tell that there is none."""
-        bases, there = archive.kept_bases(archive.base(told)), list(archive.kept_segments(archive.wal(told)))
+        bases, there = archive.kept_bases(archive.base(current)), list(archive.kept_segments(archive.wal(current)))
         now = datetime.now(timezone.utc)
-        due = base_backup.is_due(bases, there, now, told.raw["base_time_utc"], int(told.raw["base_days"]))
-        last = files.read_json(told.backups / base_backup.STATE)
+        due = base_backup.is_due(bases, there, now, current.raw["base_time_utc"], int(current.raw["base_days"]))
+        last = files.read_json(current.backups / base_backup.STATE)
         failed = last.get("ok") is False
         runs = (due or failed) and _runs()
         pause = BASE_SECONDS if failed else NEXT_SECONDS
@@ -149,24 +149,28 @@ class Watch:
                 "A new base backup is being made; every time from then on can be restored.",
             )
 
-    def _ended(self, told: Config, error: str, *, at_once: bool) -> None:
+    def _ended(self, current: Config, error: str, *, at_once: bool) -> None:
         now = time.monotonic()
-        path = told.backups / STATE
+        path = current.backups / STATE
         before = files.read_json(path)
         self._since = (self._since or now) if error else None
         lasts = at_once or bool(self._since and now - self._since > TELL_SECONDS)
         ok = not error or (not lasts and bool(before.get("ok", True)))
-        state = _state(told, ok=ok, error=error if lasts else "", sent=self._shipping.until)
+        state = _state(current, ok=ok, error=error if lasts else "", sent=self._shipping.until)
         with suppress(OSError):  # a full disk, say: it keeps nobody from being told
             if {**before, "at": ""} != {**state, "at": ""} or _age(before) > LOOK_SECONDS:
                 files.write_json(path, state)
                 metrics.write("wal", figures(state))
         if lasts and not self._told:
             self._told = True
-            notify.send(told, f"{told.host}: its WAL is not archived: point-in-time recovery would lose data", error)
+            notify.send(
+                current, f"{current.host}: its WAL is not archived: point-in-time recovery would lose data", error
+            )
         elif not error and self._told:
             self._told = False
-            notify.send(told, f"{told.host}: its WAL is archived again", "Every time from now on can be restored.")
+            notify.send(
+                current, f"{current.host}: its WAL is archived again", "Every time from now on can be restored."
+            )
 
 
 def figures(state: dict[str, Any]) -> list[str]:
@@ -188,37 +192,37 @@ def figures(state: dict[str, Any]) -> list[str]:
     )
 
 
-def _state(told: Config, *, ok: bool, error: str, sent: str) -> dict[str, Any]:
-    there = archive.kept_segments(archive.wal(told))
+def _state(current: Config, *, ok: bool, error: str, sent: str) -> dict[str, Any]:
+    there = archive.kept_segments(archive.wal(current))
     until = max((one.until for one in there), default=None)
     at = f"{until:%Y-%m-%dT%H:%M:%SZ}" if until else ""
     return {"at": sets.now(), "ok": ok, "error": error, "until": at, "sent": sent}
 
 
-def _asked(told: Config) -> str:
+def _asked(current: Config) -> str:
     """What is wrong with PostgreSQL's side of it; empty: nothing."""
     try:
-        live = engine.live(told)
+        live = engine.live(current)
         answer = json.loads("".join(live.psql(ASK))) if isinstance(live, Postgres) else {"on": True, "waits": 0}
     except AgentError as problem:
         return f"PostgreSQL cannot be asked: {problem.why}"
     if not answer["on"]:
-        return f"PostgreSQL does not archive WAL yet: inv deploy --host={told.host} restarts it."
+        return f"PostgreSQL does not archive WAL yet: inv deploy --host={current.host} restarts it."
     if answer["waits"] > WAITS_SECONDS:
         return f"A segment of the log waits for {answer['waits']:.0f} s: PostgreSQL cannot archive it."
     return ""
 
 
-def _followed(told: Config, own: int) -> int:
+def _followed(current: Config, own: int) -> int:
     """Commit something, unless the last commit is ours.
 
     Args:
-        told: what the host is told.
+        current: the host's configuration.
         own: the number of our last commit.
 
     Returns: the same, now.
     """
-    live = engine.live(told)
+    live = engine.live(current)
     if not isinstance(live, Postgres) or int(live.psql(NEXT)[0]) == own + 1:
         return own
     return int(live.psql(COMMIT)[0])

@@ -64,13 +64,13 @@ def settings(what: Recovery, *, target: bool) -> str:
         target: whether it stops at the moment, or at the end of what there is.
     """
     system = f"{what.needs.base.first.system:016x}"
-    told = {
+    values = {
         "restore_command": f'zstd -dc {WAL}/{system}-%f-*{archive.PACKED} >"%p"',
         "recovery_target_timeline": "current",
         "recovery_target_action": "promote",
         **({"recovery_target_time": what.at.strftime("%Y-%m-%d %H:%M:%S.%f+00")} if target else {}),
     }
-    return "".join(f"{name} = '{value}'\n" for name, value in told.items())
+    return "".join(f"{name} = '{value}'\n" for name, value in values.items())
 
 
 def command(config: Config, image: str, wal: Path) -> list[str]:
@@ -105,12 +105,12 @@ def server(config: Config, live: Postgres, what: Recovery) -> Iterator[Postgres]
             _unpack(name, what, data)
         made = Postgres(NAME, live.user, config.backups, live.jobs)
         with events.step(f"log replayed up to {what.at:%Y-%m-%d %H:%M:%S} UTC"):
-            _tell(data, settings(what, target=True))
+            _configure(data, settings(what, target=True))
             run(command(config, name, what.wal), seconds=docker.SECONDS)
             stopped = _recovered(config, made)
             if not stopped:
                 # Nobody has written since: all that there is, is what there was.
-                _tell(data, settings(what, target=False))
+                _configure(data, settings(what, target=False))
                 docker.start(NAME)
                 _recovered(config, made)
             _check(made, what, stopped=stopped)
@@ -137,7 +137,7 @@ def _unpack(image: str, what: Recovery, data: Path) -> None:
     data.chmod(0o700)
 
 
-def _tell(data: Path, text: str) -> None:
+def _configure(data: Path, text: str) -> None:
     """Replace what the base backup's server was told by its operators: it is to be as the image makes it."""
     owner = (data / "PG_VERSION").stat()
     for name, content in (("postgresql.auto.conf", text), ("recovery.signal", "")):

@@ -104,9 +104,9 @@ def parse(name: str) -> Segment | None:
         return None
 
 
-def described(told: dict[str, object], name: str) -> Base | None:
+def described(label: dict[str, object], name: str) -> Base | None:
     """The base backup of a description that `base` wrote; None: it describes none."""
-    first, last, size = parse(name), told.get("last"), told.get("bytes")
+    first, last, size = parse(name), label.get("last"), label.get("bytes")
     if first is None or not isinstance(last, int) or not isinstance(size, int):
         return None
     return Base(first, last, size)

@@ -80,9 +80,11 @@ def refuse_future(at: datetime) -> None:
 
 def outside(config: Config, at: datetime) -> Refused:
     """Why a moment cannot be restored: says which can."""
-    told = archive.told(config)
-    there = "; ".join(f"from {one['since']} to {one['until']}" for one in told["windows"]) or "no recovery target yet"
-    gaps = "".join(f" Missing: {one['first']} to {one['last']}." for one in told["gaps"])
+    summary = archive.summary(config)
+    there = (
+        "; ".join(f"from {one['since']} to {one['until']}" for one in summary["windows"]) or "no recovery target yet"
+    )
+    gaps = "".join(f" Missing: {one['first']} to {one['last']}." for one in summary["gaps"])
     return Refused(
         f"{at:%Y-%m-%d %H:%M:%S} UTC cannot be restored on {config.host}.",
         f"Recovery window: {there}.{gaps}",

@@ -151,7 +151,7 @@ def gone(bases: Collection[Base], sizes: Mapping[Segment, int], now: datetime, d
     return {one.name for one in ordered if one not in stay} | {one.name for one in lost(stay)}
 
 
-def told(bases: Collection[Base], segments: Collection[Segment]) -> dict[str, Any]:
+def summary(bases: Collection[Base], segments: Collection[Segment]) -> dict[str, Any]:
     """What can be restored, for an operator's machine: moments in ISO 8601."""
     return {
         "windows": [{"since": _text(one.since), "until": _text(one.until)} for one in windows(bases, segments)],

@@ -209,7 +209,7 @@ class Ari:
                 raise ValueError(f"of an answer of more than {LIMIT} bytes")
             if answer.length:
                 raise http.client.IncompleteRead(content, answer.length)
-            told = json.loads(content) if content else {}
+            answer = json.loads(content) if content else {}
         except urllib.error.HTTPError as problem:
             if problem.code == GONE:
                 return None
@@ -221,7 +221,7 @@ class Ari:
         # RecursionError: of an answer that is nested as deeply as no PBX's is.
         except (OSError, ValueError, RecursionError, http.client.HTTPException) as problem:
             raise self._silent(f"{type(problem).__name__} {problem}") from None
-        return told if isinstance(told, dict) else {}
+        return answer if isinstance(answer, dict) else {}
 
     def _silent(self, why: str) -> Failed:
         return Failed(

@@ -86,13 +86,13 @@ def start(config: Config, name: str, images: Path) -> None:
     Raises:
         Failed: Docker could not start it.
     """
-    told = b"{}"
+    override = b"{}"
     if name.startswith("backend"):
         # Compose expands `$`: so each is doubled. Over standard input, as there are secrets among them.
         doubled = {key: value.replace("$", "$$") for key, value in environment(config, name).items()}
-        told = json.dumps({"services": {name: {"environment": doubled}}}).encode()
+        override = json.dumps({"services": {name: {"environment": doubled}}}).encode()
     words = ["up", "--detach", "--no-deps", "--no-build", "--pull", "never", "--force-recreate", name]
-    compose.run([*compose.stack(config.app, images), "-f", "-", *words], seconds=COMPOSE_SECONDS, stdin=told)
+    compose.run([*compose.stack(config.app, images), "-f", "-", *words], seconds=COMPOSE_SECONDS, stdin=override)
     if name.startswith("backend"):
         # Else packets of calls that ended find their way to the container that had the port before.
         traffic.forget(port(config, name))

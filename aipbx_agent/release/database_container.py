@@ -213,8 +213,8 @@ def _put_back(config: Config, images: str, before: Container, problem: AgentErro
 
 
 def _declared(config: Config, images: str) -> dict[str, Any]:
-    told = _compose(config, images, {}, "config", "--format", "json", SERVICE)
-    service: dict[str, Any] = json.loads(told)["services"][SERVICE]
+    rendered = _compose(config, images, {}, "config", "--format", "json", SERVICE)
+    service: dict[str, Any] = json.loads(rendered)["services"][SERVICE]
     # Compose writes each `$` twice where it would expand it.
     return {**service, "command": [word.replace("$$", "$") for word in service.get("command") or []]}
 

@@ -54,9 +54,9 @@ def arguments(_: argparse.ArgumentParser) -> None:
 def main(config: Config, _: argparse.Namespace) -> None:
     """Tell whether a switch would overlap now; nothing is touched."""
     asked = json.load(sys.stdin)
-    told = replace(config, raw={**config.raw, **asked["settings"]})
+    present = replace(config, raw={**config.raw, **asked["settings"]})
     serving = colours.serving(config, "backend") if "backend" in asked["services"] else ""
-    found = ahead(told, serving, float(asked["drain_seconds"]))
+    found = ahead(present, serving, float(asked["drain_seconds"]))
     events.result(overlap=vars(found) if found else None)
 
 
@@ -80,10 +80,10 @@ def ahead(config: Config, serving: str, drain_seconds: float) -> Overlap | None:
     calls = drain.live(config, serving) if config.hands_over else 0
     at, zone = now(), clock(config)
     hit = touched(at, start + (drain_seconds if calls else 0), timers, zone)
-    return _told(config, at, hit, start, calls, drain_seconds) if hit else None
+    return _overlap(config, at, hit, start, calls, drain_seconds) if hit else None
 
 
-def _told(config: Config, at: datetime, hit: datetime, start: float, calls: int, drain_seconds: float) -> Overlap:
+def _overlap(config: Config, at: datetime, hit: datetime, start: float, calls: int, drain_seconds: float) -> Overlap:
     timers, zone, name = config.raw["application_timers"], clock(config), _zone(config)
     fits = int((hit - at).total_seconds() - start)
     ways = [f"--drain-timeout={fits} ends before it"] if calls and 0 < fits < drain_seconds else []
@@ -212,7 +212,7 @@ def refuse(config: Config, serving: str, drain_seconds: float, *, accepted: bool
         events.note(f"{found.what} This run continues; check whether something was done twice.")
 
 
-def tell(config: Config, backend: str) -> None:
+def report(config: Config, backend: str) -> None:
     """Say so when two backends were up while a timer ran, however long that was reckoned to be.
 
     The release is done by now: where it cannot be known, that is all it says.
@@ -225,12 +225,12 @@ def tell(config: Config, backend: str) -> None:
     if not timers:
         return
     try:
-        _tell(config, backend, timers)
+        _report(config, backend, timers)
     except AgentError as problem:
         events.note(f"It is not known whether timers ran in two backends: {problem.what} {problem.why}")
 
 
-def _tell(config: Config, backend: str, timers: dict[str, str]) -> None:
+def _report(config: Config, backend: str, timers: dict[str, str]) -> None:
     started = str(docker.state(colours.present(config, backend))["StartedAt"])[:19]
     begin = datetime.fromisoformat(f"{started}+00:00")
     hit = touched(begin, (now() - begin).total_seconds(), timers, clock(config))

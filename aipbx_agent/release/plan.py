@@ -37,6 +37,6 @@ class Switch:
         """Whether the old colours end before the new ones begin."""
         return bool(self.settings["switch_mode"] == RECREATE)
 
-    def told(self, config: Config) -> Config:
+    def configured(self, config: Config) -> Config:
         """The host's configuration with what this run goes by."""
         return replace(config, raw={**config.raw, **self.settings})

@@ -57,7 +57,7 @@ def main(config: Config, _: argparse.Namespace) -> None:
         known = (asked["entry"], asked["settings"], names, float(asked["drain_seconds"]), time.time())
         switch = Switch(*known, bool(asked["accepts_overlap"]))
         try:
-            result = carry_out(switch.told(config), switch)
+            result = carry_out(switch.configured(config), switch)
         except Problem as problem:
             problem.about = ledger.about(switch.entry)
             raise
@@ -103,7 +103,7 @@ def recover(config: Config) -> None:
     if not switch:
         (config.app / WANTED).unlink(missing_ok=True)
         return
-    config, committed = switch.told(config), not (config.app / WANTED).exists()
+    config, committed = switch.configured(config), not (config.app / WANTED).exists()
     with undisturbed(), events.step("complete a switch that was interrupted"):
         if committed:
             _record(config, switch, "")
@@ -226,7 +226,7 @@ def _finish(config: Config, switch: Switch, cut: int) -> dict[str, int]:
             with events.step(f"{old} ended"):
                 colours.remove(config, old)
             if service == "backend" and not switch.recreates:
-                overlap.tell(config, switch.names[service][1])
+                overlap.report(config, switch.names[service][1])
     _end(config)
     return {"ended": ended, "cut": cut}
 

@@ -62,7 +62,7 @@ class Run:
 
 
 @contextmanager
-def told(config: Config, verb: str, *, attended: bool) -> Iterator[Run]:
+def recorded(config: Config, verb: str, *, attended: bool) -> Iterator[Run]:
     """Write down and tell how the run within ends.
 
     Args:

@@ -87,10 +87,10 @@ def brought(config: Config, server: Engine, folder: Path) -> Iterator[Source]:
     for path in folder.iterdir():
         path.chmod(0o644)
     found = window.needed(archive.kept_bases(folder), archive.kept_segments(folder), at)
-    told = files.read_json(folder / f"{found.base.name}{archive.LABEL}") if found else {}
-    if not found or files.sha256(folder / f"{found.base.name}{archive.TAR}") != told.get("sha256"):
+    label = files.read_json(folder / f"{found.base.name}{archive.LABEL}") if found else {}
+    if not found or files.sha256(folder / f"{found.base.name}{archive.TAR}") != label.get("sha256"):
         raise Refused("The files that were brought here do not reach that time.", "A part is missing.", "Run it again.")
-    with _recovered(config, _postgres(server), Recovery(at, found, folder, folder), str(told.get("host"))) as given:
+    with _recovered(config, _postgres(server), Recovery(at, found, folder, folder), str(label.get("host"))) as given:
         yield given
 
 

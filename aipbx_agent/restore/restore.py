@@ -164,7 +164,7 @@ def _replace(config: Config, server: Engine, given: Source) -> dict[str, object]
     change = swap_plan.planned(config, f"restore of {given.title}", given.label, names.BEFORE, new, folders)
     held = swap.carry_out(config, server, change)
     set_roles.done(config)
-    return {**_told(given, found), "database": config.database, "kept": before, "held_seconds": round(held, 1)}
+    return {**_summary(given, found), "database": config.database, "kept": before, "held_seconds": round(held, 1)}
 
 
 def _look(config: Config, server: Engine, given: Source, name: str, tables: tuple[str, ...]) -> dict[str, object]:
@@ -176,7 +176,7 @@ def _look(config: Config, server: Engine, given: Source, name: str, tables: tupl
     server.rename([(new, name)])
     server.open(name)
     set_roles.done(config)
-    return {**_told(given, found, tables), "database": name, "engine": server.name}
+    return {**_summary(given, found, tables), "database": name, "engine": server.name}
 
 
 def _watched(config: Config) -> AbstractContextManager[None]:
@@ -275,6 +275,6 @@ def _remark(config: Config, given: Source, found: Contents) -> None:
         )
 
 
-def _told(given: Source, found: Contents, tables: tuple[str, ...] = ()) -> dict[str, object]:
+def _summary(given: Source, found: Contents, tables: tuple[str, ...] = ()) -> dict[str, object]:
     rows = {name: count for name, count in found.tables.items() if count} if tables else found.tables
     return {"of": given.title, "taken": given.taken, "tables": len(rows), "rows": sum(rows.values())}

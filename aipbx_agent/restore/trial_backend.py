@@ -179,7 +179,7 @@ def stack(config: Config, images: str) -> dict[str, Any]:
     """
     words = [*compose.stack(config.app, config.app / images), "config", "--format", "json", "backend"]
     try:
-        told: dict[str, Any] = json.loads(compose.run(words, seconds=SECONDS))
+        rendered: dict[str, Any] = json.loads(compose.run(words, seconds=SECONDS))
     except AgentError as problem:
         raise Failed("The stack's files do not define the backend.", problem.why, "inv deploy") from None
-    return told
+    return rendered

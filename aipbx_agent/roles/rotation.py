@@ -49,8 +49,8 @@ def close(config: Config) -> bool:
 
 
 def _password(backend: str) -> str:
-    told = run(["docker", "inspect", "--format", "{{json .Config.Env}}", backend], seconds=docker.SECONDS)
-    variables: dict[str, str] = dict(word.partition("=")[::2] for word in json.loads(told))
+    environment = run(["docker", "inspect", "--format", "{{json .Config.Env}}", backend], seconds=docker.SECONDS)
+    variables: dict[str, str] = dict(word.partition("=")[::2] for word in json.loads(environment))
     return variables[NAME]
 
 

@@ -26,7 +26,7 @@ def found(config: Config) -> dict[str, dict[str, Any]]:
     except AgentError:
         return {}
     names = {service: colours.active(config, service) for service in ("postgres", *SERVICES, "nginx")}
-    return {service: _told(every[name]) for service, name in names.items() if name in every}
+    return {service: _summary(every[name]) for service, name in names.items() if name in every}
 
 
 def _of_project(project: str) -> dict[str, dict[str, Any]]:
@@ -36,14 +36,14 @@ def _of_project(project: str) -> dict[str, dict[str, Any]]:
     if not identities:
         return {}
     # One that ends meanwhile is passed over: inspect tells of the others, and fails.
-    told = json.loads(run(["docker", "inspect", *identities], seconds=SECONDS, fine=(0, 1)))
+    inspected = json.loads(run(["docker", "inspect", *identities], seconds=SECONDS, fine=(0, 1)))
     newest: dict[str, dict[str, Any]] = {}
-    for one in sorted(told, key=lambda each: identities.index(each["Id"])):
+    for one in sorted(inspected, key=lambda each: identities.index(each["Id"])):
         newest.setdefault(one["Config"]["Labels"][f"{LABEL}.service"], one)
     return newest
 
 
-def _told(one: dict[str, Any]) -> dict[str, Any]:
+def _summary(one: dict[str, Any]) -> dict[str, Any]:
     state = one["State"]
     return {
         "image": one["Config"]["Image"],

@@ -52,7 +52,7 @@ class Age(NamedTuple):
         """Whether somebody must be told."""
         return now - self.since > timedelta(hours=self.hours)
 
-    def told(self, now: datetime) -> str:
+    def message(self, now: datetime) -> str:
         """One line for an operator."""
         old = f"{(now - self.last).total_seconds() / 3600:.0f} h old" if self.last else "missing: there never was one"
         return f"The last {self.what} is {old} (more than {self.hours} h is too much)."
@@ -71,12 +71,12 @@ def main(config: Config, _: argparse.Namespace) -> None:
     found = ages(config, began)
     bad = sorted(kind for kind, age in found.items() if age.too_old(now))
     for kind, age in found.items():
-        events.note(age.told(now) if kind in bad else f"{kind}: well")
+        events.note(age.message(now) if kind in bad else f"{kind}: well")
     _figures(found, bad)
     told_at = _moment(state.get("told_at"))
     if is_news(bad, state.get("bad", []), told_at, now):
         told_at = now
-        _tell(config, found, bad, now)
+        _notify(config, found, bad, now)
     seen = {"began": began.isoformat(), "bad": bad, "told_at": told_at.isoformat() if told_at else None}
     files.write_json(path, {**seen, "pbxs_let_in": _moved(config, state.get("pbxs_let_in", []))})
     pbxs.keep(config)
@@ -123,11 +123,11 @@ def _verified(config: Config, name: str) -> bool:
     return sets.verified(config.backups, name)
 
 
-def _tell(config: Config, found: dict[str, Age], bad: list[str], now: datetime) -> None:
+def _notify(config: Config, found: dict[str, Age], bad: list[str], now: datetime) -> None:
     if not bad:
         notify.send(config, f"{config.host}: backups are recent enough again", "Nothing is too old.")
         return
-    text = "\n".join(found[kind].told(now) for kind in bad)
+    text = "\n".join(found[kind].message(now) for kind in bad)
     notify.send(config, f"{config.host}: backups are too old", f"{text}\nLook: inv backups --host={config.host}")
 
 

@@ -27,8 +27,8 @@ def main(config: Config, _: argparse.Namespace) -> None:
         folder=str(sets.folder(config.backups)),
         last=run_state.state(config, "backup"),
         kept=asdict(retained.read(config)),
-        point=archive.told(config),
-        told=notify.receivers(config.secrets),
+        point=archive.summary(config),
+        receivers=notify.receivers(config.secrets),
         sets=[described(config, name) for name in sets.names(config.backups)],
     )
 

@@ -38,10 +38,10 @@ def main(config: Config, options: argparse.Namespace) -> None:
         config = load()
     except Refused as refused:
         problem = refused
-    told = found(config)
+    state = found(config)
     if options.release:
-        told["release"] = release.met(config, json.load(sys.stdin), problem)
-    events.result(**told)
+        state["release"] = release.met(config, json.load(sys.stdin), problem)
+    events.result(**state)
 
 
 def found(config: Config) -> dict[str, Any]:

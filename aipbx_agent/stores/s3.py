@@ -41,8 +41,8 @@ def environment(declared: dict[str, Any], secrets: dict[str, str]) -> dict[str, 
         # It is there, or nothing goes: a key that may make buckets may do too much.
         "NO_CHECK_BUCKET": "true",
     }
-    told = {f"RCLONE_CONFIG_STORE_{name}": value for name, value in values.items()}
-    return {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "RCLONE_CONFIG": "/dev/null", **told}
+    settings = {f"RCLONE_CONFIG_STORE_{name}": value for name, value in values.items()}
+    return {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "RCLONE_CONFIG": "/dev/null", **settings}
 
 
 def essence(said: str) -> str:

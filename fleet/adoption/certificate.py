@@ -70,4 +70,4 @@ def take_over(remote: Remote, old: HandMade) -> None:
         if served.source == "letsencrypt":
             remote.sudo_output(commands.copy_letsencrypt(nginx, app_dir))
         given = commands.pem(nginx, served.chain, served.key)
-        agent.ask(remote, ["certificate-supply"], fed_by=given, seconds=SECONDS)
+        agent.query(remote, ["certificate-supply"], fed_by=given, seconds=SECONDS)

@@ -42,18 +42,18 @@ class Environment:
 
     def notes(self) -> list[str]:
         """What will not be as it was, a line each, without a secret."""
-        told = []
+        lines = []
         for name, value in sorted(self.values.items()):
             fixed = declared(name).fixed
             if fixed is not None and value != fixed:
-                told.append(f"{name} was {value!r}; the fleet sets {fixed}: {declared(name).why}")
-        told += [
+                lines.append(f"{name} was {value!r}; the fleet sets {fixed}: {declared(name).why}")
+        lines += [
             f"{variable.name} was not set, so the application used a value of its own; with a new one, "
             f"{variable.on_change}"
             for variable in VARIABLES.values()
             if variable.generate and variable.on_change and not self.values.get(variable.name)
         ]
-        return told
+        return lines
 
 
 def read(remote: Remote, old: HandMade) -> Environment:
@@ -122,8 +122,8 @@ def differences(remote: Remote, old: Environment) -> list[str]:
             f"Delete the env file and run inv adopt --host={remote.name}, which takes them from the old backend; "
             f"then inv env.push --host={remote.name}",
         )
-    told = [f"{change.name} {change.kind}" for change in changes if not declared(change.name).on_change]
-    lines = [f"variables that differ from the old backend's: {', '.join(told)}"] if told else []
+    names = [f"{change.name} {change.kind}" for change in changes if not declared(change.name).on_change]
+    lines = [f"variables that differ from the old backend's: {', '.join(names)}"] if names else []
     return lines + [
         f"{change.name} {change.kind}: {declared(change.name).on_change}"
         for change in changes

@@ -105,16 +105,16 @@ class HandMade:
         if self.adopted:
             kept = ", ".join(self.adopted["kept"])
             return [f"taken over on {self.adopted['time'][:10]} from project {self.adopted['project']}; kept: {kept}"]
-        told = [f"Compose file {path}" for path in self.compose]
-        told += [f"environment {path}" for path in self.environment]
-        told += [f"folder {path}" for path in self.folders]
-        told += [f"cron: {each.line}  ({each.table})" for each in self.cron]
+        text = [f"Compose file {path}" for path in self.compose]
+        text += [f"environment {path}" for path in self.environment]
+        text += [f"folder {path}" for path in self.folders]
+        text += [f"cron: {each.line}  ({each.table})" for each in self.cron]
         for each in self.containers.values():
             kept = ", ".join(f"{name} at {mount}" for mount, name in each.volumes.items())
-            told.append(
+            text.append(
                 f"{each.service} of project {each.project}: {each.image}, {each.status}{f', {kept}' * bool(kept)}"
             )
-        return told
+        return text
 
     def data(self, settings: Settings) -> dict[str, Any]:
         """What the host's data must say so that the same database and volumes are used on; only what they do not yet.

@@ -85,7 +85,7 @@ def announcement(remote: Remote, old: HandMade, found: Survey) -> list[str]:
         differences = environment.differences(remote, has)
     volumes = remote.settings.volumes
     calls = f"; {found.calls} RTP flows are live and would be cut" if found.calls else ""
-    told = [
+    lines = [
         f"Takes over the stack installed by hand: project {old.project}, {', '.join(old.replaced)}.",
         f"Interrupts once: pages, API, Socket.IO and calls, until the new backend is ready{calls}.",
         f"The database stays as it is: volume {volumes['postgres_data']}, {remote.settings.postgres_image}.",
@@ -93,5 +93,5 @@ def announcement(remote: Remote, old: HandMade, found: Survey) -> list[str]:
         *differences,
     ]
     if old.others:
-        told.append(f"Not ours, and continues unchanged, out of the new backend's reach: {', '.join(old.others)}.")
-    return told
+        lines.append(f"Not ours, and continues unchanged, out of the new backend's reach: {', '.join(old.others)}.")
+    return lines

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from invoke.context import Context
 
-from fleet.cli import hosts_to_change, one, told
+from fleet.cli import hosts_to_change, one, report_errors
 from fleet.command_line.verb import task
 
 
 @task(help={"host": "the host's name"})
-@told
+@report_errors
 def adopt(_: Context, host: str = "") -> None:
     """Read a host installed by hand: what stands there, its variables into an env file, what inventory.py must say."""
     from fleet.adoption import show

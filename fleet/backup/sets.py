@@ -35,7 +35,7 @@ def make(remote: Remote) -> None:
         FailedError: there is no new set, or something is wrong with it.
     """
     say(f"{remote.name}: backup", "bold")
-    made = agent.call(remote, ["backup"], seconds=BACKUP_SECONDS)
+    made = agent.run(remote, ["backup"], seconds=BACKUP_SECONDS)
     files = sum(volume["files"] for volume in made["volumes"].values())
     changed = sum(volume["changed"] for volume in made["volumes"].values())
     say(
@@ -73,7 +73,7 @@ def show(hosts: Sequence[Remote], *, as_json: bool) -> bool:
 
 def _asked(host: Remote) -> dict[str, Any] | OperatorError:
     try:
-        return agent.ask(host, ["list"])
+        return agent.query(host, ["list"])
     except OperatorError as error:
         return error
 
@@ -81,33 +81,33 @@ def _asked(host: Remote) -> dict[str, Any] | OperatorError:
 def _print(found: dict[str, dict[str, Any] | OperatorError]) -> None:
     table = Table(*tables.typed("host", "set (UTC)"), "age", "size", "rows", "release", "verified", "off-site")
     console = Console(highlight=False, soft_wrap=True)
-    for host, told in found.items():
-        if isinstance(told, OperatorError):
+    for host, listing in found.items():
+        if isinstance(listing, OperatorError):
             continue
-        for one in reversed(told["sets"]):
-            table.add_row(host, *row(one, told["now"]))
-        if not told["sets"]:
+        for one in reversed(listing["sets"]):
+            table.add_row(host, *row(one, listing["now"]))
+        if not listing["sets"]:
             table.add_row(host, "[red]none[/red]")
     tables.show(table)
-    for host, told in found.items():
-        if isinstance(told, OperatorError):
-            console.print(f"[red]{host} could not be queried.[/red] {escape(str(told))}")
+    for host, listing in found.items():
+        if isinstance(listing, OperatorError):
+            console.print(f"[red]{host} could not be queried.[/red] {escape(str(listing))}")
             continue
-        for line in remarks(host, told):
+        for line in remarks(host, listing):
             console.print(line)
 
 
-def remarks(host: str, told: dict[str, Any]) -> list[str]:
+def remarks(host: str, listing: dict[str, Any]) -> list[str]:
     """What there is to say of a host below the table.
 
     Args:
         host: its name.
-        told: as it told.
+        listing: what the agent's `list` returned.
     """
-    lines = [*point(host, told.get("point", {})), *(escape(line) for line in kept(host, told["kept"]))]
-    if not told["told"]:
+    lines = [*point(host, listing.get("point", {})), *(escape(line) for line in kept(host, listing["kept"]))]
+    if not listing["receivers"]:
         lines.append(f"[yellow]{host} notifies no one when a backup fails[/yellow]: set ALERT_*, inv env.edit.")
-    last = told["last"]
+    last = listing["last"]
     if last.get("running"):
         lines.append(f"{host}: a backup runs, since {last['at']}.")
     elif last.get("ok") is False:
@@ -115,22 +115,22 @@ def remarks(host: str, told: dict[str, Any]) -> list[str]:
     return lines
 
 
-def point(host: str, told: dict[str, Any]) -> list[str]:
+def point(host: str, summary: dict[str, Any]) -> list[str]:
     """Which moments a host's database can be restored to, and what is missing in between.
 
     Args:
         host: its name.
-        told: as it told.
+        summary: what the agent returned about WAL and base backups.
     """
     lines = [
         f"{host}: recovery window from {_plain(one['since'])} to {_plain(one['until'])} UTC: "
         f"inv restore --at='{_plain(one['until'])}' --host={host}"
-        for one in told.get("windows", [])
+        for one in summary.get("windows", [])
     ]
     lines += [
         f"[yellow]{host}: no recovery from {_plain(one['after'])} to {_plain(one['before'])} UTC[/yellow]: "
         f"{one['first']} to {one['last']} of the WAL are missing."
-        for one in told.get("gaps", [])
+        for one in summary.get("gaps", [])
     ]
     return lines
 
@@ -139,15 +139,17 @@ def _plain(moment: str) -> str:
     return moment.replace("T", " ").rstrip("Z")
 
 
-def kept(host: str, told: dict[str, Any]) -> list[str]:
+def kept(host: str, retained: dict[str, Any]) -> list[str]:
     """What restores left on a host, a line each.
 
     Args:
         host: its name.
-        told: as it told.
+        retained: what the agent returned about retained data.
     """
-    lines = [f"{host}: {name}, for inspection of {of['of']}, since {of['at']}." for name, of in told["looks"].items()]
-    if replaced := told["replaced"]:
+    lines = [
+        f"{host}: {name}, for inspection of {of['of']}, since {of['at']}." for name, of in retained["looks"].items()
+    ]
+    if replaced := retained["replaced"]:
         lines.append(
             f"{host}: {replaced['database']} is retained from before the {replaced['what']}, {replaced['at']}."
         )
@@ -175,12 +177,12 @@ def row(one: dict[str, Any], now: str) -> tuple[str, ...]:
     )
 
 
-def _verified(told: dict[str, Any], now: str) -> str:
-    if not told:
+def _verified(run: dict[str, Any], now: str) -> str:
+    if not run:
         return "no"
-    if not told.get("ok"):
-        return f"[red]failed: {escape(str(told.get('error', '')).splitlines()[0])}[/red]"
-    return f"[green]{ago(told['at'], now)} ago[/green]"
+    if not run.get("ok"):
+        return f"[red]failed: {escape(str(run.get('error', '')).splitlines()[0])}[/red]"
+    return f"[green]{ago(run['at'], now)} ago[/green]"
 
 
 def ago(then: str, now: str) -> str:
@@ -214,10 +216,10 @@ def download(remote: Remote, name: str, to: Path) -> Path:
         OperatorError: there is no such set, or no room here.
         FailedError: it did not arrive whole; nothing of it stays here.
     """
-    told = agent.ask(remote, ["list"])
-    chosen = choose(remote.name, told["sets"], name)
+    listing = agent.query(remote, ["list"])
+    chosen = choose(remote.name, listing["sets"], name)
     path = to / archive.file_name(remote.name, chosen["name"])
-    command = shlex.join(archive.command(told["folder"], chosen["name"], chosen["files"]))
+    command = shlex.join(archive.command(listing["folder"], chosen["name"], chosen["files"]))
     with transfer.arriving(path, chosen["bytes"]) as aside:
         transfer.stream(remote, command, aside, chosen["bytes"], path.name)
         with step("every file in it compared with its manifest"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from invoke.context import Context
 
-from fleet.cli import finish, hosts_to_change, hosts_to_read, one, remotes, told
+from fleet.cli import finish, hosts_to_change, hosts_to_read, one, remotes, report_errors
 from fleet.command_line.verb import task
 
 
@@ -16,7 +16,7 @@ from fleet.command_line.verb import task
         "to": "with --download: the folder here; default: this one",
     },
 )
-@told
+@report_errors
 def backup(_: Context, host: str = "", download: str | None = None, to: str = "") -> None:
     """Take a backup set: database and written files, checked; or bring one here."""
     from pathlib import Path
@@ -37,7 +37,7 @@ def backup(_: Context, host: str = "", download: str | None = None, to: str = ""
 
 
 @task(help={"host": "a host, several with commas, a group, or all", "json": "print JSON"})
-@told
+@report_errors
 def backups(_: Context, host: str = "", json: bool = False) -> None:
     """Show the backup sets of hosts: age, size, release, verified or not, off-site or not."""
     from fleet.backup import sets

@@ -110,8 +110,8 @@ def _key(host: str) -> str:
 
 def _refusal(words: str) -> OperatorError | None:
     """The three lines of a refusal, which pyinfra passes on."""
-    told = re.search(r"^(?:-->|\s*\[[^\]]+\]) (.+)\n\s+why: (.+)\n\s+do:  (.+)$", words, re.MULTILINE)
-    return OperatorError(told[1], told[2], told[3]) if told else None
+    match = re.search(r"^(?:-->|\s*\[[^\]]+\]) (.+)\n\s+why: (.+)\n\s+do:  (.+)$", words, re.MULTILINE)
+    return OperatorError(match[1], match[2], match[3]) if match else None
 
 
 def _unknown(hosts: list[str], why: str) -> OperatorError:

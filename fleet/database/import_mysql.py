@@ -64,7 +64,7 @@ def run(remote: Remote, source: str, database: str, without: str, *, yes: bool) 
     given = brought(source)
     with step("host"):
         calls = survey.take(remote).calls
-        live = agent.ask(remote, ["retained"])["live"]
+        live = agent.query(remote, ["retained"])["live"]
     flows = f"; {calls} RTP flows are live and would be cut" if calls else ""
     say(f"{remote.name}: import of {given.name if given else source} into PostgreSQL", "bold")
     say("  The source is read and never written. Its rows come into a new database beside the live one, with the same")
@@ -84,7 +84,7 @@ def run(remote: Remote, source: str, database: str, without: str, *, yes: bool) 
     words = ["import-mysql", place]
     words += [f"--database={database}"] if database else []
     words += [f"--without={without}"] if without else []
-    done = agent.call(remote, words, seconds=SECONDS)
+    done = agent.run(remote, words, seconds=SECONDS)
     for table, rows in sorted(done["by_table"].items()):
         say(f"  {rows:>12}  {table}")
     say(

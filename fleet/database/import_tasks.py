@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from invoke.context import Context
 
-from fleet.cli import hosts_to_change, one, told
+from fleet.cli import hosts_to_change, one, report_errors
 from fleet.command_line.verb import task
 
 
@@ -17,7 +17,7 @@ from fleet.command_line.verb import task
         "yes": "do not ask",
     },
 )
-@told
+@report_errors
 def import_mysql(
     _: Context, host: str = "", from_: str = "", database: str = "", without: str = "", yes: bool = False
 ) -> None:

@@ -151,14 +151,14 @@ def _announce(remote: Remote, ready: Rotation, found: Survey) -> None:
         say("  The backend has it already, and is not restarted.")
         return
     say("  Until then the backend continues: the server admits it by its address. Then it restarts as in a deploy:")
-    told = switch.interrupts(
+    cost = switch.interrupts(
         remote,
         ["backend"],
         found.calls,
         drain_seconds=remote.settings.drain_seconds,
         hands_over=configuration.knows_pbx(current(remote, remote.settings.app_dir) or {}),
     )
-    say(f"  {told}")
+    say(f"  {cost}")
 
 
 def _change(remote: Remote, ready: Rotation, owner: str) -> None:
@@ -246,15 +246,15 @@ def _alter(remote: Remote, values: dict[str, str]) -> None:
 
 def _alter_back(remote: Remote, ready: Rotation) -> None:
     """The role's old password again; what runs by then, and perhaps has the new one, is let in until it has it too."""
-    addresses = [address for told in _running(remote) for address in told[0].split()]
+    addresses = [address for backend in _running(remote) for address in backend[0].split()]
     _let_in(remote, replace(ready, addresses=addresses))
     _alter(remote, ready.before)
 
 
 def _running(remote: Remote) -> list[tuple[str, str]]:
     """Of each backend that runs: its addresses, and its password."""
-    told = remote.sudo_output(commands.backends(remote.settings.compose_project)).splitlines()
-    return [(addresses, password) for addresses, _, password in (line.partition("\t") for line in told)]
+    lines = remote.sudo_output(commands.backends(remote.settings.compose_project)).splitlines()
+    return [(addresses, password) for addresses, _, password in (line.partition("\t") for line in lines)]
 
 
 def _push(remote: Remote, values: dict[str, str]) -> None:

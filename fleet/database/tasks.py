@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from invoke.context import Context
 
-from fleet.cli import hosts_to_change, one, told
+from fleet.cli import hosts_to_change, one, report_errors
 from fleet.command_line.verb import task
 
 
 @task(help={"host": "a host", "yes": "do not ask"})
-@told
+@report_errors
 def rotate_password(_: Context, host: str = "", yes: bool = False) -> None:
     """Give the database a new password: the role, the env file, the host, the backend; ends one that was cut off."""
     from fleet.database import rotation

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from fleet.cli import REFUSED, agreed, finish, hosts_to_change, hosts_to_read, remotes, told
+from fleet.cli import REFUSED, agreed, finish, hosts_to_change, hosts_to_read, remotes, report_errors
 from fleet.command_line import dry_run
 from fleet.command_line.verb import task
 from fleet.errors import OperatorError
@@ -20,7 +20,7 @@ HOST = "a host's name, several with commas, a group, or all"
 
 
 @task(help={"host": HOST})
-@told
+@report_errors
 def init(_: Context, host: str = "") -> None:
     """Write a new env file: every required variable, strong secrets made, the rest explained."""
     from fleet.env import address
@@ -39,7 +39,7 @@ def init(_: Context, host: str = "") -> None:
 
 
 @task(help={"host": HOST})
-@told
+@report_errors
 def check(_: Context, host: str = "") -> None:
     """Show everything that is wrong with env files, all at once; exit code 1 when there are errors."""
     from fleet.env import report
@@ -58,7 +58,7 @@ def check(_: Context, host: str = "") -> None:
 
 
 @task(help={"host": HOST, "json": "print JSON"})
-@told
+@report_errors
 def diff(_: Context, host: str = "", json: bool = False) -> None:
     """Show what a push would change, secrets masked; exit code 0: nothing, 1: something."""
     from fleet.env import report
@@ -92,7 +92,7 @@ def diff(_: Context, host: str = "", json: bool = False) -> None:
 
 
 @task(help={"host": HOST, "yes": "do not ask"})
-@told
+@report_errors
 def push(_: Context, host: str = "", yes: bool = False) -> None:
     """Check an env file, show what changes, and put it on the host; it counts from the next deploy on."""
     from fleet.env import report
@@ -123,7 +123,7 @@ def push(_: Context, host: str = "", yes: bool = False) -> None:
 
 
 @task(help={"host": "a host's name"})
-@told
+@report_errors
 def edit(_: Context, host: str = "") -> None:
     """Edit an env file in $EDITOR, an encrypted one in memory only, and check it."""
     from fleet.env import report
@@ -160,7 +160,7 @@ def edit(_: Context, host: str = "") -> None:
 
 
 @task(help={"host": HOST})
-@told
+@report_errors
 def encrypt(_: Context, host: str = "") -> None:
     """Encrypt env files to everybody in env/recipients.txt; again, when that list has changed."""
     from fleet.env.dotenv import files

@@ -93,7 +93,7 @@ def confined(app_dir: str, origin: str) -> dict[str, str]:
     }
 
 
-def told(origin: str, store: Peer | Bucket | None) -> dict[str, Any]:
+def agent_settings(origin: str, store: Peer | Bucket | None) -> dict[str, Any]:
     """What a host's program is told of its store.
 
     Args:

@@ -44,13 +44,13 @@ def lines(found: dict[str, Any], given: dict[str, Any], allowed: Sequence[str]) 
             f"  migrations: the database lived without a ledger; {by_hand}",
             "      Was one of them not? Answer no, and deploy the commit that runs there now: --sha=…",
         ]
-    told = _absent(found, given["early"])
+    shown = _absent(found, given["early"])
     if names:
-        told.append(f"  migrations: {_files(len(names))} to run, after a backup set as restore point:")
+        shown.append(f"  migrations: {_files(len(names))} to run, after a backup set as restore point:")
     for one in found["pending"]:
-        told.append(f"      {one['name']}: {_way_back(one)}")
-        told += [f"          takes away {loss}{_consent(one['name'], allowed)}" for loss in one["losses"]]
-    return told
+        shown.append(f"      {one['name']}: {_way_back(one)}")
+        shown += [f"          takes away {loss}{_consent(one['name'], allowed)}" for loss in one["losses"]]
+    return shown
 
 
 def _new_database(found: dict[str, Any], given: dict[str, Any]) -> list[str]:
@@ -63,10 +63,10 @@ def _new_database(found: dict[str, Any], given: dict[str, Any]) -> list[str]:
     names = [one["name"] for one in found["pending"]] or list(given["files"])
     early = [name for name in names if name in given["early"]]
     skipped = {name: given["skipped"][name] for name in names if name in given["skipped"] and name not in early}
-    told = [f"  migrations: {begin}", *(f"      {name} runs" for name in early)]
-    told.append("      the application starts once, reached by no one, and makes its tables")
-    told.append(f"      {_files(len(names) - len(early) - len(skipped))} run on them, in the order of their dates")
-    return told + [f"      {name} does not run: {reason}" for name, reason in skipped.items()]
+    lines = [f"  migrations: {begin}", *(f"      {name} runs" for name in early)]
+    lines.append("      the application starts once, reached by no one, and makes its tables")
+    lines.append(f"      {_files(len(names) - len(early) - len(skipped))} run on them, in the order of their dates")
+    return lines + [f"      {name} does not run: {reason}" for name, reason in skipped.items()]
 
 
 def _absent(found: dict[str, Any], early: Sequence[str]) -> list[str]:
@@ -74,14 +74,14 @@ def _absent(found: dict[str, Any], early: Sequence[str]) -> list[str]:
     if not found["absent"]:
         return []
     by_hand = [line for line in found["absent"] if line.partition(":")[0] in early]
-    told = ["  migrations: marked as applied, and not all that they make is there:"]
-    told += [f"      {line}" for line in found["absent"]]
+    lines = ["  migrations: marked as applied, and not all that they make is there:"]
+    lines += [f"      {line}" for line in found["absent"]]
     if by_hand != found["absent"]:
-        told.append("      Have them run: inv migrate --run-marked, or one: --run-marked=FILE")
-    told += [
+        lines.append("      Have them run: inv migrate --run-marked, or one: --run-marked=FILE")
+    lines += [
         f"      By hand (inv db), for it runs on a new database alone: {line.partition(':')[0]}" for line in by_hand
     ]
-    return told
+    return lines
 
 
 def _files(count: int) -> str:
@@ -146,7 +146,7 @@ def agreed_without(
     Raises:
         OperatorError: it cannot, or a file is gone from the repository.
     """
-    told = []
+    lines = []
     for row in found["missing"]:
         if not running and not is_newer(row["release"]):
             raise OperatorError(
@@ -159,8 +159,8 @@ def agreed_without(
         raise _no_way_back(host, sha, breaking, found["sets"])
     for row in found["missing"]:
         how = "it can run with it" if not row["breaks"] else "as it does now" if running else "as you say"
-        told.append(f"  migrations: {row['name']} stays applied; backend {sha[:8]} does not know it: {how}")
-    return [row["name"] for row in found["missing"]], told
+        lines.append(f"  migrations: {row['name']} stays applied; backend {sha[:8]} does not know it: {how}")
+    return [row["name"] for row in found["missing"]], lines
 
 
 def _no_way_back(host: str, sha: str, breaking: list[dict[str, Any]], sets: list[str]) -> OperatorError:

@@ -61,7 +61,7 @@ def planned(
     if found["state"] == contract.OTHER:
         return Schema(lines=_by_hand(repository, before, after))
     running = before is not None and before.backend == after.backend
-    without, told = plan.agreed_without(
+    without, agreed = plan.agreed_without(
         remote.name,
         found,
         after.backend,
@@ -74,7 +74,7 @@ def planned(
         _show_refused(remote, found, shown, allowed)
     changes = found["state"] != contract.KNOWN or bool(found["pending"])
     given |= {"without": without, "shown": found["state"] != contract.NO_SERVER}
-    return Schema(given, [*shown, *told], changes)
+    return Schema(given, [*shown, *agreed], changes)
 
 
 def apply(remote: Remote, schema: Schema | None) -> None:
@@ -91,7 +91,7 @@ def apply(remote: Remote, schema: Schema | None) -> None:
         _run(remote, ["migrate"], schema.given)
     elif schema and schema.given:
         # Without the lock of backups: a release for which there is nothing to do need not wait for one.
-        agent.ask(remote, ["migrations", "--record"], json.dumps(schema.given).encode())
+        agent.query(remote, ["migrations", "--record"], json.dumps(schema.given).encode())
 
 
 def allow_back(remote: Remote, running: Release | None, after: Release, *, despite: bool) -> Schema:
@@ -102,8 +102,8 @@ def allow_back(remote: Remote, running: Release | None, after: Release, *, despi
     """
     found = _asked(remote, {"release": after.backend, "files": None})
     same = running is not None and running.backend == after.backend
-    _, told = plan.agreed_without(remote.name, found, after.backend, lambda _: True, running=same, despite=despite)
-    return Schema(lines=told)
+    _, agreed = plan.agreed_without(remote.name, found, after.backend, lambda _: True, running=same, despite=despite)
+    return Schema(lines=agreed)
 
 
 def migrate(
@@ -150,10 +150,10 @@ def migrate(
         _mark(remote, at, found, given, dry=dry, yes=yes)
         return
     of_running = running is not None and running.backend == at.sha
-    without, told = plan.agreed_without(
+    without, agreed = plan.agreed_without(
         remote.name, found, at.sha, lambda other: repository.leads(at.sha, other), running=of_running, despite=False
     )
-    shown = [*plan.lines(found, given, allowed), *told]
+    shown = [*plan.lines(found, given, allowed), *agreed]
     shown += [f"  passed over, because its name has no date: {name}" for name in at.passed_over]
     say(f"{remote.name}: migrations of backend {at.sha[:12]}", "bold")
     for line in shown:
@@ -216,7 +216,7 @@ def _given(remote: Remote, at: Files) -> dict[str, Any]:
 
 
 def _asked(remote: Remote, given: dict[str, Any]) -> dict[str, Any]:
-    return agent.ask(remote, ["migrations"], json.dumps(given).encode())
+    return agent.query(remote, ["migrations"], json.dumps(given).encode())
 
 
 def _show_refused(remote: Remote, found: dict[str, Any], shown: list[str], allowed: Sequence[str]) -> None:
@@ -245,7 +245,7 @@ def _agree(remote: Remote, question: str, *, yes: bool) -> None:
 
 
 def _run(remote: Remote, verb: list[str], given: dict[str, Any]) -> None:
-    done = agent.call(remote, verb, seconds=SECONDS, stdin=json.dumps(given).encode())
+    done = agent.run(remote, verb, seconds=SECONDS, stdin=json.dumps(given).encode())
     if done["run"]:
         point = f"; restore point: {done['restore_point']}" if done["restore_point"] else ""
         say(f"  migrations: {len(done['run'])} run{point}", "green")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from invoke.context import Context
 
-from fleet.cli import hosts_to_change, remotes, told
+from fleet.cli import hosts_to_change, remotes, report_errors
 from fleet.command_line.verb import task
 
 
@@ -21,7 +21,7 @@ from fleet.command_line.verb import task
         "yes": "do not ask",
     },
 )
-@told
+@report_errors
 def migrate(
     _: Context,
     host: str = "",

@@ -60,7 +60,7 @@ def init(remote: Remote) -> None:
     if isinstance(store, stores.Peer):
         _introduce(remote, of_name(store.host))
     with step(f"{remote.name} puts a file there, reads it back, and tries to delete it"):
-        tried = agent.ask(remote, ["offsite-probe"])
+        tried = agent.query(remote, ["offsite-probe"])
     say(f"{remote.name}: {tried['where']} takes copies, gives them back; deleting one is {tried['deletes']}.")
 
 
@@ -96,7 +96,7 @@ def copies(remote: Remote) -> list[dict[str, Any]]:
         OperatorError: the host has no store, or it cannot be asked.
     """
     asked, more = through(remote)
-    return list(agent.ask(asked, ["offsite-list", *more])["sets"])
+    return list(agent.query(asked, ["offsite-list", *more])["sets"])
 
 
 def fetch(remote: Remote, name: str, folder: Path) -> Path:
@@ -131,7 +131,7 @@ def check(remote: Remote, name: str) -> None:
     copy = chosen(remote.name, copies(remote), name)
     encrypted_set.prove(_sending(remote, copy), copy)
     try:
-        there = agent.ask(remote, ["list"])["sets"]
+        there = agent.query(remote, ["list"])["sets"]
     except OperatorError as problem:
         say(f"{problem.what} So only the store confirms that it is the copy which {remote.name} made.", "yellow")
     else:

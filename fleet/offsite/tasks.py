@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from invoke.context import Context
 
-from fleet.cli import hosts_to_change, hosts_to_read, remotes, told
+from fleet.cli import hosts_to_change, hosts_to_read, remotes, report_errors
 from fleet.command_line.verb import task
 
 
 @task
-@told
+@report_errors
 def key(_: Context) -> None:
     """Make the key pair of off-site copies; the private half stays on this machine, and is never shown."""
     from fleet.offsite import key as offsite_key
@@ -18,7 +18,7 @@ def key(_: Context) -> None:
 
 
 @task(help={"host": "a host, several with commas, a group, or all"})
-@told
+@report_errors
 def init(_: Context, host: str = "") -> None:
     """Let a host use its off-site store: keys exchanged, a file put there, read back, and not deleted."""
     from fleet.offsite import copies
@@ -28,7 +28,7 @@ def init(_: Context, host: str = "") -> None:
 
 
 @task(help={"host": "a host, several with commas, a group, or all", "name": "the set; default: the newest copy"})
-@told
+@report_errors
 def check(_: Context, host: str = "", name: str = "") -> None:
     """Prove an off-site copy: bring it here, open it with your key, compare every file; nothing is kept."""
     from fleet.offsite import copies

@@ -42,12 +42,12 @@ def environment(what: Plan, operator: str, problem: str = "", seconds: int | Non
     }
 
 
-def run(moment: Moment, told: dict[str, str], root: Path = ROOT) -> None:
+def run(moment: Moment, variables: dict[str, str], root: Path = ROOT) -> None:
     """Run a hook where there is one. Only pre-deploy's failure counts: afterwards there is nothing left to stop.
 
     Args:
         moment: which.
-        told: what it is told, see `environment`.
+        variables: its environment, see `environment`.
         root: the checkout.
 
     Raises:
@@ -56,19 +56,19 @@ def run(moment: Moment, told: dict[str, str], root: Path = ROOT) -> None:
     program = root / "hooks" / moment
     if not program.exists():
         return
-    problem = _problem(program, told)
+    problem = _problem(program, variables)
     if not problem:
         return
     if moment == "pre-deploy":
         raise OperatorError(
-            f"{told['AIPBX_HOST']}: hooks/{moment} refused; nothing was touched.",
+            f"{variables['AIPBX_HOST']}: hooks/{moment} refused; nothing was touched.",
             problem,
             f"Fix the cause, or the hook itself ({program}).",
         )
-    say(f"  hooks/{moment} failed, which changes nothing on {told['AIPBX_HOST']}: {problem}", "yellow")
+    say(f"  hooks/{moment} failed, which changes nothing on {variables['AIPBX_HOST']}: {problem}", "yellow")
 
 
-def _problem(program: Path, told: dict[str, str]) -> str:
+def _problem(program: Path, variables: dict[str, str]) -> str:
     if not os.access(program, os.X_OK):
         return f"It cannot be run: chmod +x {program}"
     with step(f"hooks/{program.name}"):
@@ -76,7 +76,7 @@ def _problem(program: Path, told: dict[str, str]) -> str:
             done = subprocess.run(
                 [str(program)],
                 cwd=program.parent.parent,
-                env={**os.environ, **told},
+                env={**os.environ, **variables},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

@@ -60,12 +60,12 @@ def _taken(host: Remote) -> Survey:
 
 def _commits(entries: list[Entry]) -> list[str]:
     """What the commits of these releases say of themselves, the newest first, each once."""
-    told: dict[str, None] = {}
+    lines: dict[str, None] = {}
     for service in contract.SERVICES:
         for entry in reversed(entries):
             if service in entry.subjects:
-                told[f"  {service:<9}{entry.after.sha(service)[:8]}  {entry.subjects[service]}"] = None
-    return list(told)
+                lines[f"  {service:<9}{entry.after.sha(service)[:8]}  {entry.subjects[service]}"] = None
+    return list(lines)
 
 
 def _row(entry: Entry) -> list[str]:

@@ -48,22 +48,22 @@ def text(what: Plan, entry: Entry, cost: str = "") -> str:
 
 def give(remote: Remote, what: Plan, entry: Entry, cost: str = "") -> None:
     """Have the host tell the team; that it could not is said here, and changes nothing."""
-    _tell(remote, text(what, entry, cost))
+    _notify(remote, text(what, entry, cost))
 
 
 def take_back(remote: Remote, what: Plan, problem: OperatorError) -> None:
     """Have the host take back that all was well: it has the release, and did not stay well while it was watched."""
-    _tell(remote, f"{what.host}: not well after the {what.action}\n{problem.what}\n{problem.why}\n{problem.do}\n")
+    _notify(remote, f"{what.host}: not well after the {what.action}\n{problem.what}\n{problem.why}\n{problem.do}\n")
 
 
-def _tell(remote: Remote, words: str) -> None:
+def _notify(remote: Remote, words: str) -> None:
     try:
         done = remote.run(agent.command(["notify"]), stdin=words.encode(), seconds=_SECONDS)
     except OperatorError as error:
         say(f"  {remote.name}: the team was not notified: {error.what}", "yellow")
         return
-    told = [agent.event(line) for line in done.out.splitlines()]
-    for note in (line["note"] for line in told if "was not notified" in str(line.get("note", ""))):
+    events = [agent.event(line) for line in done.out.splitlines()]
+    for note in (line["note"] for line in events if "was not notified" in str(line.get("note", ""))):
         say(f"  {remote.name}: {note}", "yellow")
     if done.code != 0:
         say(f"  {remote.name}: the team was not notified: {done.last_words}", "yellow")

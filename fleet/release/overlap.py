@@ -73,7 +73,7 @@ def _ahead(remote: Remote, what: Plan, drain_seconds: int) -> dict[str, Any] | N
     if not possible(remote, what):
         return None
     asked = {"settings": goes_by(remote), "services": what.changed, "drain_seconds": drain_seconds}
-    found: dict[str, Any] | None = agent.ask(remote, ["overlap"], json.dumps(asked).encode())["overlap"]
+    found: dict[str, Any] | None = agent.query(remote, ["overlap"], json.dumps(asked).encode())["overlap"]
     return found
 
 

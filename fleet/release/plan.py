@@ -48,15 +48,15 @@ class Plan:
 
     def lines(self) -> list[str]:
         """What the operator reads before answering."""
-        told = []
+        text = []
         for service in SERVICES:
             old = self.before.sha(service)[:8] if self.before else "nothing"
             new = self.after.sha(service)[:8]
-            told.append(f"  {service:<9}{old} → {new}" if self._moves(service) else f"  {service:<9}{new} stays")
+            text.append(f"  {service:<9}{old} → {new}" if self._moves(service) else f"  {service:<9}{new} stays")
             commits = self.commits.get(service, [])
-            told += [f"      {commit}" for commit in commits[:10]]
-            told += [f"      … and {len(commits) - 10} more"] if len(commits) > 10 else []
-        return told + (self.schema.lines if self.schema else [])
+            text += [f"      {commit}" for commit in commits[:10]]
+            text += [f"      … and {len(commits) - 10} more"] if len(commits) > 10 else []
+        return text + (self.schema.lines if self.schema else [])
 
 
 def reference(settings: Settings, service: str, sha: str) -> str:

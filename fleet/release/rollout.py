@@ -26,7 +26,7 @@ def stage(remote: Remote, images: dict[str, str]) -> None:
     Raises:
         OperatorError: Compose cannot read the stack with them.
     """
-    agent.ask(remote, ["prepare"], _request(remote, images))
+    agent.query(remote, ["prepare"], _request(remote, images))
 
 
 def prepare(remote: Remote, images: dict[str, str], overlaps: int | None) -> None:
@@ -45,7 +45,7 @@ def prepare(remote: Remote, images: dict[str, str], overlaps: int | None) -> Non
     data = remote.settings
     volumes = [*data.volumes.values(), *volumes_of(data.extra_running, set(data.volumes))]
     base = {"base": True, "volumes": volumes, "extra": list(data.extra_running), "overlaps": overlaps}
-    agent.call(remote, ["prepare"], seconds=PREPARE_SECONDS, stdin=_request(remote, images, **base))
+    agent.run(remote, ["prepare"], seconds=PREPARE_SECONDS, stdin=_request(remote, images, **base))
 
 
 def _request(remote: Remote, images: dict[str, str], **others: Any) -> bytes:

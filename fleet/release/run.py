@@ -200,8 +200,8 @@ def _announce(remote: Remote, what: Plan, found: Survey, changes: list[str], dra
         )
     if what.before:
         known = configuration.knows_pbx(found.met.variables)
-        told = switch.interrupts(remote, what.changed, found.calls, drain_seconds=drain_seconds, hands_over=known)
-        say(f"  {told}", "" if told.startswith("Interrupts nothing") else "yellow")
+        cost = switch.interrupts(remote, what.changed, found.calls, drain_seconds=drain_seconds, hands_over=known)
+        say(f"  {cost}", "" if cost.startswith("Interrupts nothing") else "yellow")
         if restarts := found.met.restarts:
             say(f"  Restarts, because its declaration changed: {', '.join(restarts)}.", "yellow")
         if "postgres" in restarts:
@@ -254,8 +254,8 @@ def carry_out(prepared: Prepared) -> Entry:
 def _subjects(prepared: Prepared) -> dict[str, str]:
     """What the release's commits say of themselves, as far as this machine's repositories know them."""
     after = prepared.what.after
-    told = {name: repository.subject(after.sha(name)) for name, repository in prepared.known.items()}
-    return {name: text for name, text in told.items() if text}
+    subjects = {name: repository.subject(after.sha(name)) for name, repository in prepared.known.items()}
+    return {name: text for name, text in subjects.items() if text}
 
 
 def _switched(prepared: Prepared, entry: Entry, started: datetime) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def carry_out(
     asked: dict[str, Any] = {"entry": asdict(entry), "settings": goes_by(remote), "services": services, "owner": owner}
     asked |= {"drain_seconds": drain_seconds, "accepts_overlap": accepts_overlap}
     seconds = drain_seconds + 3 * remote.settings.ready_seconds + STEPS_SECONDS
-    return agent.call(remote, ["switch"], seconds=seconds, stdin=json.dumps(asked).encode())
+    return agent.run(remote, ["switch"], seconds=seconds, stdin=json.dumps(asked).encode())
 
 
 def interrupts(remote: Remote, services: list[str], calls: int | None, *, drain_seconds: int, hands_over: bool) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
-from fleet.cli import finish, hosts_to_change, hosts_to_read, one, remotes, told
+from fleet.cli import finish, hosts_to_change, hosts_to_read, one, remotes, report_errors
 from fleet.command_line.verb import task
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ LONGEST_DRAIN_SECONDS = 14400
         "yes": "do not ask",
     },
 )
-@told
+@report_errors
 def deploy(
     _: Context,
     host: str = "",
@@ -110,7 +110,7 @@ def _asked_for(host: str, service: str, shas: list[str]) -> str:
         "yes": "do not ask",
     },
 )
-@told
+@report_errors
 def rollback(
     _: Context,
     host: str = "",
@@ -154,7 +154,7 @@ def _drain_seconds(remote: Remote, given: int, *, now: bool) -> int:
 
 
 @task(name="releases", help={"host": "a host, several with commas, a group, or all", "json": "print JSON"})
-@told
+@report_errors
 def releases_(_: Context, host: str = "", json: bool = False) -> None:
     """Show the ledger: what ran on a host, since when, who brought it."""
     from fleet.release import ledger
@@ -169,7 +169,7 @@ def releases_(_: Context, host: str = "", json: bool = False) -> None:
         "yes": "do not ask",
     },
 )
-@told
+@report_errors
 def prune(_: Context, host: str = "", dry: bool = False, yes: bool = False) -> None:
     """Delete the application's images that no release needs any more; shows which stay, and why."""
     from fleet.release.images import prune as pruning
@@ -184,7 +184,7 @@ def prune(_: Context, host: str = "", dry: bool = False, yes: bool = False) -> N
         "reason": "the reason, shown to anyone who is refused",
     },
 )
-@told
+@report_errors
 def lock_(_: Context, host: str = "", reason: str = "") -> None:
     """Keep releases away from a host until `inv unlock`; the reason is what others read."""
     from fleet.release.lock import deploy_lock
@@ -194,7 +194,7 @@ def lock_(_: Context, host: str = "", reason: str = "") -> None:
 
 
 @task(help={"host": "a host", "force": "also a lock whose run continues", "yes": "do not ask"})
-@told
+@report_errors
 def unlock(_: Context, host: str = "", force: bool = False, yes: bool = False) -> None:
     """Break a deploy lock whose owner is certainly gone; says whose it is first, and ends what that run left."""
     from fleet.release.lock import unlocking
@@ -206,7 +206,7 @@ def unlock(_: Context, host: str = "", force: bool = False, yes: bool = False) -
     positional=["state"],
     help={"state": "on or off", "host": "a host, several with commas, a group, or all", "yes": "do not ask"},
 )
-@told
+@report_errors
 def maintenance(_: Context, state: str, host: str = "", yes: bool = False) -> None:
     """Show the maintenance page instead of the application, or stop showing it; calls go on either way."""
     from fleet.release import maintenance as page

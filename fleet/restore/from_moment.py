@@ -52,19 +52,19 @@ def to(text: str, host: str, tables: str, database: str, *, yes: bool) -> None:
     say(f"{remote.name}: the database as it was at {recovery_target.shown(at)} ({past})", "bold")
     with step("host"):
         calls = survey.take(remote).calls
-        live = agent.ask(remote, ["retained"])["live"]
-        told, elsewhere = _asked(remote, at)
+        live = agent.query(remote, ["retained"])["live"]
+        offer, elsewhere = _asked(remote, at)
     look = bool(tables or database)
     with tempfile.TemporaryDirectory(prefix="aipbx-restore-") as folder:
-        lines = announcement(told, live, calls, look=look)
+        lines = announcement(offer, live, calls, look=look)
         if elsewhere:
             lines.insert(
-                0, f"  This host does not have it; {told['where']} does: {size(told['bytes'])} come here first."
+                0, f"  This host does not have it; {offer['where']} does: {size(offer['bytes'])} come here first."
             )
             for line in lines:
                 say(line)
             restore.agree(remote, f"restore to {recovery_target.shown(at)}", yes=yes)
-            path = fetch(remote, at, Path(folder), told["bytes"])
+            path = fetch(remote, at, Path(folder), offer["bytes"])
             given = Given(remote.name, recovery_target.shown(at), path, volumes=False)
             restore.go(remote, given, [], tables, database, yes=True)
             return
@@ -72,20 +72,20 @@ def to(text: str, host: str, tables: str, database: str, *, yes: bool) -> None:
         restore.go(remote, given, lines, tables, database, yes=yes)
 
 
-def announcement(told: dict[str, Any], live: dict[str, Any], calls: int | None, *, look: bool) -> list[str]:
+def announcement(offer: dict[str, Any], live: dict[str, Any], calls: int | None, *, look: bool) -> list[str]:
     """What is about to happen.
 
     Args:
-        told: what the host, or the store, told of that moment.
+        offer: what the host, or the store, told of that moment.
         live: the live database: database, bytes.
         calls: live RTP flows; None: unknown.
         look: whether it only comes to be looked into.
     """
-    lines = [f"  From the base backup of {told['base']} and the WAL since, in a throwaway server without a network."]
+    lines = [f"  From the base backup of {offer['base']} and the WAL since, in a throwaway server without a network."]
     if look:
         return [*lines, f"  Into a new database, for inspection. {live['database']} stays as it is."]
     flows = f"; {calls} RTP flows are live and would be cut" if calls else ""
-    files = f": those of then are in set {told['set']}" if told.get("set") else ""
+    files = f": those of then are in set {offer['set']}" if offer.get("set") else ""
     return [
         *lines,
         "  Then it is loaded beside the live data, compared and tried out; nothing is interrupted meanwhile.",
@@ -98,7 +98,7 @@ def announcement(told: dict[str, Any], live: dict[str, Any], calls: int | None, 
 def _asked(remote: Remote, at: datetime) -> tuple[dict[str, Any], bool]:
     """What is told of a moment by its host; else by its store, and that it was."""
     try:
-        return agent.ask(remote, ["point", recovery_target.named(at)]), False
+        return agent.query(remote, ["point", recovery_target.named(at)]), False
     except FailedError:
         raise
     except OperatorError as problem:
@@ -112,7 +112,7 @@ def _asked(remote: Remote, at: datetime) -> tuple[dict[str, Any], bool]:
 
 def _store(remote: Remote, at: datetime) -> dict[str, Any]:
     asked, more = copies.through(remote)
-    return agent.ask(asked, ["offsite-point", recovery_target.named(at), *more])
+    return agent.query(asked, ["offsite-point", recovery_target.named(at), *more])
 
 
 def fetch(remote: Remote, at: datetime, folder: Path, length: int) -> Path:

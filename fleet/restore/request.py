@@ -78,9 +78,9 @@ def _file(path: Path) -> Given:
     if not _may_be_a_set(path):
         return Given("", path.name, path, volumes=False, dump=dump_file.read(path))
     with step(f"every file in {path.name} compared with its manifest"):
-        told = archive.check(path)
-    tables = told["contents"]["tables"]
-    return Given(told["host"], told["name"], path, told["taken"], len(tables), sum(tables.values()))
+        manifest = archive.check(path)
+    tables = manifest["contents"]["tables"]
+    return Given(manifest["host"], manifest["name"], path, manifest["taken"], len(tables), sum(tables.values()))
 
 
 def _may_be_a_set(path: Path) -> bool:

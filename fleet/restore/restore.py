@@ -43,7 +43,7 @@ def restore(what: str, host: str, tables: str, database: str, *, yes: bool) -> N
     remote = one(hosts_to_change(host or given.host))
     with step("host"):
         calls = survey.take(remote).calls
-        live = agent.ask(remote, ["retained"])["live"]
+        live = agent.query(remote, ["retained"])["live"]
     if given.path and given.dump:
         dump_file.refuse_newer(given.path, given.dump, live["version"])
     look = bool(tables or database)
@@ -85,7 +85,7 @@ def _carried_out(remote: Remote, given: Given, tables: str, database: str) -> di
     words += ["--foreign"] if given.host not in {"", remote.name} else []
     words += [f"--tables={tables}"] if tables else []
     words += [f"--to-database={database}"] if database else []
-    return agent.call(remote, words, seconds=SECONDS)
+    return agent.run(remote, words, seconds=SECONDS)
 
 
 def _found(remote: Remote, given: Given, folder: Path) -> Given:
@@ -98,12 +98,12 @@ def _found(remote: Remote, given: Given, folder: Path) -> Given:
     """
     if given.host in {"", remote.name}:
         try:
-            told = sets.choose(remote.name, agent.ask(remote, ["list"])["sets"], given.name)
+            chosen = sets.choose(remote.name, agent.query(remote, ["list"])["sets"], given.name)
         except OperatorError:
             if not remote.settings.offsite:
                 raise
         else:
-            return Given(remote.name, given.name, None, told["taken"], told["tables"], told["rows"])
+            return Given(remote.name, given.name, None, chosen["taken"], chosen["tables"], chosen["rows"])
     return named(str(copies.fetch(copies.of_name(given.host or remote.name), given.name, folder)))
 
 
@@ -131,13 +131,13 @@ def undo(remote: Remote, *, yes: bool) -> None:
         OperatorError: it was refused.
         FailedError: it failed; what was live is live.
     """
-    replaced = agent.ask(remote, ["retained"])["replaced"]
+    replaced = agent.query(remote, ["retained"])["replaced"]
     if replaced:
         say(f"{remote.name}: undo of the {replaced['what']}, {replaced['at']}")
         say(f"  {replaced['database']} ({size(replaced['bytes'])}) becomes live; the current data is retained instead.")
         say(f"{INTERRUPTS}.")
     agree(remote, "undo", yes=yes)
-    done = agent.call(remote, ["undo"], seconds=SECONDS)
+    done = agent.run(remote, ["undo"], seconds=SECONDS)
     if done["recovered"]:
         say(f"{remote.name}: the {done['what']} had been cut off; everything is as it was before it.", "green")
         return
@@ -157,7 +157,7 @@ def discard(remote: Remote, database: str, *, yes: bool) -> None:
         OperatorError: there is nothing, or no consent.
         FailedError: it failed.
     """
-    kept = agent.ask(remote, ["retained"])
+    kept = agent.query(remote, ["retained"])
     for look in kept["looks"]:
         if database in {"", look["database"]}:
             of = f"for inspection of {look['of']}, since {look['at']}"
@@ -168,7 +168,7 @@ def discard(remote: Remote, database: str, *, yes: bool) -> None:
         say(f"{remote.name}: {what}, live until {replaced['at']}, before the {replaced['what']}", "yellow")
         say("  Afterwards there is no way back to them.", "yellow")
     agree(remote, "delete what restores retained", yes=yes)
-    done = agent.call(remote, ["discard", *([f"--database={database}"] if database else [])], seconds=SECONDS)
+    done = agent.run(remote, ["discard", *([f"--database={database}"] if database else [])], seconds=SECONDS)
     say(f"{remote.name}: gone: {', '.join(done['discarded'])}.", "green")
 
 
@@ -184,7 +184,7 @@ def verify(remote: Remote, name: str) -> None:
         FailedError: the set cannot be restored.
     """
     say(f"{remote.name}: verification of {name or 'the newest set'}", "bold")
-    done = agent.call(remote, ["verify", *([name] if name else [])], seconds=SECONDS)
+    done = agent.run(remote, ["verify", *([name] if name else [])], seconds=SECONDS)
     say(f"{remote.name}: {done['set']} comes back whole: {done['rows']} rows of {done['tables']} tables.", "green")
     say(
         f"  It took {done['rto_seconds']} s (RTO), in a scratch server of {remote.settings.verify_cpus} CPUs; "

@@ -7,7 +7,7 @@ from typing import Any
 from invoke.context import Context
 from invoke.parser.argument import Argument
 
-from fleet.cli import hosts_to_change, hosts_to_read, one, remotes, told
+from fleet.cli import hosts_to_change, hosts_to_read, one, remotes, report_errors
 from fleet.command_line.verb import Verb, task
 
 # These stand in place of what is restored.
@@ -57,7 +57,7 @@ class Restore(Verb):
         "yes": "do not ask",
     },
 )
-@told
+@report_errors
 def restore(
     _: Context,
     what: str,
@@ -93,7 +93,7 @@ def restore(
 @task(
     help={"name": "a set (see inv backups); default: the newest", "host": "a host, several with commas, or all"},
 )
-@told
+@report_errors
 def verify(_: Context, name: str = "", host: str = "") -> None:
     """Prove that a backup can be restored: into a scratch server on its host, compared, thrown away."""
     from fleet.restore import restore as data

@@ -6,7 +6,7 @@ import sys
 
 from invoke.context import Context
 
-from fleet.cli import hosts_to_read, one, told
+from fleet.cli import hosts_to_read, one, report_errors
 from fleet.command_line.verb import task
 from fleet.errors import OperatorError
 
@@ -20,7 +20,7 @@ from fleet.errors import OperatorError
         "read-only": "every transaction may only read",
     },
 )
-@told
+@report_errors
 def shell(_: Context, host: str = "", command: str = "", database: str = "", read_only: bool = False) -> None:
     """Open psql on the application's database; -c for one query; SQL from a pipe works too."""
     from fleet.shell import sessions
@@ -33,7 +33,7 @@ def shell(_: Context, host: str = "", command: str = "", database: str = "", rea
     positional=["service"],
     help={"service": "backend, frontend, nginx or postgres", "host": "a host"},
 )
-@told
+@report_errors
 def exec_(_: Context, service: str, host: str = "") -> None:
     """Run a command inside a service: `inv exec backend -- node -v`; without one, a shell."""
     from fleet.shell import sessions
@@ -58,7 +58,7 @@ def exec_(_: Context, service: str, host: str = "") -> None:
         "local": "the port on this machine",
     },
 )
-@told
+@report_errors
 def tunnel(_: Context, service: str, host: str = "", port: int = 0, local: int = 0) -> None:
     """Bring an internal service's port to this machine: `inv tunnel postgres --local=15432`."""
     from fleet.shell import sessions

@@ -17,11 +17,11 @@ class Met:
 
     Attributes:
         host: its name.
-        told: by name.
+        answers: by name.
     """
 
     host: str
-    told: dict[str, Any]
+    answers: dict[str, Any]
 
     @property
     def variables(self) -> Environments:
@@ -50,7 +50,7 @@ class Met:
         return found
 
     def _value(self, name: str) -> Any:
-        value = self.told.get(name)
+        value = self.answers.get(name)
         if isinstance(value, dict) and "error" in value:
             raise agent.problem(self.host, value["error"])
         return value

@@ -100,7 +100,9 @@ def subject(text: str) -> str:
 
 def with_subjects(entries: list[Entry]) -> list[Entry]:
     """The same, each with what any of them knows of its commits: who rolls back, or rotates, has no repository."""
-    known = {each.after.sha(name): told for each in entries for name, told in each.subjects.items() if name in SERVICES}
+    known = {
+        each.after.sha(name): subject for each in entries for name, subject in each.subjects.items() if name in SERVICES
+    }
     return [replace(each, subjects=_of(each.after, known)) for each in entries]
 
 

@@ -117,37 +117,37 @@ class Survey:
         return releases.Release(*(self.images[service].rpartition(":")[2] for service in contract.SERVICES))
 
 
-def parse(told: dict[str, Any], host: str = "") -> Survey:
+def parse(state: dict[str, Any], host: str = "") -> Survey:
     """Read what the agent told; nothing of a host that has none yet."""
-    lock = told.get("lock") or {"owner": "", "seconds": 0, "standing": ""}
+    lock = state.get("lock") or {"owner": "", "seconds": 0, "standing": ""}
     return Survey(
-        files=frozenset(told.get("files", [])),
-        images=told.get("images", {}),
-        entries=releases.of(told.get("ledger", [])),
-        containers={service: Container(**each) for service, each in told.get("containers", {}).items()},
-        colours=told.get("colours", {}),
+        files=frozenset(state.get("files", [])),
+        images=state.get("images", {}),
+        entries=releases.of(state.get("ledger", [])),
+        containers={service: Container(**each) for service, each in state.get("containers", {}).items()},
+        colours=state.get("colours", {}),
         lock=lock["owner"],
         lock_seconds=lock["seconds"],
         lock_standing=lock["standing"],
-        maintenance=told.get("maintenance", False),
-        disk_free_mib=told.get("disk_free_mib", 0),
-        disk_percent=told.get("disk_percent", 0),
-        memory_mib=told.get("memory_mib", 0),
-        memory_free_mib=told.get("memory_free_mib", 0),
-        load=told.get("load", 0),
-        processors=told.get("processors", 0),
-        certificate_until=_moment(told.get("certificate_until")),
-        backup=_moment(told.get("backup")),
-        verified=_moment(told.get("verified")),
-        offsite=_moment(told.get("offsite")),
-        log=told.get("wal", {}),
-        backup_failed=told.get("backup_failed", False),
-        unfinished=told.get("unfinished", ""),
-        rotation=told.get("rotation", ""),
-        kept=told.get("kept", ""),
-        calls=told.get("calls"),
-        migrations=told.get("migrations", ""),
-        met=Met(host, told.get("release", {})),
+        maintenance=state.get("maintenance", False),
+        disk_free_mib=state.get("disk_free_mib", 0),
+        disk_percent=state.get("disk_percent", 0),
+        memory_mib=state.get("memory_mib", 0),
+        memory_free_mib=state.get("memory_free_mib", 0),
+        load=state.get("load", 0),
+        processors=state.get("processors", 0),
+        certificate_until=_moment(state.get("certificate_until")),
+        backup=_moment(state.get("backup")),
+        verified=_moment(state.get("verified")),
+        offsite=_moment(state.get("offsite")),
+        log=state.get("wal", {}),
+        backup_failed=state.get("backup_failed", False),
+        unfinished=state.get("unfinished", ""),
+        rotation=state.get("rotation", ""),
+        kept=state.get("kept", ""),
+        calls=state.get("calls"),
+        migrations=state.get("migrations", ""),
+        met=Met(host, state.get("release", {})),
     )
 
 
@@ -171,7 +171,7 @@ def take(remote: Remote, drain_seconds: int | None = None) -> Survey:
         stdin = json.dumps({"settings": settings, "drain_seconds": drain_seconds}).encode()
         verb, seconds = [*verb, "--release"], RELEASE_SECONDS
     try:
-        return parse(agent.ask(remote, verb, stdin, seconds=seconds), remote.name)
+        return parse(agent.query(remote, verb, stdin, seconds=seconds), remote.name)
     except agent.MissingError:
         # Where a release of ours ever ran, an agent that is missing is a fault, and not a fresh host.
         if remote.run(f"[ -e {shlex.quote(f'{remote.settings.app_dir}/{contract.LEDGER}')} ]").code == 0:

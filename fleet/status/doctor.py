@@ -57,7 +57,7 @@ def _print(console: Console, title: str, findings: Iterable[Finding]) -> None:
     console.print(f"[bold]{title}[/bold]")
     for finding in findings:
         mark = "[red]✗[/red]" if not finding.well else "[yellow]![/yellow]" if finding.do else "[green]✓[/green]"
-        console.print(f"  {mark} {finding.name}: {escape(finding.told)}")
+        console.print(f"  {mark} {finding.name}: {escape(finding.text)}")
         if finding.do:
             console.print(f"      do: {escape(finding.do)}")
 

@@ -28,7 +28,7 @@ class Finding:
     """One thing that was looked at: its name, how it is, and what to do; also about what is well, but not complete."""
 
     name: str
-    told: str
+    text: str
     well: bool = True
     do: str = ""
 

@@ -129,14 +129,14 @@ def _red(text: str, bad: bool) -> str:
 
 
 def _services(row: dict[str, Any]) -> str:
-    told = [_red(f"{name} {how}", how != "healthy") for name, how in row["services"].items() if how != "healthy"]
+    lines = [_red(f"{name} {how}", how != "healthy") for name, how in row["services"].items() if how != "healthy"]
     if row["unfinished"] and row["lock_standing"] not in lock_status.ALIVE:
-        told.append(f"[red]unfinished {escape(row['unfinished'])}[/red]; inv deploy or inv unlock ends it")
+        lines.append(f"[red]unfinished {escape(row['unfinished'])}[/red]; inv deploy or inv unlock ends it")
     if row["rotation"] and row["lock_standing"] not in lock_status.ALIVE:
-        told.append("[red]unfinished rotation of the password[/red]; inv db.rotate-password ends it")
+        lines.append("[red]unfinished rotation of the password[/red]; inv db.rotate-password ends it")
     if row["maintenance"]:
-        told.append("[yellow]maintenance page on[/yellow]")
-    return "\n".join(told) or ("all healthy" if row["services"] else "none runs")
+        lines.append("[yellow]maintenance page on[/yellow]")
+    return "\n".join(lines) or ("all healthy" if row["services"] else "none runs")
 
 
 def _serving(row: dict[str, Any]) -> str:
@@ -170,23 +170,23 @@ def _backup(row: dict[str, Any]) -> str:
 
 
 def _log(row: dict[str, Any]) -> str:
-    told = row["log"]
-    if not told:
+    wal = row["log"]
+    if not wal:
         return "-"
-    if behind := troubles.wal_behind(told):
+    if behind := troubles.wal_behind(wal):
         return f"[red]{escape(behind)}[/red]"
-    return f"to {told['until'].replace('T', ' ').rstrip('Z')}" if told["until"] else "nothing yet"
+    return f"to {wal['until'].replace('T', ' ').rstrip('Z')}" if wal["until"] else "nothing yet"
 
 
 def _migrations(row: dict[str, Any]) -> str:
-    told = row["migrations"]
-    if told in {None, "0"}:
-        return "-" if told is None else "applied"
-    if told == contract.FIRST_START:
+    due = row["migrations"]
+    if due in {None, "0"}:
+        return "-" if due is None else "applied"
+    if due == contract.FIRST_START:
         return "[red]the first start was interrupted: inv deploy[/red]"
-    if told == contract.UNKNOWN:
+    if due == contract.UNKNOWN:
         return "[yellow]of another release: inv migrate --dry[/yellow]"
-    return f"[red]{told} not applied: inv migrate[/red]"
+    return f"[red]{due} not applied: inv migrate[/red]"
 
 
 def _drift(row: dict[str, Any]) -> str:

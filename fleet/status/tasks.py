@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from invoke.context import Context
 
-from fleet.cli import finish, hosts_to_read, remotes, told
+from fleet.cli import finish, hosts_to_read, remotes, report_errors
 from fleet.command_line.verb import task
 
 HOST = "a host, several with commas, a group, or all"
@@ -17,7 +17,7 @@ HOST = "a host, several with commas, a group, or all"
         "drift": "compare them with what is declared (10 to 50 s); without it: what the last comparison said",
     }
 )
-@told
+@report_errors
 def status(_: Context, host: str = "all", json: bool = False, drift: bool = False) -> None:
     """Show how the hosts are: release, health, certificate, disk, backup, lock, drift; exit code 1: not well."""
     from fleet.status import status as look
@@ -37,7 +37,7 @@ def status(_: Context, host: str = "all", json: bool = False, drift: bool = Fals
         "grep": "only lines that match this regular expression",
     },
 )
-@told
+@report_errors
 def logs(
     _: Context,
     services: str,
@@ -58,7 +58,7 @@ def logs(
 
 
 @task(help={"host": HOST, "since": "only reports younger than this: 10m, 2h, 3d, 2026-11-23T03:00:00"})
-@told
+@report_errors
 def csp(_: Context, host: str = "", since: str = "") -> None:
     """Show what the Content-Security-Policy on trial (csp_report_only) would block, as browsers report it."""
     from fleet.status import csp as look
@@ -68,7 +68,7 @@ def csp(_: Context, host: str = "", since: str = "") -> None:
 
 
 @task(help={"host": f"{HOST}; default: all", "json": "print JSON"})
-@told
+@report_errors
 def doctor(_: Context, host: str = "all", json: bool = False) -> None:
     """Say why something does not work: this machine, its keys and files, and the way to each host."""
     from fleet.status import doctor as look

@@ -50,7 +50,7 @@ def ensure(remote: Remote, *, force: bool = False) -> str:
         FailedError: the authority issues none, or nginx does not serve it.
     """
     verb = ["certificate", *(["--force"] if force else [])]
-    return _line(remote, agent.ask(remote, verb, seconds=ENSURE_SECONDS))
+    return _line(remote, agent.query(remote, verb, seconds=ENSURE_SECONDS))
 
 
 def supply(remote: Remote, chain: bytes, key: bytes, names: list[str], authority: bytes = b"") -> str:
@@ -75,7 +75,7 @@ def supply(remote: Remote, chain: bytes, key: bytes, names: list[str], authority
         certificate.read(authority)
     parts = [chain, key, *([AUTHORITY.encode(), authority] if authority else [])]
     stdin = b"".join(part.rstrip() + b"\n" for part in parts)
-    return _line(remote, agent.ask(remote, ["certificate-supply", "--verify"], stdin, seconds=ENSURE_SECONDS))
+    return _line(remote, agent.query(remote, ["certificate-supply", "--verify"], stdin, seconds=ENSURE_SECONDS))
 
 
 def _line(remote: Remote, result: dict[str, Any]) -> str:
@@ -91,4 +91,4 @@ def status(remote: Remote) -> Status:
     Raises:
         OperatorError: the host cannot be reached or asked.
     """
-    return Status(**agent.ask(remote, ["certificate-status"]))
+    return Status(**agent.query(remote, ["certificate-status"]))

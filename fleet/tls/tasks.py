@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fleet.cli import hosts_to_change, hosts_to_read, one, remotes, told
+from fleet.cli import hosts_to_change, hosts_to_read, one, remotes, report_errors
 from fleet.command_line.verb import task
 from fleet.errors import OperatorError
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @task(help={"host": "a name, several with commas, a group, or all", "as-json": "print JSON"})
-@told
+@report_errors
 def status(_: Context, host: str = "all", as_json: bool = False) -> None:
     """Show each host's certificate: names, issuer, days left, source, and whether nginx serves it."""
     from datetime import UTC, datetime
@@ -39,7 +39,7 @@ def status(_: Context, host: str = "all", as_json: bool = False) -> None:
 
 
 @task(help={"host": "the host's name"})
-@told
+@report_errors
 def issue(_: Context, host: str = "") -> None:
     """Obtain a host's certificate from the authority, unless it has one for its names; and have nginx serve it."""
     from fleet.tls import operations
@@ -49,7 +49,7 @@ def issue(_: Context, host: str = "") -> None:
 
 
 @task(help={"host": "the host's name", "force": "renew although it is not due"})
-@told
+@report_errors
 def renew(_: Context, host: str = "", force: bool = False) -> None:
     """Renew a host's certificate if it is due, as its timer does twice a day."""
     from fleet.tls import operations
@@ -66,7 +66,7 @@ def renew(_: Context, host: str = "", force: bool = False) -> None:
         "authority": "PEM file: a private authority that vouches for it; browsers only believe those that they know",
     }
 )
-@told
+@report_errors
 def supply(_: Context, cert: str, key: str, host: str = "", authority: str = "") -> None:
     """Give a host a certificate by hand, checked here and there before it is served: a browser must believe it."""
     from fleet.nginx import settings as nginx_settings

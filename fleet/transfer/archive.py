@@ -76,10 +76,10 @@ def check_stream(stream: IO[bytes], path: Path) -> dict[str, Any]:
             for member in archive:
                 if member.name == MANIFEST:
                     continue
-                told, content = expected.pop(member.name, None), archive.extractfile(member)
-                if told is None or content is None:
+                declared, content = expected.pop(member.name, None), archive.extractfile(member)
+                if declared is None or content is None:
                     raise _damaged(path, f"{member.name} does not belong there")
-                if (member.size, _hash(content)) != (told["bytes"], told["sha256"]):
+                if (member.size, _hash(content)) != (declared["bytes"], declared["sha256"]):
                     raise _damaged(path, f"{member.name} is not what the host wrote")
     except (tarfile.TarError, EOFError, OSError, KeyError, TypeError, ValueError) as problem:
         raise _damaged(path, str(problem)) from None

@@ -36,8 +36,8 @@ def _git(*arguments: str, stdin: bytes | None = None) -> str:
         ["git", *arguments], input=stdin, capture_output=True, env=environment, timeout=_TIMEOUT, check=False
     )
     if done.returncode:
-        told = done.stderr.decode(errors="replace").strip().splitlines() or [f"exit code {done.returncode}"]
-        raise LabError(f"git {arguments[0]} failed", told[-1], "read the message: the lab made this call itself")
+        lines = done.stderr.decode(errors="replace").strip().splitlines() or [f"exit code {done.returncode}"]
+        raise LabError(f"git {arguments[0]} failed", lines[-1], "read the message: the lab made this call itself")
     return done.stdout.decode()
 
 

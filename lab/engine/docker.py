@@ -83,10 +83,10 @@ class Docker:
         """
         done = self.try_run(*arguments, timeout=timeout, stdin=stdin)
         if done.returncode != 0:
-            told = (done.stderr.strip() or done.stdout.strip()).splitlines()
+            lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
             raise LabError(
                 f"docker {arguments[0]} failed with exit code {done.returncode}",
-                " / ".join(told[-3:])[:600] or "it said nothing",
+                " / ".join(lines[-3:])[:600] or "it said nothing",
                 f"the command was: {' '.join(done.args)[:600]}",
             )
         return done.stdout

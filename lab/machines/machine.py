@@ -157,10 +157,10 @@ class Machine(ABC):
         arguments = exec_command(self.container, command, stdin=stdin is not None)
         done = self.docker.try_run(*arguments, timeout=timeout, stdin=stdin)
         if check and done.returncode != 0:
-            told = (done.stderr.strip() or done.stdout.strip()).splitlines()
+            lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
             raise LabError(
                 f"a command failed on {self.name} with exit code {done.returncode}",
-                " / ".join(told[-3:])[:600] or "it said nothing",
+                " / ".join(lines[-3:])[:600] or "it said nothing",
                 f"the command was: {command[:600]}",
             )
         return done

@@ -139,12 +139,12 @@ class World(Machine):
             LabError: There is no such receiver, or it cannot fail in that way.
         """
         notifications.refuse_unknown(receiver, how)
-        told = receivers.FOLDER / receiver
-        self.put([Seed(str(told), how.encode())])
+        path = receivers.FOLDER / receiver
+        self.put([Seed(str(path), how.encode())])
         try:
             yield
         finally:
-            self.run(f"rm {told}")
+            self.run(f"rm {path}")
 
     def push(self, image: str, reference: str) -> None:
         """Put an image of the engine into one of the world's registries.

@@ -24,9 +24,9 @@ def bucket(host: str) -> str:
 
 def settings() -> bytes:
     """Return what the server in the world is told, as JSON: region, secret key by access key, buckets."""
-    told = {
+    values = {
         "region": REGION,
         "keys": {ACCESS_KEY: SECRET_KEY},
         "buckets": [bucket(spec.name) for spec in HOSTS],
     }
-    return json.dumps(told).encode()
+    return json.dumps(values).encode()

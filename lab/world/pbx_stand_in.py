@@ -41,7 +41,7 @@ class Call:
     sources: set[str] = field(default_factory=set)
     ended: str = ""
 
-    def told(self) -> dict[str, object]:
+    def as_dict(self) -> dict[str, object]:
         """What the world is told of it."""
         return {
             "name": self.name,
@@ -136,7 +136,7 @@ class Pbx:
             self.keep, self.seconds = int(query["calls"]), float(query.get("seconds", 10))
             return 204, None
         if path == "/stand-in/calls":
-            return 200, [call.told() for call in self.calls]
+            return 200, [call.as_dict() for call in self.calls]
         kind, _, name = path.strip("/").removeprefix("ari/").partition("/")
         if kind == "channels":
             return self._channels(method, name, query)

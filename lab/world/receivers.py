@@ -113,15 +113,15 @@ class Receiver(BaseHTTPRequestHandler):
         name = self.headers.get("Host", "")
         content_type = self.headers.get("Content-Type", "")
         body = self.rfile.read(int(self.headers.get("Content-Length", "0"))).decode(errors="replace")
-        told = FOLDER / name
-        failure = told.read_text() if told.exists() else ""
+        path = FOLDER / name
+        failure = path.read_text() if path.exists() else ""
         answer = RECEIVERS[name](self.path, content_type.partition(";")[0].strip(), body)
         if failure == ERROR:
             answer = Answer(500, "server_error") if name == SLACK else _refused(500, "Internal Server Error")
         status = 0 if failure == SILENCE else answer.status
         _keep({"receiver": name, "path": self.path, "content_type": content_type, "body": body, "status": status})
         if failure == SILENCE:
-            self._say_nothing(told)
+            self._say_nothing(path)
         else:
             self._say(answer)
 
@@ -133,9 +133,9 @@ class Receiver(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(encoded)
 
-    def _say_nothing(self, told: Path) -> None:
+    def _say_nothing(self, path: Path) -> None:
         """Hold the connection until the other side gives up, or the receiver may speak again."""
-        while told.exists() and not select.select([self.connection], [], [], 0.2)[0]:
+        while path.exists() and not select.select([self.connection], [], [], 0.2)[0]:
             pass
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 # http.server's name for it

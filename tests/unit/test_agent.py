@@ -36,7 +36,7 @@ def says(folder: Path, *events: object, code: int = 0, last: str = "") -> None:
 
 
 def call(remote: Remote, stdin: bytes = b"") -> dict[str, object]:
-    return agent.call(remote, ["restore", "a b"], seconds=60, stdin=stdin)
+    return agent.run(remote, ["restore", "a b"], seconds=60, stdin=stdin)
 
 
 def test_steps_are_lines_and_the_result_is_returned(
@@ -96,7 +96,7 @@ def test_a_result_of_a_connection_that_broke_after_it_is_none(remote: Remote, tm
 
 def test_much_on_standard_input_and_output_at_once_blocks_nothing(remote: Remote, tmp_path: Path) -> None:
     stub_ssh(tmp_path / "bin", 'yes \'{"note": "x"}\' | head -n 20000; wc -c >&2; echo \'{"result": {}}\'')
-    assert agent.call(remote, ["x"], seconds=60, stdin=b"x" * (1 << 20)) == {}
+    assert agent.run(remote, ["x"], seconds=60, stdin=b"x" * (1 << 20)) == {}
 
 
 def test_a_question(remote: Remote) -> None:
@@ -107,11 +107,11 @@ def test_a_question(remote: Remote) -> None:
         return Output(0, '{"note": "x"}\n{"result": {"sets": []}}\n', "")
 
     vars(remote)["run"] = run
-    assert agent.ask(remote, ["list"], b"{}") == {"sets": []}
+    assert agent.query(remote, ["list"], b"{}") == {"sets": []}
     assert asked == [f"/usr/local/sbin/aipbx-agent --contract={VERSION} --json list <{{}}"]
     vars(remote)["run"] = lambda *_, **__: Output(2, json.dumps({"error": ERROR}), "")
     with pytest.raises(OperatorError, match=r"aipbx\.org: There is no room"):
-        agent.ask(remote, ["list"])
+        agent.query(remote, ["list"])
     vars(remote)["run"] = lambda *_, **__: Output(127, "", "sh: 1: /usr/local/sbin/aipbx-agent: not found")
     with pytest.raises(OperatorError, match="has no agent yet"):
-        agent.ask(remote, ["list"])
+        agent.query(remote, ["list"])

@@ -8,7 +8,7 @@ from fleet.errors import OperatorError
 
 
 def test_an_operators_error_is_three_lines_and_exit_code_2() -> None:
-    @cli.told
+    @cli.report_errors
     def verb() -> None:
         raise OperatorError("what", "why", "do")
 
@@ -18,7 +18,7 @@ def test_an_operators_error_is_three_lines_and_exit_code_2() -> None:
 
 
 def test_ctrl_c_is_no_traceback() -> None:
-    @cli.told
+    @cli.report_errors
     def verb() -> None:
         raise KeyboardInterrupt
 

@@ -40,8 +40,8 @@ class Plan:
         """What the changes do beside changing a value, one line each."""
         if self.first:
             return []
-        told = {change.name: declared(change.name).on_change for change in self.changes if change.kind != "added"}
-        return [f"{name}: {text}" for name, text in told.items() if text]
+        effects = {change.name: declared(change.name).on_change for change in self.changes if change.kind != "added"}
+        return [f"{name}: {text}" for name, text in effects.items() if text]
 
 
 def plan(remote: Remote, app_dir: str, values: dict[str, str]) -> Plan:

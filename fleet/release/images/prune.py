@@ -80,15 +80,15 @@ def needed(entries: list[Entry], running: Release | None, keep: int) -> dict[tup
     return {(service, release.sha(service)): why for release, why in reasons for service in contract.SERVICES}
 
 
-def judged(told: str, settings: Settings, stay: dict[tuple[str, str], str]) -> list[Image]:
+def judged(listed: str, settings: Settings, stay: dict[tuple[str, str], str]) -> list[Image]:
     """The application's images on a host, the newest first.
 
     Args:
-        told: what image_store.listed printed.
+        listed: what image_store.listed printed.
         settings: the host's.
         stay: of `needed`.
     """
-    lines = [line.split("|", 4) for line in told.splitlines()]
+    lines = [line.split("|", 4) for line in listed.splitlines()]
     # By its id and by its name: a container keeps its image when another one has got that name since.
     used = {name: words[3] for words in lines if words[0] == "used" for name in words[1:3]}
     repositories = {_short(settings.backend_image): "backend", _short(settings.frontend_image): "frontend"}
@@ -129,8 +129,8 @@ def after_release(remote: Remote, entries: list[Entry], running: Release) -> Non
     assets = commands.prune_assets(frontend, data.volumes["frontend_assets"], minutes)
     listed = image_store.listed([data.backend_image, data.frontend_image])
     with step("prune"):
-        told = remote.sudo_output(f"{assets} && {{ {listed}; }}")
-        images = judged(told, data, needed(entries, running, data.keep_releases))
+        output = remote.sudo_output(f"{assets} && {{ {listed}; }}")
+        images = judged(output, data, needed(entries, running, data.keep_releases))
         _remove(remote, [image.reference for image in images if not image.stays])
 
 
@@ -175,8 +175,8 @@ def prune(hosts: list[Remote], *, dry: bool, yes: bool) -> None:
 
 def _images(remote: Remote, entries: list[Entry], running: Release | None) -> list[Image]:
     data = remote.settings
-    told = remote.sudo_output(image_store.listed([data.backend_image, data.frontend_image]))
-    return judged(told, data, needed(entries, running, data.keep_releases))
+    output = remote.sudo_output(image_store.listed([data.backend_image, data.frontend_image]))
+    return judged(output, data, needed(entries, running, data.keep_releases))
 
 
 def _refuse(remote: Remote, found: Survey, *, dry: bool) -> None:
@@ -217,7 +217,7 @@ def _free(remote: Remote) -> int:
 
 
 def _show(host: str, found: Survey, images: list[Image]) -> None:
-    told = {
+    used = {
         (service, entry.after.sha(service)): f"{entry.time[:16].replace('T', ' ')} {entry.result} "
         f"{entry.subjects.get(service, '')}"
         for entry in releases.with_subjects(found.entries)
@@ -226,7 +226,7 @@ def _show(host: str, found: Survey, images: list[Image]) -> None:
     table = Table("image", "last release (UTC)", "age", "size", "", title=host)
     for image in sorted(images, key=lambda image: bool(image.stays)):
         days = (datetime.now(UTC) - image.built).days
-        release = Text(told.get((image.service, image.tag), "never").rstrip())
+        release = Text(used.get((image.service, image.tag), "never").rstrip())
         stays = Text(f"stays: {image.stays}") if image.stays else Text("goes", "yellow")
         table.add_row(f"{image.service} {image.tag[:12]}", release, f"{days} d", size(image.size), stays)
     if images:

@@ -43,8 +43,8 @@ def needed(
             else:
                 _refuse_not_in_registry(remote, name, image)
     how = "is rebuilt there from its commit" if builds else "is pulled from its registry"
-    told = [f"  The {name}'s image is gone from {remote.name}: {image} {how}." for name, image in gone.items()]
-    return {name: repositories[name] for name in gone}, told
+    lines = [f"  The {name}'s image is gone from {remote.name}: {image} {how}." for name, image in gone.items()]
+    return {name: repositories[name] for name in gone}, lines
 
 
 def _refuse_unknown_commit(remote: Remote, repository: Repository, sha: str) -> None:

@@ -43,5 +43,5 @@ def settled(remote: Remote, found: Survey, drain_seconds: int | None = None) -> 
     say(f"{remote.name} has {' and '.join(wrong)}. Recovery runs first.", "yellow")
     if dry_run.active():
         return found
-    agent.call(remote, ["recover"], seconds=SECONDS)
+    agent.run(remote, ["recover"], seconds=SECONDS)
     return survey.take(remote, drain_seconds)

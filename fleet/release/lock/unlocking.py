@@ -43,6 +43,6 @@ def unlock(host: Remote, *, force: bool, yes: bool) -> None:
     if not agreed(f"{host.name}: break the lock of {found.lock}", yes=yes):
         raise OperatorError(f"{host.name}: still locked.", "The question was not answered with yes.", "Ask its owner.")
     if found.unfinished and not force:
-        agent.call(host, ["recover"], seconds=recovery.SECONDS)
+        agent.run(host, ["recover"], seconds=recovery.SECONDS)
     host.sudo_output(lock.release(host.settings.app_dir))
     say(f"{host.name}: unlocked.", "green")

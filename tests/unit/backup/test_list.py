@@ -32,12 +32,12 @@ def listed(host: Config, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
 
 def test_nothing(host: Config, capsys: pytest.CaptureFixture[str]) -> None:
     found = listed(host, capsys)
-    assert (found["sets"], found["last"], found["host"], found["told"]) == ([], {}, "aipbx.org", [])
+    assert (found["sets"], found["last"], found["host"], found["receivers"]) == ([], {}, "aipbx.org", [])
 
 
 def test_who_is_told_of_failures(capsys: pytest.CaptureFixture[str]) -> None:
     secrets = {"ALERT_SLACK_WEBHOOK": "https://hunter2", "ALERT_TELEGRAM_CHAT": "7"}
-    assert listed(Config({"host": "h", "app_dir": "/none"}, {}, secrets), capsys)["told"] == ["Slack"]
+    assert listed(Config({"host": "h", "app_dir": "/none"}, {}, secrets), capsys)["receivers"] == ["Slack"]
 
 
 def test_a_row(host: Config, capsys: pytest.CaptureFixture[str]) -> None:

@@ -29,14 +29,14 @@ def test_every_verb_that_asks_takes_a_dry_run() -> None:
 
 
 @task
-@cli.told
+@cli.report_errors
 def asks(_: Context, yes: bool = False) -> str:
     """Ask, then do."""
     return "done" if cli.agreed("delete it", yes=yes) else "not done"
 
 
 @task
-@cli.told
+@cli.report_errors
 def acts(_: Context) -> str:
     """Do."""
     return "done"

@@ -67,13 +67,13 @@ def test_a_peer_behind_cloudflare_is_reached_by_its_address(fleet: dict[str, Hos
     declare(fleet, "aipbx.net", kind="sftp", host="aipbx.org", address="203.0.113.20")
     stores.check("aipbx.net")
     settings = of_host("aipbx.net", fleet["aipbx.net"].data | {"backup_recipients": [f"age1{'q' * 58}"]})
-    assert stores.told("aipbx.net", settings.offsite) == {
+    assert stores.agent_settings("aipbx.net", settings.offsite) == {
         "kind": "sftp",
         "host": "aipbx.org",
         "address": "203.0.113.20",
         "account": "aipbxoffsite-aipbx-net",
     }
-    assert stores.told("aipbx.net", None) == {}
+    assert stores.agent_settings("aipbx.net", None) == {}
 
 
 def test_a_host_outside_the_inventory_has_no_peer(fleet: dict[str, Host]) -> None:

@@ -56,8 +56,8 @@ class Asked:
 @pytest.fixture(autouse=True)
 def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
     there = Asked()
-    monkeypatch.setattr(agent, "ask", there.ask)
-    monkeypatch.setattr(agent, "call", there.call)
+    monkeypatch.setattr(agent, "query", there.ask)
+    monkeypatch.setattr(agent, "run", there.call)
     known = {OLD.backend: {A: "a"}, NEW.backend: {A: "a", B: "b"}}
     monkeypatch.setattr(files, "of", lambda _, sha, __: Files(sha, known[sha]))
     return there

@@ -34,7 +34,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         assert asked["settings"]["application_timers"] == DATA.application_timers
         return {"overlap": left.pop(0)}
 
-    monkeypatch.setattr(agent, "ask", ask)
+    monkeypatch.setattr(agent, "query", ask)
     monkeypatch.setattr(overlap, "PAUSE_SECONDS", 1)
     return left
 

@@ -54,7 +54,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, answers: dict[str, Any]) -> list[str]
             raise answers[verb[0]]
         return answers[verb[0]]
 
-    monkeypatch.setattr(agent, "ask", ask)
+    monkeypatch.setattr(agent, "query", ask)
     monkeypatch.setattr(copies, "through", lambda remote: (remote, []))
     return verbs
 

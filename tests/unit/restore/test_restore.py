@@ -43,7 +43,7 @@ def fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def sets_there(monkeypatch: pytest.MonkeyPatch, *sets: dict[str, Any]) -> None:
-    monkeypatch.setattr(agent, "ask", lambda *_: {"sets": list(sets)})
+    monkeypatch.setattr(agent, "query", lambda *_: {"sets": list(sets)})
 
 
 def test_a_set_that_is_there_is_taken_from_there(monkeypatch: pytest.MonkeyPatch, fetched: list[str]) -> None:
@@ -96,7 +96,7 @@ def test_what_the_host_is_told(
         called.append(verb)
         return {}
 
-    monkeypatch.setattr(agent, "call", call)
+    monkeypatch.setattr(agent, "run", call)
     restore._carried_out(host(store=False), given, tables, database)
     ((verb, place, *options),) = called
     assert (verb, options) == ("restore", words[1:])

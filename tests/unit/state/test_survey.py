@@ -28,7 +28,7 @@ def test_a_host_that_was_never_converged_has_no_agent_to_ask(monkeypatch: pytest
     def missing(*_: object, **__: object) -> dict[str, Any]:
         raise agent.MissingError("It has no agent.", "not found", "Converge it.")
 
-    monkeypatch.setattr(agent, "ask", missing)
+    monkeypatch.setattr(agent, "query", missing)
     code, settings = 1, SimpleNamespace(app_dir="/app/aipbx")
     host: Any = SimpleNamespace(name="aipbx.ru", settings=settings, run=lambda _: SimpleNamespace(code=code))
     assert survey.take(host) == NOTHING

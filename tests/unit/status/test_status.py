@@ -53,7 +53,7 @@ def _asked(monkeypatch: pytest.MonkeyPatch) -> None:
             raise host.said
         return host.said
 
-    monkeypatch.setattr(agent, "ask", ask)
+    monkeypatch.setattr(agent, "query", ask)
 
 
 def ago(hours: float) -> str:

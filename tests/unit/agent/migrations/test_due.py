@@ -336,12 +336,12 @@ def test_a_failure_in_one_line_with_the_line_of_the_file() -> None:
         'psql:<stdin>:2: NOTICE:  x\npsql:<stdin>:4: ERROR:  column "b" does not exist\nLINE 2: SET b = 1;\n'
         "            ^\nHINT:  Perhaps.\n"
     )
-    assert apply.told(said, read) == (
+    assert apply.error_message(said, read) == (
         'lines 2 to 3: ERROR:  column "b" does not exist / LINE 2: SET b = 1; / HINT:  Perhaps.'
     )
-    assert apply.told("psql:<stdin>:2: ERROR:  x", read) == "line 1: ERROR:  x"
-    assert apply.told("a\nserver closed the connection", Facts()) == "a / server closed the connection"
-    assert apply.told("", Facts()) == "psql printed no message."
+    assert apply.error_message("psql:<stdin>:2: ERROR:  x", read) == "line 1: ERROR:  x"
+    assert apply.error_message("a\nserver closed the connection", Facts()) == "a / server closed the connection"
+    assert apply.error_message("", Facts()) == "psql printed no message."
 
 
 def test_what_inv_brings(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -216,7 +216,7 @@ def test_what_was_up_together_while_a_timer_ran_is_told_afterwards(
     monkeypatch.setattr(colours, "present", lambda *_: "c0ffee")
     monkeypatch.setattr(docker, "state", lambda _: {"StartedAt": f"2026-11-26T{began}.123456789Z"})
     monkeypatch.setattr(overlap, "now", lambda: at("12:02:00"))
-    overlap.tell(config, "backend-green")
+    overlap.report(config, "backend-green")
     assert ("Two backends were up at 12:00: digests are sent." in capsys.readouterr().out) == told
 
 
@@ -230,10 +230,10 @@ def test_where_the_time_zone_is_unknown_what_cannot_wait_goes_on(
         overlap.refuse(config, "backend-blue", 1800, accepted=False)
     overlap.refuse(config, "backend-blue", 1800, accepted=True)
     assert "does not know the time zone Mars/Olympus" in capsys.readouterr().out
-    overlap.tell(config, "backend-green")
+    overlap.report(config, "backend-green")
     assert "It is not known whether timers ran in two backends" in capsys.readouterr().out
     config.raw["application_timers"] = {}
-    overlap.tell(config, "backend-green")
+    overlap.report(config, "backend-green")
     assert capsys.readouterr().out == ""
 
 

@@ -47,7 +47,7 @@ class Host:
 
     def run(self, problem: Exception | None = None, *, attended: bool = False) -> None:
         """A run that ends so."""
-        with suppress(AgentError, OSError), run_state.told(self.config, "backup", attended=attended) as run:
+        with suppress(AgentError, OSError), run_state.recorded(self.config, "backup", attended=attended) as run:
             run.begun()
             if problem:
                 raise problem

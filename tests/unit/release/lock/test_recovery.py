@@ -42,7 +42,7 @@ def host(monkeypatch: pytest.MonkeyPatch) -> Any:
         made.found = WELL
         return {}
 
-    monkeypatch.setattr(agent, "call", call)
+    monkeypatch.setattr(agent, "run", call)
     monkeypatch.setattr(survey, "take", lambda *_: made.found)
     return made
 
