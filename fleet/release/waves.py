@@ -67,7 +67,8 @@ def order(prepared: list[Prepared], *, canary: bool) -> list[list[Prepared]]:
         prepared: the hosts, in the inventory's order.
         canary: whether one goes first: the one whose data say so, else the first.
     """
-    if not canary or len(prepared) < 2:
+    # Where no host has a release yet, a canary would spare nobody.
+    if not canary or len(prepared) < 2 or all(one.what.before is None for one in prepared):
         return [prepared]
     first = next((one for one in prepared if one.remote.settings.canary), prepared[0])
     return [[first], [one for one in prepared if one is not first]]

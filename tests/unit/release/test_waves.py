@@ -81,6 +81,12 @@ def test_the_canary_comes_first_and_without_one_the_first_that_is_named() -> Non
     assert waves.order(plain[:1], canary=True) == [plain[:1]]
 
 
+def test_the_first_release_of_a_fleet_needs_no_canary_which_would_spare_nobody() -> None:
+    new = [prepared("net", before=None), prepared("org", canary=True, before=None)]
+    assert waves.order(new, canary=True) == [new]
+    assert [len(wave) for wave in waves.order([prepared("ru"), *new], canary=True)] == [1, 2]
+
+
 def test_all_goes_well(fleet: Fleet, capsys: pytest.CaptureFixture[str]) -> None:
     waves.carry_out(three(), canary=True, atomic=True, yes=True)
     assert fleet.done[0] == "deploy org c"
