@@ -11,6 +11,7 @@ from lab.engine import docker_engine, limits, network, packages
 from lab.images.mirror import machine_mirror
 from lab.images.recipes import Images, Recipe, host_recipe
 from lab.images.stand_ins import stand_ins
+from lab.machines import snapshots
 from lab.machines.workshop import Workshop
 from lab.running import Running, current, required
 from lab.topology import HOSTS, SYSTEMS, Lab, host_specs
@@ -37,8 +38,9 @@ def recipes(lab: Lab, mirror: Mirror, architecture: str, *, stories: bool) -> li
     """
     offered = pins.offered(pins.read_pins(lab.root / "group_data" / "all.py"))
     return [
-        *(host_recipe(suite) for suite in SYSTEMS),
+        # The one that takes longest comes first: two are made at a time.
         Recipe("world", "world", "trixie", {"MIRROR": mirror.main, "DOCKER_PACKAGES": offered}),
+        *(host_recipe(suite) for suite in reversed(SYSTEMS)),
         *([Recipe("client", "client", "trixie")] if stories else []),
         *(stand_in.recipe for stand_in in stand_ins(architecture, stories=stories)),
     ]
@@ -122,6 +124,21 @@ def reset(lab: Lab, name: str, steps: Steps) -> Running:
         list(pool.map(one, [running.host(spec.name) for spec in specs]))
     _write_files(running)
     return running
+
+
+def restore(lab: Lab, name: str, snapshot: str, steps: Steps) -> None:
+    """Put a host back to a snapshot.
+
+    Args:
+        lab: The lab, which must be up.
+        name: The host's name.
+        snapshot: The snapshot's name; it exists.
+        steps: Shows what happens.
+    """
+    running = required(lab)
+    with steps.step(f"{name}: {snapshot}, from a snapshot"):
+        snapshots.restore(running.host(name), snapshot, Workshop.of(running, {}, steps).trusted())
+    _write_files(running)
 
 
 def _write_files(running: Running) -> None:

@@ -61,6 +61,9 @@ def _remove_objects(docker: Docker, lab: Lab, keep: set[str]) -> None:
         docker.run("network", "rm", *networks)
     if volumes := sorted(set(docker.lines("volume", "ls", "--quiet", "--filter", own)) - keep):
         docker.run("volume", "rm", *volumes, timeout=120)
+    # Its hosts' snapshots.
+    if snapshots := docker.lines("images", "--quiet", "--filter", own):
+        docker.run("rmi", "--force", *set(snapshots), timeout=300)
 
 
 def _remove_images(docker: Docker) -> None:

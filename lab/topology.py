@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
 import os
 import re
 from dataclasses import dataclass
@@ -140,6 +139,8 @@ class Lab:
     @property
     def id(self) -> str:
         """A short name that differs between two checkouts on one machine."""
+        import hashlib  # it loads OpenSSL, and `inv --list` names no lab
+
         return hashlib.sha256(f"{self.root}{self.name}".encode()).hexdigest()[:8]
 
     @property

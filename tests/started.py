@@ -24,6 +24,11 @@ def record(lab: Lab) -> None:
         (folder / f"lab-{lab.name}").touch()
 
 
+def by_this_run(lab: Lab) -> bool:
+    """Whether this run has brought a lab up, and takes it down at its end."""
+    return (Path(os.environ[FOLDER]) / f"lab-{lab.name}").exists()
+
+
 def end(root: Path) -> None:
     """Take down what this run has started, and nothing else.
 

@@ -122,10 +122,14 @@ class Host(Machine):
         """
         self.remove()
         self.docker.run("volume", "create", "--label", self.lab.label, docker_volume(self.lab, self.spec))
-        given = options(self.lab, self.spec)
-        self.docker.run(*create_command(self.lab, self.name, self.subnet, self.number, given, image))
+        self.make(image)
         self.put(seeds(self.spec, self.subnet, operator_key, authorities))
         self.start()
+
+    def make(self, image: str) -> None:
+        """Make its container from an image, switched off; the volume of its Docker data exists."""
+        given = options(self.lab, self.spec)
+        self.docker.run(*create_command(self.lab, self.name, self.subnet, self.number, given, image))
 
     def remove(self) -> None:
         """Delete the host with everything on it."""

@@ -66,7 +66,7 @@ class Workshop:
                 # Its ACME authority has made itself a new root: who is up already trusts the old one.
                 for machine in (self.running.client, *self.running.hosts):
                     if machine.state() == "running":
-                        machine.trust(self._trusted())
+                        machine.trust(self.trusted())
 
     def ensure_stand_ins(self, images: Images) -> None:
         """Fill the world's registries."""
@@ -88,7 +88,7 @@ class Workshop:
 
     def ensure_builds(self, images: Images, mirror: Mirror, wanted: Sequence[Build]) -> None:
         """Have images of commits in the registry; the images they start from are there."""
-        builder = Builder(images, mirror, self.dockerfiles, self.operator_key, self._trusted(), self.steps)
+        builder = Builder(images, mirror, self.dockerfiles, self.operator_key, self.trusted(), self.steps)
         pipeline.ensure(self.running, wanted, builder)
 
     @property
@@ -106,7 +106,7 @@ class Workshop:
         client = self.running.client
         if not self._up_to_date(client):
             with self.steps.step("client"):
-                client.create(self.tags["client"], self._trusted())
+                client.create(self.tags["client"], self.trusted())
 
     def ensure_host(self, host: Host) -> None:
         """Have a host up; one that exists stays as it is."""
@@ -117,17 +117,18 @@ class Workshop:
             with self.steps.step(f"{host.name} switched on"):
                 host.start()
                 host.wait_ready()
-                host.trust(self._trusted())
+                host.trust(self.trusted())
         else:
             with self.steps.step(f"{host.name}: {SYSTEMS[host.spec.suite]}"):
                 self.create_host(host)
 
     def create_host(self, host: Host) -> None:
         """Make a host anew, as a cloud delivers it."""
-        host.create(self.tags[f"host-{host.spec.suite}"], self.operator_key, self._trusted())
+        host.create(self.tags[f"host-{host.spec.suite}"], self.operator_key, self.trusted())
         host.wait_ready()
 
-    def _trusted(self) -> list[bytes]:
+    def trusted(self) -> list[bytes]:
+        """Return the certificates of the authorities that every machine of the lab trusts."""
         return [self.authority.certificate.read_bytes(), self.running.world.acme_root()]
 
     def _up_to_date(self, machine: Machine) -> bool:

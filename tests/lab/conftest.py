@@ -20,6 +20,7 @@ from lab.topology import HOSTS, Lab, host_spec
 from tests import started
 from tests.lab import faults, order, rows
 from tests.lab.inv_run import Inv
+from tests.lab.prepared import Server
 from tests.lab.pyinfra_run import Bootstrap
 
 NAMES = [spec.name for spec in HOSTS]
@@ -115,7 +116,6 @@ def lab_fresh(lab: Running) -> Host:
 
 
 SERVER = "aipbx.ru"
-STRAY = "COMPOSE_FILE=/none\nCOMPOSE_PROJECT_NAME=stray\nCOMPOSE_PROFILES=colours\nBACKEND_IMAGE=stray\n"
 
 
 @pytest.fixture(scope="session")
@@ -125,28 +125,26 @@ def server() -> Host:
 
 
 @pytest.fixture(scope="session")
-def inv(lab: Running, server: Host, tmp_path_factory: pytest.TempPathFactory) -> Inv:
-    """An operator whose inventory has one server: converged, made anew where there was a configuration once."""
-    if server.run("ls /app/aipbx/environment.json", check=False).returncode == 0:
-        with Steps().shown() as steps:
-            lifecycle.reset(lab.lab, server.name, steps)
+def prepared(lab: Running, server: Host, tmp_path_factory: pytest.TempPathFactory) -> Server:
+    """An operator whose inventory has one server, and what prepares it for stories."""
     # The least that may wait of PostgreSQL's log: a story lets it overflow.
     quick = {"settle_seconds": 1, "ready_seconds": 40, "keep_releases": 3, "wal_backlog_mib": 64}
     tree = tmp_path_factory.mktemp("operator") / "tree"
-    made = Inv(lab.lab.directory / "ssh_config", tree, {server.name: quick})
-    made.bootstrap("-y").succeeded()
-    # What somebody may have left there for Compose; no story of the application may notice.
-    server.run("cat >/app/aipbx/.env", stdin=b'COMPOSE_PROFILES="colours\n')
-    server.run("cat >>/etc/environment", stdin=STRAY.encode())
-    return made
+    return Server(Inv(lab.lab.directory / "ssh_config", tree, {server.name: quick}), server)
 
 
 @pytest.fixture(scope="session")
-def deployed(inv: Inv, server: Host) -> Inv:
+def inv(prepared: Server) -> Inv:
+    """The operator, once the server is converged."""
+    prepared.converge()
+    return prepared.inv
+
+
+@pytest.fixture(scope="session")
+def deployed(prepared: Server) -> Inv:
     """The operator, once the first release runs."""
-    inv.configured(server.name)
-    inv("deploy", f"--host={server.name}", "--yes").succeeded()
-    return inv
+    prepared.deploy()
+    return prepared.inv
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ import pytest
 
 from lab import lifecycle
 from lab.app import history
+from lab.images.recipes import fingerprint
 from lab.machines.client import Client
 from lab.machines.host import Host
 from lab.progress import Steps
@@ -22,6 +23,7 @@ from lab.running import Running
 from tests.lab import colours, web
 from tests.lab.by_hand import stack
 from tests.lab.inv_run import Inv
+from tests.lab.prepared import prepare
 from tests.lab.web import Web
 
 NAME = "aipbx.org"
@@ -45,10 +47,14 @@ def inv(lab: Running, tmp_path_factory: pytest.TempPathFactory) -> Inv:
 @pytest.fixture(scope="module")
 def machine(lab: Running) -> Host:
     """The server, installed by hand."""
-    with Steps().shown() as steps:
-        lifecycle.reset(lab.lab, NAME, steps)
-    host = lab.host(NAME)
-    stack.build(host, BACKEND["third"], FRONTEND["second"])
+    host, commits = lab.host(NAME), (BACKEND["third"], FRONTEND["second"])
+
+    def by_hand() -> None:
+        with Steps().shown() as steps:
+            lifecycle.reset(lab.lab, NAME, steps)
+        stack.build(host, *commits)
+
+    prepare(host, "by-hand", fingerprint(stack.HERE, *commits), by_hand)
     return host
 
 

@@ -63,6 +63,17 @@ def test_what_the_fixtures_started_is_taken_down(machine: Machine) -> None:
     assert not Path(os.environ[started.FOLDER]).exists()
 
 
+def test_a_lab_that_was_up_before_outlives_the_run(machine: Machine) -> None:
+    run = session()
+    conftest.pytest_configure(run.config)
+    machine.start("before")
+    for name in ("before", "gw1"):
+        started.record(Lab(Path("/checkout"), name))
+    assert not started.by_this_run(Lab(Path("/checkout"), "before"))
+    assert started.by_this_run(Lab(Path("/checkout"), "gw1"))
+    conftest.pytest_unconfigure(run.config)
+
+
 def test_a_worker_takes_nothing_down(machine: Machine) -> None:
     run = session()
     conftest.pytest_configure(run.config)
