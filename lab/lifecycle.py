@@ -62,6 +62,9 @@ def up(lab: Lab, steps: Steps, specs: Sequence[HostSpec] = HOSTS, *, stories: bo
     Raises:
         LabError: This machine cannot host it, or something failed.
     """
+    to_start = _hosts_to_start(lab, specs)
+    limits.refuse_memory(to_start)
+    limits.refuse_inotify(to_start)
     if docker_engine.find() is None:
         with steps.step("Docker engine"):
             docker = docker_engine.ensure()
@@ -72,7 +75,6 @@ def up(lab: Lab, steps: Steps, specs: Sequence[HostSpec] = HOSTS, *, stories: bo
     wanted = recipes(lab, mirror, images.architecture, stories=stories)
     first = bool(images.missing(wanted))
     docker_engine.refuse_disk(docker, first=first)
-    limits.refuse_inotify(_hosts_to_start(lab, specs))
     if first and packages.can_install():
         packages.ensure_bootstrap()
     running = Running(docker, lab, network.ensure(docker, lab))

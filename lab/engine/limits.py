@@ -1,4 +1,4 @@
-"""The kernel's limit that several hosts with systemd reach first: inotify instances of one account."""
+"""What several hosts use up first: memory, and the kernel's inotify instances of one account."""
 
 from __future__ import annotations
 
@@ -12,6 +12,30 @@ MAXIMUM = Path("/proc/sys/fs/inotify/max_user_instances")
 PER_HOST = 12
 # What three labs need, and the machine itself.
 ENOUGH = 1024
+MEMORY = Path("/proc/meminfo")
+# A host on which aiPBX runs was seen with 725 MiB; so were the small internet and the builds beside it.
+MIB_PER_HOST = 700
+
+
+def refuse_memory(hosts: int, meminfo: Path = MEMORY) -> None:
+    """Refuse to start hosts whose programs the kernel would end.
+
+    Args:
+        hosts: How many are to be started.
+        meminfo: Says how much there is.
+
+    Raises:
+        LabError: There is too little.
+    """
+    lines = (line.split() for line in meminfo.read_text().splitlines())
+    free = next(int(words[1]) for words in lines if words[0] == "MemAvailable:") // 1024
+    needed = (hosts + 1) * MIB_PER_HOST if hosts else 0
+    if free < needed:
+        raise LabError(
+            f"too little memory: {free} MiB are available",
+            f"{hosts} hosts with aiPBX on them, and the small internet, need {needed} MiB",
+            "end other programs, or bring up one host: inv lab.up --hosts=1",
+        )
 
 
 def refuse_inotify(hosts: int, maximum: Path = MAXIMUM, processes: Path = Path("/proc")) -> None:

@@ -49,3 +49,14 @@ def test_a_process_that_ended_meanwhile_counts_nothing(tmp_path: Path, monkeypat
     assert limits._owner(tmp_path / "gone") is None
     assert limits._owner(tmp_path) == os.getuid()
     assert limits._target(tmp_path / "gone") == ""
+
+
+def test_a_machine_with_too_little_memory_is_told_what_would_fit(tmp_path: Path) -> None:
+    meminfo = tmp_path / "meminfo"
+    meminfo.write_text("MemTotal:        4000000 kB\nMemFree:          100000 kB\nMemAvailable:    2000000 kB\n")
+    limits.refuse_memory(1, meminfo)
+    limits.refuse_memory(0, meminfo)
+    with pytest.raises(LabError, match="1953 MiB are available") as refusal:
+        limits.refuse_memory(3, meminfo)
+    assert "need 2800 MiB" in refusal.value.why
+    assert "--hosts=1" in refusal.value.todo
