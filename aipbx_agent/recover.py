@@ -11,7 +11,7 @@ from aipbx_agent import cleanup
 from aipbx_agent.core import docker, events
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import AgentError, Failed
-from aipbx_agent.release import stack, switch
+from aipbx_agent.release import stack, switch_journal
 from aipbx_agent.report import notify, run_state
 from aipbx_agent.restore import swap_journal
 from aipbx_agent.roles import rotation
@@ -49,7 +49,7 @@ def _recovered(config: Config, done: list[str]) -> None:
     docker.answering()
     problems = _brought_back(config, done)
     cut_off = swap_journal.pending(config)
-    release = switch.pending(config)
+    release = switch_journal.pending(config)
     cleanup.main(config, argparse.Namespace(after=""))
     if rotation.close(config):
         done.append(
@@ -58,7 +58,7 @@ def _recovered(config: Config, done: list[str]) -> None:
         )
     if cut_off and not swap_journal.pending(config):
         done.append(f"The {cut_off[0].what} had been cut off, and is at its end.")
-    if release and not switch.pending(config):
+    if release and not switch_journal.pending(config):
         done.append(f"A {release.entry['action']} had been cut off, and is at its end.")
     if problems:
         raise problems[0]

@@ -14,23 +14,31 @@ import shutil
 import sys
 import time
 from contextlib import ExitStack
-from dataclasses import asdict
 from pathlib import Path
 
 from aipbx_agent.contract import IMAGES, STAGED
 from aipbx_agent.core import docker, events, files, lock
 from aipbx_agent.core.config import Config
-from aipbx_agent.core.errors import AgentError, Failed, Problem, Refused, in_words
+from aipbx_agent.core.errors import AgentError, Failed, Problem, Refused
 from aipbx_agent.core.process import run
 from aipbx_agent.core.signals import undisturbed
-from aipbx_agent.release import colours, deploy_lock, drain, health, ledger, overlap, public_check
+from aipbx_agent.release import (
+    colours,
+    deploy_lock,
+    drain,
+    health,
+    ledger,
+    overlap,
+    public_check,
+    switch_back,
+    switch_journal,
+)
 from aipbx_agent.release.pbxs import COST, Pbxs
 from aipbx_agent.release.plan import Switch
+from aipbx_agent.release.switch_journal import WANTED
 from aipbx_agent.restore import swap, swap_journal
 
 LOCK = Path("/run/lock/aipbx-switch")
-# The copy of STAGED that becomes IMAGES: that moment decides.
-WANTED = "images.env.switch"
 
 
 def arguments(_: argparse.ArgumentParser) -> None:
@@ -84,7 +92,7 @@ def carry_out(config: Config, switch: Switch) -> dict[str, int]:
     overlap.refuse(config, serving, switch.drain_seconds, accepted=switch.accepts_overlap)
     shutil.copyfile(config.app / STAGED, config.app / WANTED)
     (config.app / WANTED).chmod(0o644)
-    files.write_json(journal(config), asdict(switch))
+    switch_journal.write(config, switch)
     try:
         cut = _forward(config, switch, pbxs)
         _commit(config, switch)
@@ -92,30 +100,30 @@ def carry_out(config: Config, switch: Switch) -> dict[str, int]:
         if not (config.app / WANTED).exists():
             raise  # the new ones are the release: the tidying after this unit completes it
         with undisturbed():
-            _back_after(config, switch, problem)
+            switch_back.put_back_after(config, switch, problem)
         raise
     return _finish(config, switch, cut)
 
 
 def recover(config: Config) -> None:
     """Bring a switch that was cut off to an end: the old release serves, or, if it was decided, the new one."""
-    switch = pending(config)
+    switch = switch_journal.pending(config)
     if not switch:
         (config.app / WANTED).unlink(missing_ok=True)
         return
     config, committed = switch.configured(config), not (config.app / WANTED).exists()
     with undisturbed(), events.step("complete a switch that was interrupted"):
         if committed:
-            _record(config, switch, "")
+            switch_journal.record(config, switch, "")
             _start_missing(config, switch)
             for service, (_, new) in switch.names.items():
                 colours.point(config, service, new)
             _finish(config, switch, 0)
         else:
-            _back(config, switch)
-            _record(config, switch, "It was interrupted: killed, or the host went down.")
-            _reclaim(config, switch)
-            _end(config)
+            switch_back.put_back(config, switch)
+            switch_journal.record(config, switch, "It was interrupted: killed, or the host went down.")
+            switch_back.reclaim(config, switch)
+            switch_journal.end(config)
 
 
 def _start_missing(config: Config, switch: Switch) -> None:
@@ -158,19 +166,6 @@ def _refuse_silent(pbxs: Pbxs) -> None:
         raise Refused(problem.what, problem.why, f"{problem.do} Nothing was changed.") from None
 
 
-def journal(config: Config) -> Path:
-    """Where a switch that goes on is written down."""
-    return config.app / "switch.json"
-
-
-def pending(config: Config) -> Switch | None:
-    """The switch that goes on, or did when it was cut off."""
-    raw = files.read_json(journal(config))
-    if not raw:
-        return None
-    return Switch(**{**raw, "names": {service: (old, new) for service, (old, new) in raw["names"].items()}})
-
-
 def _forward(config: Config, switch: Switch, pbxs: Pbxs | None) -> int:
     """Everything until the new colours serve. Returns: how many calls that cut."""
     old, new = switch.names.get("backend", ("", ""))
@@ -208,7 +203,7 @@ def _forward(config: Config, switch: Switch, pbxs: Pbxs | None) -> int:
 def _commit(config: Config, switch: Switch) -> None:
     (config.app / WANTED).replace(config.app / IMAGES)
     files.sync(config.app)
-    _record(config, switch, "")
+    switch_journal.record(config, switch, "")
 
 
 def _finish(config: Config, switch: Switch, cut: int) -> dict[str, int]:
@@ -227,84 +222,5 @@ def _finish(config: Config, switch: Switch, cut: int) -> dict[str, int]:
                 colours.remove(config, old)
             if service == "backend" and not switch.recreates:
                 overlap.report(config, switch.names[service][1])
-    _end(config)
+    switch_journal.end(config)
     return {"ended": ended, "cut": cut}
-
-
-def _back_after(config: Config, switch: Switch, problem: BaseException) -> None:
-    """Put the old colours back, and tell so in place of the problem when that was none of ours."""
-    before = switch.entry["before"]
-    runs = (
-        f"backend {before['backend'][:8]}, frontend {before['frontend'][:8]}" if before else "nothing: it was the first"
-    )
-    what = in_words(problem)
-    try:
-        with events.step(f"back to {runs}"):
-            _back(config, switch)
-    except (AgentError, OSError) as second:
-        why = f" {second.why}" if isinstance(second, AgentError) else ""
-        raise Failed(
-            f"{config.host} IS NOT WELL: {what}",
-            f"And what ran before does not come back either: {in_words(second)}{why}",
-            f"Fix what it names; the next deploy tries again. inv logs backend --host={config.host}",
-        ) from None
-    finally:
-        _record(config, switch, what)
-    _reclaim(config, switch)
-    _end(config)
-
-
-def _back(config: Config, switch: Switch) -> None:
-    """The old colours serve and the new ones are gone, however far it came: nothing of the old was taken away."""
-    docker.answering()
-    for service, (old, _) in switch.names.items():
-        container = colours.present(config, old) if old else ""
-        if old and not container:
-            return  # only `_reclaim` ends it before the decision, and the new colour has the same release then
-        if container and not docker.running(container):
-            docker.start(container)
-            docker.wait_healthy(container, f"The {service} that ran before", float(config.raw["ready_seconds"]))
-        colours.point(config, service, old)
-    old, new = switch.names.get("backend", ("", ""))
-    pbxs = Pbxs.of(config) if old and new else None
-    if pbxs:
-        name = colours.bot(colours.present(config, old))
-        if pbxs.gets_new_calls() not in {"", name}:
-            pbxs.hand_over(name)
-    for _, name in switch.names.values():
-        colours.remove(config, name)
-
-
-def _reclaim(config: Config, switch: Switch) -> None:
-    """Start the release that serves once more, in the other colour, and let that one serve.
-
-    Without names of their own the PBX knows both colours as one, and the failed one, which came last, took the name
-    away from the one that serves. The next to come gets it.
-    """
-    old, new = switch.names.get("backend", ("", ""))
-    if not old or config.hands_over or switch.recreates or not colours.present(config, old):
-        return
-    try:
-        with events.step("the backend that serves registers with the PBX again"):
-            colours.start(config, new, config.app / IMAGES)
-            health.wait(config, new, float(config.raw["ready_seconds"]))
-            colours.point(config, "backend", new)
-            drain.requests(colours.present(config, old), colours.HTTP_PORTS["backend"])
-            colours.remove(config, old)
-    except (AgentError, OSError) as problem:
-        events.note(f"It does not: {in_words(problem)} New calls may fail until: inv deploy --host={config.host}")
-        if colours.present(config, old):
-            colours.point(config, "backend", old)
-            colours.remove(config, new)
-
-
-def _record(config: Config, switch: Switch, note: str) -> None:
-    seconds = switch.entry["seconds"] + round(time.time() - switch.begun)
-    result = "failed" if note else "ok"
-    ledger.record(config, {**switch.entry, "result": result, "seconds": seconds, "note": note})
-
-
-def _end(config: Config) -> None:
-    journal(config).unlink(missing_ok=True)
-    (config.app / WANTED).unlink(missing_ok=True)
-    files.sync(config.app)

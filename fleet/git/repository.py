@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
@@ -19,6 +20,9 @@ from fleet.checkout import ssh_config_path
 from fleet.commands import git
 from fleet.errors import OperatorError
 from fleet.state.releases import subject
+
+if TYPE_CHECKING:
+    from fleet.inventory.settings import Settings
 
 SHA = re.compile(r"[0-9a-f]{4,40}")
 FETCH_SECONDS = 120
@@ -216,3 +220,9 @@ def chosen(repositories: list[Repository], shas: list[str]) -> dict[str, str]:
                 "A release has one of each service.",
             )
     return found
+
+
+def repositories(settings: Settings) -> dict[str, Repository]:
+    """The application's repositories, by service."""
+    urls = {"backend": settings.backend_repository, "frontend": settings.frontend_repository}
+    return {service: Repository(service, url, settings.branch) for service, url in urls.items()}

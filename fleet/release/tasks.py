@@ -50,7 +50,7 @@ def deploy(
     """Bring a release to a host: the head of the branch, or --sha; goes back by itself when it does not work."""
     from aipbx_agent.contract import SERVICES
     from fleet.errors import OperatorError
-    from fleet.release import run, waves
+    from fleet.release import decide, waves
 
     if service and service not in SERVICES:
         raise OperatorError(
@@ -61,24 +61,24 @@ def deploy(
     if from_commit_message:
         host = _asked_for(host, service, sha or [])
     hosts = _free(remotes(hosts_to_change(host)), wait=wait)
-    drifted = run.asked_for_drift(hosts)
+    drifted = decide.asked_for_drift(hosts)
     prepared = []
     for remote in hosts:
         drain_seconds = _drain_seconds(remote, drain_timeout, now=now)
-        options = run.Options(
+        options = decide.Options(
             drain_seconds, allow_destructive or [], despite_migrations, waits=wait, accepts_overlap=now
         )
-        prepared.append(run.deploy(remote, sha or [], service, options, drifted))
+        prepared.append(decide.deploy(remote, sha or [], service, options, drifted))
     waves.carry_out(prepared, canary=True, atomic=atomic, yes=yes)
 
 
 def _asked_for(host: str, service: str, shas: list[str]) -> str:
     """The hosts that the message of the commits names, with commas; ends the verb when it names none."""
     from fleet.errors import OperatorError
-    from fleet.git.repository import chosen
+    from fleet.git.repository import chosen, repositories
     from fleet.inventory.hosts import load
     from fleet.output import say
-    from fleet.release import commit_message, run
+    from fleet.release import commit_message
 
     if host:
         raise OperatorError(
@@ -87,7 +87,7 @@ def _asked_for(host: str, service: str, shas: list[str]) -> str:
             "Leave one of them out.",
         )
     fleet = load()
-    known = run.repositories(remotes(fleet)[0].settings)
+    known = repositories(remotes(fleet)[0].settings)
     meant = [known[service]] if service else list(known.values())
     for repository in meant:
         repository.refresh()
@@ -122,12 +122,14 @@ def rollback(
     yes: bool = False,
 ) -> None:
     """Go back to an earlier release; images that are gone from the host come again, and it says so first."""
-    from fleet.release import run, waves
+    from fleet.release import decide, waves
 
     prepared = []
     for remote in _free(remotes(hosts_to_change(host)), wait=wait):
         drain_seconds = _drain_seconds(remote, drain_timeout, now=now)
-        prepared.append(run.rollback(remote, to, run.Options(drain_seconds, despite_migrations=despite_migrations)))
+        prepared.append(
+            decide.rollback(remote, to, decide.Options(drain_seconds, despite_migrations=despite_migrations))
+        )
     waves.carry_out(prepared, canary=False, atomic=False, yes=yes)
 
 

@@ -21,7 +21,7 @@ from fleet.release.plan import Plan
 from fleet.state import survey
 
 if TYPE_CHECKING:
-    from fleet.release.run import Prepared
+    from fleet.release.decide import Prepared
     from fleet.state.releases import Entry
 
 _PAUSE_SECONDS = 5

@@ -15,8 +15,8 @@ from rich.markup import escape
 from fleet import checkout
 from fleet.checkout import ROOT, operator_keys, ssh_config_path
 from fleet.errors import OperatorError
+from fleet.git.repository import repositories
 from fleet.inventory import hosts
-from fleet.release.run import repositories
 from fleet.status.doctor_host import Finding, examined
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from aipbx_agent import cleanup, recover
 from aipbx_agent.core import detached, docker, lock
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import Failed, Refused
-from aipbx_agent.release import colours, stack, switch
+from aipbx_agent.release import colours, stack, switch, switch_journal
 from aipbx_agent.report import notify, run_state
 from aipbx_agent.restore import swap, swap_journal
 from aipbx_agent.roles import rotation
@@ -164,7 +164,7 @@ def test_the_team_hears_of_a_failure_once_and_of_its_end(
     monkeypatch.setattr(notify, "send", lambda _, title, text: sent.append(f"{title}: {text}"))
     monkeypatch.setattr(cleanup, "main", lambda *_: None)
     monkeypatch.setattr(swap_journal, "pending", lambda _: None)
-    monkeypatch.setattr(switch, "pending", lambda _: None)
+    monkeypatch.setattr(switch_journal, "pending", lambda _: None)
     options = argparse.Namespace()
     recover.main(config, options)
     assert sent == []

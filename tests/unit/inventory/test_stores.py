@@ -11,7 +11,7 @@ from fleet.errors import OperatorError
 from fleet.inventory import hosts, stores
 from fleet.inventory.hosts import Host
 from fleet.inventory.settings import of_host
-from fleet.ssh import login
+from fleet.ssh import transport
 
 LABEL = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?", fullmatch=True)
 DOMAIN = st.lists(LABEL, min_size=1, max_size=4).map(".".join)
@@ -105,9 +105,9 @@ def test_a_converged_host_is_known_by_what_its_sshd_offers() -> None:
     settings = of_host("aipbx.org", {host.name: host for host in hosts.load()}["aipbx.org"].data)
     text = templates.render("sshd.conf.j2", settings=settings, key_exchanges=["a"], confined={})
     offers = dict(line.split(None, 1) for line in text.splitlines() if line.startswith(("Ciphers ", "MACs ")))
-    assert set(offers["Ciphers"].split(",")) == login.CIPHERS
-    assert set(offers["MACs"].split(",")) == login.MACS
+    assert set(offers["Ciphers"].split(",")) == transport.CIPHERS
+    assert set(offers["MACs"].split(",")) == transport.MACS
     assert [line for line in text.splitlines() if line.startswith("HostKey ")] == [
         "HostKey /etc/ssh/ssh_host_ed25519_key"
     ]
-    assert {"ssh-ed25519"} == login.HOST_KEYS
+    assert {"ssh-ed25519"} == transport.HOST_KEYS

@@ -11,8 +11,8 @@ import pytest
 
 from fleet.errors import FailedError, OperatorError
 from fleet.release import hooks, notice, run, waves
+from fleet.release.decide import Options, Prepared
 from fleet.release.plan import Plan
-from fleet.release.run import Options, Prepared
 from fleet.state.releases import Entry, Release
 
 OLD, NEW = Release("a" * 40, "b" * 40), Release("c" * 40, "b" * 40)

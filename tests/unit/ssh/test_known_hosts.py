@@ -102,7 +102,7 @@ def knock(folder: Path, monkeypatch: pytest.MonkeyPatch, *lines: str) -> bool:
         *((write(folder, *lines),), NAMES, "", socket.AF_UNSPEC),
     )
     monkeypatch.setattr(ssh_config, "route", lambda *_: route)
-    monkeypatch.setattr(login, "_connected", lambda _: ours)
+    monkeypatch.setattr(login, "connected", lambda _: ours)
     monkeypatch.setattr(checkout, "state_directory", lambda: folder)
     with closing(Transport(theirs)) as server:
         server.add_server_key(PKey.from_path(str(folder / "host")))

@@ -15,7 +15,7 @@ from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import Failed, Refused
 from aipbx_agent.databases.postgres import Postgres
 from aipbx_agent.databases.postgres_contents import TABLES
-from aipbx_agent.migrations import apply, due, facts, first_start, ledger
+from aipbx_agent.migrations import apply, baseline, due, facts, first_start, ledger, run_file
 from aipbx_agent.migrations.due import Found, Given, Pending
 from aipbx_agent.migrations.facts import Facts
 from aipbx_agent.migrations.ledger import Row
@@ -203,17 +203,17 @@ def test_nothing_runs_that_nobody_has_seen() -> None:
 
 def test_what_is_marked() -> None:
     found = look(Server({"a": 1}, [row(A)]), baseline=())
-    assert [(one.name, one.how) for one in apply._chosen(asked(baseline=()), found)] == [(B, "baseline")]
-    (again,) = apply._chosen(asked(baseline=(A,)), found)
+    assert [(one.name, one.how) for one in baseline.chosen(asked(baseline=()), found)] == [(B, "baseline")]
+    (again,) = baseline.chosen(asked(baseline=(A,)), found)
     assert again.sha256 == due.checksum(FILES[A])
     with pytest.raises(Refused, match=r"no migration 'x\.sql'"):
-        apply._chosen(asked(baseline=("x.sql",)), found)
+        baseline.chosen(asked(baseline=("x.sql",)), found)
 
 
 def test_one_file_alone_is_not_marked_where_the_others_would_then_run() -> None:
     found = look(Server({"a": 1}, None), baseline=(A,))
     with pytest.raises(Refused, match="one file alone"):
-        apply._chosen(asked(baseline=(A,)), found)
+        baseline.chosen(asked(baseline=(A,)), found)
 
 
 def test_marks_are_made_with_the_ledger_or_not_at_all() -> None:
@@ -246,7 +246,7 @@ def did(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(ledger, "end_first_start", lambda *_: done.append("end"))
     monkeypatch.setattr(ledger, "mark", lambda _, __, rows: done.append(f"mark {len(rows)}"))
     monkeypatch.setattr(first_start, "make_tables", lambda _: done.append("tables"))
-    monkeypatch.setattr(apply, "_run", lambda *given: done.append(given[3].name))
+    monkeypatch.setattr(run_file, "carry_out", lambda *given: done.append(given[3].name))
     return done
 
 
@@ -270,7 +270,7 @@ def test_a_first_start_that_was_cut_off_continues_where_it_ended(did: list[str])
     assert did == ["tables", "mark 0", A, C, "end"]
     assert done.run == [A, C]
     with pytest.raises(Refused, match="first start has not finished"):
-        apply._chosen(asked(baseline=()), look(server, baseline=()))
+        baseline.chosen(asked(baseline=()), look(server, baseline=()))
 
 
 def test_a_file_that_fails_on_a_new_database_is_told_with_the_way_on(
@@ -279,7 +279,7 @@ def test_a_file_that_fails_on_a_new_database_is_told_with_the_way_on(
     def fails(*_: object) -> None:
         raise Failed("x", "y", "Fix it.")
 
-    monkeypatch.setattr(apply, "_run", fails)
+    monkeypatch.setattr(run_file, "carry_out", fails)
     with pytest.raises(Failed) as failed:
         on_a_new_one(Server({}, None), skipped={B: "why"})
     assert f"what {A} makes" in failed.value.do
@@ -336,12 +336,12 @@ def test_a_failure_in_one_line_with_the_line_of_the_file() -> None:
         'psql:<stdin>:2: NOTICE:  x\npsql:<stdin>:4: ERROR:  column "b" does not exist\nLINE 2: SET b = 1;\n'
         "            ^\nHINT:  Perhaps.\n"
     )
-    assert apply.error_message(said, read) == (
+    assert run_file.error_message(said, read) == (
         'lines 2 to 3: ERROR:  column "b" does not exist / LINE 2: SET b = 1; / HINT:  Perhaps.'
     )
-    assert apply.error_message("psql:<stdin>:2: ERROR:  x", read) == "line 1: ERROR:  x"
-    assert apply.error_message("a\nserver closed the connection", Facts()) == "a / server closed the connection"
-    assert apply.error_message("", Facts()) == "psql printed no message."
+    assert run_file.error_message("psql:<stdin>:2: ERROR:  x", read) == "line 1: ERROR:  x"
+    assert run_file.error_message("a\nserver closed the connection", Facts()) == "a / server closed the connection"
+    assert run_file.error_message("", Facts()) == "psql printed no message."
 
 
 def test_what_inv_brings(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -377,7 +377,7 @@ def test_a_file_that_fails_names_what_stays(monkeypatch: pytest.MonkeyPatch) -> 
             raise Failed(f"Migration {B} failed.", "why", "Fix it.")
         ran.append(one.name)
 
-    monkeypatch.setattr(apply, "_run", run)
+    monkeypatch.setattr(run_file, "carry_out", run)
     monkeypatch.setattr(sets, "names", lambda _: [])
     server = Server({"a": 1}, [])
     found = look(server)

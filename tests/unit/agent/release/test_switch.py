@@ -16,7 +16,20 @@ from aipbx_agent import contract
 from aipbx_agent.core import docker
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import Failed, Interrupted, Refused
-from aipbx_agent.release import colours, deploy_lock, drain, health, overlap, pbxs, plan, public_check, switch, traffic
+from aipbx_agent.release import (
+    colours,
+    deploy_lock,
+    drain,
+    health,
+    overlap,
+    pbxs,
+    plan,
+    public_check,
+    switch,
+    switch_back,
+    switch_journal,
+    traffic,
+)
 from aipbx_agent.release import ledger as release_ledger
 from tests.unit.shell import stub
 
@@ -163,7 +176,7 @@ def test_the_new_colour_takes_the_place_of_the_old_one(config: Config, world: Wo
     assert (config.app / "images.env").read_text() == "new"
     assert ledger(config) == ["ok"]
     assert not world.interrupted
-    assert not switch.pending(config)
+    assert not switch_journal.pending(config)
 
 
 def test_the_ledger_counts_what_came_before_the_switch(config: Config, world: World) -> None:
@@ -214,11 +227,11 @@ def test_whoever_comes_after_a_kill_leaves_one_backend(
         without_pbx(config)
     world.ends_at = ends_at
     with monkeypatch.context() as dead:
-        dead.setattr(switch, "_back_after", lambda *_: None)
+        dead.setattr(switch_back, "put_back_after", lambda *_: None)
         try:
             switch.carry_out(config, planned(config))
         except Killed:
-            assert switch.pending(config)
+            assert switch_journal.pending(config)
     # Killed once more, at every point of what comes after; the next one ends it.
     for again in range(1, 12):
         world.ends_at = world.actions + again
@@ -232,8 +245,8 @@ def test_whoever_comes_after_a_kill_leaves_one_backend(
     assert ledger(config) == ["ok" if release == "new" else "failed"]
     assert world.pbx in {f"aipbx-{name.partition('-')[2]}", "aipbx-blue" if not config.hands_over else ""}
     assert mode == "recreate" or not world.interrupted
-    assert not switch.pending(config)
-    assert not (config.app / switch.WANTED).exists()
+    assert not switch_journal.pending(config)
+    assert not (config.app / switch_journal.WANTED).exists()
 
 
 @pytest.mark.parametrize(
@@ -246,14 +259,14 @@ def test_what_fails_after_the_decision_takes_nothing_back(
         raise problem
 
     with monkeypatch.context() as full:
-        full.setattr(switch, "_record", fails)
+        full.setattr(switch_journal, "record", fails)
         with pytest.raises(type(problem)):
             switch.carry_out(config, planned(config))
     assert colours.active(config, "backend") == "backend-green"
     assert world.runs["backend-green"]
     switch.recover(config)
     assert world.serves() == ("backend-green", "new")
-    assert (world.pbx, ledger(config), switch.pending(config)) == ("aipbx-green", ["ok"], None)
+    assert (world.pbx, ledger(config), switch_journal.pending(config)) == ("aipbx-green", ["ok"], None)
 
 
 def test_a_release_whose_container_is_gone_is_started_before_it_serves(
@@ -304,7 +317,7 @@ def test_a_disk_that_is_full_where_nginx_looks_leaves_the_old_release_serving(
     with pytest.raises(OSError, match="No space left on device"):
         switch.carry_out(config, planned(config))
     assert world.serves() == ("backend-blue", "old")
-    assert not switch.journal(config).exists()
+    assert not switch_journal.path(config).exists()
     assert ledger(config) == ["failed"]
     assert not world.interrupted
 
@@ -316,7 +329,7 @@ def test_a_pbx_that_does_not_answer_is_found_out_first(config: Config, world: Wo
     world.gets_new_calls = silent  # type: ignore[method-assign]
     with pytest.raises(Refused, match="does not answer"):
         switch.carry_out(config, planned(config))
-    assert (world.actions, switch.pending(config)) == (0, None)
+    assert (world.actions, switch_journal.pending(config)) == (0, None)
 
 
 @pytest.mark.parametrize("accepted", [True, False])
@@ -332,7 +345,7 @@ def test_a_switch_that_would_run_timers_twice_is_refused_before_anything(
         return
     with pytest.raises(Refused, match="invoices are made"):
         switch.carry_out(config, planned(config))
-    assert (world.actions, switch.pending(config), ledger(config)) == (0, None, [])
+    assert (world.actions, switch_journal.pending(config), ledger(config)) == (0, None, [])
 
 
 def test_without_the_pbx_a_live_call_is_waited_for(
@@ -410,8 +423,8 @@ def test_a_host_that_stops_does_not_wait_for_calls(
     monkeypatch.setattr(switch, "LOCK", tmp_path / "switch-lock")
     world.ends_at = 4
     with monkeypatch.context() as dead:
-        dead.setattr(switch, "_back_after", lambda *_: None)
+        dead.setattr(switch_back, "put_back_after", lambda *_: None)
         with pytest.raises(Killed):
             switch.carry_out(config, planned(config))
     switch.cleanup(config)
-    assert (switch.pending(config) is None) == ended
+    assert (switch_journal.pending(config) is None) == ended

@@ -1,0 +1,199 @@
+"""A deploy or a rollback of one host: decided and shown, before anything is touched.
+
+Then the operator is asked (waves.py), once for all hosts; run.py carries it out.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from threading import Event
+from typing import TYPE_CHECKING
+
+from aipbx_agent.contract import SERVICES
+from fleet.adoption import gate
+from fleet.converge import drift
+from fleet.git.repository import Repository, chosen, repositories
+from fleet.migrations import run as migrations
+from fleet.output import say, step
+from fleet.release import configuration, overlap, plan, switch
+from fleet.release.images import build_arguments, restore_images
+from fleet.release.lock import recovery
+from fleet.state import survey
+from fleet.state.releases import Release
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fleet.adoption.found import HandMade
+    from fleet.release.plan import Plan
+    from fleet.remote import Remote
+    from fleet.state.survey import Survey
+
+
+@dataclass(frozen=True)
+class Options:
+    """How an operator wants it done.
+
+    Attributes:
+        drain_seconds: how long calls may go on; 0: they are cut.
+        allow_destructive: migrations that may delete rows.
+        despite_migrations: whether an older commit can run with what the database has become.
+        waits: whether it waits for a moment at which none of the application's timers runs.
+        accepts_overlap: whether it does not care.
+    """
+
+    drain_seconds: int
+    allow_destructive: Sequence[str] = ()
+    despite_migrations: bool = False
+    waits: bool = False
+    accepts_overlap: bool = False
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What is about to happen to a host, decided and shown.
+
+    Attributes:
+        remote: the host.
+        what: the deploy or rollback.
+        found: the host as it was found.
+        known: by service, the repositories of what may have to come to the host; usually none for a rollback.
+        old: a stack installed by hand that is to be taken over.
+        options: how it is done.
+        stopped: set when the operator no longer wants it; the switch is not begun then.
+    """
+
+    remote: Remote
+    what: Plan
+    found: Survey
+    known: dict[str, Repository]
+    old: HandMade | None
+    options: Options
+    stopped: Event = field(default_factory=Event)
+
+
+def asked_for_drift(hosts: list[Remote]) -> dict[str, list[str]]:
+    """How several hosts differ from what is declared: one run of pyinfra's takes little longer than for one of them."""
+    if len(hosts) < 2:
+        return {}
+    with step("drift of all hosts"):
+        return drift.of_all([remote.name for remote in hosts])
+
+
+def deploy(
+    remote: Remote,
+    shas: list[str],
+    service: str,
+    options: Options,
+    drifted: dict[str, list[str]] | None = None,
+) -> Prepared:
+    """Decide and show what a deploy would bring to a host.
+
+    Args:
+        remote: the host.
+        shas: commits as typed; none: the head of the branch, of every service that is meant.
+        service: backend or frontend: only that one moves; empty: both.
+        options: how it is done.
+        drifted: what `asked_for_drift` said.
+
+    Raises:
+        OperatorError: it cannot be; nothing was touched.
+    """
+    known = repositories(remote.settings)
+    with step("repositories, host, drift"), ThreadPoolExecutor() as pool:
+        asked = pool.submit(drift.of, remote.name, drifted)
+        looked = pool.submit(survey.take, remote, options.drain_seconds)
+        list(pool.map(Repository.refresh, known.values()))
+        found = recovery.settled(remote, looked.result(), options.drain_seconds)
+        old = gate.waiting(remote, found)
+        plan.refuse(remote.name, found, remote.settings, first_allowed=True)
+        configuration.refuse_invalid(remote, found.met.variables)
+        changes = asked.result()
+    meant = [known[service]] if service else list(known.values())
+    named = chosen(meant, shas)
+    now = None if old else found.running
+    heads = {name: known[name].head() for name in SERVICES if now is None or (not shas and known[name] in meant)}
+    wanted = now.with_shas(heads | named) if now else Release(**(heads | named))
+    build_arguments.refuse_lost(remote, wanted, known)
+    commits = {name: _commits(known[name], now.sha(name), wanted.sha(name)) for name in SERVICES} if now else {}
+    schema = migrations.planned(
+        remote,
+        now,
+        wanted,
+        known["backend"],
+        lives=old is not None,
+        allowed=options.allow_destructive,
+        despite=options.despite_migrations,
+    )
+    what = plan.Plan(remote.name, "deploy", now, wanted, commits, schema)
+    _announce(remote, what, found, changes, options.drain_seconds)
+    for line in gate.announcement(remote, old, found) if old else []:
+        say(f"  {line}", "yellow")
+    if now and found.met.stray:
+        say(
+            "  PostgreSQL is recreated: it is connected to a network that no longer exists, and would not start again.",
+            "yellow",
+        )
+    if edited := configuration.waiting(remote, found.met.variables):
+        say(f"  Edited here and not pushed: {', '.join(edited)}. inv env.push --host={remote.name}", "yellow")
+    if ignored := build_arguments.ignored(remote):
+        say(f"  No effect, because CI has built the images (images_from): {', '.join(ignored)}.", "yellow")
+    if not options.accepts_overlap:
+        overlap.refuse(remote, what, found.met, waits=options.waits)
+    return Prepared(remote, what, found, known, old, options)
+
+
+def _commits(repository: Repository, old: str, new: str) -> list[str]:
+    """What comes with the new commit, or goes when it is an older one."""
+    return repository.between(old, new) or [f"without {commit}" for commit in repository.between(new, old)]
+
+
+def rollback(remote: Remote, to: str, options: Options) -> Prepared:
+    """Decide and show to which earlier release a host would go back: by the same steps as a deploy, without a network.
+
+    Only images that are gone from the host are fetched, and that is told first.
+
+    Args:
+        remote: the host.
+        to: a SHA of that release; empty: the release before the present one.
+        options: how it is done.
+
+    Raises:
+        OperatorError: it cannot be; nothing was touched.
+    """
+    with step("host"):
+        found = recovery.settled(remote, survey.take(remote, options.drain_seconds), options.drain_seconds)
+        plan.refuse(remote.name, found, remote.settings, first_allowed=False)
+        configuration.refuse_invalid(remote, found.met.variables)
+    wanted = plan.earlier(remote.name, found, remote.settings.keep_releases, to)
+    known, coming = restore_images.needed(remote, wanted, repositories(remote.settings))
+    schema = migrations.allow_back(remote, found.running, wanted, despite=options.despite_migrations)
+    back = plan.Plan(remote.name, "rollback", found.running, wanted, schema=schema)
+    _announce(remote, back, found, [], options.drain_seconds)
+    for line in coming:
+        say(line, "yellow")
+    return Prepared(remote, back, found, known, None, options)
+
+
+def _announce(remote: Remote, what: Plan, found: Survey, changes: list[str], drain_seconds: int) -> None:
+    say(f"{what.host}: {what.action}", "bold")
+    for line in what.lines():
+        say(line)
+    if changes:
+        say(
+            f"  {what.host} is not as declared ({len(changes)} operations would change it: {'; '.join(changes[:3])}). "
+            f"Converge it: pyinfra inventory.py deploys/bootstrap.py --limit {what.host}",
+            "yellow",
+        )
+    if what.before:
+        known = configuration.knows_pbx(found.met.variables)
+        cost = switch.interrupts(remote, what.changed, found.calls, drain_seconds=drain_seconds, hands_over=known)
+        say(f"  {cost}", "" if cost.startswith("Interrupts nothing") else "yellow")
+        if restarts := found.met.restarts:
+            say(f"  Restarts, because its declaration changed: {', '.join(restarts)}.", "yellow")
+        if "postgres" in restarts:
+            say("  INTERRUPTS: requests that need the database fail while it restarts, for some seconds.", "yellow")
+        if "backend" in what.changed and remote.settings.switch_mode == "colours":
+            for number, line in enumerate(switch.about_pbxs(found.met, hands_over=known)):
+                say(f"  {line}", "yellow" if number else "")
