@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from aipbx_agent.core import events
+from aipbx_agent.core import events, retry
 from aipbx_agent.core.errors import Failed, Refused
 from aipbx_agent.core.process import last_words, run
 
@@ -27,16 +27,7 @@ def answering() -> None:
     Raises:
         Failed: it does not in time.
     """
-    end = time.monotonic() + DAEMON_SECONDS
-    while True:
-        try:
-            run(["docker", "version"], seconds=SECONDS)
-        except Failed:
-            if time.monotonic() > end:
-                raise
-            time.sleep(PAUSE)
-        else:
-            return
+    retry.until(DAEMON_SECONDS, lambda: run(["docker", "version"], seconds=SECONDS))
 
 
 def container(project: str, service: str, *, running: bool = True) -> str:
@@ -112,6 +103,25 @@ def wait_healthy(container: str, what: str, seconds: float) -> None:
         if time.monotonic() > end:
             raise _not_well(container, what, f"It is {health} after {seconds:.0f} s.")
         time.sleep(PAUSE)
+
+
+def wait_answering(container: str, what: str, argv: Sequence[str], seconds: float) -> None:
+    """Wait until a container without a health check answers a question.
+
+    Args:
+        container: its id or name.
+        what: it is, for the message.
+        argv: the question, as a command that succeeds once it is answered.
+        seconds: the deadline.
+
+    Raises:
+        Failed: it ended, or does not answer in time.
+    """
+    try:
+        retry.until(seconds, lambda: run(argv, seconds=SECONDS), again=lambda _: running(container))
+    except Failed:
+        wait_healthy(container, what, 0)
+        raise
 
 
 def _restarts(container: str) -> int:

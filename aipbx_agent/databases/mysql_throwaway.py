@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import time
-
 from aipbx_agent.core import docker
 from aipbx_agent.core.config import Config
-from aipbx_agent.core.errors import AgentError
 from aipbx_agent.core.process import run
 
 SCRATCH = "aipbx-import"
@@ -45,14 +42,4 @@ def start(config: Config, image: str, name: str) -> None:
     words += ["--pids-limit", "512", "--cpu-shares", "128", "--oom-score-adj", "900", "--volume", "/var/lib/mysql"]
     words += [word for variable in VARIABLES for word in ("--env", variable)]
     run([*words, image, *SERVER], seconds=docker.SECONDS)
-    end = time.monotonic() + START_SECONDS
-    while True:
-        try:
-            run(["docker", "exec", name, "sh", "-c", ASK], seconds=docker.SECONDS)
-        except AgentError:
-            if time.monotonic() > end or not docker.running(name):
-                docker.wait_healthy(name, "The scratch server", 0)
-                raise
-            time.sleep(0.3)
-        else:
-            return
+    docker.wait_answering(name, "The scratch server", ["docker", "exec", name, "sh", "-c", ASK], START_SECONDS)

@@ -6,11 +6,10 @@ import copy
 import json
 import re
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from aipbx_agent.core import docker
+from aipbx_agent.core import docker, retry
 from aipbx_agent.core.errors import Failed
 from aipbx_agent.core.process import last_words
 from aipbx_agent.databases import postgres_contents, sessions
@@ -148,19 +147,17 @@ class Postgres(Dumps):
     def _renamed(self, pairs: list[tuple[str, str]], more: str) -> None:
         leaving = ", ".join(literal(old) for old, _ in pairs)
         renames = "".join(f"ALTER DATABASE {identifier(old)} RENAME TO {identifier(new)};\n" for old, new in pairs)
-        end = time.monotonic() + LEAVING_SECONDS
-        while True:
-            try:
-                self.psql(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                    f"WHERE datname IN ({leaving}) AND pid <> pg_backend_pid();\nBEGIN;\n{renames}{more}COMMIT;\n"
-                )
-            except Failed as problem:
-                # Somebody was quicker to come back than the rename.
-                if "being accessed by other users" not in problem.why or time.monotonic() > end:
-                    raise
-            else:
-                return
+        sql = (
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            f"WHERE datname IN ({leaving}) AND pid <> pg_backend_pid();\nBEGIN;\n{renames}{more}COMMIT;\n"
+        )
+        # Somebody may be quicker to come back than the rename.
+        retry.until(
+            LEAVING_SECONDS,
+            lambda: self.psql(sql),
+            pause=0,
+            again=lambda problem: "being accessed by other users" in problem.why,
+        )
 
     def take_back(self, pairs: list[tuple[str, str]]) -> None:
         """Take a rename back, which was one transaction."""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from aipbx_agent.contract import ADMIN
 from aipbx_agent.core import docker
 from aipbx_agent.core.config import Config
-from aipbx_agent.core.errors import AgentError
 from aipbx_agent.core.process import run
 from aipbx_agent.databases import mysql_grants, mysql_throwaway
 from aipbx_agent.databases.engine import Engine
@@ -76,14 +74,5 @@ def clear() -> None:
 
 def _wait() -> None:
     """Wait until it answers over TCP: while it is being made, it listens on its socket only."""
-    end = time.monotonic() + START_SECONDS
-    while True:
-        try:
-            run(["docker", "exec", NAME, "pg_isready", "--quiet", "--host", "127.0.0.1"], seconds=docker.SECONDS)
-        except AgentError:
-            if time.monotonic() > end or not docker.running(NAME):
-                docker.wait_healthy(NAME, "The scratch server", 0)
-                raise
-            time.sleep(0.3)
-        else:
-            return
+    asked = ["docker", "exec", NAME, "pg_isready", "--quiet", "--host", "127.0.0.1"]
+    docker.wait_answering(NAME, "The scratch server", asked, START_SECONDS)

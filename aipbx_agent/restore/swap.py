@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import NoReturn
 
-from aipbx_agent.core import docker, events, files
+from aipbx_agent.core import docker, events, files, retry
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import AgentError, Failed, Problem
 from aipbx_agent.core.signals import undisturbed
@@ -215,14 +215,10 @@ def _finish(config: Config, swap: Swap) -> None:
 def _answering(config: Config) -> Engine:
     """The live server, started when it was stopped meanwhile."""
     stack.started(config, stack.database(config))
-    end = time.monotonic() + SERVER_SECONDS
-    while True:
-        try:
-            server = engine.live(config)
-            server.databases()
-        except AgentError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.5)
-        else:
-            return server
+
+    def server() -> Engine:
+        found = engine.live(config)
+        found.databases()
+        return found
+
+    return retry.until(SERVER_SECONDS, server)

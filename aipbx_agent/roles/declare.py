@@ -10,12 +10,11 @@ A new server has only the first. On an older one, the application's role is the 
 from __future__ import annotations
 
 import argparse
-import time
 
 from aipbx_agent.contract import ADMIN
-from aipbx_agent.core import events, lock
+from aipbx_agent.core import events, lock, retry
 from aipbx_agent.core.config import Config
-from aipbx_agent.core.errors import Failed, Refused
+from aipbx_agent.core.errors import AgentError, Failed, Refused
 from aipbx_agent.core.process import run
 from aipbx_agent.databases import engine
 from aipbx_agent.databases.postgres import Postgres
@@ -239,20 +238,18 @@ def _patiently(server: Postgres, script: str, database: str) -> None:
     Raises:
         Failed: there was no moment for it; nothing was changed.
     """
-    end = time.monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            server.psql(script, database)
-        except Failed as problem:
-            if not any(words in problem.why for words in _BUSY):
-                raise
-            if time.monotonic() > end:
-                open_ones = "; ".join(server.psql(OTHERS)) or "they have ended meanwhile"
-                raise Failed(
-                    "The database's objects cannot be given to the application's role; nothing was changed.",
-                    f"They were in use for {BUSY_SECONDS} s. Open transactions: {open_ones}.",
-                    "Run it again when they have ended, or at a quieter hour.",
-                ) from None
-            time.sleep(PAUSE)
-        else:
-            return
+
+    def busy(problem: AgentError) -> bool:
+        return any(words in problem.why for words in _BUSY)
+
+    try:
+        retry.until(BUSY_SECONDS, lambda: server.psql(script, database), pause=PAUSE, again=busy)
+    except Failed as problem:
+        if not busy(problem):
+            raise
+        open_ones = "; ".join(server.psql(OTHERS)) or "they have ended meanwhile"
+        raise Failed(
+            "The database's objects cannot be given to the application's role; nothing was changed.",
+            f"They were in use for {BUSY_SECONDS} s. Open transactions: {open_ones}.",
+            "Run it again when they have ended, or at a quieter hour.",
+        ) from None
