@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import subprocess
-import tempfile
 import threading
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -13,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 from fleet.env.dotenv import encryption
 from fleet.errors import FailedError, OperatorError
 from fleet.output import bar, step
+from fleet.ssh import program
 from fleet.transfer import archive, transfer
 
 if TYPE_CHECKING:
@@ -105,27 +104,18 @@ def _open(command: Sequence[str], copy: dict[str, Any], opened: IO[bytes]) -> No
     keys, _ = encryption.identities("off-site copies")
     name = copy["name"]
     wrong: Exception | None = None
-    with tempfile.TemporaryFile() as said, bar(f"{name} from off-site", copy["bytes"]) as passed:
-        sending = subprocess.Popen(list(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said)
-        assert sending.stdout  # noqa: S101  a pipe
+    with program.running(command) as sending, bar(f"{name} from off-site", copy["bytes"]) as passed:
         source = Source(sending.stdout, passed)
         try:
-            try:
-                pyrage.decrypt_io(source, opened, keys)
-            except (pyrage.DecryptError, OSError) as error:
-                wrong = error  # what it means, the hash of all that came tells
-            while source.read(_CHUNK):
-                pass  # what age did not want to read is part of the copy's hash all the same
-            code = sending.wait(timeout=60)
-        finally:
-            sending.kill()
-            sending.wait()
-        said.seek(0)
-        words = said.read().decode(errors="replace").strip().splitlines()
-    if code != 0:
+            pyrage.decrypt_io(source, opened, keys)
+        except (pyrage.DecryptError, OSError) as error:
+            wrong = error  # what it means, the hash of all that came tells
+        while source.read(_CHUNK):
+            pass  # what age did not want to read is part of the copy's hash all the same
+    if sending.code != 0:
         raise FailedError(
             f"The copy of {name} did not arrive.",
-            " / ".join(line.strip() for line in words[-3:]) or f"ssh ended with {code}.",
+            sending.last_words or f"ssh ended with {sending.code}.",
             "Fix the cause, and try again; nothing was saved.",
         )
     if (source.bytes, source.sha256) != (copy["bytes"], copy["sha256"]):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import shlex
-import subprocess
 import tarfile
 import tempfile
 from datetime import UTC, datetime
@@ -22,7 +21,7 @@ from fleet.output import bar, say, size, step
 from fleet.remote import as_root
 from fleet.restore import recovery_target, restore
 from fleet.restore.request import INTERRUPTS, Given
-from fleet.ssh import ssh
+from fleet.ssh import program, ssh
 from fleet.state import survey
 
 if TYPE_CHECKING:
@@ -134,31 +133,24 @@ def fetch(remote: Remote, at: datetime, folder: Path, length: int) -> Path:
     words = shlex.join([contract.COMMAND, "offsite-point", recovery_target.named(at), "--send", *more])
     argv = ssh.command(asked.name, asked.settings.deploy_user, as_root(words, copies.LONG), "-T")
     path = folder / f"point-{at:%Y%m%dT%H%M%SZ}.tar"
-    with tempfile.TemporaryFile() as said, bar(f"{recovery_target.shown(at)} from off-site", length) as passed:
-        sending = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said)
-        try:
-            assert sending.stdout  # noqa: S101  a pipe
-            with tarfile.open(path, "w") as opened, tarfile.open(fileobj=sending.stdout, mode="r|") as sealed:
-                _add(
-                    opened,
-                    LABEL,
-                    io.BytesIO(json.dumps({"at": recovery_target.named(at), "host": remote.name}).encode()),
-                )
-                for member in sealed:
-                    _open(opened, sealed, member)
-                    passed(member.size)
-            code = sending.wait(timeout=60)
-        except (tarfile.TarError, EOFError) as problem:
-            code, wrong = 1, str(problem)
-        else:
-            wrong = f"ssh ended with {code}."
-        finally:
-            sending.kill()
-            sending.wait()
-        said.seek(0)
-        last = said.read().decode(errors="replace").strip().splitlines()[-3:]
-    if code != 0:
-        raise FailedError("The off-site copy did not arrive.", " / ".join(last) or wrong, "Run this again.")
+    label = json.dumps({"at": recovery_target.named(at), "host": remote.name}).encode()
+    wrong = ""
+    try:
+        with (
+            program.running(argv) as sending,
+            bar(f"{recovery_target.shown(at)} from off-site", length) as passed,
+            tarfile.open(path, "w") as opened,
+            tarfile.open(fileobj=sending.stdout, mode="r|") as sealed,
+        ):
+            _add(opened, LABEL, io.BytesIO(label))
+            for member in sealed:
+                _open(opened, sealed, member)
+                passed(member.size)
+    except (tarfile.TarError, EOFError) as problem:
+        wrong = str(problem)
+    if wrong or sending.code != 0:
+        why = sending.last_words or wrong or f"ssh ended with {sending.code}."
+        raise FailedError("The off-site copy did not arrive.", why, "Run this again.")
     return path
 
 

@@ -6,7 +6,6 @@ import hashlib
 import os
 import shlex
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -17,7 +16,7 @@ from aipbx_agent.contract import UPLOAD
 from fleet.errors import FailedError, OperatorError
 from fleet.output import bar, size
 from fleet.remote import as_root
-from fleet.ssh import ssh
+from fleet.ssh import program, ssh
 
 if TYPE_CHECKING:
     from fleet.remote import Remote
@@ -74,23 +73,19 @@ def upload(remote: Remote, path: Path, place: str) -> None:
     command = receive(place, length, digest, remote.settings.min_free_disk_mib)
     with (
         path.open("rb") as file,
-        tempfile.TemporaryFile() as errors,
+        program.running(_ssh(remote, command)) as receiving,
         bar(f"{path.name} to {remote.name}", length) as advance,
+        suppress(BrokenPipeError),  # the host may end first; its exit code tells why
     ):
-        process = subprocess.Popen(_ssh(remote, command), stdin=subprocess.PIPE, stdout=errors, stderr=errors)
-        # The host may end first; its exit code tells why.
-        with _ended(process), suppress(BrokenPipeError):
-            _copy(file, process.stdin, advance)
-        errors.seek(0)
-        said = errors.read().decode(errors="replace")
-        if process.returncode == FULL:
-            raise OperatorError(
-                f"{remote.name} has no room for {path.name} ({size(length)}).",
-                f"{remote.settings.min_free_disk_mib} MiB would not stay free there (min_free_disk_mib).",
-                "Make room, then run this again.",
-            )
-        if process.returncode != 0:
-            raise _not_whole(remote, path.name, process.returncode, said)
+        _copy(file, receiving.stdin, advance)
+    if receiving.code == FULL:
+        raise OperatorError(
+            f"{remote.name} has no room for {path.name} ({size(length)}).",
+            f"{remote.settings.min_free_disk_mib} MiB would not stay free there (min_free_disk_mib).",
+            "Make room, then run this again.",
+        )
+    if receiving.code != 0:
+        raise _not_whole(remote, path.name, receiving.code, receiving.last_words)
 
 
 def download(remote: Remote, place: str, path: Path) -> None:
@@ -165,52 +160,25 @@ def stream(remote: Remote, command: str, aside: Path, length: int, name: str) ->
     """
     with (
         aside.open("wb") as file,
-        tempfile.TemporaryFile() as errors,
+        program.running(_ssh(remote, command)) as sending,
         bar(f"{name} from {remote.name}", length) as advance,
     ):
-        process = subprocess.Popen(
-            _ssh(remote, command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors
-        )
-        with _ended(process):
-            _copy(process.stdout, file, advance)
-        errors.seek(0)
-        if process.returncode != 0:
-            raise _not_whole(remote, name, process.returncode, errors.read().decode(errors="replace"))
+        _copy(sending.stdout, file, advance)
+    if sending.code != 0:
+        raise _not_whole(remote, name, sending.code, sending.last_words)
 
 
 def _ssh(remote: Remote, command: str) -> list[str]:
     return ssh.command(remote.name, remote.settings.deploy_user, as_root(command, SECONDS), "-T")
 
 
-@contextmanager
-def _ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Close what goes to a process and wait for it; when something is wrong here, end it."""
-    try:
-        yield
-        _close(process.stdin)
-        process.wait()
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
-        _close(process.stdin)
-        _close(process.stdout)
-
-
-def _close(pipe: IO[bytes] | None) -> None:
-    if pipe:
-        with suppress(BrokenPipeError):
-            pipe.close()
-
-
-def _copy(source: IO[bytes] | None, target: IO[bytes] | None, advance: Callable[[int], None]) -> None:
-    while source and target and (portion := source.read(_CHUNK)):
+def _copy(source: IO[bytes], target: IO[bytes], advance: Callable[[int], None]) -> None:
+    while portion := source.read(_CHUNK):
         target.write(portion)
         advance(len(portion))
 
 
-def _not_whole(remote: Remote, name: str, code: int, said: str) -> FailedError:
-    words = " / ".join(said.strip().splitlines()[-3:])[:600]
+def _not_whole(remote: Remote, name: str, code: int, words: str) -> FailedError:
     why = words or ("What arrived is not what was sent." if code == CUT else f"It ended with exit code {code}.")
     return FailedError(
         f"{name} was not transferred completely between this machine and {remote.name}.", why, "Run this again."
