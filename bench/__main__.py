@@ -21,7 +21,6 @@ from fleet.errors import OperatorError
 from fleet.inventory import hosts
 from lab import demo, lifecycle, running
 from lab.access import guard
-from lab.errors import LabError
 from lab.progress import Steps
 from lab.topology import Lab
 
@@ -159,7 +158,7 @@ def main() -> int:
             back_up()
         if not chosen.startup and not chosen.backup:
             release()
-    except (LabError, OperatorError) as error:
+    except OperatorError as error:
         print(error, file=sys.stderr)
         return 1
     return 0

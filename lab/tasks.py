@@ -2,43 +2,21 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import sys
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
-
-from invoke.exceptions import Exit
+from typing import TYPE_CHECKING
 
 from fleet.cli import hosts_to_read, report_errors
 from fleet.command_line.verb import task
-from lab.errors import LabError
 from lab.topology import SYSTEMS, Lab, host_spec, wanted_specs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from invoke.context import Context
-
-P = ParamSpec("P")
-R = TypeVar("R")
-
-
-def _told(function: Callable[P, R]) -> Callable[P, R]:
-    """Turn a LabError into its message and exit code 1."""
-
-    @functools.wraps(function)
-    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return function(*args, **kwargs)
-        except LabError as error:
-            raise Exit(str(error), code=1) from None
-
-    return wrapped
 
 
 @task(help={"hosts": "how many, or their names with commas; default: all"})
-@_told
+@report_errors
 def up(_: Context, hosts: str = "all") -> None:
     """Bring the lab up: fresh hosts and a small internet; what runs already stays as it is."""
     from lab import lifecycle
@@ -52,7 +30,7 @@ def up(_: Context, hosts: str = "all") -> None:
 
 
 @task
-@_told
+@report_errors
 def down(_: Context) -> None:
     """Remove the lab's hosts, world and network; images stay, so the next start is fast."""
     from lab import removal
@@ -63,7 +41,7 @@ def down(_: Context) -> None:
 
 
 @task
-@_told
+@report_errors
 def demo(_: Context) -> None:
     """Show what this project does: three fresh hosts become three running aiPBX."""
     from lab import demo as play
@@ -79,7 +57,6 @@ def demo(_: Context) -> None:
         "host": "a host, several with commas, or all; default: AIPBX_HOST, or the inventory's first",
     }
 )
-@_told
 @report_errors
 def application(_: Context, backend: str | None = None, frontend: str | None = None, host: str = "") -> None:
     """Put your own commits in the stand-in's place, build and deploy them; lab.up puts the stand-in back."""
@@ -90,7 +67,7 @@ def application(_: Context, backend: str | None = None, frontend: str | None = N
 
 
 @task(help={"host": "a host's name, several with commas, or all"})
-@_told
+@report_errors
 def reset(_: Context, host: str) -> None:
     """Make a host anew, as a cloud delivers it."""
     from lab import lifecycle
@@ -104,7 +81,7 @@ def reset(_: Context, host: str) -> None:
     positional=["host"],
     help={"host": "a host's name", "user": "an account; default: deploy, or root before it exists"},
 )
-@_told
+@report_errors
 def ssh(_: Context, host: str, user: str = "") -> None:
     """Log in to a host."""
     from lab import running
@@ -117,7 +94,7 @@ def ssh(_: Context, host: str, user: str = "") -> None:
 
 
 @task(name="status", help={"as-json": "print JSON"})
-@_told
+@report_errors
 def status(_: Context, as_json: bool = False) -> None:
     """Show the lab's machines: name, addresses, system, state."""
     from lab import running
@@ -136,7 +113,7 @@ def status(_: Context, as_json: bool = False) -> None:
 
 
 @task
-@_told
+@report_errors
 def clean(_: Context) -> None:
     """Remove all that the lab made on this machine: also images, its own Docker engine, and .lab/."""
     from lab import removal

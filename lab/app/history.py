@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lab import process
 from lab.app.commits import BACKEND, BRANCH, FRONTEND, Commit
-from lab.errors import LabError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -30,15 +29,10 @@ _ENVIRONMENT = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull
 _TIMEOUT = 60
 
 
-def _git(*arguments: str, stdin: bytes | None = None) -> str:
+def _git(*arguments: str, stdin: bytes = b"") -> str:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")} | _ENVIRONMENT
-    done = subprocess.run(
-        ["git", *arguments], input=stdin, capture_output=True, env=environment, timeout=_TIMEOUT, check=False
-    )
-    if done.returncode:
-        lines = done.stderr.decode(errors="replace").strip().splitlines() or [f"exit code {done.returncode}"]
-        raise LabError(f"git {arguments[0]} failed", lines[-1], "read the message: the lab made this call itself")
-    return done.stdout.decode()
+    do = "read the message: the lab made this call itself"
+    return process.run(["git", *arguments], _TIMEOUT, do, stdin=stdin, environment=environment).decode()
 
 
 def _files(folder: Path) -> dict[str, bytes]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shlex
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lab import process
 from lab.ci.build import ARGUMENTS
-from lab.errors import LabError
 from lab.images.recipes import Recipe, host_recipe
 from lab.machines.archive import Seed
 from lab.machines.host import Host
@@ -115,13 +114,6 @@ def _seeds(dockerfiles: Path) -> list[Seed]:
 
 
 def _source(build: Build) -> bytes:
-    done = subprocess.run(
-        ["git", "-C", str(build.repository), "archive", build.sha], capture_output=True, timeout=60, check=False
-    )
-    if done.returncode != 0:
-        raise LabError(
-            f"there is no source of the {build.service} at {build.sha}",
-            done.stderr.decode(errors="replace").strip(),
-            f"look at {build.repository}",
-        )
-    return done.stdout
+    argv = ["git", "-C", str(build.repository), "archive", build.sha]
+    what = f"there is no source of the {build.service} at {build.sha}"
+    return process.run(argv, 60, f"look at {build.repository}", what=what)

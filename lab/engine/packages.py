@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 
+from lab import process
 from lab.errors import LabError
 
 # What each package is needed for, by the program that shows that it is there.
@@ -77,26 +78,6 @@ def _install(packages: list[str], purpose: str) -> bool:
         )
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     for command in (["apt-get", "update", "--quiet"], install_command(packages)):
-        try:
-            done = subprocess.run(
-                command,
-                capture_output=True,
-                text=True,
-                timeout=_TIMEOUT,
-                check=False,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-            )
-        except subprocess.TimeoutExpired:
-            raise LabError(
-                f"{' '.join(command)} did not end within {_TIMEOUT} s",
-                f"the lab needs {purpose}",
-                "run that command by hand and see what it waits for",
-            ) from None
-        if done.returncode != 0:
-            raise LabError(
-                f"{' '.join(command)} failed with exit code {done.returncode}",
-                " / ".join(done.stderr.strip().splitlines()[-3:])[:600] or "it said nothing",
-                f"the lab needs {purpose}: make that command work, then run inv lab.up again",
-            )
+        do = f"the lab needs {purpose}: make `{' '.join(command)}` work, then run inv lab.up again"
+        process.run(command, _TIMEOUT, do, environment=environment)
     return True

@@ -16,6 +16,7 @@ import urllib.request
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lab import process
 from lab.errors import LabError
 
 if TYPE_CHECKING:
@@ -102,20 +103,12 @@ def wheels_command(listing: Path, target: Path, machine: str, python: str) -> li
 
 
 def _fetch_wheels(listing: Path, target: Path, machine: str, python: str) -> None:
-    done = subprocess.run(
+    process.run(
         wheels_command(listing, target, machine, python),
-        capture_output=True,
-        text=True,
-        timeout=_TIMEOUT,
-        check=False,
-        stdin=subprocess.DEVNULL,
+        _TIMEOUT,
+        "look at the connection to pip's index, then run the same task again",
+        what=f"the wheels of {listing} could not be downloaded",
     )
-    if done.returncode != 0:
-        raise LabError(
-            f"the wheels of {listing} could not be downloaded",
-            " / ".join(done.stderr.strip().splitlines()[-3:])[:600],
-            "look at the connection to pip's index, then run the same task again",
-        )
 
 
 def _fetch_package(package: Package, registry: str, target: Path) -> None:

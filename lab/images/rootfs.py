@@ -5,12 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab.errors import LabError
+from lab import process
 from lab.topology import IMAGE_LABEL
 
 if TYPE_CHECKING:
@@ -67,26 +66,9 @@ def _bootstrap(docker: Docker, tag: str, suite: str, architecture: str, mirror: 
         # mmdebstrap's own user reads the sources file.
         Path(folder).chmod(0o755)
         command = mmdebstrap_command(suite, architecture, sources, archive)
-        try:
-            done = subprocess.run(
-                command,
-                capture_output=True,
-                text=True,
-                timeout=_TIMEOUT,
-                check=False,
-                stdin=subprocess.DEVNULL,
-            )
-        except subprocess.TimeoutExpired:
-            raise LabError(
-                f"the root file system of {suite} was not ready within {_TIMEOUT} s",
-                f"packages come from {mirror.main}",
-                "look at the connection to that mirror, then run the same task again",
-            ) from None
-        if done.returncode != 0:
-            raise LabError(
-                f"the root file system of {suite} could not be made",
-                " / ".join(done.stderr.strip().splitlines()[-3:])[:600],
-                f"look at the connection to {mirror.main}, then run the same task again",
-            )
+        what = f"the root file system of {suite} could not be made"
+        process.run(
+            command, _TIMEOUT, f"look at the connection to {mirror.main}, then run the same task again", what=what
+        )
         change = f"LABEL {IMAGE_LABEL}=base-{suite}"
         docker.run("import", "--change", change, str(archive), tag, timeout=300)

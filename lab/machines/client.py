@@ -12,21 +12,19 @@ from lab.topology import CLIENT_NUMBER, HOSTS, WORLD_NUMBER
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_PORT = re.compile(r"^(\d+)/(?:tcp|udp)\s+(\S+)", re.MULTILINE)
+_PORT = re.compile(r"^(\d+)/tcp\s+(\S+)", re.MULTILINE)
 
 
-def scan_command(protocol: str, address: str, ports: str) -> str:
+def scan_command(address: str, ports: str) -> str:
     """Return the command that scans one address.
 
     Args:
-        protocol: ``tcp`` or ``udp``.
         address: An IPv4 or IPv6 address.
         ports: Ports as nmap writes them: ``22,80,443`` or ``1-65535``.
     """
-    kind = {"tcp": "-sS", "udp": "-sU"}[protocol]
     family = "-6 " if ":" in address else ""
     # The hosts are one hop away: a dropped packet means closed by a firewall, not lost on the way.
-    return f"nmap {family}{kind} -Pn -n --max-retries 1 --min-rate 2000 -p {ports} {address}"
+    return f"nmap {family}-sS -Pn -n --max-retries 1 --min-rate 2000 -p {ports} {address}"
 
 
 def port_states(output: str) -> dict[int, str]:
@@ -66,24 +64,6 @@ class Client(Machine):
         Raises:
             LabError: The address is not a host of this lab, or the scan failed.
         """
-        return self._scan("tcp", address, ports, timeout)
-
-    def scan_udp(self, address: str, ports: str, timeout: float = 120) -> dict[int, str]:
-        """Return the state of UDP ports of a lab host, as nmap names it.
-
-        ``open|filtered`` means that no answer came; only a service that answers makes a port ``open``.
-
-        Args:
-            address: An IPv4 or IPv6 address of this lab.
-            ports: Ports as nmap writes them.
-            timeout: Seconds.
-
-        Raises:
-            LabError: The address is not a host of this lab, or the scan failed.
-        """
-        return self._scan("udp", address, ports, timeout)
-
-    def _scan(self, protocol: str, address: str, ports: str, timeout: float) -> dict[int, str]:
         own = {str(self.subnet.address4(spec.number)) for spec in HOSTS}
         own |= {str(self.subnet.address6(spec.number)) for spec in HOSTS}
         if address not in own:
@@ -92,4 +72,4 @@ class Client(Machine):
                 "it is not a host of this lab, and nothing here reaches out to anybody else",
                 "give an address that inv lab.status shows",
             )
-        return port_states(self.run(scan_command(protocol, address, ports), timeout=timeout).stdout)
+        return port_states(self.run(scan_command(address, ports), timeout=timeout).stdout)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
 from typing import TYPE_CHECKING
 
-from lab.errors import LabError
+from lab import process
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,13 +48,5 @@ def ensure_repositories(world: Machine, repositories: Mapping[str, Path]) -> Non
 
 
 def _git(repository: Path, *arguments: str) -> bytes:
-    done = subprocess.run(
-        ["git", "-C", str(repository), *arguments], capture_output=True, timeout=_TIMEOUT, check=False
-    )
-    if done.returncode != 0:
-        raise LabError(
-            f"git {arguments[0]} failed on {repository}",
-            " / ".join(done.stderr.decode(errors="replace").strip().splitlines()[-3:])[:600] or "it said nothing",
-            "look at that repository: the lab offers it as GitHub's",
-        )
-    return done.stdout
+    do = f"look at {repository}: the lab offers it as GitHub's"
+    return process.run(["git", "-C", str(repository), *arguments], _TIMEOUT, do, what=f"git {arguments[0]} failed")

@@ -11,7 +11,7 @@ from lab.errors import LabError
 def test_a_mac_is_told_what_to_use_instead() -> None:
     with pytest.raises(LabError, match="cannot run on Darwin") as refusal:
         docker_engine.refuse_machine("Darwin", "arm64")
-    assert "virtual machine" in refusal.value.todo
+    assert "virtual machine" in refusal.value.do
 
 
 def test_other_processors_are_refused() -> None:
@@ -50,7 +50,7 @@ def test_without_root_and_engine_the_way_out_is_named(monkeypatch: pytest.Monkey
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     with pytest.raises(LabError, match="only root") as refusal:
         docker_engine.ensure()
-    assert "usermod -aG docker" in refusal.value.todo
+    assert "usermod -aG docker" in refusal.value.do
 
 
 def test_the_lab_s_own_engine_keeps_to_its_own_folders() -> None:

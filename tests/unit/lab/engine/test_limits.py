@@ -33,7 +33,7 @@ def test_what_others_use_counts(tmp_path: Path) -> None:
     with pytest.raises(LabError, match="too few inotify instances: 28 of 128 are left") as refused:
         limits.refuse_inotify(3, *machine(tmp_path, limit=128, used=100))
     assert refused.value.why.startswith("3 hosts need 36;")
-    assert refused.value.todo.startswith("sudo sysctl -w fs.inotify.max_user_instances=1024, then")
+    assert refused.value.do.startswith("sudo sysctl -w fs.inotify.max_user_instances=1024, then")
 
 
 def test_enough_is_enough_and_a_lab_that_runs_needs_none(tmp_path: Path) -> None:
@@ -59,4 +59,4 @@ def test_a_machine_with_too_little_memory_is_told_what_would_fit(tmp_path: Path)
     with pytest.raises(LabError, match="1953 MiB are available") as refusal:
         limits.refuse_memory(3, meminfo)
     assert "need 2800 MiB" in refusal.value.why
-    assert "--hosts=1" in refusal.value.todo
+    assert "--hosts=1" in refusal.value.do

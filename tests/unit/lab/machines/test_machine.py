@@ -85,15 +85,14 @@ def test_an_archive_keeps_permissions_and_time() -> None:
 
 
 def test_scans() -> None:
-    assert client.scan_command("tcp", "198.51.100.43", "22,80") == (
+    assert client.scan_command("198.51.100.43", "22,80") == (
         "nmap -sS -Pn -n --max-retries 1 --min-rate 2000 -p 22,80 198.51.100.43"
     )
-    assert client.scan_command("udp", "2001:db8::b", "3032") == (
-        "nmap -6 -sU -Pn -n --max-retries 1 --min-rate 2000 -p 3032 2001:db8::b"
+    assert client.scan_command("2001:db8::b", "3032") == (
+        "nmap -6 -sS -Pn -n --max-retries 1 --min-rate 2000 -p 3032 2001:db8::b"
     )
 
 
 def test_what_a_scan_found() -> None:
     output = "PORT     STATE         SERVICE\n22/tcp   open          ssh\n9090/tcp filtered      zeus-admin\n"
     assert client.port_states(output) == {22: "open", 9090: "filtered"}
-    assert client.port_states("3032/udp open|filtered csd-mgmt-port\n") == {3032: "open|filtered"}
