@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import inspect
+import itertools
 import re
+import signal
 from collections.abc import Callable, Collection, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from invoke.exceptions import Exit, ParseError
 from invoke.parser import Parser
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 
 HELP = {"-h", "--help"}
 QUERY = {"db", "db.shell"}
+VALUE_MISSING = "It is last, or another option follows it."
 
 
 def prepare(program: Any, namespace: Namespace) -> None:
@@ -36,14 +40,29 @@ def prepare(program: Any, namespace: Namespace) -> None:
         return
     if words[:1] == ["help"]:
         words[:] = [*words[1:2], "--help"] if words[1:] else []
-        program.args["list"].set_value(not words, cast=False)
-    if words and words[0] in names(namespace) and HELP & set(before_command(words)):
-        program.args["help"].set_value(words[0], cast=False)
-        words.clear()
+    asked = words[0] if words and HELP & set(before_command(words)) else program.args.help.value
+    if not words or asked:
+        # Who pipes these into `head` has read enough: Python would complain of it.
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    if asked in names(namespace):
+        _show_help(program, namespace, asked)
+    # `inv` alone is a question, too: Invoke would answer with its own options.
+    if not (words or asked or program.args["list"].value):
+        program.args["list"].set_value(True, cast=False)
     words[:] = with_hosts(words, namespace, _hosts)
     # Reading all verbs' options takes a tenth of `inv --list`.
     if words:
         _check(program, namespace, words)
+
+
+def _show_help(program: Any, namespace: Namespace, verb: str) -> NoReturn:
+    context = next(one for one in namespace.to_contexts() if verb in (one.name, *one.aliases))
+    words = [verb, *(str(argument.name).upper() for argument in context.positional_args)]
+    words += ["[HOST]"] * _takes_host(list(context.args.values())) + ["[options]"] * bool(context.args)
+    print(f"inv {' '.join(words)}\n\n  {inspect.getdoc(namespace[verb])}\n")
+    if context.args:
+        program.print_columns(context.help_tuples())
+    raise Exit(code=0)
 
 
 def names(namespace: Namespace) -> list[str]:
@@ -92,12 +111,21 @@ def _check(program: Any, namespace: Namespace, words: Sequence[str]) -> None:
     verb = words[0] if words and words[0] in names(namespace) else ""
     if [word.partition("=")[0] for word in before_command(words)].count("--host") > 1:
         raise _ended(verb, "the host is named twice.", "Only one of them can be meant.")
+    if option := _without_value(words, namespace[verb].get_arguments() if verb else []):
+        raise _ended(verb, f"{option} needs a value.", VALUE_MISSING)
     try:
         Parser(initial=program.initial_context, contexts=namespace.to_contexts()).parse_argv(list(words))
     except ParseError as error:
         raise _refusal(str(error), verb, namespace) from None
     except ValueError as error:
-        raise _ended(verb, "an option needs a number.", str(error)) from None
+        raise _ended(verb, "an option needs a number.", f"{str(error).rpartition(': ')[2]} is not one.") from None
+
+
+def _without_value(words: Sequence[str], arguments: Sequence[Any]) -> str:
+    """Return the first repeatable option without a value: Invoke ignores it, and a deploy would bring the head."""
+    options = {f"--{name}" for one in arguments if one.kind is list for name in one.names}
+    pairs = itertools.pairwise([*before_command(words), "-"])
+    return next((word for word, after in pairs if word in options and after.startswith("-")), "")
 
 
 def _ended(verb: str, what: str, why: str, do: str = "") -> Exit:
@@ -110,10 +138,14 @@ def _refusal(message: str, verb: str, namespace: Namespace) -> Exit:
     if unknown := re.fullmatch(r"No idea what '(.+)' is!", message):
         return _unknown(unknown[1], verb, namespace)
     if missing := re.fullmatch(r"'.+' did not receive required positional arguments: (.+)", message):
-        return _ended(verb, "a word is missing.", f"It needs: {missing[1]}.")
+        arguments = namespace[verb].get_arguments()
+        needed = [f"{one.name.upper()} ({one.help})" for one in arguments if f"'{one.name}'" in missing[1]]
+        return _ended(verb, "a word is missing.", f"It needs {' and '.join(needed)}.")
     if flag := re.match(r"Flag <\w+: ([\w-]+)", message):
-        value = "takes no value" if "doesn't take" in message else "needs a value"
-        return _ended(verb, f"--{flag[1].replace('_', '-')} {value}.", "It stands alone, or before another option.")
+        what = f"--{flag[1].replace('_', '-')} "
+        if "doesn't take" in message:
+            return _ended(verb, f"{what}takes no value.", "It is on when it is there.")
+        return _ended(verb, f"{what}needs a value.", VALUE_MISSING)
     return _ended(verb, "it cannot be read.", message)
 
 

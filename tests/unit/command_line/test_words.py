@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -45,9 +46,11 @@ def test_a_query_may_stand_alone() -> None:
         ("deploy aipbx.og", "Did you mean 'aipbx.org'?"),
         ("deploy --hots=aipbx.org", "Did you mean '--host'?"),
         ("deploy --host", "--host needs a value"),
+        ("deploy aipbx.org --yes --sha", "--sha needs a value"),
+        ("deploy aipbx.org --allow-destructive --yes", "--allow-destructive needs a value"),
         ("deploy aipbx.org --host=aipbx.net", "the host is named twice"),
-        ("deploy --drain-timeout=soon", "an option needs a number"),
-        ("maintenance", "It needs: 'state'."),
+        ("deploy --drain-timeout=soon", "'soon' is not one."),
+        ("maintenance", "It needs STATE (on or off)."),
         ("lock aipbx.org --dry", "This verb has no dry run: lock."),
         ("deploy aipbx.org -y", "unknown option '-y'"),
     ],
@@ -58,8 +61,17 @@ def test_a_mistake_gets_a_hint(typed: str, said: str) -> None:
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("typed", ["maintenance -h", "help maintenance", "logs --help", "exec backend -h"])
+@pytest.mark.parametrize(
+    "typed", ["maintenance -h", "help maintenance", "logs --help", "--help logs", "exec backend -h"]
+)
 def test_help_is_shown_wherever_it_is_asked_for(typed: str) -> None:
     done = subprocess.run([INV, *typed.split()], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0
+    assert re.match(r"inv (maintenance STATE|logs SERVICES|exec SERVICE) \[HOST\] \[options\]\n", done.stdout)
     assert "--host" in done.stdout
+
+
+@pytest.mark.parametrize("typed", ["", "help", "--list"])
+def test_inv_alone_lists_the_verbs(typed: str) -> None:
+    done = subprocess.run([INV, *typed.split()], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, "  deploy  " in done.stdout) == (0, True)
