@@ -4,7 +4,7 @@ IN := .venv/bin
 
 environment: ; @tools/environment
 demo: environment ; @$(IN)/inv lab.demo
-test: environment ; @$(IN)/pytest -n 2
+test: environment ; @$(IN)/ruff check --quiet . && $(IN)/pytest -n 2
 test-unit: environment ; @$(IN)/pytest -n 2 tests/unit
 # Parts of the stories, each at most an hour on two cores: PART=data, or PART=restore for tests/lab/test_restore.py alone.
 PART.hosts := lab world fresh_to_converged bad_input drift killed_run no_lock_out hardening

@@ -14,6 +14,7 @@ DEPLOYED = (
     "test_eyes.py",
     "test_users.py",
     "test_browser.py",
+    "test_roles.py",
     "test_rotation.py",
     "test_import.py",
     "test_backup.py",
