@@ -296,6 +296,8 @@ def test_a_rollback_to_a_release_whose_image_is_gone_pulls_it_or_is_refused(depl
 
 def test_prune_takes_what_no_release_needs_and_nothing_else(deployed: Inv, server: Host) -> None:
     images = "docker image ls --no-trunc --format '{{.Repository}}:{{.Tag}}' | sort"
+    # What the stories before have left, as failed releases do.
+    deployed("prune", f"--host={server.name}", "--yes").succeeded()
     before = server.run(images).stdout
     stray = f"{IMAGE}:{BACKEND['broken/crash']}"
     assert "nothing to prune" in deployed("prune", f"--host={server.name}", "--yes").succeeded().output
