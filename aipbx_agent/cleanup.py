@@ -1,4 +1,4 @@
-"""What a run that ended badly left behind is taken away, and a half-made swap taken back: the live data are as before.
+"""What a run that ended badly left behind is removed, and a half-made swap taken back: the live data are as before.
 
 Runs after every unit, also after one that was killed, at boot, and before every backup and restore.
 """
@@ -31,7 +31,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(config: Config, options: argparse.Namespace) -> None:
-    """Take away what is left, unless somebody is at it: then it is not left.
+    """Remove what is left, unless someone is at it: then it is not left.
 
     Raises:
         AgentError: a half-made swap or switch cannot be taken back.

@@ -35,7 +35,7 @@ def compare(bench: Bench, fleet: list[str], repeats: int) -> tuple[list[Sample],
         fleet: the hosts; measured are the first one alone, and all of them.
         repeats: how often the no-op is measured.
 
-    Returns: the runs; what pyinfra would still change after Ansible; and how many operations it looked at.
+    Returns: the runs; what pyinfra would still change after Ansible; and how many operations it checked.
     """
     sizes = (fleet[:1], fleet)
     samples = [bench.first(tool, some) for some in sizes for tool in TOOLS]
@@ -101,7 +101,7 @@ def back_up() -> None:
 
 
 def release() -> None:
-    """Make the lab's hosts anew, let people use them while a release comes, and print the table.
+    """Make the lab's hosts again, let people use them while a release comes, and print the table.
 
     Raises:
         LabError: the lab has a problem.

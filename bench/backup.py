@@ -129,7 +129,7 @@ def dump(side: Side) -> str:
 
 
 def prepared(lab: Lab, steps: Steps) -> Bench:
-    """Make the host anew, with aiPBX and its data on it.
+    """Make the host again, with aiPBX and its data on it.
 
     Raises:
         LabError: it is not the lab's, or the lab has a problem.

@@ -69,7 +69,7 @@ class Bench:
         return {tool: text.splitlines()[0] for tool, text in told.items()}
 
     def reset(self, hosts: Sequence[str]) -> None:
-        """Make hosts anew, as a cloud delivers them."""
+        """Make hosts again, as a cloud delivers them."""
         self.close_connections()
         for name in hosts:
             lifecycle.reset(self.lab, name, self.steps)
@@ -89,7 +89,7 @@ class Bench:
         return self._sample("no-op", tool, hosts)
 
     def differences(self, hosts: Sequence[str]) -> tuple[dict[str, list[str]], int]:
-        """Ask pyinfra what it would change, and how many operations it looked at."""
+        """Ask pyinfra what it would change, and how many operations it checked."""
         return results.planned(self._run(self._command("pyinfra", hosts, dry=True), os.environ))
 
     def settle(self, hosts: Sequence[str]) -> None:

@@ -23,7 +23,7 @@ from lab.running import Running
 Side = Literal["inv deploy", "manual"]
 
 VISITS_A_SECOND, SOCKETS, CALLS, CALL_SECONDS = 100, 20, 5, 10
-# Load before and after, so that a boot that goes on behind a command's back counts.
+# Load before and after, so that a boot that continues behind a command's back counts.
 AROUND_SECONDS = 5
 BACK_SECONDS = 120
 # Calls end long before that; a shorter drain may begin closer to a timer (application_timers), and then it waits.

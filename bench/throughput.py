@@ -66,7 +66,7 @@ class Row:
 
 
 def turns(round_: int) -> list[Side]:
-    """Who comes when: each round in the other order, so that nobody always finds what another left behind."""
+    """Who comes when: each round in the other order, so that no one always finds what another left behind."""
     return list(SIDES if round_ % 2 == 0 else reversed(SIDES))
 
 

@@ -1,6 +1,6 @@
 """The agent of a host, called over SSH: its events become an operator's lines.
 
-A long verb runs in a unit of the host's: when the connection is lost or the operator leaves, it goes on there.
+A long verb runs in a unit of the host's: when the connection is lost or the operator leaves, it continues there.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def problem(host: str, error: dict[str, Any]) -> OperatorError:
 
 
 def run(remote: Remote, verb: list[str], *, seconds: float, stdin: bytes = b"") -> dict[str, Any]:
-    """Run a verb on a host and show how it goes on.
+    """Run a verb on a host and show how it continues.
 
     Args:
         remote: the host.

@@ -1,4 +1,4 @@
-"""What all verbs share: which hosts are meant, how an operator is asked, how he is told that something is wrong.
+"""What all verbs share: which hosts are meant, how an operator is asked, how they learn that something is wrong.
 
 Imports nothing slow: `inv --list` waits for it.
 """
@@ -46,7 +46,7 @@ def report_errors(function: Callable[P, R]) -> Callable[P, R]:
         except KeyboardInterrupt:
             raise Exit("\nInterrupted.", code=INTERRUPTED) from None
         except BrokenPipeError:
-            # Whoever read us (`| head`) has enough. Python would complain once more when it flushes.
+            # Anyone who read us (`| head`) has enough. Python would complain once more when it flushes.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise Exit(code=0) from None
 
@@ -128,7 +128,7 @@ def agreed(question: str, *, yes: bool = False) -> bool:
         yes: the answer was given on the command line.
 
     Raises:
-        OperatorError: there is nobody to ask.
+        OperatorError: there is no one to ask.
     """
     if dry_run.active():
         dry_run.end(question)

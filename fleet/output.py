@@ -42,7 +42,7 @@ def speaking_for(host: str) -> Iterator[None]:
 
 
 def _alive() -> bool:
-    """Whether what goes on may move on the screen."""
+    """Whether what is in progress may move on the screen."""
     return console.is_terminal and not _speaker.get()
 
 
@@ -60,7 +60,7 @@ def say(text: str, style: str = "") -> None:
 
 @contextmanager
 def step(text: str) -> Iterator[None]:
-    """Show that something goes on, and when it is done how long it took; a failure is marked, and goes on upwards."""
+    """Show that a step is in progress, and then how long it took; a failure is marked, and raised again."""
     begun = time.monotonic()
     with console.status(escape(text)) if _alive() else nullcontext():
         try:
@@ -86,7 +86,7 @@ def how_far(done: int, total: int) -> str:
 
 
 class Steps:
-    """Steps that somebody else tells of: the one that goes on is alive on a terminal, each that ended is a line."""
+    """Steps that someone else tells of: the one in progress is alive on a terminal, each that ended is a line."""
 
     def __init__(self) -> None:
         self._status: Status | None = None
@@ -99,7 +99,7 @@ class Steps:
         self._still()
 
     def begin(self, text: str) -> None:
-        """Something goes on."""
+        """Show that a step is in progress."""
         self._still()
         self._text = text
         if _alive():
@@ -129,7 +129,7 @@ class Steps:
 
 @contextmanager
 def bar(text: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Show how many of `total` bytes have passed; whoever moves them calls what this gives with each portion's size."""
+    """Show how many of `total` bytes have passed; call what this yields with the size of each portion."""
     begun = time.monotonic()
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), DownloadColumn(binary_units=True))
     live = Progress(*columns, TransferSpeedColumn(), TimeRemainingColumn(), console=console, transient=True)

@@ -1,4 +1,4 @@
-"""A host as the tasks reach it: commands as root with a deadline, files put aside and renamed."""
+"""A host as the tasks reach it: commands as root with a deadline, files put separately and renamed."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Column, Table
 
-# A pipe has no width of its own; wide enough that nothing is broken in two for whoever greps.
+# A pipe has no width of its own; wide enough that nothing is broken in two for anyone who greps.
 PIPE_COLUMNS = 250
 
 

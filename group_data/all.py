@@ -113,7 +113,7 @@ public_checks = [
 # old calls stay where they are until they end; without, a deploy waits for no live call, as two backends
 # under one name would take each other's calls. `recreate`: the old one ends first, with every call and request on it.
 switch_mode = "colours"
-# Seconds for which old calls may go on before they are hung up; without ARI_*, for which that moment is waited for.
+# Seconds for which old calls may continue before they are hung up; without ARI_*, for which that moment is waited for.
 drain_seconds = 1800
 # When the application's timers run, by the backend's own clock (TZ in the env file), and what each does: HH:MM; *:MM in
 # every hour; *:*/5 every five minutes. While two backends are up both do it, so in `colours` a deploy of the backend
@@ -149,7 +149,7 @@ migrations_skipped_on_new_database = {
 extra_names: list[str] = []
 # Whether browsers reach this host through Cloudflare: its word on the client's address is believed then, and only then.
 cloudflare = False
-# Whether the web ports are open for Cloudflare's machines only: nobody then gets past it to the origin's own address.
+# Whether the web ports are open for Cloudflare's machines only: no one then gets past it to the origin's own address.
 # Every name must go through Cloudflare (the orange cloud), or it can no longer be reached.
 web_from_cloudflare_only = False
 # Cloudflare's networks: compare with https://www.cloudflare.com/ips-v4 and /ips-v6 before a host goes behind it.
@@ -212,7 +212,7 @@ content_security_policy = {
         "wss:",
         "https://api.stripe.com",
         "https://accounts.google.com",
-        # Analytics sends to the region of whoever looks: region1., www., and so on.
+        # Analytics sends to the region of anyone who looks: region1., www., and so on.
         "https://*.google-analytics.com",
         "https://*.analytics.google.com",
         "https://www.googletagmanager.com",
@@ -250,7 +250,7 @@ csp_report_only = False
 tls = "letsencrypt"
 # The certificate authority's ACME directory.
 acme_directory = "https://acme-v02.api.letsencrypt.org/directory"
-# Whom the authority may write to; empty: nobody.
+# Whom the authority may write to; empty: no one.
 acme_contact = "admin@aipbx.net"
 # Addresses by which the internet reaches this host, where its own interfaces do not have them (one-to-one NAT).
 public_addresses: list[str] = []

@@ -24,7 +24,7 @@ CONVERGE = ("pyinfra", "inventory.py", "deploys/bootstrap.py", "-y")
 PUSH = ("inv", "env.push", "--host=all", "--yes")
 DEPLOY = ("inv", "deploy", "--host=all", "--yes")
 _PLACEHOLDER = "<fill in>"
-# What no program can invent: in life these belong to whoever runs the host.
+# What no program can invent: in life these belong to anyone who runs the host.
 _VALUES = {
     "ADMIN_EMAIL": "admin@{host}",
     "OPENAI_API_KEY": "sk-lab-never-calls-anybody",
@@ -33,7 +33,7 @@ _VALUES = {
 
 
 def show(lab: Lab, steps: Steps) -> None:
-    """Bring the lab up, converge its hosts, give them their configuration, deploy, and say what to look at.
+    """Bring the lab up, converge its hosts, give them their configuration, deploy, and say what to check.
 
     Args:
         lab: The lab.

@@ -1,4 +1,4 @@
-"""What the lab says to the operator when it cannot go on."""
+"""What the lab says to the operator when it cannot continue."""
 
 from fleet.errors import FailedError
 

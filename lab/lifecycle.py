@@ -103,7 +103,7 @@ def _hosts_to_start(lab: Lab, specs: Sequence[HostSpec]) -> int:
 
 
 def reset(lab: Lab, name: str, steps: Steps) -> Running:
-    """Make hosts anew, as a cloud delivers them.
+    """Make hosts again, as a cloud delivers them.
 
     Args:
         lab: The lab, which must be up.

@@ -35,7 +35,7 @@ class Pbx:
     port: int = PORT
 
     def start(self) -> None:
-        """Let it run, anew."""
+        """Let it run, again."""
         client, name = self.lab.client, f"/root/pbx-{self.port}"
         client.run(f"cat >{name}.py", stdin=Path(pbx_stand_in.__file__).read_bytes())
         client.run(f"[ ! -e {name}.pid ] || kill $(cat {name}.pid)", check=False)  # a run that was cut off left it

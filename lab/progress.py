@@ -14,7 +14,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Seconds after which somebody who sees no new line wonders what is being waited for.
+# Seconds after which someone who sees no new line wonders what is being waited for.
 _SILENCE = 10
 
 

@@ -1,4 +1,4 @@
-"""What stands in a lab, under which names and at which addresses: plain data, no I/O."""
+"""What is in a lab, under which names and at which addresses: plain data, no I/O."""
 
 from __future__ import annotations
 

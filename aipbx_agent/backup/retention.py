@@ -10,9 +10,9 @@ PERIODS: dict[str, Callable[[datetime], str]] = {
     "weeks": lambda moment: moment.strftime("%G-%V"),
     "months": lambda moment: moment.strftime("%Y-%m"),
 }
-# So many of the newest verified ones stay, however old: one of them may turn out to hold what somebody has deleted.
+# So many of the newest verified ones stay, however old: one of them may turn out to hold what someone has deleted.
 VERIFIED_KEPT = 2
-# All of the last day stay: the one that somebody took before he tried something must outlive the one he took after it.
+# All of the last day stay: a set taken before an experiment must outlive one taken after it.
 RECENT = timedelta(hours=24)
 
 

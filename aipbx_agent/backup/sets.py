@@ -28,7 +28,7 @@ NAME = re.compile(r"\d{8}T\d{6}Z")
 MANIFEST = "manifest.json"
 VERIFIED = "verified.json"
 OFFSITE = "offsite.json"
-# What is made aside, in backups/sets and backups/incoming, begins so; `cleanup` deletes it.
+# What is made separately, in backups/sets and backups/incoming, begins so; `cleanup` deletes it.
 ASIDE = ".aside-"
 ZSTD = b"\x28\xb5\x2f\xfd"
 

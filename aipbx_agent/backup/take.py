@@ -1,7 +1,7 @@
 """`aipbx-agent backup`: one set of the database and of what the application wrote; then old sets go.
 
-Everything is made aside, checked, and renamed: a set is complete or not there at all. What the database held is counted
-in the very moment that the dump shows, so a restored one can be compared row by row.
+Everything is written separately, checked, and renamed: a set is complete, or does not exist. The database's rows are
+counted in the snapshot of the dump, so that a restored one can be compared row by row.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A set is restored into a scratch server and compared: without that, nobody knows whether it can be."""
+"""A set is restored into a scratch server and compared: without that, no one knows whether it can be."""
 
 from __future__ import annotations
 

@@ -161,7 +161,7 @@ def _link(source: Path, target: Path) -> None:
             elif entry.is_file(follow_symlinks=False) or entry.is_symlink():
                 _link_file(entry, place)
         except FileNotFoundError:
-            continue  # gone between two looks: nobody needs it
+            continue  # gone between two looks: no one needs it
     about = source.stat()
     os.chown(target, about.st_uid, about.st_gid)
     target.chmod(about.st_mode & 0o7777)

@@ -24,7 +24,7 @@ def at_once(
     Args:
         some: they.
         how: asks one.
-        stuck: the answer of one that is not waited for any longer, or fails; its thread keeps nobody from ending.
+        stuck: the answer of one that is not waited for any longer, or fails; its thread keeps no one from ending.
         seconds: how long all of them may take; None: STUCK_SECONDS for each AT_ONCE.
     """
     answers = [stuck] * len(some)

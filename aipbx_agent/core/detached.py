@@ -1,4 +1,4 @@
-"""A run inside a unit of systemd's: it goes on when the operator's connection is lost, and is tidied up after."""
+"""A run inside a unit of systemd's: it continues when the operator's connection is lost, and is cleaned up after."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from aipbx_agent.core.errors import Failed, Refused
 # In memory, and root's alone: a secret may come through it.
 FOLDER = "/run"
 LOCKS = Path("/run/lock")
-# What systemd says of a unit that is gone; one that is tidied up after is `deactivating`.
+# What systemd says of a unit that is gone; one that is cleaned up after is `deactivating`.
 ENDED = {"inactive", "failed", "unknown"}
 # A call must not wait for a backup. What has not ended after a night does not end. A swap of a restore that was cut off
 # is taken back before the unit has ended.
@@ -42,7 +42,7 @@ def unit(words: list[str], verb: str, log: str, stdin: str = "", *, watched: boo
     properties = (*limits, f"StandardOutput=append:{log}", f"StandardError=append:{log}", ends)
     options = [f"--property={one}" for one in properties]
     name = f"--unit={UNIT}{verb}"
-    # Not by StandardInput=: what follows its end would want that file too, which goes with whoever called.
+    # Not by StandardInput=: what follows its end would want that file too, which goes with the caller.
     program = ["/bin/sh", "-c", 'exec "$@" <"$0"', stdin, COMMAND] if stdin else [COMMAND]
     return ["systemd-run", "--quiet", "--collect", "--wait", name, *options, *program, *words]
 
@@ -56,7 +56,7 @@ def run(words: list[str], verb: str, *, watched: bool) -> int:
         watched: whether the team is notified when it ends without reporting how.
 
     Raises:
-        Refused: one of this kind runs, is about to, or is tidied up after.
+        Refused: one of this kind runs, is about to, or is cleaned up after.
         Failed: it could not tell itself how it ended.
     """
     # systemd-run says nothing that we could pass on when a unit of that name is there.

@@ -1,4 +1,4 @@
-"""Room on the disk: asked for before anything begins, and watched while it goes on.
+"""Room on the disk: asked for before anything begins, and watched while it continues.
 
 PostgreSQL goes down when it cannot write its log: a load that would fill the disk is stopped before that.
 """
@@ -56,7 +56,7 @@ def require(needs: Mapping[Path, float], spare_mib: int) -> None:
 
 @contextmanager
 def watched(paths: list[Path], floor_mib: int) -> Iterator[None]:
-    """Stop what goes on inside when a disk is about to be full.
+    """Stop what is in progress inside when a disk is about to be full.
 
     Args:
         paths: on the disks that are watched.

@@ -16,7 +16,7 @@ from aipbx_agent.core.process import last_words, run
 
 SECONDS = 60
 DAEMON_SECONDS = 120
-# Seconds between two looks at a container that starts.
+# Seconds between two checks of a container that starts.
 PAUSE = 0.3
 LOG_LINES = 15
 
@@ -89,7 +89,7 @@ def wait_healthy(container: str, what: str, seconds: float) -> None:
         seconds: the deadline.
 
     Raises:
-        Failed: it ended, began anew, or is not well in time; with the end of its log.
+        Failed: it ended, began again, or is not well in time; with the end of its log.
     """
     end = time.monotonic() + seconds
     restarts = _restarts(container)

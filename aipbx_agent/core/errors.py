@@ -33,11 +33,11 @@ class Problem(BaseException):
 
 
 class AgentError(Problem, Exception):
-    """Something that an operator can mend."""
+    """Something that an operator can repair."""
 
 
 class Failed(AgentError):  # noqa: N818 - "failed" and "refused" are what an operator calls them
-    """Something was begun and did not succeed; `what` says how things stand now."""
+    """Something was begun and did not succeed; `what` says how things are now."""
 
     code = FAILED
 

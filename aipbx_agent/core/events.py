@@ -1,10 +1,10 @@
-"""What a run tells while it goes on: plain lines for the journal, JSON lines for `inv`, which makes progress of them.
+"""What a run tells while it continues: plain lines for the journal, JSON lines for `inv`, which makes progress of them.
 
 JSON lines, one object each, told apart by their key:
     {"step": text}                      a step began
     {"done": text, "seconds": n}        it ended well
     {"undone": text, "seconds": n}      it did not
-    {"progress": [done, total]}         bytes of the step that goes on
+    {"progress": [done, total]}         bytes of the step in progress
     {"note": text}                      a line for the operator
     {"result": {...}}                   what came of it; the last line of a run that went well
     {"error": {what, why, do, code}}    the last line of one that did not
@@ -61,7 +61,7 @@ def error(problem: Problem) -> None:
 
 @contextmanager
 def step(text: str) -> Iterator[None]:
-    """Tell that something goes on, and how long it took."""
+    """Tell that something is in progress, and how long it took."""
     begun = time.monotonic()
     _emit("", step=text)
     try:

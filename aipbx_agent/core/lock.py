@@ -22,7 +22,7 @@ def held(what: str, path: Path | None = None, *, seconds: float = 0) -> Iterator
     """Hold the lock.
 
     Args:
-        what: what is about to happen, for whoever comes second.
+        what: what is about to happen, for anyone who comes second.
         path: another lock than the one of backups and restores.
         seconds: how long another run's end is waited for.
 

@@ -25,7 +25,7 @@ def gauges(figures: Mapping[str, tuple[str, float]]) -> list[str]:
 
 
 def write(name: str, lines: list[str]) -> None:
-    """Replace the figures of one capability; whoever collects them sees the old or the new ones.
+    """Replace the figures of one capability; anyone who collects them sees the old or the new ones.
 
     Args:
         name: its: `backup` becomes aipbx_backup.prom.

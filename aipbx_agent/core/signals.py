@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Nobody's signal ends what happens here; what kills it all the same is followed by `recover`."""
+    """No one's signal ends what happens here; what kills it all the same is followed by `recover`."""
     before = {one: signal.signal(one, lambda *_: None) for one in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
     try:
         yield

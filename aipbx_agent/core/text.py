@@ -7,7 +7,7 @@ def one_line(text: str, most: int) -> str:
     """Return a text on one line, without what moves a cursor or recolours a terminal, cut to a width.
 
     Args:
-        text: anybody's.
+        text: anyone's.
         most: characters.
     """
     shown = " ".join("".join(each if each.isprintable() else " " for each in text).split())

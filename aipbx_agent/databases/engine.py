@@ -46,7 +46,7 @@ class Engine(Protocol):
         """The version of the server that a dump was taken from, as `16.14`."""
 
     def copy(self, database: str, of: str) -> None:
-        """Make a database that is a copy of another, to which nobody is connected."""
+        """Make a database that is a copy of another, to which no one is connected."""
 
     def finish(self, database: str, like: str) -> None:
         """Give a loaded database what no dump brings: statistics, or MySQL's rights in the database `like`."""

@@ -21,7 +21,7 @@ from aipbx_agent.databases.mysql_client import QUICK, READING, Client
 from aipbx_agent.databases.quoting import named, quoted
 
 LONG = 6 * 3600
-# Seconds for which the lock is waited for: a long statement holds it up, and behind it everybody else.
+# Seconds for which the lock is waited for: a long statement holds it up, and behind it everyone else.
 BEGIN_SECONDS = 60
 DUMP = ("--single-transaction", "--quick", "--hex-blob", "--routines", "--events", "--triggers", "--no-tablespaces")
 SNAPSHOT = "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ; SET SESSION sql_mode = '';\n"
@@ -72,9 +72,9 @@ class MySQL(Client):
 
     @contextmanager
     def moment(self, database: str) -> Iterator[str]:
-        """Hold a moment still: in a session that will count, and in a dump that waits until somebody reads it.
+        """Hold a moment still: in a session that will count, and in a dump that waits until someone reads it.
 
-        Nobody writes from before both have begun until after.
+        No one writes from before both have begun until after.
         """
         words = self.words("client", *READING, database)
         with mysql_sessions.session(words) as lock, ExitStack() as stack:
@@ -148,7 +148,7 @@ class MySQL(Client):
     def create(self, database: str, like: str = "") -> None:
         """Make an empty database, with the characters and their order of the database `like`.
 
-        Whoever has rights there may read here, until `drop` or `rename` (mysql_grants.py).
+        Anyone who has rights there may read here, until `drop` or `rename` (mysql_grants.py).
         """
         rights = mysql_grants.lent(self, [database], like) if like else []
         self.ask("\n".join([self.creation(database, like), *rights]))
@@ -165,14 +165,14 @@ class MySQL(Client):
         pipe([mysql_dump_file.unpacking(path), mysql_schema.EVENTS_OFF, client], seconds=LONG, source=path)
 
     def copy(self, database: str, of: str) -> None:  # noqa: ARG002
-        """Not here: MySQL copies no database, and nobody asks for it (restore.py)."""
+        """Not here: MySQL copies no database, and no one asks for it (restore.py)."""
         raise AssertionError
 
     def finish(self, database: str, like: str) -> None:
-        """See that what acts in somebody's name can, and that all is ready to move; statistics come by themselves.
+        """See that what acts in someone's name can, and that all is ready to move; statistics come by themselves.
 
         Raises:
-            Failed: somebody has no account here.
+            Failed: someone has no account here.
         """
         missing = mysql_grants.strangers(self, database, like)
         if missing:

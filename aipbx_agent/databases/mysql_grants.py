@@ -1,6 +1,6 @@
 """Who may do what in a database of MySQL's: rights belong to a database's name, not to what is in it.
 
-A view or procedure works in the name of an account, and cannot even be made where that one has no rights: so whoever
+A view or procedure works in the name of an account, and cannot even be made where that one has no rights: so anyone who
 has any on the live database may read in one that is being filled, for so long.
 """
 
@@ -12,10 +12,10 @@ from aipbx_agent.databases.mysql_client import Client
 from aipbx_agent.databases.quoting import named, quoted
 
 MAKING = "SELECT, EXECUTE"
-# What stands there is a pattern.
+# What is there is a pattern.
 WITH_ANY = "SELECT HEX(user), HEX(host) FROM mysql.db WHERE {database} LIKE db ORDER BY user, host;"
 WITH_OWN = "SELECT HEX(user), HEX(host), HEX(db) FROM mysql.db WHERE db IN ({patterns}) ORDER BY db, user, host;"
-# Dropped with a routine, whatever makes it anew.
+# Dropped with a routine, whatever makes it again.
 OF_ROUTINES = """SELECT HEX(user), HEX(host), LOWER(routine_type), HEX(routine_name), proc_priv
 FROM mysql.procs_priv WHERE db = {database} ORDER BY routine_name, user, host;
 """
@@ -33,14 +33,14 @@ def lent(server: Client, databases: list[str], like: str) -> list[str]:
 
 
 def taken(server: Client, databases: list[str]) -> list[str]:
-    """The SQL after which nobody has rights of his own in databases any more."""
+    """The SQL after which no one has rights of their own in databases any more."""
     rows = server.ask(WITH_OWN.format(patterns=", ".join(quoted(_pattern(one)) for one in databases)))
     places = [(named(bytes.fromhex(place).decode()), _account(user, host)) for user, host, place in rows]
     return [f"REVOKE ALL PRIVILEGES ON {place}.* FROM {account};" for place, account in places]
 
 
 def ended(server: Client, database: str) -> list[str]:
-    """The SQL after which nobody has any right in a database that goes, to its routines neither."""
+    """The SQL after which no one has any right in a database that goes, to its routines neither."""
     return taken(server, [database]) + [
         f"REVOKE ALL PRIVILEGES ON {kind} {named(database)}.{named(bytes.fromhex(name).decode())} "
         f"FROM {_account(user, host)};"
@@ -49,7 +49,7 @@ def ended(server: Client, database: str) -> list[str]:
 
 
 def of_routines(server: Client, database: str, there: Collection[tuple[str, str]]) -> list[str]:
-    """The SQL that gives anew what accounts may do with routines.
+    """The SQL that gives again what accounts may do with routines.
 
     Args:
         server: the live one.

@@ -1,12 +1,12 @@
-"""MySQL's databases change places, which MySQL cannot do: their tables move, in one statement; the rest is made anew.
+"""MySQL's databases change places, which MySQL cannot do: their tables move, in one statement; the rest is made again.
 
 RENAME TABLE takes any number of tables to other databases, and all of them or none, also over a crash: that is the one
 moment of a swap. Triggers hold a table where it is, and views, routines and events do not move at all: what makes them
-stands in a file (backups/places.json) before any of them is dropped. From that file, and from where the tables are,
-whoever comes after a kill brings it to an end, forward or back.
+is in a file (backups/places.json) before any of them is dropped. From that file, and from where the tables are,
+anyone who comes after a kill brings it to completion, forward or back.
 
 An event works by itself, so only the live database's are on; elsewhere one that was on is `DISABLE ON SLAVE`, which on
-a host that is nobody's replica nothing else makes it.
+a host that is no one's replica nothing else makes it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from aipbx_agent.databases.quoting import named, quoted
 FILE = "places.json"
 # RENAME TABLE of many is one step also over a crash since these: MariaDB's DDL log, MySQL's transactional dictionary.
 SINCE = {"MariaDB": (10, 6), "MySQL": (8, 0)}
-# Seconds within which whoever works with a database must let go of it, and of which one attempt takes so many.
+# Seconds within which anyone who works with a database must let go of it, and of which one attempt takes so many.
 LEAVING_SECONDS = 60
 ATTEMPT_SECONDS = 5
 CHECKPOINT_SECONDS = 1800
@@ -57,7 +57,7 @@ class Body:
 
 
 def refuse(server: Client, tables: Iterable[str]) -> None:
-    """Refuse what this server cannot do, or nobody taught us.
+    """Refuse what this server cannot do, or no one taught us.
 
     Args:
         server: the live one.
@@ -87,7 +87,7 @@ def rename(server: Client, pairs: list[tuple[str, str]]) -> None:
     """Give databases other names, in this order, all of them or none; their sessions end.
 
     Raises:
-        Failed: somebody does not let go of them, or there is something that MySQL cannot make anew.
+        Failed: someone does not let go of them, or there is something that MySQL cannot make again.
     """
     bodies = _under_way(server)
     if [(body.old, body.new) for body in bodies] == pairs:
@@ -214,7 +214,7 @@ def _move(server: Client, ways: list[tuple[str, str]], found: Found) -> None:
         try:
             _script(server, sql, ways[0][0])
         except Failed as problem:
-            # Somebody was quicker to come back than the rename.
+            # Someone was quicker to come back than the rename.
             if "Lock wait timeout" not in problem.why or time.monotonic() > end:
                 raise
             _alone(server, [name for way in ways for name in way])
@@ -223,7 +223,7 @@ def _move(server: Client, ways: list[tuple[str, str]], found: Found) -> None:
 
 
 def _alone(server: Client, databases: list[str]) -> None:
-    """End whoever is in these databases, and what a killed run of ours left there, and wait until they are gone."""
+    """End anyone who is in these databases, and what a killed run of ours left there, and wait until they are gone."""
     end = time.monotonic() + LEAVING_SECONDS
     there = run(["docker", "top", server.container, "-eo", "pid,args"], seconds=docker.SECONDS)
     for line in there.decode(errors="replace").splitlines():

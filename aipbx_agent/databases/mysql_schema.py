@@ -55,7 +55,7 @@ def programs(server: Client, database: str, things: list[tuple[str, str]], unusa
 
 
 def unusable(server: Client, databases: list[str]) -> set[tuple[str, str]]:
-    """Views that nobody can use, nor MySQL make anew: what they lead to is not there."""
+    """Views that no one can use, nor MySQL make again: what they lead to is not there."""
     found = set()
     for row in server.ask(UNUSABLE.format(databases=listed(databases))):
         database, view, text = (bytes.fromhex(one).decode(errors="replace") for one in row[:3])

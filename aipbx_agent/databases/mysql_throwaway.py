@@ -27,7 +27,7 @@ def clear() -> None:
 
 
 def start(config: Config, image: str, name: str) -> None:
-    """Start a server that is thrown away, held to a part of the machine, reachable by nobody, and wait for it.
+    """Start a server that is thrown away, held to a part of the machine, reachable by no one, and wait for it.
 
     Args:
         config: the host's.

@@ -105,7 +105,7 @@ class Postgres(Dumps):
         return []
 
     def copy(self, database: str, of: str) -> None:
-        """Make a database that is a copy of another, to which nobody is connected."""
+        """Make a database that is a copy of another, to which no one is connected."""
         # Through the server's log, which is what it does by itself since 15, all of it would be written twice.
         how = " STRATEGY file_copy" if int(self.version().split(".")[0]) >= 15 else ""
         owner = self.owner(of)
@@ -121,7 +121,7 @@ class Postgres(Dumps):
     def as_owner(self, database: str) -> Postgres:
         """The same server, with sessions of the role that a database belongs to.
 
-        What the application wrote (a view, an index's expression) runs as whoever reads it. SET ROLE keeps nothing
+        What the application wrote (a view, an index's expression) runs as its reader. SET ROLE keeps nothing
         from it: such a function may set the role back.
         """
         client = copy.copy(self)
@@ -151,7 +151,7 @@ class Postgres(Dumps):
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             f"WHERE datname IN ({leaving}) AND pid <> pg_backend_pid();\nBEGIN;\n{renames}{more}COMMIT;\n"
         )
-        # Somebody may be quicker to come back than the rename.
+        # Someone may be quicker to come back than the rename.
         retry.until(
             LEAVING_SECONDS,
             lambda: self.psql(sql),

@@ -19,7 +19,7 @@ COMPRESSION = "zstd:1"
 # Who changes a table for longer than this is told of, instead of waited for all night.
 LOCK_WAIT = "--lock-wait-timeout=10min"
 # Settings of a load's sessions. Indexes are built in memory where it fits, by one process each instead of several for
-# one. What is lost in a crash is a database that nobody uses yet.
+# one. What is lost in a crash is a database that no one uses yet.
 LOADING = {"synchronous_commit": "off", "maintenance_work_mem": "128MB", "max_parallel_maintenance_workers": "0"}
 # Packing long texts is a third of a load with the server's own method and next to nothing with lz4, which reads as any
 # other; the database becomes a tenth larger. Servers are built with it or without.
@@ -160,7 +160,7 @@ class Dumps(Client):
 
     def _listed(self, entries: list[str]) -> str:
         """A list for pg_restore, in the container, as an option."""
-        place = "/tmp/aipbx-agent.list"  # noqa: S108 - in the container, where nobody else is
+        place = "/tmp/aipbx-agent.list"  # noqa: S108 - in the container, where no one else is
         words = ["docker", "exec", "--interactive", "--user", "0", self.container]
         lines = "\n".join(entries) + "\n"
         run([*words, "sh", "-c", f"cat >{place} && chmod 644 {place}"], seconds=QUICK, stdin=lines.encode())

@@ -36,9 +36,9 @@ SETTINGS: Mapping[str, str] = MappingProxyType(
 # The same, on servers that know them: since PostgreSQL 14 and 17. An unknown setting would refuse the connection.
 NEWER: Mapping[str, str] = MappingProxyType({"idle_session_timeout": "0", "transaction_timeout": "0"})
 ASK_NEWER = "SELECT name FROM pg_settings WHERE name IN ('idle_session_timeout', 'transaction_timeout')"
-# What only a superuser may set: anybody else's connection would be refused.
+# What only a superuser may set: anyone else's connection would be refused.
 SUPERUSER = ("temp_file_limit", "lc_messages")
-# How names without a schema are found belongs to whoever wrote the SQL: in a migration, the application.
+# How names without a schema are found belongs to anyone who wrote the SQL: in a migration, the application.
 OF_THE_DATABASE = ("search_path",)
 
 

@@ -148,7 +148,7 @@ def done(config: Config) -> None:
 
 
 def clear(config: Config, server: Postgres) -> None:
-    """Take away the roles of a restore that was interrupted; its database is gone already."""
+    """Remove the roles of a restore that was interrupted; its database is gone already."""
     for name in read_json(journal(config)).get("names", []):
         try:
             server.psql(f"DROP ROLE IF EXISTS {identifier(str(name))}")

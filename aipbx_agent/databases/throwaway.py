@@ -1,4 +1,4 @@
-"""A database server that is thrown away: of the live one's kind, held to a part of the machine, reachable by nobody."""
+"""A database server that is thrown away: of the live one's kind, held to a part of the machine, reachable by no one."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def main(config: Config, options: argparse.Namespace) -> None:
 
 
 def refuse_unseen(found: Found, given: Given) -> None:
-    """Refuse to run what nobody was shown.
+    """Refuse to run what no one was shown.
 
     Raises:
         Refused: there is something to run.
@@ -168,7 +168,7 @@ def restore_point(config: Config, server: Postgres) -> str:
 def _run_all(config: Config, server: Postgres, given: Given, found: Found, point: str) -> list[str]:
     done: list[str] = []
     for one in found.pending:
-        # What was run before it may have filled the table that it takes away, or given it its name.
+        # What was run before it may have filled the table that it removes, or given it its name.
         facts = due.understand(given, one.name)
         counted = losses.described(server, config.database, facts, renames=facts.renames)
         now = Pending(one.name, one.sha256, one.breaks, counted)

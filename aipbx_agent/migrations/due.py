@@ -1,6 +1,6 @@
 """`aipbx-agent migrations`: what a release's migrations would do to this host's database.
 
-It runs none, and waits for nobody: so a release that brings none comes also while a backup is taken. Standard input is
+It runs none, and waits for no one: so a release that brings none comes also while a backup is taken. Standard input is
 what `inv` knows of the release, as JSON (`Given`); what comes of it is told as `Found`.
 """
 
@@ -156,7 +156,7 @@ def look(config: Config, server: Postgres, given: Given) -> Found:
     """What there is to do.
 
     Raises:
-        Refused: what the database has seen, or a file that it has not, cannot be gone on with.
+        Refused: what the database has seen, or a file that it has not, cannot be continued with.
     """
     rows = ledger.read(server, config.database)
     tables = ledger.tables(server, config.database)
@@ -200,7 +200,7 @@ def _counts(row: Row, given: Given, *, new: bool) -> bool:
 
 
 def _pending(config: Config, server: Postgres, given: Given, state: str, names: list[str]) -> list[Pending]:
-    """The files that have not run, with what they take away.
+    """The files that have not run, with what they remove.
 
     On a new database there is nothing but what the application's own start has made.
 
@@ -220,7 +220,7 @@ def _pending(config: Config, server: Postgres, given: Given, state: str, names: 
 
 
 def _absent(config: Config, server: Postgres, given: Given, known: dict[str, Row]) -> list[str]:
-    """What the database lacks of files that were only marked, unless a later file takes it away again."""
+    """What the database lacks of files that were only marked, unless a later file removes it again."""
     marked = [name for name, row in known.items() if row.how == BASELINE and name in (given.files or {})]
     lines = []
     for name in marked:
@@ -283,7 +283,7 @@ def refuse_impossible(name: str, one: Facts) -> None:
 
 
 def refuse_losses(found: Found, given: Given) -> None:
-    """Refuse to take away rows without consent.
+    """Refuse to remove rows without consent.
 
     Raises:
         Refused: names file, table and rows.

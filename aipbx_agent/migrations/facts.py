@@ -10,7 +10,7 @@ ROWS, VALUES, UNKNOWN = "rows", "values", "unknown"
 
 @dataclass(frozen=True)
 class Loss:
-    """Something that a statement takes away.
+    """Something that a statement removes.
 
     Args:
         line: of the file.
@@ -52,7 +52,7 @@ class Facts:
     Args:
         statements: where each begins and ends.
         cannot: what of it cannot be run: line, statement, why, what to do.
-        losses: what it takes away.
+        losses: what it removes.
         breaks: what an older release may not run with, in a few words; empty: it can.
         renames: whether it gives names to what had others.
         makes: kind and names of what is there once it was run.

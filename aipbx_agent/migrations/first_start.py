@@ -1,4 +1,4 @@
-"""The application's first start on a new database: it makes its tables, and serves nobody.
+"""The application's first start on a new database: it makes its tables, and serves no one.
 
 A throwaway backend does so, on the network of the database alone: it has no volume, no port and no way out.
 """

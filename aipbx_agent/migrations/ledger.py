@@ -52,7 +52,7 @@ _OWNER = (
     "pg_roles r WHERE r.oid = (SELECT datdba FROM pg_database WHERE datname = current_database()) AND NOT r.rolsuper"
 )
 _CHECK = f"CHECK ((how = ANY (ARRAY['{RUN}'::text, '{BASELINE}'::text])))"
-# What of a schema under this name could run somebody else's code in our sessions, a line each. The application owns its
+# What of a schema under this name could run someone else's code in our sessions, a line each. The application owns its
 # database, and may have made the schema before us.
 FAULTS = f"""
 SELECT format('schema {SCHEMA} belongs to %s', pg_get_userbyid(nspowner)) FROM pg_namespace
@@ -141,7 +141,7 @@ def read(server: Postgres, database: str) -> list[Row] | None:
     """What the database has seen, by name; None: it has no ledger.
 
     Raises:
-        Refused: what is there is somebody else's.
+        Refused: what is there is someone else's.
     """
     refuse_foreign(server, database)
     there = server.psql(f"SELECT to_regclass('{SCHEMA}.releases') IS NOT NULL", database)

@@ -1,7 +1,7 @@
 """A second session that sees to it that a migration waits for a lock no longer than it may.
 
 lock_timeout does so as long as nothing in the file changes it; SQL that a file makes when it runs can. So a session
-beside it looks at what the server says of waiting, and ends the migration's.
+beside it checks what the server says of waiting, and ends the migration's.
 """
 
 from __future__ import annotations

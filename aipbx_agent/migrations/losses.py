@@ -1,4 +1,4 @@
-"""How many rows a migration would take away from this database, and what of a marked one is missing in it."""
+"""How many rows a migration would remove from this database, and what of a marked one is missing in it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FROM reached JOIN pg_catalog.pg_class c ON c.oid = reached.oid JOIN pg_catalog.p
 
 
 def described(server: Postgres, database: str, facts: Facts, *, renames: bool) -> list[str]:
-    """What a file takes away that holds rows, a line each.
+    """What a file removes that holds rows, a line each.
 
     Args:
         server: the live one.

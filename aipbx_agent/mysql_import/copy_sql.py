@@ -205,7 +205,7 @@ def _say(text: str) -> str:
 
 
 def sequences(table: Table, counter: int, columns: Sequence[tuple[str, str, int]]) -> str:
-    """PostgreSQL's statements that let its sequences go on where MySQL's counter stood, or the rows end.
+    """PostgreSQL's statements that let its sequences continue where MySQL's counter stood, or the rows end.
 
     Args:
         table: the table.

@@ -2,7 +2,7 @@
 
 The new database is the live one's schema, with the source's rows: MySQL writes them as COPY reads them, all of one
 moment, and psql reads it. Indexes, references and triggers come afterwards: so the server itself finds a reference that
-leads nowhere. Nothing of a run that failed stays; the next one begins anew.
+leads nowhere. Nothing of a run that failed stays; the next one begins again.
 """
 
 from __future__ import annotations
@@ -168,7 +168,7 @@ def _completed(server: Postgres, reader: Reader, new: str, dump: Path) -> None:
 
 
 def _compared(server: Postgres, reader: Reader, plan: Plan, new: str) -> dict[str, int]:
-    """Compare every table with what the source told of it, and let the sequences go on.
+    """Compare every table with what the source told of it, and let the sequences continue.
 
     Returns: rows by table.
     """

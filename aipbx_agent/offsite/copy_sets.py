@@ -142,11 +142,11 @@ def copy(config: Config, kept: Store, path: Path, keys: list[str], there: dict[s
 
 
 def description(manifest: sets.Manifest, content: Content, fingerprint: str) -> dict[str, Any]:
-    """What anybody may read of a copy: nothing of what is in it.
+    """What anyone may read of a copy: nothing of what is in it.
 
     Args:
         manifest: the set's.
-        content: the sealed file's.
+        content: the encrypted file's.
         fingerprint: the manifest's hash: tells that it is the same set.
     """
     return {
@@ -203,7 +203,7 @@ def _json(content: dict[str, Any]) -> bytes:
 
 
 def _ended(config: Config, seconds: float, problem: BaseException | None) -> None:
-    """Write down how the run ended; tell somebody when that is news: every hour would only teach to look away."""
+    """Write down how the run ended; tell someone when that is news: every hour would only teach to look away."""
     path = config.backups / STATE
     before = files.read_json(path)
     now = datetime.now(timezone.utc)

@@ -30,5 +30,5 @@ def prune(kept: Copies, keep: Mapping[str, int], moments: Mapping[str, datetime]
         for file in (stored.label(name), stored.verified(name), stored.sealed(name)):
             if file in there:
                 kept.remove(f"sets/{file}")
-        events.note(f"{kept.where}: {name} is old, and gone")
+        events.note(f"{kept.where}: deleted {name}, which is too old")
     return gone

@@ -1,4 +1,4 @@
-"""`aipbx-agent offsite-send FILE`: a sealed file of the store, as it is, on standard output, for an operator."""
+"""`aipbx-agent offsite-send FILE`: an encrypted file of the store, as it is, on standard output, for an operator."""
 
 from __future__ import annotations
 

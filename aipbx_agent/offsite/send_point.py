@@ -1,6 +1,6 @@
 """`aipbx-agent offsite-point @…`: whether copies off their host make a moment; with --send, those copies in one tar.
 
-They are sealed still: only an operator's key opens them.
+They are encrypted still: only an operator's key opens them.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from aipbx_agent.stores.base import Copies
 
 
 def sealed(name: str) -> str:
-    """What the sealed file of a set is called."""
+    """What the encrypted file of a set is called."""
     return f"{name}.tar.age"
 
 

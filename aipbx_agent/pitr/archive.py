@@ -1,4 +1,4 @@
-"""What this host keeps for a restore to a moment: where it is, what is there, and what of it may go."""
+"""What this host keeps for a point-in-time recovery: where it is, what is there, and what of it may go."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def prune_store(config: Config, kept: Copies) -> None:
             if name + ending in files[folder]:
                 kept.remove(f"{folder}/{name}{ending}")
     if gone:
-        events.note(f"{kept.where}: {len(gone)} segments and base backups are old, and gone")
+        events.note(f"{kept.where}: {len(gone)} segments and base backups deleted: too old")
 
 
 def store_bases(kept: Copies) -> list[Base]:

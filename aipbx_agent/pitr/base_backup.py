@@ -66,7 +66,7 @@ def postgres(config: Config) -> Postgres:
     """The live server.
 
     Raises:
-        Refused: it is none that can be restored to a moment, or does not run.
+        Refused: it is none that can be restored to a point in time, or does not run.
     """
     live: Engine = engine.live(config)
     if not isinstance(live, Postgres):

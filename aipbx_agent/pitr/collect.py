@@ -96,7 +96,7 @@ def _parsed(path: Path, name: str, closed: datetime) -> Segment:
 
 
 def _keep(aside: Path, folder: Path, one: Segment) -> None:
-    # The scratch server that replays it is not root; nobody else comes into the folder above.
+    # The scratch server that replays it is not root; no one else comes into the folder above.
     aside.chmod(0o644)
     files.sync(aside)
     aside.rename(folder / f"{one.name}{archive.PACKED}")

@@ -1,4 +1,4 @@
-"""`aipbx-agent wal`: runs all the time. Takes PostgreSQL's log over, copies it off this host, and tells when that lags.
+"""`aipbx-agent wal`: runs all the time. Takes the WAL over, copies it off this host, and tells when that lags.
 
 A pass every few seconds: take what PostgreSQL has closed, send what has no copy, look whether all is well, see that a
 base backup is made when one is due. What goes wrong is tried again in the next pass, and told when it lasts.
@@ -29,7 +29,7 @@ from aipbx_agent.report import notify
 
 STATE = "wal-state.json"
 PAUSE = 3.0
-# Seconds between two looks at PostgreSQL, between two base backups after one that failed, and after one that did not.
+# Seconds between two checks of PostgreSQL, between two base backups after one that failed, and after one that did not.
 LOOK_SECONDS = 20.0
 BASE_SECONDS = 1800.0
 NEXT_SECONDS = 30.0
@@ -64,7 +64,7 @@ def main(_: Config, __: argparse.Namespace) -> None:
 
 
 class Lost(Failed):
-    """A part of the log is gone: nothing mends that by itself."""
+    """A part of the log is gone: nothing repairs that by itself."""
 
 
 class Watch:
@@ -117,7 +117,7 @@ class Watch:
             raise self._behind
 
     def _follow(self, current: Config) -> None:
-        """See that something follows the commits of a segment's last second, when nobody else writes any more.
+        """See that something follows the commits of a segment's last second, when no one else writes any more.
 
         Only the next segment is sure to have them (segments.SURE), and for an empty log PostgreSQL closes none.
         """
@@ -157,7 +157,7 @@ class Watch:
         lasts = at_once or bool(self._since and now - self._since > TELL_SECONDS)
         ok = not error or (not lasts and bool(before.get("ok", True)))
         state = _state(current, ok=ok, error=error if lasts else "", sent=self._shipping.until)
-        with suppress(OSError):  # a full disk, say: it keeps nobody from being told
+        with suppress(OSError):  # a full disk, say: it keeps no one from being told
             if {**before, "at": ""} != {**state, "at": ""} or _age(before) > LOOK_SECONDS:
                 files.write_json(path, state)
                 metrics.write("wal", figures(state))

@@ -104,12 +104,12 @@ def server(config: Config, live: Postgres, what: Recovery) -> Iterator[Postgres]
         with events.step("base backup unpacked, and verified"):
             _unpack(name, what, data)
         made = Postgres(NAME, live.user, config.backups, live.jobs)
-        with events.step(f"log replayed up to {what.at:%Y-%m-%d %H:%M:%S} UTC"):
+        with events.step(f"WAL replayed up to {what.at:%Y-%m-%d %H:%M:%S} UTC"):
             _configure(data, settings(what, target=True))
             run(command(config, name, what.wal), seconds=docker.SECONDS)
             stopped = _recovered(config, made)
             if not stopped:
-                # Nobody has written since: all that there is, is what there was.
+                # No one has written since: all that there is, is what there was.
                 _configure(data, settings(what, target=False))
                 docker.start(NAME)
                 _recovered(config, made)

@@ -1,4 +1,4 @@
-"""Segments of PostgreSQL's log and base backups, as they are called where they are kept, and what their names tell.
+"""Segments of the WAL and base backups, as they are called where they are kept, and what their names tell.
 
     backups/wal/<system>-<segment>-<closed>.wal.zst        a segment: packed, and no younger commit in it than `closed`
     backups/base/<system>-<segment>-<moment>.tar.zst       a base backup, which begins with that segment

@@ -1,4 +1,4 @@
-"""Segments on their way off this host, sealed, over one connection that stays open."""
+"""Segments on their way off this host, encrypted, over one connection that stays open."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Shipping:
         except Late:
             raise
         except (AgentError, OSError):
-            # What is there is asked for anew: the connection may have broken after the last byte.
+            # What is there is asked for again: the connection may have broken after the last byte.
             self._kept = None
             raise
         newest = max((one.until for one in self._there), default=None)

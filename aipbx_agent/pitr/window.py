@@ -41,7 +41,7 @@ class Gap:
 
 @dataclass(frozen=True)
 class Needed:
-    """What a restore to a moment needs."""
+    """What a point-in-time recovery needs."""
 
     base: Base
     segments: list[Segment]
@@ -98,7 +98,7 @@ def gaps(segments: Iterable[Segment]) -> list[Gap]:
 
 
 def needed(bases: Iterable[Base], segments: Collection[Segment], at: datetime) -> Needed | None:
-    """What a restore to a moment needs: the newest base backup before it, and the segments up to it.
+    """What a point-in-time recovery needs: the newest base backup before it, and the segments up to it.
 
     Args:
         bases: every base backup.

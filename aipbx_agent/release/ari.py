@@ -113,7 +113,7 @@ def _connected(host: str, port: int, seconds: float) -> socket.socket:
 class _Foreign(http.client.HTTPConnection):
     """A connection that ends where it turns out to lead to this host or its cloud, before anything is asked.
 
-    A name that was looked at before may lead somewhere else by now: only the connection itself says where it went.
+    A name that was checked before may lead somewhere else by now: only the connection itself says where it went.
     """
 
     response_class = _Answer
@@ -127,7 +127,7 @@ class _Foreign(http.client.HTTPConnection):
 
 
 class _SecureForeign(http.client.HTTPSConnection, _Foreign):
-    """The same over TLS: looked at before the handshake."""
+    """The same over TLS: checked before the handshake."""
 
 
 class _ForeignHttp(urllib.request.HTTPHandler):
@@ -174,7 +174,7 @@ class Ari:
         return cls(url, user, password, ARI_VARIABLE)
 
     def channels(self, application: str) -> list[str] | None:
-        """The calls of an application; None when nobody is registered under that name."""
+        """The calls of an application; None when no one is registered under that name."""
         found = self._ask("GET", f"/applications/{urllib.parse.quote(application, safe='')}")
         if found is None:
             return None

@@ -1,6 +1,6 @@
 """The two colours of a service: which one serves, how one starts, how one ends. The one place on the host that knows.
 
-A service's colour serves when its file lies in nginx/active (templates/nginx/https.conf.j2). While a switch goes on
+A service's colour serves when its file lies in nginx/active (templates/nginx/https.conf.j2). While a switch continues
 both may lie there, and green counts: so each direction has one moment at which all requests change over.
 """
 
@@ -76,7 +76,7 @@ def environment(config: Config, name: str) -> dict[str, str]:
 
 
 def start(config: Config, name: str, images: Path) -> None:
-    """Start a colour anew, and nothing else.
+    """Start a colour again, and nothing else.
 
     Args:
         config: the host's.
@@ -111,7 +111,7 @@ def point(config: Config, service: str, name: str) -> None:
     Args:
         config: the host's.
         service: backend or frontend.
-        name: the colour; empty: nobody serves.
+        name: the colour; empty: no one serves.
     """
     place = folder(config)
     if name:

@@ -41,7 +41,7 @@ class Seen:
 
 
 def seen(config: Config) -> Seen | None:
-    """The lock; None: nobody has it."""
+    """The lock; None: no one has it."""
     lock = config.app / "lock"
     try:
         seconds = int(time.time() - lock.stat().st_mtime)
@@ -92,10 +92,10 @@ def held(config: Config, what: str) -> Iterator[None]:
 
     Args:
         config: the host's.
-        what: goes on, for whoever comes second.
+        what: what is in progress, for anyone who comes second.
 
     Raises:
-        Refused: somebody has it.
+        Refused: someone has it.
     """
     ours = _ours(config)
     ours.mkdir(mode=0o700, exist_ok=True)
@@ -131,14 +131,14 @@ def release(config: Config) -> None:
 
 @contextmanager
 def taken_over(config: Config, owner: str) -> Iterator[None]:
-    """Hold, and at the end give back, the lock that an operator took: his line may break meanwhile.
+    """Hold, and at the end give back, the lock that an operator took, whose connection may break meanwhile.
 
     Args:
         config: the host's.
-        owner: what he wrote into it.
+        owner: what they wrote into it.
 
     Raises:
-        Refused: it is no longer his.
+        Refused: it is no longer theirs.
     """
     file = config.app / "lock" / "owner"
     try:

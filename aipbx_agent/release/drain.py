@@ -79,7 +79,7 @@ def calls(config: Config, switch: Switch, container: str) -> tuple[int, int]:
 
     Args:
         config: the host's.
-        switch: what goes on.
+        switch: what is in progress.
         container: the old backend's.
 
     Returns: how many ended by themselves, and how many did not.
@@ -117,7 +117,7 @@ def calls(config: Config, switch: Switch, container: str) -> tuple[int, int]:
 
 
 def _until(switch: Switch, container: str) -> float:
-    """Seconds after its beginning until which a switch waits for calls; those of a backend that began anew are gone."""
+    """Seconds after its beginning until which a switch waits for calls; those of a restarted backend are gone."""
     began = str(docker.state(container)["StartedAt"])[:19]
     anew = datetime.fromisoformat(f"{began}+00:00").timestamp() > switch.begun
     return 0 if anew else switch.drain_seconds

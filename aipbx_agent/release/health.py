@@ -24,7 +24,7 @@ def wait(config: Config, name: str, seconds: float) -> None:
         seconds: the deadline.
 
     Raises:
-        Failed: it ended or began anew, or was not well in time; with the end of its log.
+        Failed: it ended or began again, or was not well in time; with the end of its log.
     """
     end = time.monotonic() + seconds
     while True:

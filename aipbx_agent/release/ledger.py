@@ -27,7 +27,7 @@ def entries(config: Config) -> list[dict[str, Any]]:
 
 
 def record(config: Config, entry: dict[str, Any]) -> None:
-    """Add how a release ended, unless that stands there already, and tell the banner what runs.
+    """Add how a release ended, unless that is there already, and tell the banner what runs.
 
     Args:
         config: the host's.

@@ -71,7 +71,7 @@ def ahead(config: Config, serving: str, drain_seconds: float) -> Overlap | None:
     Args:
         config: the host's, with this run's settings.
         serving: the backend's colour that serves; empty: none does, or it stays.
-        drain_seconds: how long its calls may go on.
+        drain_seconds: how long its calls may continue.
     """
     timers: dict[str, str] = config.raw["application_timers"]
     if not serving or not timers or config.raw["switch_mode"] != "colours":
@@ -193,8 +193,8 @@ def refuse(config: Config, serving: str, drain_seconds: float, *, accepted: bool
     Args:
         config: the host's, with this run's settings.
         serving: the backend's colour that serves; empty: none does, or it stays.
-        drain_seconds: how long its calls may go on.
-        accepted: whether it cannot come later: then it says so, and goes on.
+        drain_seconds: how long its calls may continue.
+        accepted: whether it cannot come later: then it says so, and continues.
 
     Raises:
         Refused: nothing was touched.
@@ -237,4 +237,4 @@ def _report(config: Config, backend: str, timers: dict[str, str]) -> None:
     if hit:
         when = hit.astimezone(clock(config))
         done = "; ".join(_running(when, timers))
-        events.note(f"Two backends were up at {when:%H:%M}: {done}. Look whether something was done twice.")
+        events.note(f"Two backends were up at {when:%H:%M}: {done}. Check whether something was done twice.")

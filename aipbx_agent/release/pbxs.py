@@ -30,12 +30,12 @@ ROWS = (
 )
 OWN = "the PBX of ARI_URL"
 UNREAD = "whatever PBX the application's table has"
-# Whoever does not answer so soon is not waited for: it may be a customer's, and switched off.
+# Anyone who does not answer so soon is not waited for: it may be a customer's, and switched off.
 SECONDS = 5
 # All calls that are left at the deadline are hung up within that.
 HANG_UP_SECONDS = 120
 STUCK = f"no answer came in {STUCK_SECONDS} s"
-# What it costs when the dialplan of a PBX goes on naming a backend that has ended.
+# What it costs when the dialplan of a PBX continues naming a backend that has ended.
 COST = "Once the old backend has ended, new calls there reach no one, until the hourly aipbx-watch finds it again."
 
 
@@ -155,7 +155,7 @@ class Pbxs:
 def rows(config: Config, variable: str) -> tuple[list[Exchange], dict[str, str]]:
     """The PBXs of the application's table, and the rows that are none with the reason, or why it cannot be read.
 
-    The table may be a view, whose code runs as whoever reads it: so nobody does as the superuser.
+    The table may be a view, whose code runs as its reader: so no one does as the superuser.
     """
     try:
         server = engine.live(config)
@@ -178,13 +178,13 @@ def rows(config: Config, variable: str) -> tuple[list[Exchange], dict[str, str]]
                 raise ValueError(url)
             good.append(Exchange(f"{name} ({_place(url)})", Ari(url, user, password, variable, SECONDS, foreign=True)))
         except (ValueError, TypeError, AttributeError, RecursionError) as problem:
-            # Without the error's own words: they may hold a login that somebody put into the URL.
+            # Without the error's own words: they may hold a login that someone put into the URL.
             wrong[f"{name} (row {number})"] = f"its ARI URL is invalid ({type(problem).__name__})"
     return good, wrong
 
 
 def _place(url: str) -> str:
-    """Where a PBX is, without a login that somebody put into its URL."""
+    """Where a PBX is, without a login that someone put into its URL."""
     return urlsplit(url).netloc.rpartition("@")[2] or url
 
 

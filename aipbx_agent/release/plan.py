@@ -19,8 +19,8 @@ class Switch:
         settings: of the operator's inventory, for this one run: ready_seconds, settle_seconds, public_checks,
             switch_mode.
         names: by service, the colour that serves (empty: none) and the one that takes its place.
-        drain_seconds: how long calls on the old backend may go on; without the PBX's help, how long it is waited for a
-            moment without a call.
+        drain_seconds: how long calls on the old backend may continue; without the PBX's help, how long the switch waits
+            until no call is live.
         begun: seconds since 1970.
         accepts_overlap: whether it begins also when the application's timers would run in two backends.
     """

@@ -31,7 +31,7 @@ class Request:
     Args:
         images: full reference by service.
         settings: of the operator's inventory, for this one run.
-        overlaps: seconds for which calls may go on beside a new backend; None: it is not asked whether the
+        overlaps: seconds for which calls may continue beside a new backend; None: it is not asked whether the
             application's timers would run twice.
         base: whether what every release stands on is started, too.
         volumes: those that must exist.

@@ -8,7 +8,7 @@ from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import AgentError, Failed
 from aipbx_agent.core.process import run
 
-# nginx asks Docker's DNS anew after at most 5 s (templates/nginx); a certificate needs a moment to be loaded.
+# nginx asks Docker's DNS again after at most 5 s (templates/nginx); a certificate needs a moment to be loaded.
 SECONDS = 45
 _CURL = ("curl", "--silent", "--show-error", "--max-time", "15", "--output", "/dev/null", "--dump-header", "-")
 # On every page of nginx's own (files/nginx/pages.conf), its limit's among them; never on an answer of the application.

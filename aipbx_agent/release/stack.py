@@ -103,7 +103,7 @@ def _is_down(container: str, *, whatever_the_cause: bool) -> bool:
     state = docker.state(container)
     if state["Running"]:
         return _is_gone(state)
-    # Docker notes why it could not start one; it notes nothing where somebody stopped it on purpose.
+    # Docker notes why it could not start one; it notes nothing where someone stopped it on purpose.
     return whatever_the_cause or bool(state["Error"])
 
 

@@ -1,8 +1,8 @@
 """A release takes the place of the one that runs: a new colour beside it, then nginx, then the PBX, then its end.
 
 A journal (switch.json) names what is to change before anything does. What was done is read from the things themselves:
-until images.env.switch has become images.env, whoever finds the journal puts the old colours back, which never stopped;
-from then on the new ones are the release, and he ends the old ones.
+until images.env.switch has become images.env, a run that finds the journal puts the old colours back, which never
+stopped; from then on the new ones are the release, and such a run ends the old ones.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def carry_out(config: Config, switch: Switch) -> dict[str, int]:
 
 
 def recover(config: Config) -> None:
-    """Bring a switch that was cut off to an end: the old release serves, or, if it was decided, the new one."""
+    """Complete a switch that was interrupted: the old release serves, or, if it was decided, the new one."""
     switch = switch_journal.pending(config)
     if not switch:
         (config.app / WANTED).unlink(missing_ok=True)
@@ -127,7 +127,7 @@ def recover(config: Config) -> None:
 
 
 def _start_missing(config: Config, switch: Switch) -> None:
-    """The old colours serve until the new ones can, also where somebody took a new one away meanwhile."""
+    """The old colours serve until the new ones can, also where someone took a new one away meanwhile."""
     for _, name in switch.names.values():
         if not colours.present(config, name):
             colours.start(config, name, config.app / IMAGES)
@@ -135,7 +135,7 @@ def _start_missing(config: Config, switch: Switch) -> None:
 
 
 def cleanup(config: Config) -> None:
-    """The same after a unit has ended and at boot, unless a switch goes on; no lock of one that is gone stays."""
+    """The same after a unit has ended and at boot, unless a switch continues; no lock of one that is gone stays."""
     if _host_stops():
         return  # it must not wait for calls; the next boot does the rest
     with ExitStack() as stack:
@@ -146,7 +146,7 @@ def cleanup(config: Config) -> None:
         recover(config)
         deploy_lock.give_back(config, before=deploy_lock.booted())
         if not os.path.lexists(config.app / "lock"):
-            # It is written under the lock: so nobody is about to switch to it.
+            # It is written under the lock: so no one is about to switch to it.
             (config.app / STAGED).unlink(missing_ok=True)
 
 
@@ -185,7 +185,7 @@ def _forward(config: Config, switch: Switch, pbxs: Pbxs | None) -> int:
             health.wait(config, name, float(config.raw["ready_seconds"]))
             if pbxs and service == "backend":
                 health.registered(config, name, old, pbxs)
-    with events.step(f"still so after {config.raw['settle_seconds']} s"):
+    with events.step(f"still ready after {config.raw['settle_seconds']} s"):
         health.stays(config, [name for _, name in switch.names.values()], float(config.raw["settle_seconds"]))
     with events.step("requests go to it"):
         for service, (_, name) in switch.names.items():
@@ -207,12 +207,12 @@ def _commit(config: Config, switch: Switch) -> None:
 
 
 def _finish(config: Config, switch: Switch, cut: int) -> dict[str, int]:
-    """End the old colours once nobody needs them any more."""
+    """End the old colours once no one needs them any more."""
     ended = 0
     for service, (old, _) in switch.names.items():
         container = colours.present(config, old) if old else ""
         if container and docker.running(container):
-            with events.step(f"{old} has answered what it was asked"):
+            with events.step(f"{old} has answered its open requests"):
                 drain.requests(container, colours.HTTP_PORTS[service])
             if service == "backend":
                 ended, left = drain.calls(config, switch, container)

@@ -35,7 +35,7 @@ def put_back_after(config: Config, switch: Switch, problem: BaseException) -> No
 
 
 def put_back(config: Config, switch: Switch) -> None:
-    """The old colours serve and the new ones are gone, however far it came: nothing of the old was taken away."""
+    """The old colours serve and the new ones are gone, however far it came: nothing of the old was removed."""
     docker.answering()
     for service, (old, _) in switch.names.items():
         container = colours.present(config, old) if old else ""

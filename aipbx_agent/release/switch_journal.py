@@ -1,4 +1,4 @@
-"""Where a switch that goes on is written down; what was done is read from the things themselves."""
+"""Where a switch that continues is written down; what was done is read from the things themselves."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ WANTED = "images.env.switch"
 
 
 def path(config: Config) -> Path:
-    """Where a switch that goes on is written down."""
+    """Where a switch in progress is recorded."""
     return config.app / "switch.json"
 
 
 def pending(config: Config) -> Switch | None:
-    """The switch that goes on, or did when it was cut off."""
+    """The switch in progress, or the one that was interrupted."""
     raw = files.read_json(path(config))
     if not raw:
         return None

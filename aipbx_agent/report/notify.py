@@ -59,7 +59,7 @@ def receivers(secrets: dict[str, str]) -> list[str]:
 
 
 def send(config: Config, title: str, text: str) -> None:
-    """Tell the operators; that nobody could be told is noted, and stops nothing.
+    """Tell the operators; that no one could be told is noted, and stops nothing.
 
     Args:
         config: this host's.

@@ -1,4 +1,4 @@
-"""How the runs of a verb end, written down and told: a failure that nobody hears of is the worst of a backup's."""
+"""How the runs of a verb end, written down and told: a failure that no one hears of is the worst of a backup's."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def recorded(config: Config, verb: str, *, attended: bool) -> Iterator[Run]:
     Args:
         config: this host's.
         verb: what is done.
-        attended: whether somebody sees its output: then a refusal is no news.
+        attended: whether someone sees its output: then a refusal is no news.
     """
     since, run = time.monotonic(), Run(config, verb)
     try:
@@ -105,7 +105,7 @@ def after(config: Config, verb: str) -> None:
 
 
 def measure(config: Config) -> None:
-    """Tell monitoring how the sets are; whoever changes that calls it."""
+    """Tell monitoring how the sets are; anyone who changes that calls it."""
     _quietly("The figures", lambda: metrics.write("backup", figures(config)))
 
 
@@ -156,5 +156,5 @@ def _quietly(what: str, write: Callable[[], None]) -> None:
     try:
         write()
     except OSError as problem:
-        # A full disk, say. It must keep nobody from being told.
+        # A full disk, say. It must keep no one from being told.
         events.note(f"{what} could not be written down: {problem}")

@@ -40,7 +40,7 @@ def main(config: Config, options: argparse.Namespace) -> None:
             looks = {look: of for look, of in retained.read(config).looks.items() if look != name}
             retained.write(config, replace(retained.read(config), looks=looks))
     if found.replaced and not options.database:
-        # Said before anything of it is gone: nobody may swap half of it back.
+        # Said before anything of it is gone: no one may swap half of it back.
         retained.keep(config, replace(found.replaced, discarded=True))
         with events.step(f"{found.replaced.database} and its volumes deleted"):
             server.drop(found.replaced.database)

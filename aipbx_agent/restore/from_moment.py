@@ -39,7 +39,7 @@ GROWS = 1.5
 
 
 def is_for(path: Path) -> bool:
-    """Whether a file holds what a restore to a moment takes."""
+    """Whether a file holds what a point-in-time recovery takes."""
     try:
         with tarfile.open(path, "r:") as tar:
             first = tar.next()
@@ -60,7 +60,7 @@ def opened(config: Config, server: Engine, said: str) -> Iterator[Source]:
     live = _postgres(server)
     base, wal = archive.base(config), archive.wal(config)
     if targets.is_open(config, at):
-        with events.step("PostgreSQL closes the segment of the log that it writes"):
+        with events.step("PostgreSQL closes its current WAL segment"):
             _close(config, live, at)
     found = window.needed(archive.kept_bases(base), archive.kept_segments(wal), at)
     if not found:

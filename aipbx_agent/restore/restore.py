@@ -23,7 +23,7 @@ from aipbx_agent.restore import find, incoming, retained, source, swap, swap_pla
 from aipbx_agent.restore.source import Source
 
 DATABASE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
-# What a load writes to the server's log beside the tables, at most, before the server takes it away again.
+# What a load writes to the server's log beside the tables, at most, before the server removes it again.
 LOG_BYTES = 1 << 30
 STATIC = "backend_static"
 SYNC_SECONDS = 600
@@ -45,7 +45,7 @@ def main(config: Config, options: argparse.Namespace) -> None:
         result = _restored(config, engine.live(config), options)
     finally:
         path = incoming.folder(config) / options.source
-        # Brought here for this run (fleet/restore/tasks.py); what somebody else put there stays.
+        # Brought here for this run (fleet/restore/tasks.py); what someone else put there stays.
         if path.name.startswith(UPLOAD) and path.is_file():
             path.unlink()
     events.result(source=options.source, seconds=round(time.monotonic() - begun, 1), **result)
@@ -98,7 +98,7 @@ def refuse_name(server: Engine, name: str) -> None:
     """
     if not DATABASE.fullmatch(name):
         raise Refused(
-            f"{name!r} is no name for a database.", "Letters, digits and _ are; 63 at most.", "Name it otherwise."
+            f"Invalid database name {name!r}.", "Allowed: letters, digits and _, at most 63.", "Choose another name."
         )
     if name in {*server.databases(), "template0", "template1"}:
         raise Refused(

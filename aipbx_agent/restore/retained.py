@@ -1,6 +1,6 @@
 """What restores left on purpose: the database and volumes that were live before, and databases to inspect.
 
-backups/kept.json tells of them. Nothing but `discard` takes them away.
+backups/kept.json tells of them. Nothing but `discard` removes them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Replaced:
         label: that those names end with.
         what: replaced it: `restore of 20261123T030000Z`.
         at: when, ISO 8601.
-        discarded: whether somebody said to delete it: it may be deleted in part.
+        discarded: whether someone said to delete it: it may be deleted in part.
     """
 
     database: str

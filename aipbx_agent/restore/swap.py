@@ -1,6 +1,6 @@
 """Restored data take the place of the live ones: by renames, while the backend is held; and back when that fails.
 
-What is about to change places stands in a journal (backups/swap.json) before anything does. How far it came is read
+What is about to change places is in a journal (backups/swap.json) before anything does. How far it came is read
 from the databases and folders themselves, which cannot be wrong about it. Until the journal says `decided` no one can
 write to the restored data: the backend is held and the database takes no connections, so a run that finds the journal,
 after a kill or at boot, takes everything back and loses nothing. From then on the restored data are the live ones, and
@@ -39,7 +39,7 @@ def carry_out(config: Config, server: Engine, swap: Swap) -> float:
     Returns: the seconds for which the backend was held.
 
     Raises:
-        Failed: it did not work, or nobody reaches what is live now; `what` says how things stand.
+        Failed: it did not work, or no one reaches what is live now; `what` says how things are.
     """
     swap_journal.write(config, swap, swap_journal.BEGUN)
     begun = time.monotonic()
@@ -63,7 +63,7 @@ def carry_out(config: Config, server: Engine, swap: Swap) -> float:
 
 
 def recover(config: Config) -> bool:
-    """Bring a swap that was cut off to an end: everything as it was before it, or, if it was decided, its last steps.
+    """Complete a swap that was interrupted: everything as it was before it, or, if it was decided, its last steps.
 
     Returns: whether there was one.
 
@@ -77,7 +77,7 @@ def recover(config: Config) -> bool:
     with undisturbed():
         server = _answering(config)
         if phase == swap_journal.BEGUN and not swap.returns:
-            with events.step(f"{swap.what} was cut off: everything back in its place"):
+            with events.step(f"{swap.what} was interrupted: everything back in its place"):
                 _back(config, server, swap)
             return True
         events.note(f"{swap.what} was interrupted, and is now completed.")
@@ -145,10 +145,10 @@ def _answers(config: Config, swap: Swap) -> None:
 
 
 def _return(config: Config, server: Engine, swap: Swap, problem: Failed) -> NoReturn:
-    """Let what was live before be live again; what was live meanwhile is retained: somebody may have written to it.
+    """Let what was live before be live again; what was live meanwhile is retained: someone may have written to it.
 
     Raises:
-        Failed: always; it tells why, and how things stand.
+        Failed: always; it tells why, and how things are.
     """
     back = swap_plan.planned_back(config, swap_plan.replaced(swap), runs=True, page=swap.page, returns=True)
     try:

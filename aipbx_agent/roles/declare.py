@@ -23,7 +23,7 @@ from aipbx_agent.databases.superuser import BOOTSTRAP, FIRST_NUMBER
 from aipbx_agent.roles import access_rules, ownership, role_facts
 from aipbx_agent.roles.role_facts import Facts
 
-# Exists within one transaction: nobody can rename the role that their session is of.
+# Exists within one transaction: no one can rename the role that their session is of.
 FOR_A_MOMENT = "aipbx_admin_for_a_moment"
 ATTRIBUTES = "LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
 # Seconds in which the application's transactions must have left each table for a moment.
@@ -233,7 +233,7 @@ def _script(commands: list[str]) -> str:
 
 
 def _patiently(server: Postgres, script: str, database: str) -> None:
-    """Run a script whose locks must not make anybody wait: it gives up soon, and tries again.
+    """Run a script whose locks must not make anyone wait: it gives up soon, and tries again.
 
     Raises:
         Failed: there was no moment for it; nothing was changed.

@@ -36,7 +36,7 @@ def close(config: Config) -> bool:
     lines = access_rules.read(server, path).splitlines()
     marked = [line for line in lines if line.endswith(ROTATION_MARK)]
     if all(line == ROTATION_MARK for line in marked):
-        if marked:  # whoever closed it may have been killed before the server read that
+        if marked:  # anyone who closed it may have been killed before the server read that
             server.psql("SELECT pg_reload_conf()")
         return False
     with events.step("way in without a password closed"):

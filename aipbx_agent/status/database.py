@@ -45,7 +45,7 @@ def _release(config: Config) -> str:
 
 
 def rotation(config: Config) -> str:
-    """`open` while a rotation's lines let somebody in, `closed` where only its mark is left; no server need run."""
+    """`open` while a rotation's lines let someone in, `closed` where only its mark is left; no server need run."""
     try:
         container = docker.container(config.project, "postgres", running=False)
         form = f'{{{{range .Mounts}}}}{{{{if eq .Destination "{DATA}"}}}}{{{{.Source}}}}{{{{end}}}}{{{{end}}}}'

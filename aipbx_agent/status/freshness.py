@@ -3,8 +3,8 @@
 It also has PBXs that forgot it, or were out of reach in a deploy, name the backend that serves (pbxs.py), and tells
 when the name of one leads to another address, from which the firewall lets no RTP in.
 
-Every hour. Whoever is told is told when something changes, and once a day while it lasts. The ages of what never was
-begin with the first look at this host.
+Every hour. The team is notified when something changes, and once a day while it lasts. The ages of what never was
+begin with the first check of this host.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ AGAIN = timedelta(hours=24)
 # How old the last good set, the last verified set, and the last verified set with a checked off-site copy may be. Sets
 # are taken every day and verified every week, each some hours long.
 HOURS = {"backup": 26, "verified": 194, "offsite": 218}
-# It is looked at all the time, and tells itself when it is not kept; whether anybody looks, is asked here.
+# It is checked all the time, and tells itself when it is not kept; whether anyone looks, is asked here.
 LOG_HOURS = 1
 
 
@@ -49,7 +49,7 @@ class Age(NamedTuple):
     hours: int
 
     def too_old(self, now: datetime) -> bool:
-        """Whether somebody must be told."""
+        """Whether someone must be told."""
         return now - self.since > timedelta(hours=self.hours)
 
     def message(self, now: datetime) -> str:
@@ -115,7 +115,7 @@ def ages(config: Config, began: datetime) -> dict[str, Age]:
 
 
 def is_news(bad: list[str], before: list[str], told_at: datetime | None, now: datetime) -> bool:
-    """Whether somebody is told: what is bad changed, or a day has passed and it is bad still."""
+    """Whether someone is told: what is bad changed, or a day has passed and it is bad still."""
     return bad != before or bool(bad and (told_at is None or now - told_at >= AGAIN))
 
 
@@ -128,7 +128,7 @@ def _notify(config: Config, found: dict[str, Age], bad: list[str], now: datetime
         notify.send(config, f"{config.host}: backups are recent enough again", "Nothing is too old.")
         return
     text = "\n".join(found[kind].message(now) for kind in bad)
-    notify.send(config, f"{config.host}: backups are too old", f"{text}\nLook: inv backups --host={config.host}")
+    notify.send(config, f"{config.host}: backups are too old", f"{text}\nSee: inv backups --host={config.host}")
 
 
 def _moved(config: Config, before: list[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""`aipbx-agent state`: how this host is, in one answer, for whoever is about to change something, or asks.
+"""`aipbx-agent state`: how this host is, in one answer, for anyone who is about to change something, or asks.
 
 With `--release` also what a release would meet: the application's variables, what would restart, PBXs, timers; what an
 operator goes by comes over standard input. What cannot be known is None, or empty: nothing here keeps the rest unknown.

@@ -1,6 +1,6 @@
 """Where copies off this host go: what every kind of store can do, and which one a host has.
 
-    sets/<name>.tar.age         a set, sealed
+    sets/<name>.tar.age         a set, encrypted
     sets/<name>.json            written last: what that file is, so a copy without it is none
     sets/<name>.verified.json   written when `verify` has restored the set
     base/…, wal/…               for a restore to a point in time

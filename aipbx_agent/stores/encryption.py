@@ -37,7 +37,7 @@ def tar(folder: Path, names: Sequence[str]) -> list[str]:
 
 
 def packed(folder: Path, names: Sequence[str], keys: Sequence[str]) -> Iterator[bytes]:
-    """Files of a folder as one sealed tar.
+    """Files of a folder as one encrypted tar.
 
     Args:
         folder: where they are.
@@ -51,7 +51,7 @@ def packed(folder: Path, names: Sequence[str], keys: Sequence[str]) -> Iterator[
 
 
 def sealed(path: Path, keys: Sequence[str]) -> Iterator[bytes]:
-    """One file, sealed.
+    """One file, encrypted.
 
     Args:
         path: the file.

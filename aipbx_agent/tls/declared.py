@@ -31,5 +31,5 @@ class Declared:
 
 
 def read(config: Config) -> Declared:
-    """Return what this host was told."""
+    """Return what the inventory declares for TLS."""
     return Declared(**config.raw["certificate"])

@@ -50,7 +50,7 @@ class CronLine:
 
     Attributes:
         table: the file.
-        line: as it stands there.
+        line: as it is there.
     """
 
     table: str
@@ -82,7 +82,7 @@ class HandMade:
 
     @property
     def waits(self) -> bool:
-        """Whether the next deploy takes it over: its database or its backend has a container, and nobody did so yet."""
+        """Whether the next deploy takes it over: its database or its backend has a container, and no one did so yet."""
         return bool({"postgres", "backend"} & set(self.containers)) and not self.adopted
 
     @property
@@ -97,7 +97,7 @@ class HandMade:
 
     @property
     def others(self) -> list[str]:
-        """Services of the same project that go on beside ours."""
+        """Services of the same project that continue beside ours."""
         return sorted(set(self.containers) - set(OURS))
 
     def lines(self) -> list[str]:
@@ -140,7 +140,7 @@ class HandMade:
 
     @property
     def database_in_a_folder(self) -> bool:
-        """Whether its database stands in a folder of the host or of the container, where no volume's name leads."""
+        """Whether its database is in a folder of the host or of the container, where no volume's name leads."""
         return "postgres" in self.containers and DATABASE not in self.containers["postgres"].volumes
 
 

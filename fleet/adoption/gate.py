@@ -73,7 +73,7 @@ def _literal(value: object) -> str:
 
 
 def announcement(remote: Remote, old: HandMade, found: Survey) -> list[str]:
-    """What the operator reads before he agrees.
+    """What the operator reads before they agree.
 
     Raises:
         OperatorError: the new backend would be without its data.

@@ -1,4 +1,4 @@
-"""`inv adopt`: a host installed by hand read, and what an operator needs to take it over written on his own machine."""
+"""`inv adopt`: a host installed by hand read, and what an operator needs to take it over written on their machine."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def taking_over(remote: Remote, old: HandMade) -> Iterator[None]:
 
     Args:
         remote: the host.
-        old: what stands there.
+        old: what is there.
 
     Raises:
         OperatorError: from the block, or from stopping and copying; the old stack runs again.
@@ -129,7 +129,7 @@ def _settle(remote: Remote, old: HandMade) -> None:
     for file in files:
         remote.sudo_output(commands.set_aside(file, folder, f"{folder}/instead.yml"))
     if "postgres" in old.replaced:
-        # Nobody can start it any more: two PostgreSQL on one volume destroy it.
+        # No one can start it any more: two PostgreSQL on one volume destroy it.
         remote.sudo_output(f"docker rm {old.replaced['postgres'].identity} >/dev/null")
     remote.sudo_output(f"rm -f {_stopped(remote)}")
     say(f"  {remote.name} is taken over. Retained unchanged:")

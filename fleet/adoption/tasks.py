@@ -11,7 +11,7 @@ from fleet.command_line.verb import task
 @task(help={"host": "the host's name"})
 @report_errors
 def adopt(_: Context, host: str = "") -> None:
-    """Read a host installed by hand: what stands there, its variables into an env file, what inventory.py must say."""
+    """Read a host installed by hand: what is there, its variables into an env file, what inventory.py must say."""
     from fleet.adoption import show
 
     show.show(one(hosts_to_change(host)))

@@ -46,7 +46,7 @@ def make(remote: Remote) -> None:
     if changed:
         say(f"  {changed} files were written to while they were packed; the others are as they were.", "yellow")
     if made["gone"]:
-        say(f"  Old, and gone: {', '.join(made['gone'])}")
+        say(f"  Deleted, too old: {', '.join(made['gone'])}")
     say(f"  It is in {made['place']}; unverified until: inv verify --host={remote.name}")
 
 

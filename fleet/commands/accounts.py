@@ -35,7 +35,7 @@ SELECT json_build_object(
     'models', nullif(:'models', '')::bigint, 'pbxs', nullif(:'pbxs', '')::bigint);
 \endif
 """.replace("TABLE_COUNT", str(len(TABLES))).replace("TABLE_NAMES", ", ".join(f"'{name}'" for name in TABLES))
-# As the application makes an account (UsersService.create): its roles, and the prices that it gives everybody.
+# As the application makes an account (UsersService.create): its roles, and the prices that it gives everyone.
 _GRANT = r"""
 BEGIN;
 INSERT INTO users (email, currency, "createdAt", "updatedAt")

@@ -100,7 +100,7 @@ def copy_files(container: str, path: str, volume: str) -> str:
 
 
 def stop(containers: Mapping[str, str]) -> str:
-    """The command that stops containers, PostgreSQL last, so that whoever writes to it has gone.
+    """The command that stops containers, PostgreSQL last, so that anyone who writes to it has gone.
 
     Args:
         containers: id by service.
@@ -167,7 +167,7 @@ def end_cron(table: str, line: str, folder: str) -> str:
 
     Args:
         table: a file in /etc, or an account's own table.
-        line: as it stands there.
+        line: as it is there.
         folder: where the table is kept.
     """
     name = table.rpartition("/")[2]

@@ -20,7 +20,7 @@ def serving(app_dir: str, service: str) -> str:
     if service not in SERVICES:
         return shlex.quote(service)
     folder = shlex.quote(f"{app_dir}/nginx/active")
-    # While a switch goes on both may be there, and green counts (templates/nginx/https.conf.j2).
+    # While a switch continues both may be there, and green counts (templates/nginx/https.conf.j2).
     look = f'for name in {service}-green {service}-blue; do [ ! -e {folder}/"$name" ] || break; name={service}; done'
     return f'"$({look}; echo "$name")"'
 

@@ -54,7 +54,7 @@ def logs(project: str, services: list[str], *, follow: bool, since: str, tail: s
     Args:
         project: the Compose project.
         services: which; none means all.
-        follow: whether it goes on until it is stopped.
+        follow: whether it continues until it is stopped.
         since: a time or an age, as `2026-11-23T03:00:00` or `10m`; empty: no limit.
         tail: how many lines of each service, or `all`.
     """

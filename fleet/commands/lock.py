@@ -6,7 +6,7 @@ import shlex
 
 from aipbx_agent.contract import LEDGER, STAGED
 
-HELD = 75  # EX_TEMPFAIL: somebody else has it
+HELD = 75  # EX_TEMPFAIL: someone else has it
 
 
 # The SSH connection that a shell came over: sshd's process for it, and the moment that began, in ticks of the kernel's.
@@ -21,7 +21,7 @@ _CONNECTION = (
 def acquire(app_dir: str, *, tied: bool = False) -> str:
     """The command that takes the lock, with who and why from standard input, and prints the ledger of releases.
 
-    It exits with HELD, and prints who has it, when somebody has; with 1 when it cannot be written.
+    It exits with HELD, and prints who has it, when someone has; with 1 when it cannot be written.
 
     Args:
         app_dir: where the stack's files are.

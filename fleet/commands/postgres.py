@@ -12,7 +12,7 @@ _EXISTS = 'psql -U "$admin" -d postgres --no-psqlrc -qAtc "" </dev/null >/dev/nu
 WHO = f"admin={ADMIN}; {_EXISTS} || admin=$POSTGRES_USER"
 # Limits that a database or a role sets for the application's sessions; an operator's query has its own deadline.
 UNLIMITED = "-c statement_timeout=0"
-# For SQL that comes from elsewhere, and for what we ask ourselves: nobody sits there and sees what ended it.
+# For SQL that comes from elsewhere, and for what we ask ourselves: no one sits there and sees what ended it.
 UNATTENDED = f"{UNLIMITED} -c lock_timeout=0 -c idle_in_transaction_session_timeout=0"
 OURS = f"{UNATTENDED} -c default_transaction_read_only=off -c role=none -c search_path=pg_catalog -c lc_messages=C"
 _READ_ONLY = " -c default_transaction_read_only=on"
@@ -26,9 +26,9 @@ def psql(project: str, database: str = "", *, terminal: bool, read_only: bool, r
     Args:
         project: the Compose project.
         database: its name; empty: the application's.
-        terminal: whether somebody types; else it reads SQL from standard input and stops at the first error.
+        terminal: whether someone types; else it reads SQL from standard input and stops at the first error.
         read_only: whether every transaction may only read.
-        role: which logs in; empty: the superuser. What the application wrote (a trigger, a view) runs as whoever
+        role: which logs in; empty: the superuser. What the application wrote (a trigger, a view) runs as anyone who
             meets it, so what only reads and writes the application's tables logs in as the application.
     """
     options = _PROMPTS if terminal else " --no-psqlrc --set ON_ERROR_STOP=1 --file -"

@@ -7,7 +7,7 @@ import shlex
 from aipbx_agent.contract import CERTIFICATE, LEDGER, MAINTENANCE
 
 # Every file below $1 gets to its place below $2 by a rename, and only where it differs: the one that is there is being
-# sent to somebody, who would get the rest of a file that `cp` has just emptied.
+# sent to someone, who would get the rest of a file that `cp` has just emptied.
 _PLACE = """set -e
 place() {
   cd "$1"

@@ -12,7 +12,7 @@ import shlex
 from aipbx_agent.contract import ROTATION_MARK
 from fleet.commands import compose, postgres
 
-# Seconds within which the server has read its rules anew; it takes milliseconds.
+# Seconds within which the server has read its rules again; it takes milliseconds.
 RELOAD_SECONDS = 30
 _PSQL = f'env PGOPTIONS="{postgres.OURS}" psql -U "$admin" -d "$POSTGRES_DB" --no-psqlrc -qAt -v ON_ERROR_STOP=1'
 _FILE = f"file=$({_PSQL} -c 'SHOW hba_file')"

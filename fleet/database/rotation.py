@@ -1,7 +1,7 @@
 """A new password for the database: the role's, the env file's, the host's, the backend's, in this order.
 
 What runs has the old one until it is restarted. So first it is let in by its address: whatever happens from then on,
-it goes on. As long as the server's rules say so, a rotation is under way; the next run finds that, and brings all to
+it continues. As long as the server's rules say so, a rotation is under way; the next run finds that, and brings all to
 what the env file says by then.
 """
 
@@ -231,7 +231,7 @@ def _back(remote: Remote, ready: Rotation, problem: BaseException, undo: list[Ca
 
 
 def _let_in(remote: Remote, ready: Rotation) -> None:
-    with step("what runs is let in by its address"):
+    with step("backend admitted by its address"):
         values = ready.before
         command = commands.let_in(
             remote.settings.compose_project, values["DB_NAME"], values["DB_USER"], ready.addresses
@@ -280,7 +280,7 @@ def _start_anew(remote: Remote, ready: Rotation, owner: str) -> None:
 
 
 def _none_has_the_new_one(remote: Remote, ready: Rotation) -> None:
-    """Start a backend anew that came up with the new password on the way back of the switch, whose lock is gone."""
+    """Start a backend again that came up with the new password on the way back of the switch, whose lock is gone."""
     if {password for _, password in _running(remote)} == {ready.before[NAME]}:
         return
     with held(remote, ready, survey.take(remote), datetime.now(UTC)) as lock:

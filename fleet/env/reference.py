@@ -52,7 +52,7 @@ def _cell(text: str) -> str:
 
 
 def page(text: str) -> str:
-    """docs/configuration.md with its reference made anew; what stands before it is kept."""
+    """docs/configuration.md with its reference made again; what stands before it is kept."""
     return text.partition(BEGIN)[0] + reference()
 
 

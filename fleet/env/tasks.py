@@ -141,7 +141,7 @@ def edit(_: Context, host: str = "") -> None:
         for fault in faults:
             print(f"    error: line {fault.line}: {fault.name} {fault.why} — {fault.do}", file=sys.stderr)
         if not sys.stdin.isatty() or not agreed(
-            "It cannot be read like this. Edit it again (otherwise it is thrown away)"
+            "It cannot be read like this. Edit it again (otherwise it is discarded)"
         ):
             raise OperatorError("Nothing was saved.", "The text could not be read.", f"inv env.edit --host={host}")
     if content == file.content:
@@ -162,7 +162,7 @@ def edit(_: Context, host: str = "") -> None:
 @task(help={"host": HOST})
 @report_errors
 def encrypt(_: Context, host: str = "") -> None:
-    """Encrypt env files to everybody in env/recipients.txt; again, when that list has changed."""
+    """Encrypt env files to everyone in env/recipients.txt; again, when that list has changed."""
     from fleet.env.dotenv import files
 
     for chosen in hosts_to_change(host):

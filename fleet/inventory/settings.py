@@ -35,7 +35,7 @@ VOLUME_NAME = re.compile(r"^[a-zA-Z0-9][a-zA-Z0-9_.-]+$")
 VolumeName = Annotated[str, Field(pattern=VOLUME_NAME)]
 Service = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
 Migration = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}-[^/]+\.sql$")]
-# What age encrypts to. Strict, as it stands on a command line; whether it is a key at all, age says.
+# What age encrypts to. Strict, as it is on a command line; whether it is a key at all, age says.
 Recipient = Annotated[
     str, Field(pattern=r"^(age1[02-9ac-hj-np-z]{58}|ssh-ed25519 [A-Za-z0-9+/]{68}={0,2}( [A-Za-z0-9@._-]+)?)$")
 ]

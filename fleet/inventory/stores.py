@@ -84,7 +84,7 @@ def confined(app_dir: str, origin: str) -> dict[str, str]:
     return {
         "authorizedkeysfile": f"/etc/aipbx/offsite/authorized/{account(origin)}",
         "chrootdirectory": folder(app_dir, origin),
-        # Files arrive readable for their account, and writable for nobody.
+        # Files arrive readable for their account, and writable for no one.
         "forcecommand": f"internal-sftp -d / -u 0277 -l INFO -p {','.join(REQUESTS)}",
         "allowtcpforwarding": "no",
         "disableforwarding": "yes",

@@ -1,4 +1,4 @@
-"""What a migration takes away: which rows, of which table and columns; the host counts them."""
+"""What a migration removes: which rows, of which table and columns; the host counts them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ORDINARY = {"public", "pg_catalog", "pg_temp", "$user", "aipbx_fleet", ""}
 
 
 def of(parts: list[Part]) -> list[Loss]:
-    """Return what a file takes away, each once.
+    """Return what a file removes, each once.
 
     Args:
         parts: all of the file's.

@@ -1,4 +1,4 @@
-"""What an operator is told of migrations before he agrees, and what is refused: decided from a host's answer."""
+"""What an operator is told of migrations before they agree, and what is refused: decided from a host's answer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Schema:
 
     Attributes:
         given: what its program is told, as JSON; empty: nothing.
-        lines: what the operator reads before he agrees.
+        lines: what the operator reads before they agree.
         changes: whether there is a file to run or to mark.
     """
 
@@ -99,7 +99,7 @@ def _consent(name: str, allowed: Sequence[str]) -> str:
 
 
 def refuse_losses(host: str, found: dict[str, Any], allowed: Sequence[str]) -> None:
-    """Refuse to take away rows without consent, and a consent to what nobody asks for.
+    """Refuse to remove rows without consent, and a consent to what no one asks for.
 
     Raises:
         OperatorError: names files, tables and rows.

@@ -21,7 +21,7 @@ def facts(source: str) -> dict[str, Any]:
         statements: where each begins (a character of the file without its byte order mark), its first and last line,
             and whether the server's superuser runs it.
         cannot: what of it cannot be run: line, statement, why, what to do.
-        losses: what it takes away.
+        losses: what it removes.
         breaks: what an older release may not run with; empty: it can.
         renames: whether it gives names to what had others.
         makes: what is there once it was run: kind, schema, name, and of a column its name.
@@ -79,7 +79,7 @@ def _makes(part: Part) -> Iterator[list[str]]:
 
 
 def _takes(part: Part) -> Iterator[list[str]]:
-    """Yield kind and names of what a statement takes away, also by another name for it."""
+    """Yield kind and names of what a statement removes, also by another name for it."""
     node = part.node
     if part.kind == "DropStmt":
         for one in node.objects:
@@ -95,7 +95,7 @@ def _takes(part: Part) -> Iterator[list[str]]:
 
 
 def lasting(files: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return the facts of files that run after one another, each with what it makes and no later one takes away.
+    """Return the facts of files that run after one another, each with what it makes and no later one removes.
 
     Args:
         files: facts by name, in the order in which they run.

@@ -1,4 +1,4 @@
-"""What of a migration cannot be run, whatever anybody agrees to: each with its reason and what to do."""
+"""What of a migration cannot be run, whatever anyone agrees to: each with its reason and what to do."""
 
 from __future__ import annotations
 

@@ -220,7 +220,7 @@ def _asked(remote: Remote, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _show_refused(remote: Remote, found: dict[str, Any], shown: list[str], allowed: Sequence[str]) -> None:
-    """Refuse what takes away rows; what would have run is shown first, for it tells all of it."""
+    """Refuse what removes rows; what would have run is shown first, for it tells all of it."""
     try:
         plan.refuse_losses(remote.name, found, allowed)
     except OperatorError:

@@ -51,8 +51,8 @@ def hsts(settings: Settings) -> str:
 def files(host_name: str, settings: Settings) -> dict[str, str]:
     """Every file of nginx's folder but the deploy's own: text by path below the folder.
 
-    nginx answers the revision, a hash of all the others, to whoever asks inside its container: so it can be told which
-    configuration it has read (files/proxy/nginx.sh).
+    nginx serves the revision, a hash of all the others, inside its container: it shows which configuration nginx has
+    read (files/proxy/nginx.sh).
     """
     csp_header = "Content-Security-Policy" + "-Report-Only" * settings.csp_report_only
     found = {

@@ -66,7 +66,7 @@ def init(remote: Remote) -> None:
 
 def _introduce(remote: Remote, peer: Remote) -> None:
     """Make an origin and its peer know each other's keys; each is asked over the operator's own connection."""
-    with step(f"{remote.name} and {peer.name} get to know each other's keys"):
+    with step(f"{remote.name} and {peer.name} exchange their keys"):
         shown = peer.run(host_key(peer.settings.app_dir, remote.name))
         if shown.code != 0 or not (theirs := PUBLIC_KEY.search(shown.out)):
             raise OperatorError(
@@ -140,7 +140,7 @@ def check(remote: Remote, name: str) -> None:
 
 
 def refuse_exchanged(host: str, copy: dict[str, Any], there: list[dict[str, Any]]) -> None:
-    """Compare a copy with what its origin wrote down when it made it: anybody can encrypt to a public key.
+    """Compare a copy with what its origin wrote down when it made it: anyone can encrypt to a public key.
 
     Args:
         host: the origin.
@@ -187,7 +187,7 @@ def chosen(host: str, found: list[dict[str, Any]], name: str) -> dict[str, Any]:
 
 
 def _sending(remote: Remote, copy: dict[str, Any]) -> list[str]:
-    """The command that prints a sealed copy."""
+    """The command that prints an encrypted copy."""
     asked, more = through(remote)
     words = shlex.join(["aipbx-agent", "offsite-send", f"sets/{copy['name']}.tar.age", *more])
     return ssh.command(asked.name, asked.settings.deploy_user, as_root(words, LONG))

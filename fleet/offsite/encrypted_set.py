@@ -1,4 +1,4 @@
-"""A sealed copy on its way here: hashed, opened with this operator's key, verified, and only then a file."""
+"""An encrypted copy on its way here: hashed, opened with this operator's key, verified, and only then a file."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Source:
 
 
 def receive(command: Sequence[str], copy: dict[str, Any], path: Path) -> None:
-    """Run a command that prints a sealed set, and make the opened, verified tar of it.
+    """Run a command that prints an encrypted set, and make the opened, verified tar of it.
 
     Args:
         command: its words.
@@ -69,7 +69,7 @@ def prove(command: Sequence[str], copy: dict[str, Any]) -> None:
     """The same, but what is opened goes through memory only, and is kept nowhere.
 
     Args:
-        command: prints a sealed set.
+        command: prints an encrypted set.
         copy: what the store says of it: name, bytes, sha256.
 
     Raises:
@@ -85,7 +85,7 @@ def prove(command: Sequence[str], copy: dict[str, Any]) -> None:
             except FailedError as error:
                 wrong.append(error)
             while stream.read(_CHUNK):
-                pass  # whoever writes must come to his end
+                pass  # the writer must be completed
 
     reader = threading.Thread(target=read, daemon=True)
     reader.start()

@@ -1,4 +1,4 @@
-"""The key pair that off-site copies are sealed with: its private half lives with the operators, and on no host."""
+"""The key pair that off-site copies are encrypted with: its private half lives with the operators, and on no host."""
 
 from __future__ import annotations
 

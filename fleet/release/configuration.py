@@ -1,4 +1,4 @@
-"""The application's variables on the host, looked at once more before a release meets them."""
+"""The application's variables on the host, checked once more before a release meets them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def refuse_invalid(remote: Remote, there: Environments) -> None:
-    """Refuse a host whose variables a release would crash on, or be open to everybody with.
+    """Refuse a host whose variables a release would crash on, or be open to everyone with.
 
     Args:
         remote: the host.

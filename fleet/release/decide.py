@@ -36,7 +36,7 @@ class Options:
     """How an operator wants it done.
 
     Attributes:
-        drain_seconds: how long calls may go on; 0: they are cut.
+        drain_seconds: how long calls may continue; 0: they are cut.
         allow_destructive: migrations that may delete rows.
         despite_migrations: whether an older commit can run with what the database has become.
         waits: whether it waits for a moment at which none of the application's timers runs.

@@ -1,6 +1,6 @@
 """Whether two backends would be up when the application's timers run: asked of the host, whose clock counts.
 
-Known before the operator is asked, and looked at once more when what takes long is over (pulling, building), by the
+Known before the operator is asked, and checked once more when what takes long is over (pulling, building), by the
 host itself (aipbx_agent/release/prepare.py), whose switch has the last look (aipbx_agent/release/overlap.py).
 """
 
@@ -53,7 +53,7 @@ def wait(remote: Remote, what: Plan, drain_seconds: int) -> None:
         return
     if found["seconds"] is None:
         raise _refusal(found)
-    # Of a clock: one that goes on. The host is asked again, as calls come and go.
+    # Of a clock: one that continues. The host is asked again, as calls come and go.
     end = time.monotonic() + max(found["seconds"], drain_seconds) + PAUSE_SECONDS
     with step(f"waits until {found['free']}: the application's timers run once"):
         while found := _ahead(remote, what, drain_seconds):

@@ -35,7 +35,7 @@ def prepare(remote: Remote, images: dict[str, str], overlaps: int | None) -> Non
     Args:
         remote: the host.
         images: full reference by service.
-        overlaps: for how many seconds calls may go on beside a new backend, to be refused where the application's
+        overlaps: for how many seconds calls may continue beside a new backend, to be refused where the application's
             timers would run twice; None: it is not asked.
 
     Raises:

@@ -33,15 +33,15 @@ def carry_out(
         remote: the host.
         services: whose release changes.
         entry: the ledger's line, with the seconds until now; the host adds its own, and how it ended.
-        owner: what stands in the deploy lock.
-        drain_seconds: how long calls may go on; 0: they are cut.
+        owner: what is in the deploy lock.
+        drain_seconds: how long calls may continue; 0: they are cut.
         accepts_overlap: whether it begins also when the application's timers would run in two backends.
 
     Returns: `ended` and `cut`: calls on the old backend that ended by themselves, and that did not.
 
     Raises:
         OperatorError: the host refused, and nothing was touched.
-        FailedError: it failed and what ran before runs on, or the connection was lost and it goes on there.
+        FailedError: it failed and what ran before runs on, or the connection was lost and it continues there.
     """
     asked: dict[str, Any] = {"entry": asdict(entry), "settings": goes_by(remote), "services": services, "owner": owner}
     asked |= {"drain_seconds": drain_seconds, "accepts_overlap": accepts_overlap}
@@ -56,7 +56,7 @@ def interrupts(remote: Remote, services: list[str], calls: int | None, *, drain_
         remote: the host.
         services: whose release changes.
         calls: live RTP flows; None when they cannot be counted.
-        drain_seconds: how long calls may go on; 0: they are cut.
+        drain_seconds: how long calls may continue; 0: they are cut.
         hands_over: whether the host knows its PBX.
     """
     data, live = remote.settings, "calls" if calls is None else f"{calls} RTP flows"

@@ -143,7 +143,7 @@ def _free(hosts: list[Remote], *, wait: bool) -> list[Remote]:
 
 
 def _drain_seconds(remote: Remote, given: int, *, now: bool) -> int:
-    """How long calls may go on: as typed, else as the host's data say; 0 with --now."""
+    """How long calls may continue: as typed, else as the host's data say; 0 with --now."""
     from fleet.errors import OperatorError
 
     if given > LONGEST_DRAIN_SECONDS or (now and given >= 0):
@@ -210,7 +210,7 @@ def unlock(_: Context, host: str = "", force: bool = False, yes: bool = False) -
 )
 @report_errors
 def maintenance(_: Context, state: str, host: str = "", yes: bool = False) -> None:
-    """Show the maintenance page instead of the application, or stop showing it; calls go on either way."""
+    """Show the maintenance page instead of the application, or stop showing it; calls continue either way."""
     from fleet.release import maintenance as page
 
     for remote in remotes(hosts_to_change(host)):

@@ -31,7 +31,7 @@ _NOTICED_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class Result:
-    """How it went on one host.
+    """How it ended on one host.
 
     Args:
         prepared: the host, and what was to come.
@@ -67,7 +67,7 @@ def order(prepared: list[Prepared], *, canary: bool) -> list[list[Prepared]]:
         prepared: the hosts, in the inventory's order.
         canary: whether one goes first: the one whose data say so, else the first.
     """
-    # Where no host has a release yet, a canary would spare nobody.
+    # Where no host has a release yet, a canary would spare no one.
     if not canary or len(prepared) < 2 or all(one.what.before is None for one in prepared):
         return [prepared]
     first = next((one for one in prepared if one.remote.settings.canary), prepared[0])
@@ -84,7 +84,7 @@ def carry_out(prepared: list[Prepared], *, canary: bool, atomic: bool, yes: bool
         yes: whether the operator has agreed in advance.
 
     Raises:
-        OperatorError: he did not agree, a hook said no, or it did not go well everywhere; the summary says where.
+        OperatorError: the operator did not agree, a hook refused, or it failed on some host, which the summary names.
     """
     waves = order(prepared, canary=canary)
     names = ", ".join(one.remote.name for one in prepared)
@@ -128,7 +128,7 @@ def _question(action: str, waves: list[list[Prepared]], *, atomic: bool) -> str:
 def _at_once(wave: list[Prepared], results: dict[str, Result]) -> None:
     """Do it on these hosts, and note how it went.
 
-    Ctrl-C stops each of them before its switch; one whose host is at the switch already goes on there.
+    Ctrl-C stops each of them before its switch; one whose host is at the switch already continues there.
     """
     with ThreadPoolExecutor(max_workers=len(wave)) as pool:
         begun = {one.remote.name: pool.submit(_one, one) for one in wave}
@@ -136,7 +136,9 @@ def _at_once(wave: list[Prepared], results: dict[str, Result]) -> None:
             while wait(begun.values(), timeout=_NOTICED_SECONDS).not_done:
                 pass
         except KeyboardInterrupt:
-            say("Interrupted: what has not begun its switch does not begin it. Waiting for the rest.", "yellow")
+            say(
+                "Interrupted: hosts that have not begun their switch do not begin it. Waiting for the others.", "yellow"
+            )
             for one in wave:
                 one.stopped.set()
             raise
@@ -154,7 +156,7 @@ def _one(prepared: Prepared) -> Result:
 
 
 def _watched(result: Result) -> Result:
-    """The same, once the host has been looked at for as long as its data say; a failure when it did not stay well."""
+    """The same, once the host has been checked for as long as its data say; a failure when it did not stay well."""
     remote, what = result.prepared.remote, result.prepared.what
     seconds = remote.settings.canary_soak_seconds
     try:

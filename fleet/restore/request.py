@@ -1,4 +1,4 @@
-"""What an operator wants restored, and what that will mean: told before he says yes."""
+"""What an operator wants restored, and what that will mean: told before they say yes."""
 
 from __future__ import annotations
 

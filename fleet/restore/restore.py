@@ -59,7 +59,7 @@ def go(remote: Remote, given: Given, lines: list[str], tables: str, database: st
     Args:
         remote: the host.
         given: what is restored.
-        lines: what the operator reads before he answers.
+        lines: what the operator reads before they answer.
         tables, database, yes: as for `restore`.
 
     Raises:
@@ -139,10 +139,10 @@ def undo(remote: Remote, *, yes: bool) -> None:
     agree(remote, "undo", yes=yes)
     done = agent.run(remote, ["undo"], seconds=SECONDS)
     if done["recovered"]:
-        say(f"{remote.name}: the {done['what']} had been cut off; everything is as it was before it.", "green")
+        say(f"{remote.name}: the {done['what']} had been interrupted; everything is as it was before it.", "green")
         return
     say(f"{remote.name}: {done['what']}: done; the backend was held for {done['held_seconds']} s.", "green")
-    say(f"  {done['kept']} is kept: inv restore --discard --host={remote.name} deletes it.")
+    say(f"  {done['kept']} is retained: inv restore --discard --host={remote.name} deletes it.")
 
 
 def discard(remote: Remote, database: str, *, yes: bool) -> None:
@@ -166,7 +166,7 @@ def discard(remote: Remote, database: str, *, yes: bool) -> None:
     if replaced and not database:
         what = f"{replaced['database']} and volumes ({size(replaced['bytes'])})"
         say(f"{remote.name}: {what}, live until {replaced['at']}, before the {replaced['what']}", "yellow")
-        say("  Afterwards there is no way back to them.", "yellow")
+        say("  They cannot be brought back afterwards.", "yellow")
     agree(remote, "delete what restores retained", yes=yes)
     done = agent.run(remote, ["discard", *([f"--database={database}"] if database else [])], seconds=SECONDS)
     say(f"{remote.name}: gone: {', '.join(done['discarded'])}.", "green")
@@ -185,7 +185,7 @@ def verify(remote: Remote, name: str) -> None:
     """
     say(f"{remote.name}: verification of {name or 'the newest set'}", "bold")
     done = agent.run(remote, ["verify", *([name] if name else [])], seconds=SECONDS)
-    say(f"{remote.name}: {done['set']} comes back whole: {done['rows']} rows of {done['tables']} tables.", "green")
+    say(f"{remote.name}: {done['set']} can be restored: {done['rows']} rows of {done['tables']} tables.", "green")
     say(
         f"  It took {done['rto_seconds']} s (RTO), in a scratch server of {remote.settings.verify_cpus} CPUs; "
         f"its data were {done['rpo_seconds'] / 3600:.1f} h old (RPO)."

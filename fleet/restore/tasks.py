@@ -19,7 +19,7 @@ class Instead(Argument):
 
     Args:
         flag: as invoke made it.
-        word: what it stands for.
+        word: its meaning.
     """
 
     def __init__(self, flag: Argument, word: Argument) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from fleet.remote import Remote
 
 QUERY_SECONDS = 600
-# The port of each service that somebody may want to reach from here.
+# The port of each service that someone may want to reach from here.
 PORTS = {"postgres": 5432, "backend": 5005, "frontend": 8080}
 
 
@@ -39,7 +39,7 @@ def become(host: Remote, command: str, *, terminal: bool) -> NoReturn:
 
 
 def interactive() -> bool:
-    """Whether somebody sits at a terminal, at both ends of the pipe."""
+    """Whether someone sits at a terminal, at both ends of the pipe."""
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 

@@ -16,7 +16,7 @@ from fleet.ssh.identities import Identity
 from fleet.ssh.ssh_config import Route
 
 CONNECT_SECONDS = 10
-# A pulled cable is noticed after this long: the kernel gives up on data that nobody acknowledged.
+# A pulled cable is noticed after this long: the kernel gives up on data that no one acknowledged.
 DEAD_AFTER_MILLISECONDS = 30_000
 KEEPALIVE_SECONDS = 10
 # The exit code of the system's ssh when it could not connect, or the connection broke.
@@ -211,7 +211,7 @@ def command(host: str, account: str, remote: str, *options: str) -> list[str]:
     """
     words = ["ssh", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", f"ConnectTimeout={CONNECT_SECONDS}"]
     words += ["-o", f"ServerAliveInterval={KEEPALIVE_SECONDS}", "-o", "ServerAliveCountMax=3"]
-    # A master would go on after our own end, with our tunnels; and few keys are offered, the right one first.
+    # A master would continue after our own end, with our tunnels; and few keys are offered, the right one first.
     words += ["-o", "ControlMaster=no", "-o", "ControlPath=none", *_few_keys(host, account)]
     return [*words, *ssh_config.options(), "-l", account, *options, host, *([remote] if remote else [])]
 

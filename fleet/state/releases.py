@@ -50,7 +50,7 @@ class Entry:
         after: what was wanted.
         images: full reference by service.
         note: why it failed.
-        subjects: the commits' subjects by service, where the operator's machine knew them; anybody's words.
+        subjects: the commits' subjects by service, where the operator's machine knew them; anyone's words.
     """
 
     time: str
@@ -65,7 +65,7 @@ class Entry:
     subjects: dict[str, str] = field(default_factory=dict)
 
     def line(self) -> str:
-        """The entry as it stands in the ledger."""
+        """The entry as it is in the ledger."""
         # ASCII: a note may hold characters at which others end a line.
         return json.dumps(asdict(self)) + "\n"
 

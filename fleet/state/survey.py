@@ -50,7 +50,7 @@ class Survey:
         entries: the ledger.
         containers: by service; those that do not exist are left out.
         colours: what Compose calls the colour that serves, by service; the service itself where there is none.
-        lock: who has the deploy lock; empty when nobody.
+        lock: who has the deploy lock; empty when no one.
         lock_seconds: for how long.
         lock_standing: what is known of the run that it was taken for: open, ended, runs, stopped, by hand
             (aipbx_agent/release/deploy_lock.py); empty: nothing.
@@ -60,7 +60,7 @@ class Survey:
         certificate_until: when the certificate ends.
         backup, verified, offsite: when the newest backup set was taken, the newest verified one, the newest with a copy
             elsewhere.
-        log: of PostgreSQL: at (when it was looked at), ok, error, until (what is kept), sent (what is elsewhere).
+        log: of PostgreSQL: at (when it was checked), ok, error, until (what is kept), sent (what is elsewhere).
         backup_failed: whether the last run of the backup failed.
         unfinished: the restore, undo or import that is under way, or was when it was cut off; empty: none.
         rotation: of the database's password: open while one is under way, or was when it was cut off; closed where the
@@ -160,7 +160,7 @@ def take(remote: Remote, drain_seconds: int | None = None) -> Survey:
 
     Args:
         remote: the host.
-        drain_seconds: also what a release would meet whose calls may go on for so long; None: it is not asked.
+        drain_seconds: also what a release would meet whose calls may continue for so long; None: it is not asked.
 
     Raises:
         OperatorError: it cannot be reached, or its agent is another version's.

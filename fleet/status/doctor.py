@@ -1,4 +1,4 @@
-"""`inv doctor`: why can I not work? This machine first, then the way to each host, then what stands there."""
+"""`inv doctor`: why can I not work? This machine first, then the way to each host, then what is there."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def examine(remotes: list[Remote], *, as_json: bool) -> bool:
-    """Look at this machine and at the way to hosts, and print what was found.
+    """Check this machine and the way to hosts, and print what was found.
 
     Args:
         remotes: which hosts.

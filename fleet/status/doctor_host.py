@@ -1,4 +1,4 @@
-"""What `inv doctor` looks at on a host: what a person would look at who is told that it does not work."""
+"""What `inv doctor` checks on a host: what a person would check who is told that it does not work."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CLOCK_SECONDS = 5
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at: its name, how it is, and what to do; also about what is well, but not complete."""
+    """One thing that was checked: its name, how it is, and what to do; also about what is well, but not complete."""
 
     name: str
     text: str
@@ -34,7 +34,7 @@ class Finding:
 
 
 def examined(remote: Remote) -> list[Finding]:
-    """Look at a host, and return what was found, what is well included."""
+    """Check a host, and return what was found, what is well included."""
     try:
         before = time.time()
         there = float(remote.sudo_output("date +%s.%N"))

@@ -86,7 +86,7 @@ def show(hosts: Sequence[Remote], services: list[str], *, follow: bool, since: s
     Args:
         hosts: of which hosts.
         services: of which services; none: of all.
-        follow: whether to go on.
+        follow: whether to continue.
         since: only lines younger than this, as `10m`, `2h`, `2026-11-23T03:00:00`.
         tail: how many lines of each service, or `all`.
         grep: a regular expression that lines must match.

@@ -18,7 +18,7 @@ CERTIFICATE_DAYS = 14
 DISK_PERCENT = 85
 BACKUP_HOURS = 26
 VERIFIED_HOURS = 8 * 24
-# Seconds after which a host has certainly looked at its database's WAL again.
+# Seconds after which a host has certainly checked its database's WAL again.
 WAL_SECONDS = 300
 
 

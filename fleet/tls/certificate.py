@@ -90,7 +90,7 @@ def check(chain: bytes, key: bytes, names: list[str], now: datetime | None = Non
         raise OperatorError(
             "Certificate and key do not match.",
             "The key's public half is not the one in the first certificate.",
-            "Give the key that the certificate was asked for with; the server's certificate stands first in the chain.",
+            "Give the key that the certificate was requested with; the server's certificate comes first in the chain.",
         )
     for signed, by in pairwise(certificates):
         try:
@@ -119,7 +119,7 @@ def _public(key: bytes) -> bytes:
     except (ValueError, TypeError):
         raise OperatorError(
             "The private key cannot be read.",
-            "It is no PEM, or it is protected by a passphrase.",
+            "It is not PEM, or it is protected by a passphrase.",
             "Give the key without a passphrase: `openssl pkey -in KEY -out PLAIN`.",
         ) from None
     return private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def appoint(host: Remote, email: str, *, another: bool, yes: bool) -> None:
-    """Make an account an administrator's; a new one when nobody has signed up with this address.
+    """Make an account an administrator's; a new one when no one has signed up with this address.
 
     Args:
         host: on which host.

@@ -44,7 +44,7 @@ class State:
 
     @property
     def mails(self) -> bool:
-        """Whether the application can send mails: without them nobody can sign up or log in by e-mail."""
+        """Whether the application can send mails: without them no one can sign up or log in by e-mail."""
         return all(self.variables.get(name) for name in MAIL)
 
 

@@ -1,6 +1,6 @@
 """Keeps every demonstration, test and measurement inside the lab.
 
-The hosts have the names of real domains: whoever acts on them asks here first whether they lead to the lab.
+The hosts have the names of real domains: anyone who acts on them asks here first whether they lead to the lab.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def require_lab_addresses(ssh_config: Path, hosts: Sequence[str]) -> None:
-    """Refuse to go on unless every host leads to a running container of this checkout's lab.
+    """Refuse to continue unless every host leads to a running container of this checkout's lab.
 
     Args:
         ssh_config: The SSH configuration that is going to be used.

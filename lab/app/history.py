@@ -24,7 +24,7 @@ _PERSON = "Lab <lab@aipbx.test>"
 _STARTED = 1_767_225_600  # 2026-01-01 00:00 UTC; one commit an hour from there
 _MADE_BY_TOOLS = {"node_modules", "dist", "build", "tts_voices", "org-documents"}
 _VERSION_AT_FIRST = b"1.0.0"
-# Nobody's own git settings (signing, templates, hooks) may change what comes out.
+# No one's own git settings (signing, templates, hooks) may change what comes out.
 _ENVIRONMENT = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
 _TIMEOUT = 60
 
@@ -86,7 +86,7 @@ def _stream(folder: str, commits: Sequence[Commit]) -> Iterator[bytes]:
 
 
 def make(folder: Path) -> dict[str, Path]:
-    """Make the application's bare repositories, anew when they are there already.
+    """Make the application's bare repositories, again when they are there already.
 
     Args:
         folder: Where they go: ``<folder>/krasterisk/aiPBX_backend.git`` and ``<folder>/krasterisk/aiPBX.git``.

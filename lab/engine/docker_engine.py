@@ -124,7 +124,7 @@ def refuse_disk(docker: Docker, *, first: bool) -> None:
     """Refuse to start on a disk that would fill up.
 
     Args:
-        docker: The engine whose disk is looked at.
+        docker: The engine whose disk is checked.
         first: Whether images have to be built.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The client: a machine outside the hosts, from which the lab looks at them as the internet does."""
+"""The client: a machine outside the hosts, from which the lab checks them as the internet does."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Client(Machine):
     number = CLIENT_NUMBER
 
     def create(self, image: str, authorities: Sequence[bytes]) -> None:
-        """Make the client anew from its image, and switch it on.
+        """Make the client again from its image, and switch it on.
 
         Args:
             image: The image's tag.

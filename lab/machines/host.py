@@ -113,7 +113,7 @@ class Host(Machine):
         return self.spec.number
 
     def create(self, image: str, operator_key: str, authorities: Sequence[bytes]) -> None:
-        """Make the host anew from its image, and switch it on.
+        """Make the host again from its image, and switch it on.
 
         Args:
             image: The image's tag.

@@ -50,7 +50,7 @@ def exec_command(container: str, command: str, *, stdin: bool) -> list[str]:
 def cable_command(lab: Lab, image: str, index: str, state: str) -> list[str]:
     """Return docker's arguments that switch the engine's end of a machine's network cable.
 
-    A container on the engine's own network does it, so that nobody needs to be root.
+    A container on the engine's own network does it, so that no one needs to be root.
 
     Args:
         lab: The lab.

@@ -123,7 +123,7 @@ class Workshop:
                 self.create_host(host)
 
     def create_host(self, host: Host) -> None:
-        """Make a host anew, as a cloud delivers it."""
+        """Make a host again, as a cloud delivers it."""
         host.create(self.tags[f"host-{host.spec.suite}"], self.operator_key, self.trusted())
         host.wait_ready()
 

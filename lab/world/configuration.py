@@ -32,7 +32,7 @@ NAMES = (
 def dnsmasq(subnet: Subnet) -> str:
     """Return the configuration of the lab's DNS server.
 
-    A ``local`` line makes the server the only authority for a domain: it never asks anybody else about it.
+    A ``local`` line makes the server the only authority for a domain: it never asks anyone else about it.
     """
     world = f"{subnet.address4(WORLD_NUMBER)},{subnet.address6(WORLD_NUMBER)}"
     lines = ["user=root", "no-hosts", "no-resolv", "server=127.0.0.11", "bind-interfaces"]

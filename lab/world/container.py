@@ -66,7 +66,7 @@ class World(Machine):
     number = WORLD_NUMBER
 
     def create(self, image: str, sources: Sources, authority: Authority, operator_key: str) -> None:
-        """Make the world anew from its image, and switch it on.
+        """Make the world again from its image, and switch it on.
 
         Args:
             image: The image's tag.

@@ -54,7 +54,7 @@ class Session(StreamRequestHandler):
         return f"250-{NAME}\r\n250-AUTH PLAIN LOGIN\r\n250 8BITMIME"
 
     def do_auth(self, rest: str) -> str:
-        """Let anybody in who gives an account and a password."""
+        """Let anyone in who gives an account and a password."""
         kind, _, first = rest.partition(" ")
         try:
             if kind.upper() == "PLAIN":
@@ -110,7 +110,7 @@ class Session(StreamRequestHandler):
 
 
 def _keep(account: str, recipients: list[str], source: str) -> None:
-    # In one piece: whoever reads meanwhile finds whole lines.
+    # In one piece: anyone who reads meanwhile finds whole lines.
     record = json.dumps({"account": account, "recipients": recipients, "source": source})
     with _WRITING, KEPT.open("ab", buffering=0) as file:
         file.write(record.encode() + b"\n")

@@ -2,7 +2,7 @@
 
 Runs by itself on a machine of the lab (standard library only): `python3 pbx_stand_in.py PORT USER PASSWORD`. What it
 keeps of Asterisk's ways: an application exists while a WebSocket holds its name; who comes last under a name has it;
-a new call goes to the application that the dialplan's global names; a call for nobody is lost.
+a new call goes to the application that the dialplan's global names; a call for no one is lost.
 Its own, below /stand-in: `POST /stand-in/keep?calls=5&seconds=10` keeps so many calls up, each of that length, new
 ones coming as old ones end; `calls=0` lets them run out. `GET /stand-in/calls` tells what each of them met.
 """

@@ -143,13 +143,13 @@ class Receiver(BaseHTTPRequestHandler):
 
 
 def _keep(record: dict[str, Any]) -> None:
-    # In one piece: whoever reads meanwhile finds whole lines.
+    # In one piece: anyone who reads meanwhile finds whole lines.
     with _WRITING, KEPT.open("ab", buffering=0) as file:
         file.write(json.dumps(record).encode() + b"\n")
 
 
 def main() -> None:
-    """Begin with nothing kept and nobody told to fail, then receive until the process ends."""
+    """Begin with nothing kept and no one told to fail, then receive until the process ends."""
     FOLDER.mkdir(exist_ok=True)
     for left in FOLDER.iterdir():
         left.unlink()

@@ -16,7 +16,7 @@ FOLDER = "/var/lib/world/git"
 _TIMEOUT = 120
 _AS_GIT = "runuser -u git --"
 _LIST = "for-each-ref --format='%(objectname) %(refname)'"
-# A bundle comes through standard input; nobody's password or prompt is ever in the way.
+# A bundle comes through standard input; no one's password or prompt is ever in the way.
 _TAKE = """
 set -eu
 bundle=$(mktemp) && trap 'rm -f "$bundle"' EXIT

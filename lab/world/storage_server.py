@@ -80,7 +80,7 @@ class Keys:
             # The S3 interface makes SignatureDoesNotMatch of it.
             answer = HTTPUnauthorized()
         else:
-            # It looks into the same dictionary afterwards: whether there was somebody to let in.
+            # It looks into the same dictionary afterwards: whether there was someone to let in.
             environment["REMOTE_USER"] = signed["access_key"]
             environment["swift.authorize"] = lambda _: None
             environment["swift_owner"] = True
@@ -122,7 +122,7 @@ def _make_bucket(store: Wsgi, account: str, bucket: str) -> None:
 
 def _with_s3(store: Wsgi, swift: Mapping[str, str], settings: Mapping[str, Any]) -> Wsgi:
     """Return the store behind what makes it S3: the last one named is the first to see a request."""
-    # Parts go with their object at once: nobody here would do later what Swift puts off.
+    # Parts go with their object at once: no one here would do later what Swift puts off.
     app = slo.filter_factory(swift, max_manifest_segments=_PARTS, allow_async_delete="false")(store)
     app = copy.filter_factory(swift)(app)
     app = Keys(app, settings["keys"])

@@ -75,7 +75,7 @@ def by_repository(offers: Sequence[Offer]) -> list[list[Offer]]:
     """Group offers by the repository that they are tags of.
 
     Two pushes into one repository at the same time do not go together: the registry writes the link to a layer that
-    both have in two steps, and whoever asks for it between them gets the status 500 (seen).
+    both have in two steps, and anyone who asks for it between them gets the status 500 (seen).
     """
     found: dict[str, list[Offer]] = {}
     for offer in offers:

@@ -73,7 +73,7 @@ class Visitors:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"\x81\x82\x00\x00\x00\x0040")  # Socket.IO's hello
         while data := await reader.read(4096):
-            # Engine.IO's ping is the text `2`; whoever does not say `3` is taken for gone.
+            # Engine.IO's ping is the text `2`; anyone who does not say `3` is taken for gone.
             if data.endswith(b"\x81\x012"):
                 writer.write(b"\x81\x81\x00\x00\x00\x003")
         if not self.ends.is_set():

@@ -109,7 +109,7 @@ def host(lab: Running, converge: Converge) -> Host:
 
 @pytest.fixture
 def lab_fresh(lab: Running) -> Host:
-    """A server as the cloud delivers it: Debian 12. Whoever uses it leaves it converged."""
+    """A server as the cloud delivers it: Debian 12. Anyone who uses it leaves it converged."""
     with Steps().shown() as steps:
         lifecycle.reset(lab.lab, "aipbx.ru", steps)
     return lab.host("aipbx.ru")
@@ -127,7 +127,7 @@ def server() -> Host:
 @pytest.fixture(scope="session")
 def prepared(lab: Running, server: Host, tmp_path_factory: pytest.TempPathFactory) -> Server:
     """An operator whose inventory has one server, and what prepares it for stories."""
-    # The least that may wait of PostgreSQL's log: a story lets it overflow.
+    # The least that may wait of the WAL: a story lets it overflow.
     quick = {"settle_seconds": 1, "ready_seconds": 40, "keep_releases": 3, "wal_backlog_mib": 64}
     tree = tmp_path_factory.mktemp("operator") / "tree"
     return Server(Inv(lab.lab.directory / "ssh_config", tree, {server.name: quick}), server)
@@ -149,6 +149,6 @@ def deployed(prepared: Server) -> Inv:
 
 @pytest.fixture(scope="module")
 def writing(deployed: Inv, server: Host) -> Iterator[Inv]:
-    """The operator, while somebody writes to the database, and faults are possible."""
+    """The operator, while someone writes to the database, and faults are possible."""
     with rows.written(server), faults.possible(server):
         yield deployed

@@ -76,7 +76,7 @@ def calls(host: Host) -> str:
 
 
 def ended(host: Host, verb: str) -> None:
-    """Wait until the unit that does a verb has ended, tidied up after."""
+    """Wait until the unit that does a verb has ended, cleaned up after."""
     ask = f"systemctl is-active aipbx-agent-{verb}.service"
     done = ("inactive", "failed")
     wait.until(lambda: host.run(ask, check=False).stdout.strip() in done, 90, f"{verb} has ended", ask)

@@ -24,7 +24,7 @@ LEFT = (
 def well(server: Host) -> None:
     """Assert that everything runs, nothing is left over, and no acknowledged row is missing."""
     wait.until(lambda: server.run(SETTLED, check=False).returncode == 0, 120, "all is healthy", "docker ps there")
-    # What is killed is started again by systemd: until then nobody can look, and Docker resolves no name.
+    # What is killed is started again by systemd: until then no one can look, and Docker resolves no name.
     there = "docker exec aipbx-postgres-1 true"
     wait.until(lambda: server.run(there, check=False).returncode == 0, 60, "one can look", "docker ps there")
     prices = "/api/prices/public"

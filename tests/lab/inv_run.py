@@ -115,7 +115,7 @@ class Inv:
         return json.loads(done.stdout)
 
     def started(self, *words: str) -> subprocess.Popen[str]:
-        """A run that goes on while the story does something to it."""
+        """A run that continues while the story does something to it."""
         return subprocess.Popen(
             [INV, *words],
             cwd=self.tree,
@@ -128,7 +128,7 @@ class Inv:
         )
 
     def typed(self, keys: bytes, *words: str) -> str:
-        """What a terminal shows when somebody runs it there and types `keys`."""
+        """What a terminal shows when someone runs it there and types `keys`."""
         child, terminal = pty.fork()
         if child == 0:
             os.chdir(self.tree)
@@ -139,7 +139,7 @@ class Inv:
         try:
             while chunk := os.read(terminal, 65536):
                 shown += chunk
-        except OSError:  # the terminal's way of saying that nobody is there any more
+        except OSError:  # the terminal's way of saying that no one is there any more
             pass
         finally:
             signal.alarm(0)

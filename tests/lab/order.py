@@ -1,7 +1,7 @@
 """Which stories come first and last, and which of them must follow each other in one lab."""
 
 FIRST = ("test_lab.py", "test_fresh_to_converged.py")
-# In this order each finds a deployed server, whoever ran before it; the first of them makes it.
+# In this order each finds a deployed server, whichever ran before it; the first of them makes it.
 DEPLOYED = (
     "test_deploy.py",
     "test_switch.py",

@@ -89,6 +89,6 @@ class Server:
             with Steps().shown() as steps:
                 lifecycle.reset(self.host.lab, self.host.name, steps)
         self.inv.bootstrap("-y").succeeded()
-        # What somebody may have left there for Compose; no story of the application may notice.
+        # What someone may have left there for Compose; no story of the application may notice.
         self.host.run("cat >/app/aipbx/.env", stdin=b'COMPOSE_PROFILES="colours\n')
         self.host.run("cat >>/etc/environment", stdin=STRAY.encode())

@@ -114,7 +114,7 @@ class Bootstrap:
         return Run(done.returncode, done.stderr, json.loads(done.stdout)["plan"])
 
     def started(self, *options: str) -> subprocess.Popen[str]:
-        """A run that goes on while the story does something to it."""
+        """A run that continues while the story does something to it."""
         return subprocess.Popen(
             self.command(*options),
             cwd=self.tree,

@@ -1,4 +1,4 @@
-"""Somebody writes rows to the live database all the while, and notes each that the server acknowledged.
+"""Someone writes rows to the live database all the while, and notes each that the server acknowledged.
 
 On the host, so that what was acknowledged outlives every container; by Docker's own program, so that no fault meets it.
 """
@@ -28,7 +28,7 @@ def write(server: Host) -> None:
 
 @contextmanager
 def written(server: Host) -> Iterator[None]:
-    """Somebody writes within this block."""
+    """Someone writes within this block."""
     content.psql(server, "CREATE TABLE story_written (id uuid)")
     server.run(f"rm -f {ACKNOWLEDGED}")
     write(server)

@@ -254,7 +254,7 @@ def test_old_scripts_and_old_habits_do_no_harm(machine: Host) -> None:
     newest = "$(ls -t /app/backups/postgres/*.sql.gz | head -n 1)"
     listing = f"gunzip <{newest} | docker exec -i aipbx-postgres-1 pg_restore --list"
     assert "of_old" in machine.run(listing).stdout
-    # Whoever brings the old file up once more gets the stack of today, and no second PostgreSQL on the same data.
+    # Anyone who brings the old file up once more gets the stack of today, and no second PostgreSQL on the same data.
     machine.run("cd /app && docker compose -f docker-compose.production.yml up -d --no-build", timeout=120)
     running = machine.run("docker ps --format '{{.Names}}' | sort").stdout.split()
     assert running == sorted(

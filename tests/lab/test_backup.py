@@ -25,7 +25,7 @@ from tests.lab.web import Web
 HOOK = "https://hooks.slack.com/services/T0/B0/hunter2"
 BOT, CHAT = "123456:hunter2-hunter2-hunter2-hunter2", "-100200300"
 BACKUPS = "/app/aipbx/backups"
-# But for PostgreSQL's log and its base backups, which come all the while.
+# But for the WAL and its base backups, which come all the while.
 EVERYTHING = f"find {BACKUPS} ! -path '*/wal*' ! -path '*/base*' ! -path '*/spool*' | sort"
 FIGURES = "/var/lib/prometheus/node-exporter/aipbx_backup.prom"
 OURS = "FROM pg_stat_activity WHERE application_name = 'aipbx-agent' AND pid <> pg_backend_pid()"
@@ -50,7 +50,7 @@ def figures(server: Host) -> dict[str, float]:
 
 
 def left(server: Host) -> str:
-    """Folders, links and sessions that a run leaves when nobody tidies up after it."""
+    """Folders, links and sessions that a run leaves when no one cleans up after it."""
     folders = f"{BACKUPS}/sets {BACKUPS}/incoming /var/lib/docker/volumes/*/"
     hidden = server.run(f"ls -A {folders} | grep '^\\.'", check=False).stdout
     return hidden + content.psql(server, f"SELECT pid, query {OURS}")
@@ -151,7 +151,7 @@ def test_what_the_application_writes_meanwhile_is_there_for_every_row_that_names
     server.run(f"rm -r {volume}/story")
 
 
-# What somebody may set for the application's sessions, or for those of everybody else.
+# What someone may set for the application's sessions, or for those of everyone else.
 STRICT = {
     "statement_timeout": "1ms", "lock_timeout": "1ms", "idle_in_transaction_session_timeout": "1ms",
     "default_transaction_read_only": "on", "search_path": "nowhere", "client_encoding": "LATIN1", "DateStyle": "German",
@@ -222,7 +222,7 @@ def test_a_killed_run_leaves_nothing_and_is_told(
 ) -> None:
     before = names(server)
     volume = server.run("docker volume inspect -f '{{.Mountpoint}}' aipbx_backend_static").stdout.strip()
-    # A large file holds the packing up; a table that somebody changes, the dump.
+    # A large file holds the packing up; a table that someone changes, the dump.
     if step == "packing":
         server.run(f"head -c 150M /dev/urandom >{volume}/large")
     else:
@@ -302,7 +302,7 @@ def test_a_set_comes_here_and_is_verified(operator: Inv, server: Host, tmp_path:
 @pytest.mark.test_all
 def test_ctrl_c_leaves_nothing_half_here(operator: Inv, server: Host, tmp_path: Path) -> None:
     dump = f"{BACKUPS}/sets/{names(server)[-1]}/database.dump"
-    # So large that it is on its way whenever somebody thinks better of it; a hole takes no room.
+    # So large that it is on its way whenever someone thinks better of it; a hole takes no room.
     server.run(f"cp {dump} /tmp/dump && truncate -s 50G {dump}")
     try:
         run = operator.started("backup", "--download", f"--host={server.name}", f"--to={tmp_path}")

@@ -164,7 +164,7 @@ def test_what_a_policy_on_trial_would_block_is_reported(browser: Browser, deploy
 
 
 def own_commit(lab: Running, folder: Path) -> Path:
-    """Somebody's clone of the frontend with a commit of theirs, the same one every time."""
+    """Someone's clone of the frontend with a commit of theirs, the same one every time."""
     source = lab.lab.directory / "repositories" / f"{application.GITHUB['frontend']}.git"
     when = dict.fromkeys(("GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE"), "2026-11-28T00:00:00Z")
     person = ("-c", "user.name=Somebody", "-c", "user.email=somebody@aipbx.test", "-c", "commit.gpgsign=false")

@@ -1,4 +1,4 @@
-"""Story: whoever changes a deployed host goes away in the middle: a line breaks, a machine dies, a run is killed."""
+"""Story: anyone who changes a deployed host goes away in the middle: a line breaks, a machine dies, a run is killed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_a_network_that_is_cut_in_a_deploy(writing: Inv, server: Host, moment: s
     finally:
         server.restore_network()
     assert (run.returncode, "Traceback" in said) == (1, False), said
-    # The host notices by itself that nobody is there any more.
+    # The host notices by itself that no one is there any more.
     gone = "! systemctl is-active --quiet aipbx-agent-switch"
     wait.until(lambda: server.run(gone, check=False).returncode == 0, 180, "the switch has ended", "its journal")
     if moment == "nginx healthy":

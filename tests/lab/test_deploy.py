@@ -341,7 +341,7 @@ def test_built_on_the_host_from_the_same_commit(deployed: Inv, server: Host) -> 
         assert server.run("ls -A /app/aipbx/build").stdout == ""
         page = Web(server)("/").body
         assert f"https://{server.name}/" in page, "the canonical address is the host's own"
-        # A release of the ledger that was never built here is built, and said to be, before anybody is asked.
+        # A release of the ledger that was never built here is built, and said to be, before anyone is asked.
         older = f"--to={OLDER},{FRONTEND['third'][:8]}"
         run = deployed("rollback", f"--host={server.name}", older, "--yes").succeeded()
         assert f"built/backend:{OLDER} is rebuilt there from its commit" in run.output

@@ -1,4 +1,4 @@
-"""Story: somebody changed something by hand. A dry run shows it, a run mends it, and nothing else moves."""
+"""Story: someone changed something by hand. A dry run shows it, a run repairs it, and nothing else moves."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ ACCOUNT = "Users: create deploy account with operator keys"
 
 @dataclass(frozen=True)
 class Drift:
-    """What was done by hand, the operation that sees it, a command that succeeds once mended, who else sees it."""
+    """What was done by hand, the operation that sees it, a command that succeeds once repaired, who else sees it."""
 
     by_hand: str
     operation: str
@@ -57,7 +57,7 @@ DRIFTS = {
         "systemctl stop fail2ban", "fail2ban: start or restart fail2ban.service", "systemctl is-active fail2ban"
     ),
     "a service disabled": Drift("systemctl disable cron", "cron: start cron.service", "systemctl is-enabled cron"),
-    # systemd has read the edited one, and reads no other by itself: the timer would go on starting that.
+    # systemd has read the edited one, and reads no other by itself: the timer would continue starting that.
     "a service edited that a timer starts": Drift(
         "echo '# by hand' >> /etc/systemd/system/aipbx-offsite.service && systemctl daemon-reload",
         "Off-site: write aipbx-offsite.service",

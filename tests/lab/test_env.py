@@ -1,4 +1,4 @@
-"""Story: an operator's values reach the containers, byte for byte, and nobody else."""
+"""Story: an operator's values reach the containers, byte for byte, and no one else."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def left_over(server: Host) -> list[str]:
 def test_status_is_a_table_on_a_terminal_and_json_for_a_script(deployed: Inv, server: Host) -> None:
     shown = deployed("status", f"--host={server.name}", "--drift").output
     assert "all healthy" in shown
-    # Its certificate, disk and services are well; that nobody took a backup yet is the one thing that may be missing.
+    # Its certificate, disk and services are well; that no one took a backup yet is the one thing that may be missing.
     assert set(re.findall(r"is not well: ([\w-]+):", shown)) <= {"backup"}
     assert "as declared" in shown
     server.run("mkdir -p /app/aipbx/lock && echo somebody, since long ago >/app/aipbx/lock/owner")

@@ -1,4 +1,4 @@
-"""Story: somebody starts a container with a careless `ports:` line. From outside, only what is declared is open."""
+"""Story: someone starts a container with a careless `ports:` line. From outside, only what is declared is open."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ LEDGER = "cat /app/aipbx/releases.jsonl"
 
 @contextmanager
 def visited(server: Host) -> Iterator[list[int]]:
-    """Somebody asks the application once a second, which it does not count as a flood; what each got."""
+    """Someone asks the application once a second, which it does not count as a flood; what each got."""
     answers: list[int] = []
     over = threading.Event()
 

@@ -1,4 +1,4 @@
-"""Story: what stands in MySQL becomes what aiPBX works with under PostgreSQL, or nothing has changed."""
+"""Story: what is in MySQL becomes what aiPBX works with under PostgreSQL, or nothing has changed."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def test_a_run_that_is_killed_leaves_all_as_it_was(known: Given, moment: str) ->
 
 
 def unwritten(fingerprint: str) -> list[str]:
-    """What a source holds beside the table that somebody writes to: its rows and its small counter."""
+    """What a source holds beside the table that someone writes to: its rows and its small counter."""
     written = re.compile(r"oddJournal|AUTO_INCREMENT=\d{1,3} ")
     return [line for line in fingerprint.splitlines() if not written.search(line)]
 

@@ -23,7 +23,7 @@ MOMENTS = [
 
 @pytest.mark.test_all
 def test_a_run_killed_again_and_again_is_repaired_by_the_next(lab_fresh: Host, bootstrap: Bootstrap) -> None:
-    """One fresh host, a run killed at each moment in turn: each goes on from what the one before left."""
+    """One fresh host, a run killed at each moment in turn: each continues from what the one before left."""
     for moment in MOMENTS:
         run = bootstrap.started("-y", "--limit", lab_fresh.name)
         read_until(run, f"| {moment}")

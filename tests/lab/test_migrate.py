@@ -65,7 +65,7 @@ ORDER BY 1
 """
 EARLY = "2026-03-21-knowledge-base-tables.sql"
 SKIPPED = "2026-05-19-our-organizations-bank.sql"
-# What holds an invoice open, as a report that somebody left open does.
+# What holds an invoice open, as a report that someone left open does.
 READER = "SET application_name = 'a report'; BEGIN; SELECT count(*) FROM invoices; SELECT pg_sleep(300)"
 
 
@@ -119,7 +119,7 @@ class Operator:
 
 @contextmanager
 def reading(operator: Operator) -> Iterator[None]:
-    """Somebody reads the invoices meanwhile, in a transaction that stays open."""
+    """Someone reads the invoices meanwhile, in a transaction that stays open."""
     operator.server.run(f'docker exec -d aipbx-postgres-1 psql -U aipbx_admin -d aipbx_production -c "{READER}"')
     held = "SELECT count(*) FROM pg_locks WHERE relation = 'invoices'::regclass AND pid <> pg_backend_pid()"
     wait.until(lambda: operator.sql(held).strip() == "1", 20, "somebody reads", "look at the database")

@@ -72,7 +72,7 @@ def test_a_set_is_taken_while_somebody_writes_and_verified(told: Inv, server: Ho
     assert PASSWORD not in run.output + faults.calls(server)
     server.run(f"docker exec {MYSQL} pkill timeout")
     verified = told("verify", f"--name={name}", f"--host={server.name}").succeeded()
-    assert f"{name} comes back whole" in verified.output
+    assert f"{name} can be restored" in verified.output
 
     manifest = f"{BACKUPS}/sets/{name}/manifest.json"
     server.run(f'sed -i \'s/"oddNote": "trigger"/"oddGone": "trigger"/\' {manifest}')

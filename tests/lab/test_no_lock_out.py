@@ -1,4 +1,4 @@
-"""Story: nobody is locked out. What is declared would do it: the host undoes it. What an operator's keys look like: no
+"""Story: no one is locked out. What is declared would do it: the host undoes it. What an operator's keys look like: no
 run of ours is a guess to fail2ban."""
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ def let_in(bootstrap: Bootstrap, host: Host) -> bool:
 
 
 def locks_out_by_sshd(tree: Path) -> None:
-    """A template that sshd accepts, and that lets nobody in."""
+    """A template that sshd accepts, and that lets no one in."""
     template = tree / "templates" / "sshd.conf.j2"
     template.write_text(template.read_text().replace("AllowUsers {{ settings.deploy_user }}", "AllowUsers nobody"))
 
 
 def moves_sshd_away(tree: Path) -> None:
-    """sshd listens where no operator looks: every connection is refused, so a run goes on trying for a while."""
+    """sshd listens where no operator looks: every connection is refused, so a run continues trying for a while."""
     template = tree / "templates" / "sshd.conf.j2"
     template.write_text("Port 2222\n" + template.read_text())
 
@@ -58,7 +58,7 @@ LOCK_OUTS = {
 
 @pytest.fixture
 def broken(bootstrap: Bootstrap, tmp_path: Path, request: pytest.FixtureRequest) -> Bootstrap:
-    """A copy of this project in which somebody made the mistake."""
+    """A copy of this project in which someone made the mistake."""
     mistake, concern = LOCK_OUTS[request.param]
     copy = bootstrap.only(concern).in_a_copy(tmp_path)
     mistake(tmp_path)

@@ -1,4 +1,4 @@
-"""Story: a copy of every set leaves its host, sealed; nobody there can read, change or delete it; it can be proved."""
+"""Story: a copy of every set leaves its host, encrypted; no one there can read, change or delete it; all proved."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ host, rows = os.uname().nodename, Contents({"public.t": 1})
 manifest = sets.Manifest(host, name, taken, 1.0, "postgres", "16.1", "d", "r", 1, {}, rows, {}, files)
 sets.complete(aside, manifest)
 """
-# PostgreSQL's log and a base backup as `wal` and `base` keep them, sent as they send them.
+# the WAL and a base backup as `wal` and `base` keep them, sent as they send them.
 LOG = """
 from datetime import datetime, timedelta, timezone
 from aipbx_agent.core import config, files
@@ -110,7 +110,7 @@ def inv(
         (public,) = re.findall(r'"(age1\w+)"', said)
         made.set(ORIGIN, offsite={"kind": "sftp", "host": SIBLING}, backup_recipients=[public])
         made.set(SIBLING, offsite=S3, backup_recipients=[public])
-        # Stories that are refused on purpose must not ban anybody.
+        # Stories that are refused on purpose must not ban anyone.
         for network in (converged.subnet.ipv4, converged.subnet.ipv6):
             sibling.run(f"fail2ban-client set sshd addignoreip {network}")
         converge(made.bootstrap)
@@ -157,7 +157,7 @@ def failed(host: Host, command: str) -> str:
 
 
 def as_intruder(origin: Host, commands: str) -> str:
-    """What somebody who is root on the origin gets out of the sibling."""
+    """What someone who is root on the origin gets out of the sibling."""
     return origin.run(f"sftp -b - {IDENTITY} {ACCOUNT}@{SIBLING} 2>&1", stdin=commands.encode(), check=False).stdout
 
 

@@ -1,4 +1,4 @@
-"""Story: somebody drops a table, and the database comes back as it was a second before; whatever happens to its log."""
+"""Story: someone drops a table, and the database comes back as it was a second before; whatever happens to its log."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Given:
     moments: list[str]
 
     def at(self, moment: str, *words: str) -> list[str]:
-        """The words of a restore to a moment."""
+        """The words of a point-in-time recovery."""
         return ["restore", f"--at={moment}", f"--host={self.server.name}", "--yes", *words]
 
     def state(self) -> str:

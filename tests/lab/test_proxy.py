@@ -154,7 +154,7 @@ def test_an_application_that_is_away_and_comes_back_at_another_address(ask: Web,
     assert "aiPBX" in page.body
     assert "s3cret" not in machine.run("docker logs --since 1m aipbx-nginx-1 2>&1").stdout
     assert ask("/api/x").header("content-type") == "application/json"
-    # Somebody else takes the address meanwhile.
+    # Someone else takes the address meanwhile.
     machine.run("docker run -d --rm --name squatter --network aipbx_web python:3.13-slim sleep 300")
     try:
         machine.run(f"cd {web.APP} && docker compose up --detach --wait --quiet-pull", timeout=120)
@@ -232,7 +232,7 @@ def test_a_reload_ends_no_idle_connection(machine: Host, ask: Web) -> None:
 @pytest.mark.test_all
 def test_a_run_that_was_cut_off_before_the_reload_is_finished(machine: Host, bootstrap: Bootstrap) -> None:
     known = machine.run(REVISION).stdout
-    # As it looks when files are in place and nobody told nginx: it answers with what it read before.
+    # As it looks when files are in place and no one told nginx: it answers with what it read before.
     machine.run(
         f"cd {web.APP}/nginx && sed -i 's/200 \"/200 \"0/' revision.conf && /usr/local/lib/aipbx/nginx.sh reload"
     )

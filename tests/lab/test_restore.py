@@ -93,7 +93,7 @@ WHERE member = r.oid) FROM pg_authid r WHERE rolname LIKE 'story%' ORDER BY roln
 
 @dataclass(frozen=True)
 class Given:
-    """A server with odd content, a set of it, and somebody who writes all the while."""
+    """A server with odd content, a set of it, and someone who writes all the while."""
 
     inv: Inv
     server: Host
@@ -345,7 +345,7 @@ def in_the_hold(given: Given, moment: str, *, after: bool) -> None:
 
 
 def recovered(given: Given) -> None:
-    """The host that went down is up again, has recovered by itself, and somebody writes again."""
+    """The host that went down is up again, has recovered by itself, and someone writes again."""
     server = given.server
     # Before that, a boot has not ended.
     ask = "systemctl is-active aipbx-recover"
@@ -402,7 +402,7 @@ def test_recovery_at_boot_tries_again_until_it_can(given: Given) -> None:
 @pytest.mark.test_all
 def test_an_unfinished_swap_is_ended_before_its_lock_is_broken(given: Given) -> None:
     before, server = given.state(), given.server
-    # Nobody tidies up: neither the unit that was killed, nor its next run.
+    # No one cleans up: neither the unit that was killed, nor its next run.
     faults.at(server, "RENAME TO", "kill -9 $CALLER", after=True)
     server.run("aipbx-agent undo", check=False, timeout=60)
     assert server.run(f"[ -e {BACKUPS}/swap.json ] && [ -e /app/aipbx/maintenance/on ]").returncode == 0
@@ -503,7 +503,7 @@ def test_a_set_is_verified_in_a_scratch_server(given: Given) -> None:
     faults.at(server, "pg_restore .*--jobs", f"{limits} aipbx-verification")
     run = inv("verify", f"--host={server.name}").succeeded()
     assert faults.said(server) == f"{768 << 20} 1000000000 none\n"
-    assert f"{given.name} comes back whole" in run.output
+    assert f"{given.name} can be restored" in run.output
     found = verified(server, given.name)
     assert found["ok"]
     assert found["rto_seconds"] > 0

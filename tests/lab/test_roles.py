@@ -1,4 +1,4 @@
-"""Story: whoever has the backend's login has the application's data, and nothing else of the server."""
+"""Story: anyone who has the backend's login has the application's data, and nothing else of the server."""
 
 from __future__ import annotations
 

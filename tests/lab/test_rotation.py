@@ -1,4 +1,4 @@
-"""Story: the database gets a new password; whoever dies in the middle leaves a server that works, and a way on."""
+"""Story: the database gets a new password; anyone who dies in the middle leaves a server that works, and a way on."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LOGIN = (
     "docker exec -i aipbx-postgres-1 sh -c 'read -r PGPASSWORD; export PGPASSWORD; "
     'psql -h "$(hostname -i)" -U aipbx_user -d aipbx_production -c "select 1"\''
 )
-# Longer than the backend keeps connections that nobody needs: what follows needs a new one.
+# Longer than the backend keeps connections that no one needs: what follows needs a new one.
 ANSWER = (
     "sleep 12; curl -sk -o /dev/null -w '%{http_code}' --resolve aipbx.ru:443:127.0.0.1 "
     "https://aipbx.ru/api/prices/public"
@@ -127,7 +127,7 @@ def test_whoever_dies_leaves_a_server_that_works_and_the_next_run_ends_it(
             faults.ended(server, "switch")
         wait.until(lambda: healthy(server), 90, "the backend is ready", "docker ps")
         assert ROTATION_MARK in server.run(RULES).stdout
-        # Its connections end, and it gets in anew: what runs goes on, whatever has been changed.
+        # Its connections end, and it gets in again: what runs continues, whatever has been changed.
         content.psql(server, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE client_addr IS NOT NULL")
         wait.until(lambda: Web(server)("/api/prices/public").status == 200, 30, "it answers", "docker logs")
     wanted = password(deployed, server)

@@ -87,7 +87,7 @@ def customers(pbx: Pbx, server: Host) -> Iterator[Pbx]:
 
 
 def cost_nothing(met: Met) -> None:
-    """Nobody noticed."""
+    """No one noticed."""
     assert met.failed == []
     assert met.requests > VISITS_A_SECOND
     assert met.broken_calls == []
@@ -316,7 +316,7 @@ def test_no_deploy_begins_when_timers_would_run_twice(deployed: Inv, server: Hos
 @pytest.mark.test_all
 def test_a_rollback_begins_although_timers_run_twice(deployed: Inv, server: Host) -> None:
     with deployed.changed(server.name, application_timers=ALWAYS):
-        # Calls of the story before may still go on.
+        # Calls of the story before may still continue.
         back = deployed("rollback", f"--host={server.name}", "--now", "--yes").succeeded()
     assert "all that there is. This run continues" in back.output
     assert "Two backends were up at" in back.output

@@ -23,7 +23,7 @@ CURRENT = f"readlink {web.APP}/tls/current"
 
 @pytest.fixture
 def machine(lab: Running, converge: Converge) -> Iterator[Host]:
-    """A converged host with nginx and without a certificate, whose names are looked at as without Cloudflare."""
+    """A converged host with nginx and without a certificate, whose names are checked as without Cloudflare."""
     converge("aipbx.org")
     host = lab.host("aipbx.org")
     web.up(host)
@@ -73,7 +73,7 @@ def test_first_issue_renewal_and_repair(machine: Host, lab: Running) -> None:
     assert second != first
     assert machine.run("docker inspect -f '{{.State.StartedAt}}' aipbx-nginx-1").stdout == started
 
-    # A run that was killed between the flip and the reload: nginx serves what it has read, the next run mends it.
+    # A run that was killed between the flip and the reload: nginx serves what it has read, the next run repairs it.
     machine.run(f"ln -sfn {status.file} {web.APP}/tls/current")
     seen = operations.status(Console(machine))
     assert seen.file != seen.served
@@ -156,7 +156,7 @@ def test_supplied_by_hand(machine: Host) -> None:
     answer = machine.run(f"{COMMAND} certificate-supply", stdin=chain + other.key_pem, check=False)
     assert answer.returncode == REFUSED
     assert "Certificate and key do not match." in answer.stderr
-    # Browsers do not know this authority, nor anybody a leaf alone.
+    # Browsers do not know this authority, nor anyone a leaf alone.
     for refused_chain, authority in ((chain, b""), (good.pem, root.pem)):
         with pytest.raises(OperatorError, match="A browser would not believe the certificate") as error:
             given(refused_chain, good.key_pem, authority)

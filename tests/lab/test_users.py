@@ -23,7 +23,7 @@ def roles(server: Host, token: str) -> int:
 
 
 def token(lab: Running, server: Host, how: str) -> str:
-    """Log in, or sign up, as somebody does who reads the code in a mail."""
+    """Log in, or sign up, as someone does who reads the code in a mail."""
     before = len(lab.world.mails())
     assert post(server, f"/api/auth/{how}", email=USER).status == 201
     wait.until(lambda: len(lab.world.mails()) > before, 10, "the code is mailed", "docker logs of the backend")

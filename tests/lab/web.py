@@ -64,7 +64,7 @@ class Web:
         return Answer(int(first.split()[1]), headers, body)
 
     def connection(self) -> ssl.SSLSocket:
-        """A connection over TLS to the host's own name, whoever vouches for its certificate."""
+        """A connection over TLS to the host's own name, whichever authority signed its certificate."""
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         plain = socket.create_connection((self.host.address4, 443), timeout=10)

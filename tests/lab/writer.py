@@ -1,4 +1,4 @@
-"""Runs on a host, on its own Python: writes as the application does, until somebody makes the file STOP.
+"""Runs on a host, on its own Python: writes as the application does, until someone makes the file STOP.
 
 A file comes before the row that names it, and goes after it. Prints how many rows it wrote.
 """

@@ -39,7 +39,7 @@ class Answer(BaseHTTPRequestHandler):
         self.wfile.write(b"{}")
 
     def log_message(self, *_: Any) -> None:
-        """Nobody reads it."""
+        """No one reads it."""
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def test_one_bad_answer_is_enough(path: str, said: str, port: int) -> None:
 
 def test_nobody_listens() -> None:
     with socket.socket() as taken:
-        # Bound, but nobody listens.
+        # Bound, but no one listens.
         taken.bind(("127.0.0.1", 0))
         free = taken.getsockname()[1]
         assert probed(ask(free, "/json")) == (1, f":{free}/json ECONNREFUSED\n")

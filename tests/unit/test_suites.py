@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # One file is one capability.
 STORIES = {path.stem.removeprefix("test_"): path for path in sorted((ROOT / "tests" / "lab").glob("test_*.py"))}
 HELPERS = sorted(set((ROOT / "tests" / "lab").glob("*.py")) - set(STORIES.values()))
-# Their stories are what whoever uses the lab types.
+# Their stories are what anyone who uses the lab types.
 LAB = "lab"
 
 

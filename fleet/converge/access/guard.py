@@ -43,7 +43,7 @@ def guarded(
 def prove_login(state: State, host: Host, account: str) -> bool:
     """Whether `account` logs in by a fresh connection and becomes root; says so when not.
 
-    Returns: False stops the run on this host before anything is taken away.
+    Returns: False stops the run on this host before anything is removed.
     """
     return _fresh_login(host, account, "true", f"{account} cannot log in to {host.name}, so root stays open.")
 

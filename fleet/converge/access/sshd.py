@@ -139,7 +139,7 @@ def hardened(
         account: who must be able to log in before and after.
         confined: by account of another kind, what `sshd -T` prints otherwise for its logins.
 
-    The account is proved by a fresh login before anything is taken away; the change undoes itself unless another
+    The account is proved by a fresh login before anything is removed; the change undoes itself unless another
     fresh login confirms it. Files that would loosen sshd all the same are set aside, not deleted.
     """
     state = host.get_fact(Sshd, accounts=("root", account, *confined))

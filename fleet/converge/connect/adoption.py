@@ -28,7 +28,7 @@ class MadeByHand(FactBase[HandMade | None]):
 
 
 def tell(settings: Settings) -> None:
-    """Say what was installed by hand here, as long as nobody has taken it over; nothing is changed.
+    """Say what was installed by hand here, as long as no one has taken it over; nothing is changed.
 
     Args:
         settings: the host's data.

@@ -21,7 +21,7 @@ def check(params: dict[str, Any], *, interactive: bool) -> None:
 
     Args:
         params: pyinfra's options as click parsed them.
-        interactive: whether there is somebody to answer a question.
+        interactive: whether there is someone to answer a question.
 
     Raises:
         OperatorError: what is wrong with it, or with what the run would need of this machine.

@@ -35,7 +35,7 @@ class FleetConnector(SSHConnector):
         """Log in, ask what the host is, and refuse what must not begin.
 
         Raises:
-            ConnectError: with what, why and what to do; pyinfra then goes on with the other hosts.
+            ConnectError: with what, why and what to do; pyinfra then continues with the other hosts.
         """
         explain.register(self.state)
         try:
@@ -99,7 +99,7 @@ class FleetConnector(SSHConnector):
             return host_system.read(self.host.name, self.account, *self._probe(host_system.PROBE))
 
     def _refuse_loss(self, checked: settings.Settings, *, as_root: bool) -> None:
-        """Refuse to take away what runs there; one round trip, by root, who alone may ask Docker."""
+        """Refuse to remove what runs there; one round trip, by root, who alone may ask Docker."""
         probe = existing_docker.PROBE + former_agent.PROBE
         answer, _ = self._probe(probe if as_root else f"sudo -n sh -c {shlex.quote(probe)}")
         lines = answer.splitlines()

@@ -15,7 +15,7 @@ ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 # What the probe prints stands between these: a shell's start-up files may print something of their own.
 BEGIN, END = "aipbx-probe-begins", "aipbx-probe-ends"
 
-# One line `name=value` each. It runs as whoever logs in, so it says itself whether root is within reach.
+# One line `name=value` each. It runs as the account that logs in, so it says itself whether root is within reach.
 PROBE = (
     rf"""
 echo {BEGIN}

@@ -1,4 +1,4 @@
-"""Configuration files of root's: compared in one round trip, written aside, checked by their reader, renamed."""
+"""Configuration files of root's: compared in one round trip, written separately, checked by their reader, renamed."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def show_difference(path: str, before: str, after: str) -> None:
 
 
 def upload(text: str, path: str) -> FileUploadCommand:
-    """The command that brings a text to a path on the host; for a path that nobody reads yet."""
+    """The command that brings a text to a path on the host; for a path that no one reads yet."""
     return FileUploadCommand(io.StringIO(text), path, remote_temp_filename=host.get_temp_filename(path))
 
 
@@ -68,7 +68,7 @@ def put_in_place(path: str, mode: str, check: str = "") -> str:
     Args:
         path: the file.
         mode: its access, as `644`.
-        check: a command that fails when the file is wrong; `{}` stands for the path of the new file.
+        check: a command that fails when the file is wrong; `{}` is the path of the new file.
     """
     new = shlex.quote(f"{path}.new")
     checked = f" && {check.format(new)}" if check else ""
@@ -81,7 +81,7 @@ def with_keywords(text: str, keywords: dict[str, str], separator: str) -> str:
     Args:
         text: the file as it is.
         keywords: value by keyword.
-        separator: what stands between the two, as ` ` or `=`.
+        separator: what separates the two, as ` ` or `=`.
     """
     missing = {name: f"{name}{separator}{value}" for name, value in keywords.items()}
     lines: list[str] = []
@@ -103,7 +103,7 @@ def keywords(
     Args:
         path: where.
         values: value by keyword.
-        separator: what stands between the two.
+        separator: what separates the two.
         mode: the file's access.
     """
     found = host.get_fact(ConfigurationFile, path=path)

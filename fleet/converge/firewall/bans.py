@@ -46,7 +46,7 @@ def forgotten(address: str) -> Generator[str, None, None]:
     """fail2ban, which does not run, forgets bans of the address that this run comes from.
 
     Args:
-        address: it; whoever comes from there is logged in as an operator.
+        address: it; anyone who comes from there is logged in as an operator.
     """
     if not host.get_fact(RestoredBans, address=address):
         host.noop(f"{address} is not banned")

@@ -34,7 +34,7 @@ class Opening:
     Attributes:
         protocol: tcp or udp.
         port: the port that the client asks for.
-        source: who may; None is anybody.
+        source: who may; None is anyone.
     """
 
     protocol: Literal["tcp", "udp"]
@@ -114,7 +114,7 @@ def declared(settings: Settings, version: Version) -> Declared:
 def _for(
     protocol: Literal["tcp", "udp"], ports: list[int], sources: list[IPv4Network | IPv6Network], version: Version
 ) -> list[Opening]:
-    """Ports that are open for sources; without any, for everybody."""
+    """Ports that are open for sources; without any, for everyone."""
     if not sources:
         return [Opening(protocol, port) for port in ports]
     return [Opening(protocol, port, source) for port in ports for source in sources if source.version == version]
@@ -145,7 +145,7 @@ class UfwState:
         return foreign_rules.foreign(self.kernel[version], self.nat[version])
 
 
-# Files of ufw's package that nobody should have edited, and where it keeps the originals.
+# Files of ufw's package that no one should have edited, and where it keeps the originals.
 DISTRIBUTED = {f"/etc/ufw/before{v}.rules": f"/usr/share/ufw/iptables/before{v}.rules" for v in ("", "6")}
 
 

@@ -69,7 +69,7 @@ def containers_survive() -> str:
 
 
 def unnoticed(command: str, ports: list[int], tools: str = "iptables ip6tables") -> str:
-    """The command, around which nobody who connects is refused.
+    """The command, around which no one who connects is refused.
 
     A daemon that starts has no rules for published ports for about half a second (measured: 0.4 s), in which the host
     itself would refuse connections. Dropped, they are tried again after a second and succeed. Where Docker's rules

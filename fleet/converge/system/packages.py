@@ -26,7 +26,7 @@ def repaired() -> Generator[str, None, None]:
         host.noop("no installation was cut off")
         return
     # Only apt waits for another apt's lock (90aipbx), and that may be the one that an ended run started. It fails for
-    # what is mended below, too; a lock that is still held then is named by dpkg itself.
+    # what is repaired below, too; a lock that is still held then is named by dpkg itself.
     yield "apt-get check || true"
     # What cut it off may be a service that systemd refuses to start once more within a minute.
     yield "systemctl reset-failed"

@@ -18,7 +18,7 @@ PLACEHOLDER = re.compile(
     r"|your[-_ ].*",
     re.IGNORECASE,
 )
-# What the application takes when a secret is not set, and what everybody tries first.
+# What the application takes when a secret is not set, and what everyone tries first.
 WELL_KNOWN = {"secret", "helpdesk-dev-key", "password", "postgres", "admin", "qwerty", "12345678", "test"}
 # What a program wrote where it had no value. The application takes each for a name, a key, a number.
 NO_VALUES = {"undefined", "null", "nan", "[object object]"}

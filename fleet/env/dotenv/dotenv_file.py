@@ -33,7 +33,7 @@ class Fault:
         line: counted from 1.
         name: the variable, where one can be made out.
         why: what is wrong, without the value.
-        do: how to mend it.
+        do: how to repair it.
     """
 
     line: int

@@ -19,12 +19,12 @@ QUIET = {"vim": VIM, "nvim": VIM, "gvim": (*VIM, "-f")}
 
 
 def edited(content: bytes, name: str, beside: Path | None) -> bytes:
-    """What the operator made of `content` in his editor.
+    """What the operator made of `content` in their editor.
 
     Args:
         content: the text to begin with.
         name: the file's name, for the editor's window.
-        beside: a directory to use where there is no memory file system, because the text stands there in clear anyway.
+        beside: a directory to use where there is no memory file system, because the text is there in clear anyway.
 
     Raises:
         OperatorError: no memory file system, or the editor cannot be run or failed.

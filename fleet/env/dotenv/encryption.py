@@ -16,7 +16,7 @@ IDENTITIES = ("~/.config/aipbx/age.key", "~/.ssh/id_ed25519")
 
 
 def seal(content: bytes, directory: Path) -> bytes:
-    """Encrypt to everybody in recipients.txt.
+    """Encrypt to everyone in recipients.txt.
 
     Args:
         content: what to encrypt.
@@ -75,7 +75,7 @@ def unseal(sealed: bytes, path: Path) -> bytes:
     """Decrypt, in memory.
 
     Args:
-        sealed: the encrypted bytes.
+        encrypted: the encrypted bytes.
         path: where they come from, for the message.
 
     Raises:

@@ -32,7 +32,7 @@ class Plan:
 
     @property
     def waits_for_a_deploy(self) -> bool:
-        """Whether a container must start anew before it counts; what the host itself reads counts at once."""
+        """Whether a container must start again before it counts; what the host itself reads counts at once."""
         return any(change.service != rendering.HOST for change in self.changes)
 
     @property

@@ -28,7 +28,7 @@ class Variable:
             what the application takes when it is not set.
         generate: makes a new secret.
         least: fewest characters of a secret that is worth the name.
-        read_by: the services that get it; none: known, and read by nobody.
+        read_by: the services that get it; none: known, and read by no one.
         fixed: the one value with which the stack works; set by the fleet, never asked for.
         taken_from: the variable whose value it gets; set by the fleet.
         why: why it is fixed or taken from another.

@@ -143,7 +143,7 @@ def prune(hosts: list[Remote], *, dry: bool, yes: bool) -> None:
         yes: whether the operator has agreed in advance.
 
     Raises:
-        OperatorError: a host has no release, or is locked; or he did not agree.
+        OperatorError: a host has no release, or is locked; or the operator did not agree.
     """
     with ThreadPoolExecutor() as pool:
         found = list(pool.map(survey.take, hosts))
@@ -196,7 +196,7 @@ def _refuse(remote: Remote, found: Survey, *, dry: bool) -> None:
 
 def _delete(remote: Remote, found: Survey, shown: set[str]) -> None:
     with held(remote, Pruning(), found, datetime.now(UTC)), step(f"{remote.name}: {len(shown)} images deleted"):
-        # Once more, now that nobody else is at it: a container may have got one of them.
+        # Once more, now that no one else is at it: a container may have got one of them.
         again = {image.reference for image in _images(remote, found.entries, found.running) if not image.stays}
         before = _free(remote)
         _remove(remote, sorted(shown & again))

@@ -79,9 +79,9 @@ def take(remote: Remote, reason: str) -> None:
 
 
 def wait(remote: Remote) -> None:
-    """Wait until nobody has a host's lock, WAIT_SECONDS at most: who still has it then is told by the refusal.
+    """Wait until no one has a host's lock, WAIT_SECONDS at most: who still has it then is told by the refusal.
 
-    One whose run is gone is not waited for: nobody would give it back.
+    One whose run is gone is not waited for: no one would give it back.
 
     Args:
         remote: the host.
@@ -107,7 +107,7 @@ def held(remote: Remote, what: Doing, found: Survey, since: datetime) -> Iterato
         since: now.
 
     Raises:
-        OperatorError: somebody else holds it, or a release came in between.
+        OperatorError: someone else holds it, or a release came in between.
     """
     ours = Held(f"{operator()}, {what.action}, since {since:%Y-%m-%d %H:%M:%S} UTC")
     done = remote.run(lock.acquire(remote.settings.app_dir, tied=True), stdin=f"{ours.owner}\n".encode())

@@ -1,4 +1,4 @@
-"""What an operator is told of a lock that he meets: whose, for how long, and whether its run is still there."""
+"""What an operator is told of a lock that they meet: whose, for how long, and whether its run is still there."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def refusal(host: str, owner: str, seconds: int, standing: str) -> OperatorError
 
     Args:
         host: its name.
-        owner: who has the lock, and why, as he wrote it.
+        owner: who has the lock, and why, as they wrote it.
         seconds: for how long it has been there.
-        standing: what the host knows of his run.
+        standing: what the host knows of their run.
     """
     gone = standing in GONE
     if standing == "by hand":

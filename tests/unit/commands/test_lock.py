@@ -28,7 +28,7 @@ def standing(app: Path) -> str:
 
 
 def owner(app: Path) -> str | None:
-    """Who has it; None: nobody."""
+    """Who has it; None: no one."""
     seen = deploy_lock.seen(Config({"app_dir": str(app)}, {}, {}))
     return seen.owner if seen else None
 

@@ -13,7 +13,7 @@ from tests.unit.shell import sh, stub
 
 RULES = "local all all trust\nhost all all all scram-sha-256\n"
 LINE = 'host "aipbx" "o""b" 10.0.0.7/32 trust # aipbx: until the password is changed everywhere\n'
-# A server whose rules are the file; each look at when they were read is a later one, as after a reload.
+# A server whose rules are the file; each check when they were read is a later one, as after a reload.
 PSQL = """case "$*" in
 *hba_file\\ *|*hba_file) echo "$HBA" ;; *load_time*) date +%s%N ;; *pg_hba_file_rules*) cat "$HBA.faults" ;;
 *) echo "$*" >>"$HBA.asked" ;; esac"""

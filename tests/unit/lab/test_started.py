@@ -1,4 +1,4 @@
-"""A test run takes down what its own fixtures started, whoever else works in the same checkout meanwhile."""
+"""A test run takes down what its own fixtures started, whatever else runs in the same checkout meanwhile."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Machine:
         monkeypatch.setattr(docker_engine, "stop", lambda: self.ended.append("engine"))
 
     def start(self, *labs: str) -> None:
-        """Somebody brings labs up."""
+        """Someone brings labs up."""
         self.engine, self.up = True, self.up | set(labs)
 
 

@@ -1,4 +1,4 @@
-"""What an operator reads of migrations before he agrees, and what is refused before anything is touched."""
+"""What an operator reads of migrations before they agree, and what is refused before anything is touched."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def test_gixy_would_complain(tmp_path: Path) -> None:
 
 
 def levels(text: str) -> list[str]:
-    """Each block's own directives: what stands in it, without the blocks inside."""
+    """Each block's own directives: what is in it, without the blocks inside."""
     found, open_blocks = [], [""]
     for line in text.splitlines():
         if line.rstrip().endswith("{"):

@@ -1,4 +1,4 @@
-"""A sealed copy on its way to an operator: what opens it, and what is wrong with it, told apart."""
+"""An encrypted copy on its way to an operator: what opens it, and what is wrong with it, told apart."""
 
 import hashlib
 import io

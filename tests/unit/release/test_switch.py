@@ -1,4 +1,4 @@
-"""What a deploy says that it will cost, and for how long calls may go on."""
+"""What a deploy says that it will cost, and for how long calls may continue."""
 
 from __future__ import annotations
 

@@ -149,7 +149,7 @@ def test_ctrl_c_begins_nothing_more_and_tells_which_host_has_what(
         return carried(one)
 
     monkeypatch.setattr(run, "carry_out", slow)
-    # Whoever starts the tests in the background has the signal ignored.
+    # Anyone who starts the tests in the background has the signal ignored.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with pytest.raises(KeyboardInterrupt):
@@ -161,7 +161,7 @@ def test_ctrl_c_begins_nothing_more_and_tells_which_host_has_what(
     rows = {line.split()[0]: line for line in said.out.splitlines() if line.strip()}
     assert [rows[name].count("aaaaaaaa → cccccccc") for name in ("net", "org", "ru")] == [1, 1, 0]
     assert "stopped before the switch" in rows["ru"]
-    assert "Interrupted: what has not begun" in said.err
+    assert "Interrupted: hosts that have not begun" in said.err
 
 
 def test_one_that_does_not_go_back_is_not_said_to_be_as_before(

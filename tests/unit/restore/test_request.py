@@ -1,4 +1,4 @@
-"""What an operator names, and what he is told before he says yes."""
+"""What an operator names, and what they read before they say yes."""
 
 from __future__ import annotations
 

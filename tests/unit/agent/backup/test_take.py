@@ -151,7 +151,7 @@ def test_when_one_thing_fails_the_server_ends_the_others(config: Config, server:
     server.fails["contents"] = Failed("Counting failed.", "b", "c")
     with pytest.raises(Failed, match="Counting"):
         taken(config)
-    # Once before it begins, once for what still goes on.
+    # Once before it begins, once for what still continues.
     assert server.cleared == 2
 
 

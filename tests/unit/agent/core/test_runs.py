@@ -35,7 +35,7 @@ def test_a_detached_run_is_a_unit_that_is_tidied_up_after() -> None:
     # What reports to its caller alone is no news for the team when it fails.
     unwatched = detached.unit(["--json", "prepare"], "prepare", "/run/log", watched=False)
     assert "--property=ExecStopPost=/usr/local/sbin/aipbx-agent cleanup" in unwatched
-    # What tidies up would want that file too, and it is gone with whoever called.
+    # What cleans up would want that file too, and it is gone with the caller.
     assert "StandardInput" not in " ".join(detached.unit(["switch"], "switch", "/run/log", "/run/stdin", watched=True))
 
 

@@ -13,7 +13,7 @@ def hexed(*texts: str) -> list[str]:
 
 
 class Server:
-    """Answers by what stands in a question."""
+    """Answers by what is in a question."""
 
     def __init__(self, **answers: list[list[str]]) -> None:
         self.answers = answers

@@ -1,4 +1,4 @@
-"""MySQL's databases that change places, killed before any statement: all of it comes to an end, forward or back."""
+"""MySQL's databases that change places, killed before any statement: all of it comes to completion, forward or back."""
 
 from __future__ import annotations
 
@@ -232,7 +232,7 @@ def test_who_does_not_let_go_is_waited_for_and_then_told(world: World, monkeypat
     with pytest.raises(Failed, match="failed"):
         mysql_rename.take_back(server(world), PAIRS)
     world.locked = 0
-    # Cut off on its way back, it goes on that way.
+    # Cut off on its way back, it continues that way.
     mysql_rename.take_back(server(world), PAIRS)
     assert world.held[NEW].keys() == after[LIVE].keys()
     assert KEPT not in world.held

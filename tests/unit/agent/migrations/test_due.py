@@ -265,7 +265,7 @@ def test_a_new_database_gets_its_tables_from_the_application_then_the_files(did:
 def test_a_first_start_that_was_cut_off_continues_where_it_ended(did: list[str]) -> None:
     server = Server({"a": 3}, [row(B)], begun=True)
     assert look(server, early=(B,)).state == "first start"
-    # The early file is dated after the others, and nothing of theirs asks: nobody has written rows yet.
+    # The early file is dated after the others, and nothing of theirs asks: no one has written rows yet.
     done = on_a_new_one(server, files={**FILES, C: "DROP TABLE a"}, early=(B,))
     assert did == ["tables", "mark 0", A, C, "end"]
     assert done.run == [A, C]

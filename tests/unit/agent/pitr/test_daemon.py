@@ -1,4 +1,4 @@
-"""PostgreSQL's log on its way: what is sent, what an operator's machine gets of it, and when somebody is told."""
+"""the WAL on its way: what is sent, what an operator's machine gets of it, and when someone is told."""
 
 from __future__ import annotations
 
@@ -206,7 +206,7 @@ def test_what_was_committed_in_a_segment_s_last_second_is_followed_once(
     assert closed_now(1) == [daemon.NEXT, daemon.COMMIT]
     assert closed_now() == []
     assert closed_now(2) == [daemon.NEXT]  # with our commit in it, and nothing else
-    following += 1  # somebody wrote
+    following += 1  # someone wrote
     assert closed_now(3) == [daemon.NEXT, daemon.COMMIT]
 
 

@@ -74,7 +74,7 @@ def test_a_password_goes_nowhere_else(pbx: tuple[Pbx, str], monkeypatch: pytest.
 
 
 def drips(listening: socket.socket, head: bytes) -> None:
-    """Answer with a byte after another, for as long as somebody listens."""
+    """Answer with a byte after another, for as long as someone listens."""
     connection, _ = listening.accept()
     with closing(connection):
         connection.recv(65536)

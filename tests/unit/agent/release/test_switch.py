@@ -51,7 +51,7 @@ class Killed(BaseException):
 
 
 class World:
-    """A host's containers and its PBX. It may end at any of its actions; after each, somebody must serve."""
+    """A host's containers and its PBX. It may end at any of its actions; after each, someone must serve."""
 
     def __init__(self, config: Config) -> None:
         self.config = config

@@ -1,4 +1,4 @@
-"""When somebody is told that backups are too old."""
+"""When someone is told that backups are too old."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Whose keys change, before somebody agrees."""
+"""Whose keys change, before someone agrees."""
 
 from fleet.converge.access.accounts import changed_keys
 

@@ -1,4 +1,4 @@
-"""A unit's state, and the commands that mend it."""
+"""A unit's state, and the commands that repair it."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A restart of the daemon: its containers stay, nobody who connects is refused, and no rule stays behind."""
+"""A restart of the daemon: its containers stay, no one who connects is refused, and no rule stays behind."""
 
 import os
 import subprocess

@@ -30,7 +30,7 @@ def commit(repository: Path, *names: str) -> str:
 
 @pytest.fixture
 def own(tmp_path: Path) -> Path:
-    """Somebody's repository: a branch of another name is checked out."""
+    """Someone's repository: a branch of another name is checked out."""
     folder = tmp_path / "own"
     subprocess.run(["git", "init", "-q", "--initial-branch=main", str(folder)], check=True)
     commit(folder, "package.json", "package-lock.json")

@@ -1,4 +1,4 @@
-"""What an operator is told of a lock: whose, for how long, and whether anybody will ever give it back."""
+"""What an operator is told of a lock: whose, for how long, and whether anyone will ever give it back."""
 
 from __future__ import annotations
 
