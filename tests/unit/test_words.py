@@ -44,8 +44,8 @@ def banned(text: str) -> dict[str, str]:
 
 def written(node: ast.AST) -> str:
     """The words of an expression, without the values that are put into it."""
-    parts = [part for part in ast.walk(node) if isinstance(part, ast.Constant) and isinstance(part.value, str)]
-    return " ".join(str(part.value) for part in parts if " " in part.value)
+    values = [part.value for part in ast.walk(node) if isinstance(part, ast.Constant)]
+    return " ".join(value for value in values if isinstance(value, str) and " " in value)
 
 
 def called(folders: tuple[str, ...]) -> Iterator[tuple[Path, ast.Call]]:
