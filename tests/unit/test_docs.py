@@ -76,6 +76,15 @@ def test_paths_exist(page: Path) -> None:
     assert not [path for path in set(PATH.findall(written(page))) - own if not (ROOT / path).exists()]
 
 
+@pytest.mark.parametrize("package", ["fleet", "aipbx_agent", "lab"])
+def test_the_architecture_shows_every_package(package: str) -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    tree = page.partition(f"```\n{package}/\n")[2].partition("```")[0]
+    shown = re.findall(r"^ +(\w+)/", tree, re.MULTILINE)
+    packages = [path.parent.name for path in (ROOT / package).rglob("*/__init__.py")]
+    assert sorted(shown) == sorted(packages)
+
+
 @every_page
 def test_verbs_exist(page: Path) -> None:
     known = {name for verb, aliases in tasks.namespace.task_names.items() for name in (verb, *aliases)}
