@@ -4,6 +4,7 @@ import invoke.main
 from invoke.collection import Collection
 
 import fleet.adoption.tasks as adoption
+import fleet.audit.tasks as audits
 import fleet.backup.tasks as backups
 import fleet.database.import_tasks as imports
 import fleet.database.tasks as rotations
@@ -12,6 +13,8 @@ import fleet.migrations.tasks as migrations
 import fleet.offsite.tasks
 import fleet.release.tasks as release
 import fleet.restore.tasks as restores
+import fleet.runs.tasks as runs
+import fleet.services.tasks as services
 import fleet.shell.tasks as shell
 import fleet.status.tasks as status
 import fleet.tls.tasks
@@ -30,6 +33,8 @@ for task in (
     release.unlock,
     release.maintenance,
     status.status,
+    audits.audit,
+    status.config,
     status.logs,
     status.csp,
     status.doctor,
@@ -38,6 +43,11 @@ for task in (
     restores.restore,
     restores.verify,
     migrations.migrate,
+    services.start,
+    services.stop,
+    services.restart,
+    runs.attach,
+    runs.cancel,
     shell.exec_,
     shell.tunnel,
 ):

@@ -38,12 +38,14 @@ class Verb(NamedTuple):
 
 
 VERBS = {
+    "attach": Verb("aipbx_agent.report.attach", stack=False),
     "base": Verb("aipbx_agent.pitr.base_backup"),
     "backup": Verb("aipbx_agent.backup.take", exclusive=True, watched=True),
     "certificate": Verb("aipbx_agent.tls.ensure", stack=False),
     "certificate-status": Verb("aipbx_agent.tls.serving", stack=False),
     "certificate-supply": Verb("aipbx_agent.tls.supply", stack=False),
     "cleanup": Verb("aipbx_agent.cleanup"),
+    "cancel": Verb("aipbx_agent.report.cancel", stack=False),
     "discard": Verb("aipbx_agent.restore.discard", exclusive=True, watched=True),
     "import-mysql": Verb("aipbx_agent.mysql_import.run", exclusive=True, watched=True),
     "list": Verb("aipbx_agent.status.listing"),
@@ -57,6 +59,7 @@ VERBS = {
     "restore": Verb("aipbx_agent.restore.restore", exclusive=True, watched=True),
     "retained": Verb("aipbx_agent.restore.retained"),
     "roles": Verb("aipbx_agent.roles.declare"),
+    "services": Verb("aipbx_agent.release.services", watched=True),
     "state": Verb("aipbx_agent.status.state", stack=False),
     "switch": Verb("aipbx_agent.release.switch", watched=True),
     "undo": Verb("aipbx_agent.restore.undo", exclusive=True, watched=True),

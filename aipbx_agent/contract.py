@@ -23,6 +23,7 @@ FAILED, REFUSED = 1, 2
 # In the application's folder: the stack and its variables for Compose, those that the host itself reads, the ledger of
 # releases, and what is there while the maintenance page is on.
 COMPOSE_FILE, ENVIRONMENT, HOST_ENVIRONMENT = "compose.yml", "environment.json", "host.json"
+AUDIT = "audit.jsonl"  # what operators' verbs changed, a line each
 LEDGER, MAINTENANCE = "releases.jsonl", "maintenance/on"
 # There, too: the chain in force, where there is a certificate.
 CERTIFICATE = "tls/current/fullchain.pem"

@@ -10,21 +10,29 @@ import shlex
 import subprocess
 import tempfile
 import threading
+from queue import SimpleQueue
 from typing import IO, TYPE_CHECKING, Any
 
-from aipbx_agent.contract import COMMAND, UNIT, VERSION
+from aipbx_agent.contract import COMMAND, VERSION
+from fleet.command_line import interrupt
 from fleet.errors import FailedError, OperatorError
-from fleet.output import Steps, say
+from fleet.output import Steps
 from fleet.remote import as_root
 from fleet.ssh import ssh
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from fleet.remote import Remote
 
 NOT_THERE = 127  # sh found no such program
 QUICK_SECONDS = 120
+# As long as a unit may run (aipbx_agent/core/detached.py).
+ATTACHED_SECONDS = 12 * 3600
+# As long as the host itself waits (aipbx_agent/report/cancel.py).
+CANCEL_SECONDS = 3600
+# Becomes the program behind it, with Ctrl-C ignored; ssh keeps that.
+UNINTERRUPTED = ("sh", "-c", 'trap "" INT; exec "$@"', "sh")
 # Of the inventory, what the host goes by in a run: as an operator's data say now, not as the host was converged.
 GOES_BY = {"ready_seconds", "settle_seconds", "public_checks", "switch_mode", "application_timers"}
 
@@ -73,21 +81,34 @@ def run(remote: Remote, verb: list[str], *, seconds: float, stdin: bytes = b"") 
         OperatorError: the program refused, and nothing was touched.
         FailedError: it failed, or how it ended is not known here.
     """
-    outcome: dict[str, Any] = {}
     options = ["--detached", *(["--stdin"] if stdin else [])]
-    there = as_root(command(verb, *options), seconds)
-    words = ssh.command(remote.name, remote.settings.deploy_user, there, "-T")
+    return _followed(remote, verb, command(verb, *options), seconds, stdin)
+
+
+def attach(remote: Remote) -> dict[str, Any]:
+    """Show the run that goes on on a host, from its beginning to its end, and return its result.
+
+    Raises:
+        OperatorError: nothing runs there.
+        FailedError: it failed, or how it ended is not known here.
+    """
+    return _followed(remote, ["attach"], command(["attach"]), ATTACHED_SECONDS, b"")
+
+
+def _followed(remote: Remote, verb: list[str], there: str, seconds: float, stdin: bytes) -> dict[str, Any]:
+    outcome: dict[str, Any] = {}
+    words = ssh.command(remote.name, remote.settings.deploy_user, as_root(there, seconds), "-T")
+    asks = threading.current_thread() is threading.main_thread()
     with tempfile.TemporaryFile() as errors, Steps() as steps:
-        process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors)
+        # Ctrl-C is ours to answer: it must not end the connection before the operator has said what he wants.
+        shield = UNINTERRUPTED if asks else ()
+        process = subprocess.Popen([*shield, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors)
         try:
             # Beside the reading: a program that talks before it has read everything must not wait for us.
             threading.Thread(target=_send, args=(process.stdin, stdin), daemon=True).start()
-            for line in process.stdout or ():
+            for line in _lines(process, lambda: _interrupted(remote, verb[0], steps)):
                 outcome |= _shown(event(line.decode(errors="replace")), steps)
             code = process.wait()
-        except KeyboardInterrupt:
-            say(f"{remote.name}: {verb[0]} continues on the host. {_follow(remote, verb[0])}", "yellow")
-            raise
         finally:
             if process.poll() is None:
                 process.kill()
@@ -100,6 +121,33 @@ def run(remote: Remote, verb: list[str], *, seconds: float, stdin: bytes = b"") 
         result: dict[str, Any] = outcome["result"]
         return result
     raise _ended(remote, verb[0], code, said, seconds)
+
+
+def _interrupted(remote: Remote, verb: str, steps: Steps) -> None:
+    if verb == "attach":
+        raise KeyboardInterrupt(f"It continues on the host. {interrupt.hint(remote.name)}")
+    interrupt.answer(remote.name, verb, steps, lambda: query(remote, ["cancel"], seconds=CANCEL_SECONDS))
+
+
+def _lines(process: subprocess.Popen[bytes], interrupted: Callable[[], None]) -> Iterator[bytes]:
+    """Yield the lines of a program until its end; a thread reads them, so that Ctrl-C loses none."""
+    lines: SimpleQueue[bytes] = SimpleQueue()
+
+    def read() -> None:
+        for line in process.stdout or ():
+            lines.put(line)
+        lines.put(b"")
+
+    threading.Thread(target=read, daemon=True).start()
+    while True:
+        try:
+            line = lines.get()
+        except KeyboardInterrupt:
+            interrupted()
+            continue
+        if not line:
+            return
+        yield line
 
 
 def query(
@@ -155,10 +203,6 @@ def _shown(event: dict[str, Any], steps: Steps) -> dict[str, Any]:
     return {key: event[key] for key in ("result", "error") if key in event}
 
 
-def _follow(remote: Remote, verb: str) -> str:
-    return f"Whether it still runs: ssh {remote.name} systemctl status {UNIT}{verb} (… sudo systemctl stop ends it)"
-
-
 def _ended(remote: Remote, verb: str, code: int, said: str, seconds: float) -> OperatorError:
     words = " / ".join(said.strip().splitlines()[-3:])[:600] or f"exit code {code}, no output"
     if code == NOT_THERE or "invalid choice" in said or "unrecognized arguments" in said:
@@ -172,12 +216,12 @@ def _ended(remote: Remote, verb: str, code: int, said: str, seconds: float) -> O
         return FailedError(
             f"{remote.name}: the connection was lost during {verb}.",
             words,
-            f"If it had begun, it continues on the host. {_follow(remote, verb)}",
+            f"If it had begun, it continues on the host. {interrupt.hint(remote.name)}",
         )
     if code in {124, 137}:
         return FailedError(
             f"{remote.name}: {verb} did not end within {seconds:.0f} s.",
             "inv no longer waits for it; the host's own deadline ends it.",
-            _follow(remote, verb),
+            interrupt.hint(remote.name),
         )
-    return FailedError(f"{remote.name}: {verb} ended without a result.", words, _follow(remote, verb))
+    return FailedError(f"{remote.name}: {verb} ended without a result.", words, interrupt.hint(remote.name))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NoReturn, ParamSpec, TypeVar
 from invoke.exceptions import Exit
 
 from aipbx_agent.core.text import printable
-from fleet.command_line import dry_run
+from fleet.command_line import dry_run, record
 from fleet.command_line.encoding import print_anything
 from fleet.errors import OperatorError
 
@@ -27,6 +27,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 REFUSED = OperatorError.code
 INTERRUPTED = 130
+_changes = False  # one process, one verb: whether it is one that changes hosts
 
 
 def report_errors(function: Callable[P, R]) -> Callable[P, R]:
@@ -43,8 +44,8 @@ def report_errors(function: Callable[P, R]) -> Callable[P, R]:
         except OperatorError as error:
             sys.stdout.flush()
             raise Exit(printable(str(error)), code=error.code) from None
-        except KeyboardInterrupt:
-            raise Exit("\nInterrupted.", code=INTERRUPTED) from None
+        except KeyboardInterrupt as interrupted:
+            raise Exit(f"\n{interrupted or 'Interrupted.'}", code=INTERRUPTED) from None
         except BrokenPipeError:
             # Anyone who read us (`| head`) has enough. Python would complain once more when it flushes.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -86,6 +87,8 @@ def hosts_to_change(pattern: str) -> list[Host]:
     """
     from fleet.inventory.hosts import load, select
 
+    global _changes  # noqa: PLW0603
+    _changes = True
     if not pattern:
         raise OperatorError(
             "No host is named.",
@@ -106,7 +109,10 @@ def remotes(hosts: list[Host]) -> list[Remote]:
     from fleet.remote import Remote
 
     refuse_open_files()
-    return [Remote(host.name, settings.of_host(host.name, host.data)) for host in hosts]
+    made = [Remote(host.name, settings.of_host(host.name, host.data)) for host in hosts]
+    for remote in made if _changes else ():
+        record.reached(remote)
+    return made
 
 
 def one(hosts: list[Host]) -> Remote:

@@ -121,6 +121,10 @@ class Steps:
         """A line between."""
         say(f"  {text}")
 
+    def pause(self) -> None:
+        """Let nothing move on the screen until the next step begins."""
+        self._still()
+
     def _still(self) -> None:
         if self._status:
             self._status.stop()

@@ -167,9 +167,14 @@ class Remote:
         """
         self.sudo_output(put_file(path, len(content), mode), stdin=content)
 
+    @property
+    def connected(self) -> bool:
+        """Whether its connection has been opened."""
+        return "_connection" in self.__dict__
+
     def close(self) -> None:
         """Close the connection if it is open."""
-        if "_connection" in self.__dict__:
+        if self.connected:
             self._connection.close()
 
     # A command whose answer is missing may have been carried out, and so may those before it: neither is a refusal.

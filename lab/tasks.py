@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -93,15 +92,17 @@ def ssh(_: Context, host: str, user: str = "") -> None:
     os.execvp("ssh", ["ssh", "-F", str(lab.directory / "ssh_config"), f"{account}@{spec.name}"])  # noqa: S606
 
 
-@task(name="status", help={"as-json": "print JSON"})
+@task(name="status", help={"json": "print JSON"})
 @report_errors
-def status(_: Context, as_json: bool = False) -> None:
+def status(_: Context, json: bool = False) -> None:
     """Show the lab's machines: name, addresses, system, state."""
+    import json as notation
+
     from lab import running
 
     rows = running.status(Lab.here())
-    if as_json:
-        print(json.dumps(rows, indent=2))
+    if json:
+        print(notation.dumps(rows, indent=2))
         return
     from rich.console import Console
     from rich.table import Table

@@ -12,7 +12,7 @@ import sys
 from dataclasses import dataclass, replace
 from typing import Any
 
-from aipbx_agent.contract import STAGED
+from aipbx_agent.contract import COMPOSE_FILE, ENVIRONMENT, IMAGES, STAGED
 from aipbx_agent.core import compose, docker, events, files
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import AgentError, Failed, Refused
@@ -77,7 +77,12 @@ def stage(config: Config, images: dict[str, str]) -> None:
         Refused: Compose cannot read the stack with them.
     """
     text = "".join(f"{service.upper()}_IMAGE={image}\n" for service, image in images.items())
+    # For whoever types `docker compose ps` in this folder; our own calls name their files.
+    text += f"COMPOSE_FILE={COMPOSE_FILE}:{ENVIRONMENT}\n"
     files.write(config.app / STAGED, text, 0o644)
+    by_hand = config.app / ".env"
+    if not by_hand.is_symlink() and not by_hand.exists():
+        by_hand.symlink_to(IMAGES)
     try:
         compose.run([*compose.stack(config.app, config.app / STAGED), "config", "--quiet"], seconds=SECONDS)
     except Failed as problem:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -29,6 +30,7 @@ def met(config: Config, asked: dict[str, Any], problem: Problem | None) -> dict[
     return {
         "variables": {**config.services, "host": config.secrets},
         "restarts": _tried(lambda: _restarts(config)),
+        "taken": _tried(lambda: _taken(config)),
         "stray": _tried(lambda: database_container.stray(config)),
         "pbxs": _tried(lambda: pbxs.summary(config)),
         "overlap": _tried(lambda: _overlap(config, float(asked["drain_seconds"]))),
@@ -60,6 +62,21 @@ def _restarts(config: Config) -> list[str]:
     if not (config.app / IMAGES).exists():
         return []
     return ["postgres"] * database_container.restarts(config, IMAGES) + ["nginx"] * _changed(config, "nginx")
+
+
+def _taken(config: Config) -> list[str]:
+    """The programs that listen where nginx would, a line each; nothing where nginx listens there already."""
+    container = colours.present(config, "nginx")
+    if container and docker.running(container):
+        return []
+    words = ["ss", "--no-header", "--listening", "--tcp", "--numeric", "--processes", "sport = :80 or sport = :443"]
+    lines = run(words, seconds=docker.SECONDS).decode(errors="replace").splitlines()
+    return sorted({f"{_program(line)} on port {line.split()[3].rpartition(':')[2]}" for line in lines if line.strip()})
+
+
+def _program(line: str) -> str:
+    named = re.search(r'users:\(\("([^"]+)"', line)
+    return named[1] if named else "a program"
 
 
 def _changed(config: Config, service: str) -> bool:

@@ -11,10 +11,12 @@ from invoke.parser.argument import Argument
 from invoke.tasks import Task
 from invoke.tasks import task as invoke_task
 
-from fleet.command_line import dry_run
+from fleet.command_line import dry_run, record
 from fleet.errors import OperatorError
 
 # Invoke gives each option one, by its letters: `-h` was a host, and `-l` let a migration delete rows.
+# The verb as it was typed (words.py): Invoke's own name of `env.push` is `push`.
+TYPED: list[str] = []
 SHORT = {"command": "c", "follow": "f", "tail": "n"}
 
 
@@ -37,7 +39,7 @@ class Verb(Task[Any]):
         """Do it, or only show it."""
         dry = bool(kwargs.pop("dry", False)) or bool(args[0].config.run.dry)
         if self._has("dry"):
-            return super().__call__(*args, **kwargs, dry=dry)
+            return super().__call__(*args, **kwargs, dry=True) if dry else self._recorded(*args, **kwargs, dry=False)
         if dry and not self._asks:
             refused = OperatorError(
                 f"This verb has no dry run: {self.name}.",
@@ -45,8 +47,20 @@ class Verb(Task[Any]):
                 "Leave --dry out.",
             )
             raise Exit(str(refused), code=refused.code)
-        with dry_run.only_shown(dry):
-            return super().__call__(*args, **kwargs)
+        if dry:
+            with dry_run.only_shown(dry):
+                return super().__call__(*args, **kwargs)
+        return self._recorded(*args, **kwargs)
+
+    def _recorded(self, *args: Any, **kwargs: Any) -> Any:
+        record.begin(TYPED[0] if TYPED else str(self.name))
+        try:
+            done = super().__call__(*args, **kwargs)
+        except BaseException as error:
+            record.end(error)
+            raise
+        record.end(None)
+        return done
 
     @property
     def _asks(self) -> bool:

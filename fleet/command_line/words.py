@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from invoke.exceptions import Exit, ParseError
 from invoke.parser import Parser
 
+from fleet.command_line.verb import TYPED
 from fleet.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def prepare(program: Any, namespace: Namespace) -> None:
     # `inv` alone is a question, too: Invoke would answer with its own options.
     if not (words or asked or program.args["list"].value):
         program.args["list"].set_value(True, cast=False)
+    TYPED[:] = words[:1]
     words[:] = with_hosts(words, namespace, _hosts)
     # Reading all verbs' options takes a tenth of `inv --list`.
     if words:
@@ -76,7 +78,7 @@ def before_command(words: Sequence[str]) -> list[str]:
 
 
 def with_hosts(words: Sequence[str], namespace: Namespace, known: Callable[[], Collection[str]]) -> list[str]:
-    """Return the words with `--host` for hosts and groups that stand alone, and `--command` for a query of `inv db`.
+    """Return the words with an option for each that stands alone: a host or group, a service, a query of `inv db`.
 
     Args:
         words: the verb and what follows it.
@@ -90,14 +92,22 @@ def with_hosts(words: Sequence[str], namespace: Namespace, known: Callable[[], C
     typed = before_command(words)
     alone = [n for n in range(1, len(typed)) if not typed[n].startswith("-") and typed[n - 1] not in takes_value]
     named = [n for n in alone if set(typed[n].split(",")) <= set(known())] if _takes_host(arguments) else []
-    queries = [n for n in alone if words[0] in QUERY and " " in typed[n] and n not in named]
-    kept = [word for n, word in enumerate(words) if n not in {*named, *queries}]
+    others = [n for n in alone if n not in named]
+    queries = [n for n in others if words[0] in QUERY and " " in typed[n]]
+    services = others if _takes_services(arguments) else []
+    kept = [word for n, word in enumerate(words) if n not in {*named, *queries, *services}]
     given = [f"--host={','.join(typed[n] for n in named)}"] if named else []
+    given += [f"--services={','.join(typed[n] for n in services)}"] if services else []
     return [kept[0], *given, *(f"--command={typed[n]}" for n in queries), *kept[1:]]
 
 
 def _takes_host(arguments: Sequence[Any]) -> bool:
     return any("host" in one.names for one in arguments)
+
+
+def _takes_services(arguments: Sequence[Any]) -> bool:
+    """Whether services are an option that may be left out; Invoke's positional words may not."""
+    return any("services" in one.names and not one.positional for one in arguments)
 
 
 def _hosts() -> list[str]:

@@ -34,6 +34,11 @@ def _public(path: Path) -> dict[str, Any]:
     }
 
 
+def defaults(root: Path = ROOT) -> dict[str, Any]:
+    """Return what group_data/all.py says for every host."""
+    return _public(root / "group_data" / "all.py")
+
+
 def load(root: Path = ROOT) -> list[Host]:
     """Read inventory.py and group_data/*.py below `root`.
 

@@ -108,6 +108,9 @@ def deploy(
         found = recovery.settled(remote, looked.result(), options.drain_seconds)
         old = gate.waiting(remote, found)
         plan.refuse(remote.name, found, remote.settings, first_allowed=True)
+        if not old:  # that one has them both, and hands them over
+            plan.refuse_uncertified(remote.name, found, remote.settings)
+            plan.refuse_taken(remote.name, found.met.taken)
         configuration.refuse_invalid(remote, found.met.variables)
         changes = asked.result()
     meant = [known[service]] if service else list(known.values())

@@ -12,6 +12,8 @@ from fleet.state import releases
 from fleet.state.releases import Release
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from fleet.inventory.settings import Settings
     from fleet.migrations.plan import Schema
     from fleet.state.survey import Survey
@@ -70,14 +72,13 @@ def images(settings: Settings, release: Release) -> dict[str, str]:
     return {service: reference(settings, service, release.sha(service)) for service in SERVICES}
 
 
-def refuse(host: str, found: Survey, settings: Settings, *, first_allowed: bool) -> None:
-    """Refuse a host that a release must not be brought to.
+def refuse_unready(host: str, found: Survey, settings: Settings) -> None:
+    """Refuse a host that has not got what every release needs, or that somebody has locked.
 
     Args:
         host: its name.
         found: how it is.
         settings: its data.
-        first_allowed: whether it may be a host that has no release yet.
 
     Raises:
         OperatorError: why not, and what to do.
@@ -96,6 +97,21 @@ def refuse(host: str, found: Survey, settings: Settings, *, first_allowed: bool)
         )
     if found.lock:
         raise lock_status.refusal(host, found.lock, found.lock_seconds, found.lock_standing)
+
+
+def refuse(host: str, found: Survey, settings: Settings, *, first_allowed: bool) -> None:
+    """Refuse a host that a release must not be brought to.
+
+    Args:
+        host: its name.
+        found: how it is.
+        settings: its data.
+        first_allowed: whether it may be a host that has no release yet.
+
+    Raises:
+        OperatorError: why not, and what to do.
+    """
+    refuse_unready(host, found, settings)
     if found.disk_free_mib < settings.min_free_disk_mib:
         raise OperatorError(
             f"{host} has {found.disk_free_mib} MiB of disk left.",
@@ -112,6 +128,43 @@ def refuse(host: str, found: Survey, settings: Settings, *, first_allowed: bool)
             f"{host}: the database is {postgres}.",
             "A backend whose database is not ready starts without its roles, and does not create them later.",
             f"inv logs postgres --host={host}",
+        )
+
+
+def refuse_taken(host: str, taken: Sequence[str]) -> None:
+    """Refuse a host on which other programs listen where nginx would.
+
+    Args:
+        host: its name.
+        taken: the programs and their ports.
+
+    Raises:
+        OperatorError: which.
+    """
+    if taken:
+        raise OperatorError(
+            f"{host}: other programs listen where nginx would: {', '.join(taken)}.",
+            "No release could be reached, and its nginx would not start.",
+            f"On {host}, as root: `ss -tlnp` shows them; stop and disable them (systemctl disable --now …).",
+        )
+
+
+def refuse_uncertified(host: str, found: Survey, settings: Settings) -> None:
+    """Refuse a host whose certificate is to be supplied by hand, and was not.
+
+    Args:
+        host: its name.
+        found: how it is.
+        settings: its data.
+
+    Raises:
+        OperatorError: there is none.
+    """
+    if settings.tls == "supplied" and found.certificate_until is None:
+        raise OperatorError(
+            f"{host} has no certificate yet.",
+            'Its data say tls = "supplied", so it asks for none itself, and no browser would reach the release.',
+            f"inv tls.supply --host={host} --cert=… --key=…",
         )
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
+from fleet.command_line import record
 from fleet.commands import compose, docker, postgres
 from fleet.errors import FailedError, OperatorError
 from fleet.output import say
@@ -22,17 +23,18 @@ QUERY_SECONDS = 600
 PORTS = {"postgres": 5432, "backend": 5005, "frontend": 8080}
 
 
-def become(host: Remote, command: str, *, terminal: bool) -> NoReturn:
+def become(host: Remote, command: str, verb: str, *, terminal: bool) -> NoReturn:
     """Become an ssh that runs a command as root on a host; its exit code is this process's.
 
     Args:
         host: where.
         command: for sh; appears in the host's journal.
+        verb: what is done, for `inv audit`.
         terminal: whether it gets a terminal there.
     """
     options = ["-t"] if terminal else ["-T"]
-    # What keeps us out is said in our words, not in ssh's; and the key that opens is known then.
-    host.run("true")
+    # This also has us say in our words what keeps us out, and the key that opens is known then.
+    record.append(host, verb, "begun")
     words = ssh.command(host.name, host.settings.deploy_user, f"sudo -n sh -c {shlex.quote(command)}", *options)
     sys.stdout.flush()
     os.execvp(words[0], words)  # noqa: S606
@@ -58,8 +60,10 @@ def database(host: Remote, query: str, name: str = "", *, read_only: bool) -> No
     project = host.settings.compose_project
     if not query:
         terminal = interactive()
-        become(host, postgres.psql(project, name, terminal=terminal, read_only=read_only), terminal=terminal)
+        become(host, postgres.psql(project, name, terminal=terminal, read_only=read_only), "db", terminal=terminal)
     command = postgres.psql(project, name, terminal=False, read_only=read_only)
+    if not read_only:
+        record.append(host, "db", "begun")
     done = host.run(command, seconds=QUERY_SECONDS, stdin=query.encode())
     print(done.out, end="")
     if done.code != 0:
@@ -76,7 +80,7 @@ def execute(host: Remote, service: str, command: list[str]) -> NoReturn:
     """Run a command inside a running service; its exit code is this process's."""
     terminal, data = interactive(), host.settings
     words = compose.execute(data.compose_project, service, command, terminal=terminal, app_dir=data.app_dir)
-    become(host, words, terminal=terminal)
+    become(host, words, f"exec {service}", terminal=terminal)
 
 
 def _free(port: int) -> bool:

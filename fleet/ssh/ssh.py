@@ -19,6 +19,8 @@ CONNECT_SECONDS = 10
 # A pulled cable is noticed after this long: the kernel gives up on data that no one acknowledged.
 DEAD_AFTER_MILLISECONDS = 30_000
 KEEPALIVE_SECONDS = 10
+# A master would continue after our own end, with our tunnels.
+NO_MASTER = ("-o", "ControlMaster=no", "-o", "ControlPath=none")
 # The exit code of the system's ssh when it could not connect, or the connection broke.
 FAILED = 255
 # The key that has opened an account in this run, by host and account.
@@ -211,8 +213,8 @@ def command(host: str, account: str, remote: str, *options: str) -> list[str]:
     """
     words = ["ssh", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", f"ConnectTimeout={CONNECT_SECONDS}"]
     words += ["-o", f"ServerAliveInterval={KEEPALIVE_SECONDS}", "-o", "ServerAliveCountMax=3"]
-    # A master would continue after our own end, with our tunnels; and few keys are offered, the right one first.
-    words += ["-o", "ControlMaster=no", "-o", "ControlPath=none", *_few_keys(host, account)]
+    # Few keys are offered, the right one first.
+    words += [*NO_MASTER, *_few_keys(host, account)]
     return [*words, *ssh_config.options(), "-l", account, *options, host, *([remote] if remote else [])]
 
 
@@ -220,7 +222,7 @@ def jump(route: Route) -> str:
     """The command whose standard input and output are a connection by a jump host: what OpenSSH's ProxyJump runs."""
     assert route.jump is not None  # noqa: S101  asked for only where there is one
     host, account = route.jump.host, route.jump.account
-    words = ["ssh", *ssh_config.options(), "-o", "BatchMode=yes", *_few_keys(host, account)]
+    words = ["ssh", *ssh_config.options(), "-o", "BatchMode=yes", *NO_MASTER, *_few_keys(host, account)]
     words += ["-l", account] if account else []
     return shlex.join([*words, *route.jump.options, "-W", f"[{route.address}]:{route.port}", host])
 

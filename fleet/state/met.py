@@ -34,6 +34,11 @@ class Met:
         return list(self._value("restarts"))
 
     @property
+    def taken(self) -> list[str]:
+        """The programs that listen where nginx would, a line each."""
+        return list(self._value("taken") or [])
+
+    @property
     def stray(self) -> bool:
         """Whether PostgreSQL's container is connected to a network that no longer exists: it is made again then."""
         return bool(self._value("stray"))

@@ -1,4 +1,4 @@
-"""`inv status`, `inv logs`, `inv csp`, `inv doctor`."""
+"""`inv status`, `inv config`, `inv logs`, `inv csp`, `inv doctor`."""
 
 from __future__ import annotations
 
@@ -24,6 +24,15 @@ def status(_: Context, host: str = "all", json: bool = False, drift: bool = Fals
 
     if not look.show(remotes(hosts_to_read(host)), as_json=json, asks_drift=drift):
         finish(1)
+
+
+@task(help={"host": HOST, "json": "print JSON"})
+@report_errors
+def config(_: Context, host: str = "", json: bool = False) -> None:
+    """Show the settings of a host after precedence: inventory.py, its groups, group_data/all.py."""
+    from fleet.inventory import show
+
+    show.show(hosts_to_read(host), as_json=json)
 
 
 @task(

@@ -2,11 +2,54 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
+import json
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
-from fleet.tls import certificate
+from rich.table import Table
+
+from fleet import tables
+from fleet.errors import OperatorError
+from fleet.tls import certificate, operations
 from fleet.tls.operations import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fleet.remote import Remote
+
+
+def show(hosts: Sequence[Remote], *, as_json: bool) -> bool:
+    """Print the certificates of hosts, each for itself.
+
+    Args:
+        hosts: which.
+        as_json: for a script.
+
+    Returns: whether every host answered, and serves a certificate for all of its names.
+    """
+    with ThreadPoolExecutor() as pool:
+        rows = list(pool.map(_asked, hosts))
+    if as_json:
+        print(json.dumps(rows, indent=2))
+    else:
+        table = Table("host", "names", "issuer", "days left", "source", "served")
+        for one in rows:
+            if "error" not in one:
+                table.add_row(*cells(one))
+        tables.show(table)
+        for one in rows:
+            if "error" in one:
+                print(f"{one['host']} cannot be asked. {one['error']}")
+    return all("error" not in one and one["served"] and not one["missing"] for one in rows)
+
+
+def _asked(host: Remote) -> dict[str, Any]:
+    try:
+        return row(host.name, operations.status(host), datetime.now(UTC))
+    except OperatorError as error:
+        return {"host": host.name, "error": str(error)}
 
 
 def row(host: str, status: Status, now: datetime) -> dict[str, Any]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fleet.cli import hosts_to_change, hosts_to_read, one, remotes, report_errors
+from fleet.cli import finish, hosts_to_change, hosts_to_read, one, remotes, report_errors
 from fleet.command_line.verb import task
 from fleet.errors import OperatorError
 
@@ -16,26 +15,14 @@ if TYPE_CHECKING:
     from fleet.remote import Remote
 
 
-@task(help={"host": "a name, several with commas, a group, or all", "as-json": "print JSON"})
+@task(help={"host": "a name, several with commas, a group, or all", "json": "print JSON"})
 @report_errors
-def status(_: Context, host: str = "all", as_json: bool = False) -> None:
+def status(_: Context, host: str = "all", json: bool = False) -> None:
     """Show each host's certificate: names, issuer, days left, source, and whether nginx serves it."""
-    from datetime import UTC, datetime
+    from fleet.tls import report
 
-    from rich.console import Console
-    from rich.table import Table
-
-    from fleet.tls import operations, report
-
-    now = datetime.now(UTC)
-    rows = [report.row(remote.name, operations.status(remote), now) for remote in remotes(hosts_to_read(host))]
-    if as_json:
-        print(json.dumps(rows, indent=2))
-        return
-    table = Table("host", "names", "issuer", "days left", "source", "served")
-    for row in rows:
-        table.add_row(*report.cells(row))
-    Console().print(table)
+    if not report.show(remotes(hosts_to_read(host)), as_json=json):
+        finish(1)
 
 
 @task(help={"host": "the host's name"})

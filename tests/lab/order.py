@@ -12,6 +12,7 @@ DEPLOYED = (
     "test_fleet.py",
     "test_migrate.py",
     "test_eyes.py",
+    "test_day.py",
     "test_users.py",
     "test_browser.py",
     "test_roles.py",

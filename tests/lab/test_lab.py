@@ -34,7 +34,7 @@ def test_a_second_up_changes_nothing(lab: Running) -> None:
 
 
 def test_status_names_every_machine(lab: Running) -> None:
-    rows = json.loads(inv("lab.status", "--as-json").stdout)
+    rows = json.loads(inv("lab.status", "--json").stdout)
     assert {row["name"]: row["state"] for row in rows} == dict.fromkeys(
         ("aipbx.net", "aipbx.org", "aipbx.ru", "world", "client"), "running"
     )

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
+import threading
+import time
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
 from aipbx_agent.contract import VERSION
-from fleet import agent
+from fleet import agent, output
 from fleet.errors import FailedError, OperatorError
 from fleet.remote import Output, Remote
 from tests.unit.shell import stub_ssh
@@ -115,3 +119,74 @@ def test_a_question(remote: Remote) -> None:
     vars(remote)["run"] = lambda *_, **__: Output(127, "", "sh: 1: /usr/local/sbin/aipbx-agent: not found")
     with pytest.raises(OperatorError, match="has no agent yet"):
         agent.query(remote, ["list"])
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Somebody sits at a terminal, and has these answers."""
+    answers: list[str] = []
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr(output.console, "input", lambda *_, **__: answers.pop(0))
+    return answers
+
+
+@pytest.fixture
+def pressed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C is pressed once, when the first event has been shown and the next one is waited for."""
+    shown = threading.Event()
+    original = agent._shown
+
+    def showing(told: dict[str, Any], steps: output.Steps) -> dict[str, Any]:
+        shown.set()
+        return original(told, steps)
+
+    def press() -> None:
+        shown.wait(20)
+        time.sleep(0.3)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(agent, "_shown", showing)
+    threading.Thread(target=press, daemon=True).start()
+
+
+BEGUN = {"note": "begun"}
+SLOW = """sleep 2; echo '{"result": {"set": "s"}}'"""
+
+
+@pytest.mark.usefixtures("pressed")
+def test_ctrl_c_without_a_terminal_leaves_it_and_says_how_to_find_it_again(remote: Remote, tmp_path: Path) -> None:
+    says(tmp_path, BEGUN, last=SLOW)
+    with pytest.raises(KeyboardInterrupt) as left:
+        call(remote)
+    hint = "inv attach --host=aipbx.org shows it, inv cancel --host=aipbx.org stops it."
+    assert str(left.value) == f"aipbx.org: restore continues on the host. {hint}"
+
+
+@pytest.mark.usefixtures("pressed")
+def test_ctrl_c_asks_and_watches_again(remote: Remote, tmp_path: Path, terminal: list[str]) -> None:
+    says(tmp_path, BEGUN, last=SLOW)
+    terminal.append("w")
+    assert call(remote) == {"set": "s"}
+
+
+@pytest.mark.usefixtures("pressed")
+def test_ctrl_c_asks_and_stops_it_there(
+    remote: Remote, tmp_path: Path, terminal: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    says(
+        tmp_path,
+        BEGUN,
+        last=f"while [ ! -e {tmp_path}/stopped ]; do sleep 0.1; done; echo '{json.dumps({'error': ERROR})}'",
+    )
+    monkeypatch.setattr(agent, "query", lambda _, verb, **__: (tmp_path / "stopped").write_text(verb[0]))
+    terminal.append("s")
+    with pytest.raises(OperatorError, match="There is no room"):
+        call(remote)
+    assert (tmp_path / "stopped").read_text() == "cancel"
+
+
+def test_the_connection_outlives_ctrl_c(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*agent.UNINTERRUPTED, "sh", "-c", "kill -INT $$; echo alive"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "alive\n"

@@ -27,6 +27,7 @@ HOSTS = ["aipbx.net", "aipbx.org", "production", "all"]
         ("deploy --sha all", "deploy --sha all"),
         ("deploy aipbx.og", "deploy aipbx.og"),
         ("exec backend aipbx.org -- ping aipbx.net", "exec --host=aipbx.org backend -- ping aipbx.net"),
+        ("restart backend nginx aipbx.org", "restart --host=aipbx.org --services=backend,nginx"),
         ("deply aipbx.org", "deply aipbx.org"),
     ],
 )

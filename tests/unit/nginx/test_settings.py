@@ -87,7 +87,7 @@ def test_whoever_sets_a_header_includes_the_security_headers(name: str) -> None:
 def test_every_server_has_the_security_headers() -> None:
     for name in ("nginx.conf", "plain.conf", "https.conf"):
         for level in levels(files()[name]):
-            if "server_name" in level and "return 444" not in level:
+            if re.search(r"^\s*server_name ", level, re.MULTILINE) and "return 444" not in level:
                 assert "include /etc/nginx/aipbx/headers.conf;" in level, level
 
 
@@ -233,3 +233,10 @@ def test_the_revision_changes_with_any_file() -> None:
     assert files()[nginx_settings.REVISION] == files()[nginx_settings.REVISION]
     assert files()[nginx_settings.REVISION] != files(connections_per_client=71)[nginx_settings.REVISION]
     assert re.fullmatch(r'return 200 "[0-9a-f]{16}\\n";\n', files()[nginx_settings.REVISION])
+
+
+def test_names_of_any_legal_length_have_room() -> None:
+    """nginx keeps a name with two pointers beside it, and refuses one that fills a bucket."""
+    bucket = re.search(r"server_names_hash_bucket_size (\d+);", files()["nginx.conf"])
+    assert bucket
+    assert int(bucket[1]) >= 253 + 3 * 8

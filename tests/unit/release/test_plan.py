@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -87,6 +88,20 @@ def test_is_refused(found: Survey, what: str, do: str) -> None:
     with pytest.raises(OperatorError) as refused:
         plan.refuse("aipbx.net", found, DATA, first_allowed=False)
     assert (refused.value.what, refused.value.do) == (what, do)
+
+
+def test_a_certificate_that_is_to_be_supplied_is_asked_for_first() -> None:
+    supplied, asked_for = (DATA.model_copy(update={"tls": tls}) for tls in ("supplied", "letsencrypt"))
+    with pytest.raises(OperatorError, match=r"aipbx\.net has no certificate yet\."):
+        plan.refuse_uncertified("aipbx.net", host(None), supplied)
+    plan.refuse_uncertified("aipbx.net", host(None), asked_for)
+    plan.refuse_uncertified("aipbx.net", host(certificate_until=datetime.now(UTC)), supplied)
+
+
+def test_other_programs_on_nginx_s_ports_are_named() -> None:
+    plan.refuse_taken("aipbx.net", [])
+    with pytest.raises(OperatorError, match=r"listen where nginx would: apache2 on port 80\."):
+        plan.refuse_taken("aipbx.net", ["apache2 on port 80"])
 
 
 def test_a_fresh_host_is_told_the_first_thing_first() -> None:

@@ -113,6 +113,6 @@ def test_a_jump_host_gets_few_keys_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AIPBX_SSH_CONFIG", raising=False)
     words = shlex.split(ssh.jump(route(jump=Jump("two", "ada", ("-J", "one", "-p", "2200")))))
     assert words == [
-        *["ssh", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes", *OFFERED, "-l", "ada"],
+        *["ssh", "-o", "BatchMode=yes", *ssh.NO_MASTER, "-o", "IdentitiesOnly=yes", *OFFERED, "-l", "ada"],
         *["-J", "one", "-p", "2200", "-W", "[203.0.113.20]:2222", "two"],
     ]

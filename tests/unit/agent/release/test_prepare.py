@@ -64,13 +64,21 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     return World(tmp_path, monkeypatch)
 
 
+def test_a_file_of_somebody_else_s_stays(world: World, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("theirs")
+    world()
+    assert (tmp_path / ".env").read_text() == "theirs"
+
+
 def test_everything_in_its_order(world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     world(extra=["mysql"])
     up = "up --detach --no-deps --no-build --pull never"
     assert world.acts == [
         "config --quiet", "volume create v", "database", "roles", f"{up} mysql", f"{up} nginx", "the nginx healthy",
     ]  # fmt: skip
-    assert (tmp_path / STAGED).read_text() == "BACKEND_IMAGE=b:1\nFRONTEND_IMAGE=f:2\n"
+    files = "COMPOSE_FILE=compose.yml:environment.json\n"
+    assert (tmp_path / STAGED).read_text() == f"BACKEND_IMAGE=b:1\nFRONTEND_IMAGE=f:2\n{files}"
+    assert (tmp_path / ".env").readlink() == Path("images.env"), "for whoever types `docker compose ps` there"
     assert "a note" in capsys.readouterr().out
 
 

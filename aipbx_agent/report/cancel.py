@@ -1,0 +1,37 @@
+"""`aipbx-agent cancel`: stop what an operator began, and tell how it ended; with `--look`, only what runs."""
+
+from __future__ import annotations
+
+import argparse
+
+from aipbx_agent.core import events, runs
+from aipbx_agent.core.config import Config
+from aipbx_agent.core.process import run
+from aipbx_agent.report import run_state
+from aipbx_agent.report.attach import nothing
+
+# A run that has passed the moment from which there is no way back completes first, or is completed after it was killed.
+SECONDS = 3600
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Whether it is only asked."""
+    parser.add_argument("--look", action="store_true", help="only tell what runs")
+
+
+def main(config: Config, options: argparse.Namespace) -> None:
+    """Stop it.
+
+    Raises:
+        Refused: nothing runs.
+    """
+    found = [one for one in runs.current() if one.process]
+    if not found:
+        raise nothing(config)
+    if options.look:
+        events.result(runs=[{"verb": one.verb, "since": one.since} for one in found])
+        return
+    for one in found:
+        run(["systemctl", "stop", one.unit], seconds=SECONDS)
+    ends = {one.verb: run_state.state(config, one.verb) for one in found}
+    events.result(ended=[{"verb": verb, "completed": end.get("ok") is True} for verb, end in ends.items()])

@@ -1,0 +1,1 @@
+"""Who changed what on a host: written down by the verbs that did, and shown."""

@@ -1,0 +1,76 @@
+"""`inv audit`: who changed what on hosts, the ledger of releases included."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from aipbx_agent.contract import AUDIT, LEDGER
+from aipbx_agent.core.text import one_line
+from fleet import tables
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fleet.remote import Remote
+
+LONGEST = 80
+
+
+def show(hosts: Sequence[Remote], *, tail: int, as_json: bool) -> None:
+    """Print what was changed, oldest first.
+
+    Args:
+        hosts: on which hosts.
+        tail: how many of the newest lines of each.
+        as_json: for a script.
+
+    Raises:
+        OperatorError: a host cannot be asked.
+    """
+    with ThreadPoolExecutor() as pool:
+        found = dict(zip([host.name for host in hosts], pool.map(_of, hosts), strict=True))
+    lines = {name: entries[-tail:] for name, entries in found.items()}
+    if as_json:
+        print(json.dumps(lines, indent=2, ensure_ascii=False))
+        return
+    table = Table("host", "when (UTC)", "who", "what", "result", "s")
+    for name, entries in lines.items():
+        for one in entries:
+            result = one["result"] if one["result"] == "ok" else f"[red]{one['result']}[/red]"
+            who, verb = (escape(one_line(one[key], LONGEST)) for key in ("operator", "verb"))
+            table.add_row(name, one["time"].replace("T", " ").rstrip("Z"), who, verb, result, str(one["seconds"]))
+    tables.show(table)
+
+
+def _of(host: Remote) -> list[dict[str, Any]]:
+    files = " ".join(shlex.quote(f"{host.settings.app_dir}/{name}") for name in (LEDGER, AUDIT))
+    return parsed(host.run(f"cat {files} 2>/dev/null").out)
+
+
+def parsed(text: str) -> list[dict[str, Any]]:
+    """Return the entries of the ledger of releases and of the verbs that changed something, oldest first.
+
+    A line that a power cut left unfinished is passed over.
+    """
+    found = []
+    for line in text.split("\n"):
+        try:
+            raw = json.loads(line)
+            entry = {key: str(raw[key]) for key in ("time", "operator", "result")}
+            found.append(entry | {"verb": _verb(raw), "seconds": int(raw["seconds"])})
+        except (ValueError, KeyError, TypeError):
+            continue
+    return sorted(found, key=lambda each: str(each["time"]))
+
+
+def _verb(raw: dict[str, Any]) -> str:
+    """The verb; of a line of the ledger with what it brought."""
+    if "verb" in raw:
+        return str(raw["verb"])
+    return f"{raw['action']} of {', '.join(f'{name} {sha[:8]}' for name, sha in raw['after'].items())}"

@@ -1,0 +1,1 @@
+"""What hosts carry out for an operator who has left: shown again, stopped."""

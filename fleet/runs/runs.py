@@ -1,0 +1,47 @@
+"""A run that goes on on a host without us: shown again, stopped."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fleet import agent
+from fleet.cli import agreed
+from fleet.errors import OperatorError
+from fleet.output import say
+
+if TYPE_CHECKING:
+    from fleet.remote import Remote
+
+
+def attach(remote: Remote) -> None:
+    """Show what a run says until its end.
+
+    Raises:
+        OperatorError: nothing runs there.
+        FailedError: it failed.
+    """
+    agent.attach(remote)
+    say(f"{remote.name}: it is done. inv status --host={remote.name}", "green")
+
+
+def cancel(remote: Remote, *, yes: bool) -> None:
+    """Stop what runs, and tell how it ended.
+
+    Args:
+        remote: the host.
+        yes: whether the operator has agreed in advance.
+
+    Raises:
+        OperatorError: nothing runs there, or no consent.
+    """
+    found = agent.query(remote, ["cancel", "--look"])["runs"]
+    for one in found:
+        say(f"{remote.name}: {one['verb']}, since {one['since']}")
+    verbs = " and ".join(one["verb"] for one in found)
+    if not agreed(f"stop the {verbs} on {remote.name}", yes=yes):
+        raise OperatorError(f"{remote.name}: nothing was stopped.", "You did not say yes.", "inv attach shows it.")
+    for one in agent.query(remote, ["cancel"], seconds=agent.CANCEL_SECONDS)["ended"]:
+        if one["completed"]:
+            say(f"{remote.name}: {one['verb']} is done: it could no longer be taken back.", "yellow")
+        else:
+            say(f"{remote.name}: {one['verb']} was stopped; what it had begun is taken back.", "green")

@@ -1,0 +1,1 @@
+"""Services of the release that runs: started, stopped, restarted."""

@@ -1,0 +1,77 @@
+"""Services of the release that runs: started, stopped, restarted on the host, under its deploy lock."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from fleet import agent
+from fleet.cli import agreed
+from fleet.errors import OperatorError
+from fleet.output import say, step
+from fleet.release import plan
+from fleet.release.lock import recovery
+from fleet.state import survey
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fleet.remote import Remote
+    from fleet.state.survey import Survey
+
+Action = Literal["start", "stop", "restart"]
+SECONDS = 1800
+# What users lose while a service is down.
+_MEANS = {
+    "postgres": "requests that need the database fail",
+    "backend": "API, Socket.IO and calls end",
+    "frontend": "pages are not served",
+    "nginx": "nothing is served",
+}
+
+
+def act(remote: Remote, action: Action, services: Sequence[str], *, yes: bool) -> None:
+    """Say what it means, ask, do it.
+
+    Args:
+        remote: the host.
+        action: what is done.
+        services: with which; none: with all.
+        yes: whether the operator has agreed in advance.
+
+    Raises:
+        OperatorError: it was refused, and nothing was touched.
+        FailedError: a service does not come up.
+    """
+    with step("host"):
+        found = survey.take(remote)
+    plan.refuse_unready(remote.name, found, remote.settings)
+    if action != "stop":
+        found = recovery.settled(remote, found)
+    named = ", ".join(services) or "all services"
+    say(f"{remote.name}: {action} {named}", "bold")
+    for line in consequences(action, services, found):
+        say(f"  {line}", "yellow")
+    if not agreed(f"{action} {named} on {remote.name}", yes=yes):
+        raise OperatorError(
+            f"{remote.name}: nothing was done.", "You did not say yes.", "Run it again when you want it."
+        )
+    agent.run(remote, ["services", action, *services], seconds=SECONDS)
+    say(f"{remote.name}: {named}: {action}: done.", "green")
+
+
+def consequences(action: Action, services: Sequence[str], found: Survey) -> list[str]:
+    """Return what users notice, a line each; nothing where only what is down is started.
+
+    Args:
+        action: what is done.
+        services: with which; none: with all.
+        found: the host.
+    """
+    if action == "start":
+        return []
+    until = "until inv start" if action == "stop" else "while it starts"
+    up = [
+        name for name in services or _MEANS if name in found.containers and found.containers[name].status == "running"
+    ]
+    lines = [f"INTERRUPTS: {_MEANS[name]} {until} ({name})." for name in up if name in _MEANS]
+    return [*lines, f"{found.calls} RTP flows are live and will be cut."] if found.calls and "backend" in up else lines

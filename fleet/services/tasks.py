@@ -1,0 +1,49 @@
+"""`inv start`, `inv stop`, `inv restart`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from invoke.context import Context
+
+from fleet.cli import hosts_to_change, remotes, report_errors
+from fleet.command_line.verb import task
+
+if TYPE_CHECKING:
+    from fleet.services.services import Action
+
+HELP = {
+    "services": "backend, frontend, nginx, postgres, several with commas; may stand alone; default: all",
+    "host": "a host, several with commas, a group, or all",
+    "yes": "do not ask",
+}
+
+
+@task(help=dict(HELP))
+@report_errors
+def start(_: Context, services: str = "", host: str = "", yes: bool = False) -> None:
+    """Start services that are down, wait until they are healthy, and ask the public name: `inv start backend`."""
+    _act("start", services, host, yes=yes)
+
+
+@task(help=dict(HELP))
+@report_errors
+def stop(_: Context, services: str = "", host: str = "", yes: bool = False) -> None:
+    """Stop services until `inv start` or the next deploy; a reboot does not start them, but the database."""
+    _act("stop", services, host, yes=yes)
+
+
+@task(help=dict(HELP))
+@report_errors
+def restart(_: Context, services: str = "", host: str = "", yes: bool = False) -> None:
+    """Restart services as they are, with a deploy's checks; new variables come with `inv deploy`."""
+    _act("restart", services, host, yes=yes)
+
+
+def _act(action: Action, services: str, host: str, *, yes: bool) -> None:
+    from fleet.services import services as acting
+    from fleet.status.logs import known
+
+    for remote in remotes(hosts_to_change(host)):
+        meant = known([one for one in services.split(",") if one], remote.settings.extra_services)
+        acting.act(remote, action, meant, yes=yes)

@@ -1,0 +1,38 @@
+"""What a release would meet: programs on the ports that nginx needs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from aipbx_agent.core import docker
+from aipbx_agent.core.config import Config
+from aipbx_agent.release import colours
+from aipbx_agent.status import release
+from tests.unit.shell import stub
+
+CONFIG = Config({"host": "aipbx.org", "app_dir": "/nowhere"}, {}, {})
+LISTENS = """cat <<'E'
+LISTEN 0 511 0.0.0.0:80 0.0.0.0:* users:(("apache2",pid=7,fd=3),("apache2",pid=8,fd=3))
+LISTEN 0 511 [::]:80 [::]:* users:(("apache2",pid=7,fd=4))
+LISTEN 0 511 *:443 *:*
+E"""
+
+
+@pytest.fixture(autouse=True)
+def _programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stub(tmp_path, "ss", LISTENS)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
+
+def test_each_program_is_named_with_its_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(colours, "present", lambda *_: "")
+    assert release._taken(CONFIG) == ["a program on port 443", "apache2 on port 80"]
+
+
+def test_where_our_nginx_runs_it_is_the_one_that_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(colours, "present", lambda *_: "abc")
+    monkeypatch.setattr(docker, "running", lambda _: True)
+    assert release._taken(CONFIG) == []

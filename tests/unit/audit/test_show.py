@@ -1,0 +1,30 @@
+"""Releases and other changes are one list, the oldest first."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from fleet.audit import show
+
+LEDGER: dict[str, Any] = {
+    "time": "2026-11-23T10:00:00Z",
+    "operator": "anna@desk",
+    "action": "deploy",
+    "result": "ok",
+    "seconds": 41,
+}
+LEDGER |= {"before": None, "after": {"backend": "a" * 40, "frontend": "b" * 40}}
+VERB = {"time": "2026-11-23T09:00:00Z", "operator": "boris@desk", "verb": "env.push", "result": "ok", "seconds": 2}
+
+
+def test_in_the_order_of_time() -> None:
+    text = f'{json.dumps(LEDGER)}\n{json.dumps(VERB)}\n{{"time": "cut of\n[]\n'
+    assert [(one["operator"], one["verb"], one["seconds"]) for one in show.parsed(text)] == [
+        ("boris@desk", "env.push", 2),
+        ("anna@desk", "deploy of backend aaaaaaaa, frontend bbbbbbbb", 41),
+    ]
+
+
+def test_nothing_was_changed_yet() -> None:
+    assert show.parsed("") == []
