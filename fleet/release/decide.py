@@ -193,6 +193,8 @@ def _announce(remote: Remote, what: Plan, found: Survey, changes: list[str], dra
         known = configuration.knows_pbx(found.met.variables)
         cost = switch.interrupts(remote, what.changed, found.calls, drain_seconds=drain_seconds, hands_over=known)
         say(f"  {cost}", "" if cost.startswith("Interrupts nothing") else "yellow")
+        if failing := switch.after_failure(remote, what.changed, hands_over=known):
+            say(f"  {failing}")
         if restarts := found.met.restarts:
             say(f"  Restarts, because its declaration changed: {', '.join(restarts)}.", "yellow")
         if "postgres" in restarts:

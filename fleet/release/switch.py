@@ -76,6 +76,19 @@ def interrupts(remote: Remote, services: list[str], calls: int | None, *, drain_
     )
 
 
+def after_failure(remote: Remote, services: list[str], *, hands_over: bool) -> str:
+    """Return what a release that fails would cost; empty: nothing.
+
+    Args:
+        remote: the host.
+        services: whose release changes.
+        hands_over: whether the host knows its PBX.
+    """
+    if hands_over or "backend" not in services or remote.settings.switch_mode == "recreate":
+        return ""
+    return "If it fails, the backend that runs now starts once more: the PBX knows both by one name (no ARI_*)."
+
+
 def about_pbxs(met: Met, *, hands_over: bool) -> list[str]:
     """How many PBXs the application is connected to, and which of them cannot be handed over: lines for the operator.
 

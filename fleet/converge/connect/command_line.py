@@ -10,7 +10,7 @@ from typing import Any
 import click
 from pyinfra import logger
 
-from fleet.checkout import operator_keys, refuse_open_files
+from fleet.checkout import operator_keys, operators_directory, refuse_open_files
 from fleet.converge import drift
 from fleet.errors import OperatorError
 from fleet.inventory import hosts
@@ -81,6 +81,9 @@ def checked() -> dict[str, Any]:
     except OperatorError as error:
         logger.error(f"--> {error}")
         raise SystemExit(2) from None
+    if converges(context.params):
+        # In a lab the folder beside its ssh_config counts, and keys in the checkout's do not.
+        logger.info(f"--> Operators' keys: {len(operator_keys())} in {operators_directory()}")
     if converges(context.params) and not context.params.get("dry"):
         drift.forget()
     return context.params

@@ -47,6 +47,13 @@ def test_what_it_will_cost(host: Any, services: list[str], calls: int | None, dr
     assert said in switch.interrupts(host, services, calls, drain_seconds=drain, hands_over=pbx)
 
 
+def test_a_release_that_fails_costs_a_start_where_the_pbx_knows_one_name() -> None:
+    assert "starts once more" in switch.after_failure(HOST, ["backend"], hands_over=False)
+    assert switch.after_failure(HOST, ["backend"], hands_over=True) == ""
+    assert switch.after_failure(HOST, ["frontend"], hands_over=False) == ""
+    assert switch.after_failure(PLAIN, ["backend"], hands_over=False) == ""
+
+
 @pytest.mark.parametrize(
     ("given", "now", "seconds"), [(-1, False, 1800), (0, False, 0), (60, False, 60), (-1, True, 0)]
 )
