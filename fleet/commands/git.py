@@ -56,8 +56,18 @@ def message(folder: Path, sha: str) -> list[str]:
 
 
 def archive(folder: Path, sha: str) -> list[str]:
-    """The command that writes the files of a commit as a tar archive to standard output."""
-    return [*_git(folder), "archive", "--format=tar", sha]
+    """The command that writes the files of a commit as a tar archive to standard output; others may read them."""
+    return [*_git(folder), "-c", "tar.umask=0022", "archive", "--format=tar", sha]
+
+
+def tree(folder: Path, sha: str) -> list[str]:
+    """The command that lists all that a commit holds, each ended by NUL: mode, kind, SHA, tab, path."""
+    return [*_git(folder), "ls-tree", "-r", "-z", sha]
+
+
+def filtered(folder: Path, sha: str) -> list[str]:
+    """The command that names the files of a commit that say which of its files LFS keeps, each after `SHA:`."""
+    return [*_git(folder), "grep", "--name-only", "filter=lfs", sha, "--", ":(glob)**/.gitattributes"]
 
 
 def ancestor(folder: Path, older: str, newer: str) -> list[str]:

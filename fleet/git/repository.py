@@ -28,6 +28,10 @@ SHA = re.compile(r"[0-9a-f]{4,40}")
 FETCH_SECONDS = 120
 
 
+# The mode of a submodule in a commit.
+SUBMODULE = "160000 "
+
+
 @dataclass(frozen=True)
 class Repository:
     """A bare copy of one repository.
@@ -120,6 +124,23 @@ class Repository:
                 f"{sha[:12]} of the {self.service} is not on branch {self.branch!r}.",
                 f"It is on {', '.join(homes)}." if homes else "It is no longer on any branch.",
                 f"Merge it into {self.branch!r} first, or change `branch` for this host in inventory.py.",
+            )
+
+    def refuse_incomplete(self, sha: str) -> None:
+        """Refuse a commit some of whose files are kept elsewhere: a build would find empty folders, or pointers.
+
+        Raises:
+            OperatorError: which.
+        """
+        entries = self._run(git.tree(self.folder, sha)).stdout.split("\0")
+        elsewhere = [entry.partition("\t")[2] for entry in entries if entry.startswith(SUBMODULE)]
+        kept = "submodules" if elsewhere else "LFS pointers"
+        elsewhere = elsewhere or self._run(git.filtered(self.folder, sha)).stdout.split()
+        if elsewhere:
+            raise OperatorError(
+                f"{sha[:12]} of the {self.service} cannot be built on a host: {kept} keep files of it elsewhere.",
+                f"{', '.join(path.rpartition(':')[2] for path in elsewhere[:5])}; the source that is sent lacks them.",
+                'Let CI build it (images_from = "registry"), or commit the files themselves.',
             )
 
     def between(self, older: str, newer: str) -> list[str]:

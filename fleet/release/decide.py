@@ -118,6 +118,9 @@ def deploy(
     now = None if old else found.running
     heads = {name: known[name].head() for name in SERVICES if now is None or (not shas and known[name] in meant)}
     wanted = now.with_shas(heads | named) if now else Release(**(heads | named))
+    if remote.settings.images_from == "build":
+        for name in SERVICES:
+            known[name].refuse_incomplete(wanted.sha(name))
     build_arguments.refuse_lost(remote, wanted, known)
     commits = {name: _commits(known[name], now.sha(name), wanted.sha(name)) for name in SERVICES} if now else {}
     schema = migrations.planned(

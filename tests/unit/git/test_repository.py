@@ -244,3 +244,21 @@ def test_a_subject_is_one_line_whatever_its_encoding(backend: tuple[Path, Reposi
     assert known.subject(odd) == "caf� [31m"
     assert known.between(sha, odd) == [f"{odd[:7]} caf� [31m"]
     assert known.subject("0" * 40) == ""
+
+
+def test_files_that_are_kept_elsewhere_are_named_before_a_build(backend: tuple[Path, Repository]) -> None:
+    folder, known = backend
+    whole = git(folder, "rev-parse", "HEAD")
+    git(folder, "update-index", "--add", "--cacheinfo", f"160000,{whole},vendored/library")
+    with_submodule = commit(folder, "A library")
+    git(folder, "rm", "-q", "--cached", "vendored/library")
+    (folder / "models").mkdir()
+    (folder / "models" / ".gitattributes").write_text("*.onnx filter=lfs diff=lfs\n")
+    git(folder, "add", "models")
+    with_pointers = commit(folder, "Models")
+    known.refresh()
+    known.refuse_incomplete(whole)
+    with pytest.raises(OperatorError, match=r"submodules(.|\n)*vendored/library"):
+        known.refuse_incomplete(with_submodule)
+    with pytest.raises(OperatorError, match=r"LFS(.|\n)*models/\.gitattributes"):
+        known.refuse_incomplete(with_pointers)
