@@ -42,7 +42,7 @@ def down(_: Context) -> None:
 @task
 @report_errors
 def demo(_: Context) -> None:
-    """Show what this project does: three fresh hosts become three running aiPBX."""
+    """Show what this project does: three fresh hosts become three that run aiPBX."""
     from lab import demo as play
     from lab.progress import Steps
 

@@ -12,13 +12,13 @@ from fleet.command_line.verb import task
     optional=["download"],
     help={
         "host": "a host, several with commas, a group, or all; one after the other",
-        "download": "take none, and bring one here: its name (see inv backups), or the newest",
-        "to": "with --download: the folder here; default: this one",
+        "download": "take none, and download one: its name (see inv backups), or the newest",
+        "to": "with --download: the folder on this machine; default: the current one",
     },
 )
 @report_errors
 def backup(_: Context, host: str = "", download: str | None = None, to: str = "") -> None:
-    """Take a backup set: database and written files, checked; or bring one here."""
+    """Take a backup set: database and written files, checked; or download one."""
     from pathlib import Path
 
     from fleet.backup import sets

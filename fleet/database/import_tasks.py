@@ -21,7 +21,7 @@ from fleet.command_line.verb import task
 def import_mysql(
     _: Context, host: str = "", from_: str = "", database: str = "", without: str = "", yes: bool = False
 ) -> None:
-    """Bring MySQL's data into PostgreSQL: carried over beside the live data, compared, swapped in."""
+    """Bring MySQL's data into PostgreSQL: loaded beside the live data, compared, swapped in."""
     from fleet.database import import_mysql as data
 
     data.run(one(hosts_to_change(host)), from_, database, without, yes=yes)

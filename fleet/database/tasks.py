@@ -11,7 +11,7 @@ from fleet.command_line.verb import task
 @task(help={"host": "a host", "yes": "do not ask"})
 @report_errors
 def rotate_password(_: Context, host: str = "", yes: bool = False) -> None:
-    """Give the database a new password: the role, the env file, the host, the backend; ends one that was cut off."""
+    """Give the database a new password: the role, the env file, the host, the backend; completes an interrupted one."""
     from fleet.database import rotation
 
     rotation.rotate(one(hosts_to_change(host)), yes=yes)

@@ -30,7 +30,7 @@ def init(_: Context, host: str = "") -> None:
 @task(help={"host": "a host, several with commas, a group, or all", "name": "the set; default: the newest copy"})
 @report_errors
 def check(_: Context, host: str = "", name: str = "") -> None:
-    """Prove an off-site copy: bring it here, open it with your key, compare every file; nothing is kept."""
+    """Prove an off-site copy: download it, open it with your key, compare every file; nothing is retained."""
     from fleet.offsite import copies
 
     for remote in remotes(hosts_to_read(host)):

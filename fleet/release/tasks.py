@@ -47,7 +47,7 @@ def deploy(
     wait: bool = False,
     yes: bool = False,
 ) -> None:
-    """Bring a release to a host: the head of the branch, or --sha; goes back by itself when it does not work."""
+    """Bring a release to a host: the head of the branch, or --sha; goes back by itself when it fails."""
     from aipbx_agent.contract import SERVICES
     from fleet.errors import OperatorError
     from fleet.release import decide, waves
@@ -121,7 +121,7 @@ def rollback(
     wait: bool = False,
     yes: bool = False,
 ) -> None:
-    """Go back to an earlier release; images that are gone from the host come again, and it says so first."""
+    """Go back to an earlier release; says first which images must be pulled or built again."""
     from fleet.release import decide, waves
 
     prepared = []
@@ -158,7 +158,7 @@ def _drain_seconds(remote: Remote, given: int, *, now: bool) -> int:
 @task(name="releases", help={"host": "a host, several with commas, a group, or all", "json": "print JSON"})
 @report_errors
 def releases_(_: Context, host: str = "", json: bool = False) -> None:
-    """Show the ledger: what ran on a host, since when, who brought it."""
+    """Show the ledger: what ran on a host, since when, who deployed it."""
     from fleet.release import ledger
 
     ledger.show(remotes(hosts_to_read(host)), as_json=json)
@@ -198,7 +198,7 @@ def lock_(_: Context, host: str = "", reason: str = "") -> None:
 @task(help={"host": "a host", "force": "also a lock whose run continues", "yes": "do not ask"})
 @report_errors
 def unlock(_: Context, host: str = "", force: bool = False, yes: bool = False) -> None:
-    """Break a deploy lock whose owner is certainly gone; says whose it is first, and ends what that run left."""
+    """Break a deploy lock whose owner is certainly gone; says first whose it is, and cleans up after that run."""
     from fleet.release.lock import unlocking
 
     unlocking.unlock(one(hosts_to_change(host)), force=force, yes=yes)

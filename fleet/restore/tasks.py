@@ -95,7 +95,7 @@ def restore(
 )
 @report_errors
 def verify(_: Context, name: str = "", host: str = "") -> None:
-    """Prove that a backup can be restored: into a scratch server on its host, compared, thrown away."""
+    """Prove that a backup can be restored: loaded into a throwaway server on its host, and compared."""
     from fleet.restore import restore as data
 
     for remote in remotes(hosts_to_read(host)):

@@ -212,7 +212,7 @@ _CELLS = (
     ("last backup", _backup),
     ("verified", lambda row: _age(row["verified_hours"], troubles.VERIFIED_HOURS)),
     ("off-site", lambda row: _age(row["offsite_hours"], troubles.BACKUP_HOURS)),
-    ("any moment", _log),
+    ("point in time", _log),
     ("migrations", _migrations),
     ("previous data", lambda row: f"[yellow]{escape(row['kept'])}[/yellow]" if row["kept"] else "-"),
     ("lock", _lock),

@@ -19,7 +19,7 @@ HOST = "a host, several with commas, a group, or all"
 )
 @report_errors
 def status(_: Context, host: str = "all", json: bool = False, drift: bool = False) -> None:
-    """Show how the hosts are: release, health, certificate, disk, backup, lock, drift; exit code 1: not well."""
+    """Show the state of hosts: release, health, certificate, disk, backup, lock, drift; exit code 1: not well."""
     from fleet.status import status as look
 
     if not look.show(remotes(hosts_to_read(host)), as_json=json, asks_drift=drift):
@@ -56,7 +56,7 @@ def logs(
     tail: str = "100",
     grep: str = "",
 ) -> None:
-    """Show what services say: `inv logs backend -f`, `inv logs backend,nginx --host=all --since=10m`."""
+    """Show the text logs of services: `inv logs backend -f`, `inv logs backend,nginx --host=all --since=10m`."""
     from fleet.status import logs as look
 
     hosts = remotes(hosts_to_read(host))

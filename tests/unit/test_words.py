@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+import tasks
+
 ROOT = Path(__file__).resolve().parents[2]
 # The reader is an engineer who has never seen this repository: on the right, what to write instead.
 BANNED = {
@@ -91,3 +93,10 @@ def test_operations_say_what_they_do() -> None:
 )
 def test_such_a_word_would_be_noticed(text: str, words: list[str]) -> None:
     assert list(banned(text)) == words
+
+
+@pytest.mark.parametrize("verb", tasks.namespace.task_names)
+def test_help_is_in_the_field_s_words(verb: str) -> None:
+    task = tasks.namespace[verb]
+    texts = [str(task.__doc__), *(argument.help or "" for argument in task.get_arguments())]
+    assert {text: hits for text in texts if (hits := banned(text))} == {}

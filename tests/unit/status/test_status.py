@@ -176,7 +176,7 @@ def test_table(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
         "last backup": ["2.0 h ago"],
         "verified": ["3 days ago"],
         "off-site": ["none"],
-        "any moment": ["-"],
+        "point in time": ["-"],
         "migrations": ["-"],
         "previous data": ["-"],
         "lock": ["-"],
