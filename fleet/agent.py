@@ -6,6 +6,7 @@ A long verb runs in a unit of the host's: when the connection is lost or the ope
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import subprocess
 import tempfile
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from fleet.remote import Remote
 
 NOT_THERE = 127  # sh found no such program
+# What the system's ssh says when it did not log in.
+NEVER_IN = re.compile(r"^ssh: (?:connect to host|Could not resolve) |^Host key verification failed", re.MULTILINE)
 QUICK_SECONDS = 120
 # As long as a unit may run (aipbx_agent/core/detached.py).
 ATTACHED_SECONDS = 12 * 3600
@@ -211,6 +214,10 @@ def _ended(remote: Remote, verb: str, code: int, said: str, seconds: float) -> O
             f"{remote.name} has no agent yet, or an old one.",
             words,
             f"Converge it: pyinfra inventory.py deploys/bootstrap.py --limit {remote.name}",
+        )
+    if code == ssh.FAILED and not remote.connected and NEVER_IN.search(said):
+        return OperatorError(
+            f"{remote.name} cannot be reached.", words, f"Nothing was begun. inv doctor --host={remote.name} says why."
         )
     if code == ssh.FAILED:
         return FailedError(

@@ -27,7 +27,9 @@ ERROR = {"what": "There is no room.", "why": "7 MiB are free.", "do": "Make room
 def remote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Remote:
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
     monkeypatch.delenv("AIPBX_SSH_CONFIG", raising=False)
-    return cast("Remote", SimpleNamespace(name="aipbx.org", settings=SimpleNamespace(deploy_user="deploy")))
+    return cast(
+        "Remote", SimpleNamespace(name="aipbx.org", settings=SimpleNamespace(deploy_user="deploy"), connected=False)
+    )
 
 
 def says(folder: Path, *events: object, code: int = 0, last: str = "") -> None:
@@ -37,6 +39,13 @@ def says(folder: Path, *events: object, code: int = 0, last: str = "") -> None:
         folder / "bin",
         f"echo \"$@\" >{folder}/words; cat >{folder}/stdin; cat <<'E'\n{lines}\nE\n{last}\nexit {code}",
     )
+
+
+def test_a_host_that_was_reached_before_has_begun_something(tmp_path: Path, remote: Remote) -> None:
+    says(tmp_path, code=255, last="echo ssh: connect to host x port 22: >&2")
+    cast("SimpleNamespace", remote).connected = True
+    with pytest.raises(FailedError, match="the connection was lost"):
+        call(remote)
 
 
 def call(remote: Remote, stdin: bytes = b"") -> dict[str, object]:
@@ -74,6 +83,8 @@ def test_an_error_is_three_lines_with_the_host_before_them(
     ("code", "last", "kind", "what", "why"),
     [
         (255, "echo Connection reset >&2", FailedError, "the connection was lost", "Connection reset"),
+        (255, "echo ssh: connect to host x port 22: >&2", OperatorError, "cannot be reached", "port 22"),
+        (255, "echo ssh: Could not resolve hostname >&2", OperatorError, "cannot be reached", "resolve hostname"),
         (127, "echo not found >&2", agent.MissingError, "has no agent yet", "not found"),
         (2, "echo \"invalid choice: 'x'\" >&2", OperatorError, "or an old one", "invalid choice"),
         (124, "", FailedError, "did not end within 60 s", "own deadline"),
