@@ -11,7 +11,7 @@ from fleet.command_line.verb import task
 @task(help={"host": "a host"})
 @report_errors
 def attach(_: Context, host: str = "") -> None:
-    """Show a run that goes on on a host, from its beginning; Ctrl-C leaves it as it is."""
+    """Show a run that continues on a host, from its beginning; Ctrl-C leaves it running."""
     from fleet.runs import runs
 
     runs.attach(one(hosts_to_read(host)))
@@ -20,7 +20,7 @@ def attach(_: Context, host: str = "") -> None:
 @task(help={"host": "a host", "yes": "do not ask"})
 @report_errors
 def cancel(_: Context, host: str = "", yes: bool = False) -> None:
-    """Stop a run that goes on on a host; what it has begun is taken back where it still can be."""
+    """Stop a run that continues on a host; what it has begun is undone where that is still possible."""
     from fleet.runs import runs
 
     runs.cancel(one(hosts_to_change(host)), yes=yes)

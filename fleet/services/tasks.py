@@ -29,7 +29,7 @@ def start(_: Context, services: str = "", host: str = "", yes: bool = False) -> 
 @task(help=dict(HELP))
 @report_errors
 def stop(_: Context, services: str = "", host: str = "", yes: bool = False) -> None:
-    """Stop services until `inv start` or the next deploy; a reboot does not start them, but the database."""
+    """Stop services until `inv start` or the next deploy; a reboot starts only the database."""
     _act("stop", services, host, yes=yes)
 
 

@@ -63,12 +63,14 @@ def test_a_mistake_gets_a_hint(typed: str, said: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "typed", ["maintenance -h", "help maintenance", "logs --help", "--help logs", "exec backend -h"]
+    "typed", ["maintenance -h", "help maintenance", "logs --help", "--help logs", "exec backend -h", "stop -h"]
 )
 def test_help_is_shown_wherever_it_is_asked_for(typed: str) -> None:
     done = subprocess.run([INV, *typed.split()], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0
-    assert re.match(r"inv (maintenance STATE|logs SERVICES|exec SERVICE) \[HOST\] \[options\]\n", done.stdout)
+    assert re.match(
+        r"inv (maintenance STATE|logs SERVICES|exec SERVICE|stop \[SERVICES\]) \[HOST\] \[options\]\n", done.stdout
+    )
     assert "--host" in done.stdout
 
 
