@@ -20,7 +20,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from aipbx_agent.core.text import printable
+from aipbx_agent.core.text import printable, size
 
 if TYPE_CHECKING:
     from rich.status import Status
@@ -69,15 +69,6 @@ def step(text: str) -> Iterator[None]:
             console.print(f"{_prefix()}  [red]✗[/red] {escape(text)} [dim]({time.monotonic() - begun:.1f} s)[/dim]")
             raise
     console.print(f"{_prefix()}  [green]✓[/green] {escape(text)} [dim]({time.monotonic() - begun:.1f} s)[/dim]")
-
-
-def size(count: float) -> str:
-    """Bytes for eyes: `1.4 GiB`."""
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if count < 1024:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1024
-    return f"{count:.1f} TiB"
 
 
 def how_far(done: int, total: int) -> str:

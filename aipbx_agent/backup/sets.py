@@ -90,11 +90,6 @@ def moment_of(name: str) -> datetime:
     return datetime.strptime(name, "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc)
 
 
-def now() -> str:
-    """This moment, as files of ours tell it: ISO 8601 in UTC."""
-    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 def folder(backups: Path) -> Path:
     """Where sets are."""
     return backups / "sets"

@@ -20,7 +20,7 @@ from aipbx_agent import cleanup
 from aipbx_agent.backup import compare, retention, sets, volumes
 from aipbx_agent.backup.sets import Manifest
 from aipbx_agent.contract import IMAGES
-from aipbx_agent.core import events
+from aipbx_agent.core import events, times
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import AgentError, Failed, Interrupted, Refused
 from aipbx_agent.core.files import sha256
@@ -140,7 +140,7 @@ def made(config: Config, live: Engine, database_bytes: int, last: Manifest | Non
         manifest = Manifest(
             host=config.host,
             name=sets.name_of(taken),
-            taken=taken.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            taken=times.text(taken),
             seconds=round(time.monotonic() - begun, 1),
             engine=live.name,
             server_version=live.version(),

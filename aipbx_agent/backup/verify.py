@@ -11,7 +11,7 @@ from typing import Any
 from aipbx_agent import cleanup
 from aipbx_agent.backup import compare, loading, sets, unpack
 from aipbx_agent.backup.sets import Manifest
-from aipbx_agent.core import disk, docker, events, files, metrics
+from aipbx_agent.core import disk, docker, events, files, metrics, times
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import AgentError, Failed, Refused
 from aipbx_agent.databases import engine, throwaway
@@ -56,7 +56,7 @@ def main(config: Config, options: argparse.Namespace) -> None:
         figures["error"] = f"{problem.what} {problem.why}"
         do = problem.do
     seconds = round(time.monotonic() - begun, 1)
-    figures |= {"at": sets.now(), "seconds": seconds, "rto_seconds": seconds}
+    figures |= {"at": times.now(), "seconds": seconds, "rto_seconds": seconds}
     files.write_json(path / sets.VERIFIED, figures)
     metrics.write("verify", lines(figures))
     if not figures["ok"]:

@@ -12,19 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from aipbx_agent.core.errors import Interrupted, Refused
+from aipbx_agent.core.text import size
 
 MIB = 1 << 20
 # Seconds between two looks.
 PAUSE = 0.5
-
-
-def size(count: float) -> str:
-    """Bytes for an operator's eyes."""
-    for unit in ("B", "KiB", "MiB"):
-        if count < 1024:
-            return f"{count:.0f} {unit}"
-        count /= 1024
-    return f"{count:.1f} GiB"
 
 
 def require(needs: Mapping[Path, float], spare_mib: int) -> None:

@@ -80,6 +80,18 @@ def start(container: str) -> None:
     run(["docker", "start", container], seconds=2 * SECONDS)
 
 
+def throwaway(name: str, limits: dict[str, Any]) -> list[str]:
+    """The command that starts a container to be thrown away: reachable by nobody, held to a part of the machine.
+
+    Args:
+        name: its name.
+        limits: agent.json.
+    """
+    words = ["docker", "run", "--detach", "--name", name, "--network", "none", "--pull", "never"]
+    words += ["--memory", f"{limits['verify_memory_mib']}m", "--cpus", str(limits["verify_cpus"])]
+    return [*words, "--pids-limit", "512", "--cpu-shares", "128", "--oom-score-adj", "900"]
+
+
 def wait_healthy(container: str, what: str, seconds: float) -> None:
     """Wait until a container runs and its health check says so.
 

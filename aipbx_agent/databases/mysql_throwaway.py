@@ -37,9 +37,7 @@ def start(config: Config, image: str, name: str) -> None:
     Raises:
         Failed: it does not come up; with the end of its log.
     """
-    words = ["docker", "run", "--detach", "--name", name, "--network", "none", "--pull", "never"]
-    words += ["--memory", f"{config.raw['verify_memory_mib']}m", "--cpus", str(config.raw["verify_cpus"])]
-    words += ["--pids-limit", "512", "--cpu-shares", "128", "--oom-score-adj", "900", "--volume", "/var/lib/mysql"]
+    words = [*docker.throwaway(name, config.raw), "--volume", "/var/lib/mysql"]
     words += [word for variable in VARIABLES for word in ("--env", variable)]
     run([*words, image, *SERVER], seconds=docker.SECONDS)
     docker.wait_answering(name, "The scratch server", ["docker", "exec", name, "sh", "-c", ASK], START_SECONDS)

@@ -28,9 +28,7 @@ def command(config: Config, image: str) -> list[str]:
         config: the host's.
         image: the live server's.
     """
-    words = ["docker", "run", "--detach", "--name", NAME, "--network", "none", "--pull", "never"]
-    words += ["--memory", f"{config.raw['verify_memory_mib']}m", "--cpus", str(config.raw["verify_cpus"])]
-    words += ["--pids-limit", "512", "--cpu-shares", "128", "--oom-score-adj", "900", "--shm-size", "128m"]
+    words = [*docker.throwaway(NAME, config.raw), "--shm-size", "128m"]
     words += ["--volume", f"{config.backups}:{INSIDE}:ro", "--volume", "/var/lib/postgresql/data"]
     words += ["--env", f"POSTGRES_USER={ADMIN}", "--env", "POSTGRES_HOST_AUTH_METHOD=trust"]
     words += ["--env", "POSTGRES_INITDB_ARGS=--no-sync --encoding=UTF8 --locale=C"]
@@ -46,8 +44,7 @@ def server(config: Config, live: Engine) -> Iterator[Engine]:
         live: the server that the application works with.
     """
     clear()
-    inspected = run(["docker", "inspect", "--format", "{{.Config.Image}}", live.container], seconds=docker.SECONDS)
-    image = inspected.decode().strip()
+    image = docker.image(live.container)
     if isinstance(live, MySQL):
         try:
             mysql_throwaway.start(config, image, NAME)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from aipbx_agent.backup import sets
-from aipbx_agent.core import events, files, lock, metrics
+from aipbx_agent.core import events, files, lock, metrics, times
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import AgentError, Failed, Interrupted, Refused
 from aipbx_agent.offsite import prune, stored
@@ -122,7 +122,7 @@ def copy(config: Config, kept: Store, path: Path, keys: list[str], there: dict[s
     name = f"sets/{stored.sealed(path.name)}"
     if stored.label(path.name) in there:
         # It was made, and this host could not write that down any more.
-        written = stored.read_label(b"".join(kept.read(label)))
+        written = files.parsed(b"".join(kept.read(label)))
         content = measured(kept.read(name))
         if (written.get("manifest_sha256"), written.get("sha256")) != (fingerprint, content.sha256):
             raise Failed(
@@ -136,7 +136,7 @@ def copy(config: Config, kept: Store, path: Path, keys: list[str], there: dict[s
             kept, name, _progress(encryption.packed(path, [sets.MANIFEST, *manifest.files], keys), manifest)
         )
         kept.put([_json(description(manifest, content, fingerprint))], label)
-    now = sets.now()
+    now = times.now()
     record = {"at": now, "where": kept.where, "bytes": content.bytes, "sha256": content.sha256, "checked_at": now}
     files.write_json(path / sets.OFFSITE, record)
 
@@ -208,7 +208,7 @@ def _ended(config: Config, seconds: float, problem: BaseException | None) -> Non
     before = files.read_json(path)
     now = datetime.now(timezone.utc)
     error = str(problem) if problem else ""
-    files.write_json(path, {"at": now.strftime("%Y-%m-%dT%H:%M:%SZ"), "ok": not problem, "error": error})
+    files.write_json(path, {"at": times.text(now), "ok": not problem, "error": error})
     metrics.write(
         "offsite",
         metrics.gauges(

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 from typing import Any
 
 from aipbx_agent.backup import sets
-from aipbx_agent.core import events
+from aipbx_agent.core import events, files
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import Refused
 from aipbx_agent.stores import base, configured, folder
@@ -74,8 +73,8 @@ def copies(kept: Copies) -> list[dict[str, Any]]:
     for name in sorted(file.removesuffix(".json") for file in texts if not file.endswith(".verified.json")):
         if not sets.NAME.fullmatch(name):
             continue
-        described = read_label(texts[label(name)])
-        marker = read_label(texts.get(verified(name), b"{}"))
+        described = files.parsed(texts[label(name)])
+        marker = files.parsed(texts.get(verified(name), b"{}"))
         found.append(
             {
                 "name": name,
@@ -85,12 +84,3 @@ def copies(kept: Copies) -> list[dict[str, Any]]:
             }
         )
     return found
-
-
-def read_label(text: bytes) -> dict[str, Any]:
-    """A description; empty when it is damaged: then it describes nothing."""
-    try:
-        content = json.loads(text)
-    except ValueError:
-        return {}
-    return content if isinstance(content, dict) else {}

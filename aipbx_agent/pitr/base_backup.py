@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from aipbx_agent.backup import sets
-from aipbx_agent.core import events, files, lock
+from aipbx_agent.core import events, files, lock, times
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import AgentError, Failed, Interrupted, Refused
 from aipbx_agent.core.process import pipe
@@ -214,4 +214,4 @@ def _refuse_full(config: Config, server: Postgres) -> None:
 
 
 def _write(config: Config, **values: Any) -> None:
-    files.write_json(config.backups / STATE, {"at": sets.now(), **values})
+    files.write_json(config.backups / STATE, {"at": times.now(), **values})

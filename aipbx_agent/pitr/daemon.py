@@ -14,9 +14,8 @@ from contextlib import suppress
 from datetime import datetime, timezone
 from typing import Any
 
-from aipbx_agent.backup import sets
 from aipbx_agent.contract import IMAGES
-from aipbx_agent.core import config, files, metrics
+from aipbx_agent.core import config, files, metrics, times
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import AgentError, Failed, Interrupted
 from aipbx_agent.databases import engine
@@ -196,7 +195,7 @@ def _state(current: Config, *, ok: bool, error: str, sent: str) -> dict[str, Any
     there = archive.kept_segments(archive.wal(current))
     until = max((one.until for one in there), default=None)
     at = f"{until:%Y-%m-%dT%H:%M:%SZ}" if until else ""
-    return {"at": sets.now(), "ok": ok, "error": error, "until": at, "sent": sent}
+    return {"at": times.now(), "ok": ok, "error": error, "until": at, "sent": sent}
 
 
 def _asked(current: Config) -> str:
@@ -235,7 +234,7 @@ def _runs() -> bool:
 
 
 def _seconds(moment: str) -> float:
-    return datetime.fromisoformat(moment.replace("Z", "+00:00")).timestamp() if moment else 0
+    return times.read(moment).timestamp() if moment else 0
 
 
 def _age(state: dict[str, Any]) -> float:

@@ -81,9 +81,7 @@ def command(config: Config, image: str, wal: Path) -> list[str]:
         image: the live server's.
         wal: the folder with the segments.
     """
-    words = ["docker", "run", "--detach", "--name", NAME, "--network", "none", "--pull", "never"]
-    words += ["--memory", f"{config.raw['verify_memory_mib']}m", "--cpus", str(config.raw["verify_cpus"])]
-    words += ["--pids-limit", "512", "--cpu-shares", "128", "--oom-score-adj", "900", "--shm-size", "128m"]
+    words = [*docker.throwaway(NAME, config.raw), "--shm-size", "128m"]
     words += ["--volume", f"{VOLUME}:{DATA}", "--volume", f"{wal}:{WAL}:ro", image, "postgres", *throwaway.QUICKLY]
     return [*words, *(word for name, value in SETTINGS.items() for word in ("-c", f"{name}={value}"))]
 
@@ -96,17 +94,16 @@ def server(config: Config, live: Postgres, what: Recovery) -> Iterator[Postgres]
         Failed: it did not come up to that moment.
     """
     clear()
-    image = run(["docker", "inspect", "--format", "{{.Config.Image}}", live.container], seconds=docker.SECONDS)
-    name = image.decode().strip()
+    image = docker.image(live.container)
     try:
         run(["docker", "volume", "create", VOLUME], seconds=docker.SECONDS)
         data = docker.volume(VOLUME)
         with events.step("base backup unpacked, and verified"):
-            _unpack(name, what, data)
+            _unpack(image, what, data)
         made = Postgres(NAME, live.user, config.backups, live.jobs)
         with events.step(f"WAL replayed up to {what.at:%Y-%m-%d %H:%M:%S} UTC"):
             _configure(data, settings(what, target=True))
-            run(command(config, name, what.wal), seconds=docker.SECONDS)
+            run(command(config, image, what.wal), seconds=docker.SECONDS)
             stopped = _recovered(config, made)
             if not stopped:
                 # No one has written since: all that there is, is what there was.

@@ -7,7 +7,7 @@ import re
 from datetime import datetime, timezone
 
 from aipbx_agent.backup import sets
-from aipbx_agent.core import events
+from aipbx_agent.core import events, times
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import Refused
 from aipbx_agent.pitr import archive, window
@@ -40,7 +40,7 @@ def main(config: Config, options: argparse.Namespace) -> None:
         base=f"{base.moment:%Y-%m-%dT%H:%M:%SZ}",
         segments=len(found.segments) if found else None,
         set=sets_before[-1] if sets_before else "",
-        now=sets.now(),
+        now=times.now(),
     )
 
 

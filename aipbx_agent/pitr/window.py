@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from aipbx_agent.core.times import text
 from aipbx_agent.pitr.segments import Base, Segment, raw
 
 
@@ -154,13 +155,9 @@ def gone(bases: Collection[Base], sizes: Mapping[Segment, int], now: datetime, d
 def summary(bases: Collection[Base], segments: Collection[Segment]) -> dict[str, Any]:
     """What can be restored, for an operator's machine: moments in ISO 8601."""
     return {
-        "windows": [{"since": _text(one.since), "until": _text(one.until)} for one in windows(bases, segments)],
+        "windows": [{"since": text(one.since), "until": text(one.until)} for one in windows(bases, segments)],
         "gaps": [
-            {"first": one.first, "last": one.last, "after": _text(one.after), "before": _text(one.before)}
+            {"first": one.first, "last": one.last, "after": text(one.after), "before": text(one.before)}
             for one in gaps(segments)
         ],
     }
-
-
-def _text(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

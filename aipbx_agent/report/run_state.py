@@ -6,12 +6,11 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from aipbx_agent.backup import sets
-from aipbx_agent.core import events, files, metrics
+from aipbx_agent.core import events, files, metrics, times
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import AgentError, Failed, Interrupted, Refused
 from aipbx_agent.report import notify
@@ -142,8 +141,7 @@ def _failed(config: Config, verb: str, problem: BaseException, seconds: float = 
 
 def write(config: Config, verb: str, **values: Any) -> None:
     """Write down how a run of a verb is: running, ok, error and whatever else."""
-    now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-    content = {"at": now, "invocation": _invocation(), **values}
+    content = {"at": times.now(), "invocation": _invocation(), **values}
     _quietly("How the run ended", lambda: files.write_json(path(config, verb), content))
 
 

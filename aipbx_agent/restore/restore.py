@@ -9,9 +9,9 @@ from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 from aipbx_agent import cleanup
-from aipbx_agent.backup import compare, loading, sets, take, unpack
+from aipbx_agent.backup import compare, loading, take, unpack
 from aipbx_agent.contract import UPLOAD
-from aipbx_agent.core import disk, docker, events, signals
+from aipbx_agent.core import disk, docker, events, signals, times
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import Failed, Refused
 from aipbx_agent.core.process import run
@@ -172,7 +172,7 @@ def _look(config: Config, server: Engine, given: Source, name: str, tables: tupl
         new, found = _loaded(config, server, given, tables)
     now = retained.read(config)
     # Written down first: what is there without a note would stay for good.
-    retained.write(config, retained.Kept(now.replaced, {**now.looks, name: {"of": given.title, "at": sets.now()}}))
+    retained.write(config, retained.Kept(now.replaced, {**now.looks, name: {"of": given.title, "at": times.now()}}))
     server.rename([(new, name)])
     server.open(name)
     set_roles.done(config)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from aipbx_agent.backup import sets
 from aipbx_agent.contract import MAINTENANCE
-from aipbx_agent.core import docker
+from aipbx_agent.core import docker, times
 from aipbx_agent.core.config import Config
 from aipbx_agent.databases import names
 from aipbx_agent.release import colours
@@ -70,7 +69,7 @@ def planned(config: Config, what: str, label: str, kind: str, new: str, folders:
         new=new,
         kept=names.database(config.database, kind, label),
         folders=tuple((str(live), str(fresh), str(live.with_name(kept_folder))) for live, fresh in folders),
-        at=sets.now(),
+        at=times.now(),
         runs=runs,
         page=page,
     )
@@ -102,7 +101,7 @@ def planned_back(config: Config, replaced: Replaced, *, runs: bool, page: bool, 
         new=replaced.database,
         kept=names.database(config.database, kind, replaced.label),
         folders=tuple((live, old, str(Path(live).with_name(retained))) for live, old in replaced.folders),
-        at=sets.now(),
+        at=times.now(),
         runs=runs,
         page=page,
         returns=returns,

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from aipbx_agent.backup import sets
 from aipbx_agent.contract import IMAGES
-from aipbx_agent.core import events, files, metrics
+from aipbx_agent.core import events, files, metrics, times
 from aipbx_agent.core.config import Config
 from aipbx_agent.offsite import copy_sets
 from aipbx_agent.pitr import daemon
@@ -159,4 +159,4 @@ def _figures(found: dict[str, Age], bad: list[str]) -> None:
 
 
 def _moment(text: object) -> datetime | None:
-    return datetime.fromisoformat(text.replace("Z", "+00:00")) if isinstance(text, str) else None
+    return times.read(text) if isinstance(text, str) else None

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from aipbx_agent.backup import sets
-from aipbx_agent.core import events, files
+from aipbx_agent.core import events, files, times
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import Refused
 from aipbx_agent.pitr import archive
@@ -23,7 +23,7 @@ def main(config: Config, _: argparse.Namespace) -> None:
     """Tell what there is; nothing is read but small files."""
     events.result(
         host=config.host,
-        now=sets.now(),
+        now=times.now(),
         folder=str(sets.folder(config.backups)),
         last=run_state.state(config, "backup"),
         kept=asdict(retained.read(config)),

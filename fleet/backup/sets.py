@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shlex
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +12,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from aipbx_agent.core import times
+from aipbx_agent.core.text import size
 from fleet import agent, tables
 from fleet.command_line import completion
 from fleet.errors import FailedError, OperatorError
-from fleet.output import say, size, step
+from fleet.output import say, step
 from fleet.transfer import archive, transfer
 
 if TYPE_CHECKING:
@@ -192,14 +193,10 @@ def ago(then: str, now: str) -> str:
         then: ISO 8601, UTC.
         now: the same.
     """
-    seconds = max(0.0, (_moment(now) - _moment(then)).total_seconds())
+    seconds = max(0.0, (times.read(now) - times.read(then)).total_seconds())
     if seconds < 3600:
         return f"{seconds / 60:.0f} min"
     return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.0f} d"
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(UTC)
 
 
 def download(remote: Remote, name: str, to: Path) -> Path:

@@ -6,10 +6,11 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aipbx_agent.core.text import size
 from fleet import agent
 from fleet.cli import agreed
 from fleet.errors import OperatorError
-from fleet.output import say, size, step
+from fleet.output import say, step
 from fleet.restore.request import INTERRUPTS, Given
 from fleet.state import survey
 from fleet.transfer import transfer

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from aipbx_agent import contract
+from aipbx_agent.core.text import size
 from fleet import agent
 from fleet.cli import hosts_to_change, one
 from fleet.env.dotenv import encryption
 from fleet.errors import FailedError, OperatorError
 from fleet.offsite import copies
-from fleet.output import bar, say, size, step
+from fleet.output import bar, say, step
 from fleet.remote import as_root
 from fleet.restore import recovery_target, restore
 from fleet.restore.request import INTERRUPTS, Given

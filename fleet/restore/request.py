@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from aipbx_agent.contract import UPLOAD
+from aipbx_agent.core.text import size
 from fleet.errors import OperatorError
-from fleet.output import size, step
+from fleet.output import step
 from fleet.restore import dump_file
 from fleet.restore.dump_file import Archive
 from fleet.transfer import archive

@@ -6,12 +6,13 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aipbx_agent.core.text import size
 from fleet import agent
 from fleet.backup import sets
 from fleet.cli import agreed, hosts_to_change, one
 from fleet.errors import OperatorError
 from fleet.offsite import copies
-from fleet.output import say, size, step
+from fleet.output import say, step
 from fleet.restore import dump_file
 from fleet.restore.request import INTERRUPTS, Given, announcement, looking, named
 from fleet.state import survey

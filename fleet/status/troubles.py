@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from aipbx_agent import contract
+from aipbx_agent.core import times
 from fleet.release.lock import lock_status
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def wal_behind(wal: dict[str, object]) -> str:
     """Return why WAL does not leave the database as it should; empty: it does, or the host keeps none."""
     if not wal:
         return ""
-    looked = datetime.fromisoformat(str(wal["at"]).replace("Z", "+00:00"))
+    looked = times.read(str(wal["at"]))
     if (datetime.now(UTC) - looked).total_seconds() > WAL_SECONDS:
         return f"not collected since {wal['at']}"
     return "" if wal["ok"] else f"BEHIND: {str(wal['error']).splitlines()[0] if wal['error'] else 'unknown'}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shlex
 import shutil
@@ -13,8 +12,10 @@ from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING
 
 from aipbx_agent.contract import UPLOAD
+from aipbx_agent.core.files import sha256
+from aipbx_agent.core.text import size
 from fleet.errors import FailedError, OperatorError
-from fleet.output import bar, size
+from fleet.output import bar
 from fleet.remote import as_root
 from fleet.ssh import program, ssh
 
@@ -26,12 +27,6 @@ SECONDS = 6 * 3600
 # Exit codes of `receive`.
 FULL, CUT = 28, 65
 _CHUNK = 1 << 18
-
-
-def sha256(path: Path) -> str:
-    """The hash of a file's content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def receive(place: str, length: int, digest: str, spare_mib: int) -> str:

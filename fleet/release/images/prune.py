@@ -15,12 +15,13 @@ from rich.table import Table
 from rich.text import Text
 
 from aipbx_agent import contract
+from aipbx_agent.core.text import size
 from fleet import tables
 from fleet.cli import agreed
 from fleet.commands import docker, image_store
 from fleet.commands import rollout as commands
 from fleet.errors import OperatorError
-from fleet.output import say, size, step
+from fleet.output import say, step
 from fleet.release import plan
 from fleet.release.lock.deploy_lock import held
 from fleet.state import releases, survey

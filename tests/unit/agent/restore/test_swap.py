@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from aipbx_agent import cleanup
-from aipbx_agent.backup import sets
-from aipbx_agent.core import docker, files
+from aipbx_agent.core import docker, files, times
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import Failed, Refused
 from aipbx_agent.core.files import write_json
@@ -387,7 +386,7 @@ def test_one_look_goes_and_the_rest_stays(config: Config, world: World, alone: N
     done(config, world)
     now = retained.read(config)
     world.names |= {"a": "", "b": ""}
-    retained.write(config, retained.Kept(now.replaced, {name: {"of": "x", "at": sets.now()} for name in ("a", "b")}))
+    retained.write(config, retained.Kept(now.replaced, {name: {"of": "x", "at": times.now()} for name in ("a", "b")}))
     with pytest.raises(Refused, match="c is not a database for inspection"):
         discard.main(config, argparse.Namespace(database="c"))
     discard.main(config, argparse.Namespace(database="a"))
