@@ -25,7 +25,7 @@ def record(lab: Lab) -> None:
 
 
 def by_this_run(lab: Lab) -> bool:
-    """Whether this run has brought a lab up, and takes it down at its end."""
+    """Say whether this run has brought a lab up, and takes it down at its end."""
     return (Path(os.environ[FOLDER]) / f"lab-{lab.name}").exists()
 
 

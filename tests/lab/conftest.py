@@ -87,7 +87,7 @@ class Converge:
 
 @pytest.fixture(scope="session")
 def converge(bootstrap: Bootstrap) -> Converge:
-    """What converges the hosts that a story needs."""
+    """Converge the hosts that a story needs, when it says so."""
     return Converge(bootstrap)
 
 

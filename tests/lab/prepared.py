@@ -19,7 +19,7 @@ STRAY = "COMPOSE_FILE=/none\nCOMPOSE_PROJECT_NAME=stray\nCOMPOSE_PROFILES=colour
 
 
 def restored(host: Host, name: str, mark: str) -> bool:
-    """Whether a host is now what a snapshot has of it."""
+    """Put a host back to a snapshot, and say whether there was one."""
     if not snapshots.exists(host, name, mark):
         return False
     with Steps().shown() as steps:
@@ -28,13 +28,13 @@ def restored(host: Host, name: str, mark: str) -> bool:
 
 
 def keep(host: Host, name: str, mark: str) -> None:
-    """Take a snapshot of a host, for the next run: there is none for a lab that this run takes down."""
+    """Take a snapshot of a host for the next run, unless this run takes the lab down."""
     if not started.by_this_run(host.lab):
         snapshots.take(host, name, mark)
 
 
 def prepare(host: Host, name: str, mark: str, make: Callable[[], None]) -> None:
-    """Have a host as a snapshot of it was, or as a function makes it.
+    """Put a host back to a snapshot, or else make it with a function and take one.
 
     Args:
         host: the host.
@@ -59,13 +59,13 @@ class Server:
         self._mark = fingerprint(self.inv.tree, str(FILLED), str(MAIL), STRAY)
 
     def converge(self) -> None:
-        """Have it converged, without a configuration of the application."""
+        """Have it converged, without a configuration of the application yet."""
         if not self.ready:
             prepare(self.host, "converged", self._mark, self._converge)
             self.ready = True
 
     def deploy(self) -> None:
-        """Have the first release on it; a run whose stories have met it before that deploys it before their eyes."""
+        """Have the first release on it. In a run that has converged it for a story already, this is a real deploy."""
         if self.ready or not restored(self.host, "deployed", self._mark):
             self.converge()
             self.inv.configured(self.host.name)
