@@ -36,7 +36,6 @@ def show(lab: Lab, steps: Steps) -> None:
     """Bring the lab up, converge its hosts, give them their configuration, deploy, and say what to check.
 
     Args:
-        lab: The lab.
         steps: Shows how it comes up.
 
     Raises:

@@ -50,8 +50,6 @@ def up(lab: Lab, steps: Steps, specs: Sequence[HostSpec] = HOSTS, *, stories: bo
     """Bring the lab up: make what is missing, start what is off, change nothing that runs.
 
     Args:
-        lab: The lab.
-        steps: Shows what happens.
         specs: The hosts that are wanted; others stay as they are.
         stories: Whether the lab also gets what only stories need: a machine outside, images of other databases and of
             every commit.
@@ -108,7 +106,6 @@ def reset(lab: Lab, name: str, steps: Steps) -> Running:
     Args:
         lab: The lab, which must be up.
         name: A host's name, or ``all``.
-        steps: Shows what happens.
 
     Raises:
         LabError: There is no such host, the lab is not up, or something failed.
@@ -135,7 +132,6 @@ def restore(lab: Lab, name: str, snapshot: str, steps: Steps) -> None:
         lab: The lab, which must be up.
         name: The host's name.
         snapshot: The snapshot's name; it exists.
-        steps: Shows what happens.
     """
     running = required(lab)
     with steps.step(f"{name}: {snapshot}, from a snapshot"):

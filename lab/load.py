@@ -108,7 +108,6 @@ def on(host: Host, pbx: Pbx, *, visits: float, sockets: int, calls: int, seconds
     """People use a host within this block; what they met is known after it.
 
     Args:
-        host: which.
         pbx: its PBX.
         visits: requests a second.
         sockets: WebSockets that stay.

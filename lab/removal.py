@@ -14,12 +14,7 @@ if TYPE_CHECKING:
 
 
 def down(lab: Lab, steps: Steps) -> None:
-    """Remove the lab's containers, networks, volumes and files; keep what makes the next start fast.
-
-    Args:
-        lab: The lab.
-        steps: Shows what happens.
-    """
+    """Remove the lab's containers, networks, volumes and files; keep what makes the next start fast."""
     docker = docker_engine.find()
     if docker is not None:
         with steps.step("hosts, world and network"):
@@ -31,12 +26,7 @@ def down(lab: Lab, steps: Steps) -> None:
 
 
 def clean(lab: Lab, steps: Steps) -> None:
-    """Remove everything that the lab made on this machine, and what no other lab needs any more.
-
-    Args:
-        lab: The lab.
-        steps: Shows what happens.
-    """
+    """Remove everything that the lab made on this machine, and what no other lab needs any more."""
     down(lab, steps)
     docker = docker_engine.find()
     if docker is not None:

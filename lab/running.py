@@ -23,8 +23,6 @@ class Running:
     """A lab that is up.
 
     Args:
-        docker: The engine.
-        lab: The lab.
         subnet: Its addresses.
     """
 

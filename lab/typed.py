@@ -22,7 +22,6 @@ def run(lab: Lab, command: Sequence[str]) -> None:
     """Show a command, and run it in the checkout with the lab's SSH configuration.
 
     Args:
-        lab: The lab.
         command: A program of the checkout's Python environment, and its arguments.
 
     Raises:

@@ -45,7 +45,6 @@ def load(server: Engine, what: Load, database: str, begin: Callable[[list[str]],
     Args:
         server: where to.
         what: is loaded.
-        database: its name.
         begin: called with the names of the roles that are about to be made.
 
     Returns: what operators should know.

@@ -44,7 +44,6 @@ class Manifest:
         seconds: how long it took.
         engine: `postgres` or `mysql`.
         server_version: as the server tells it, `16.14`.
-        database: its name.
         role: who owned it.
         database_bytes: its size on the server.
         release: SHA by service, of what ran.

@@ -108,7 +108,6 @@ def made(config: Config, live: Engine, database_bytes: int, last: Manifest | Non
     """Make a set.
 
     Args:
-        config: this host's.
         live: the server.
         database_bytes: the database's size there.
         last: the last set, by which progress is told.

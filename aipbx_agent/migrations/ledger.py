@@ -164,7 +164,6 @@ def mark(server: Postgres, database: str, rows: Sequence[Row]) -> None:
 
     Args:
         server: the live one.
-        database: its name.
         rows: the files; of those that are known already, the checksum is replaced.
     """
     inserts = "".join(

@@ -36,7 +36,6 @@ def watching(server: Postgres, database: str, seconds: float) -> Iterator[None]:
 
     Args:
         server: the live one.
-        database: its name.
         seconds: its lock_timeout.
     """
     over = threading.Event()

@@ -28,7 +28,6 @@ def described(server: Postgres, database: str, facts: Facts, *, renames: bool) -
 
     Args:
         server: the live one.
-        database: its name.
         facts: of the file.
         renames: whether a table that is not there now may be there under this name by then.
     """

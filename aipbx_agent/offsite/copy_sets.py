@@ -59,7 +59,6 @@ def copy_all(config: Config, kept: Store, keys: list[str]) -> list[str]:
     """Copy every set that has no checked copy, the newest first, and prune where that is ours to do.
 
     Args:
-        config: this host's.
         kept: where to, opened.
         keys: whose private halves open the copies.
 
@@ -106,7 +105,6 @@ def copy(config: Config, kept: Store, path: Path, keys: list[str], there: dict[s
     """Seal a set, store it, read it back, say so beside it and there.
 
     Args:
-        config: this host's.
         kept: where to, opened.
         path: the set's folder.
         keys: whose private halves open the copy.

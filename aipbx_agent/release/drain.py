@@ -25,7 +25,6 @@ def live(config: Config, backend: str) -> int:
     """How many calls a colour of the backend has, as far as the kernel can tell.
 
     Args:
-        config: the host's.
         backend: the colour; empty: none.
     """
     return traffic.flows(colours.port(config, backend)) if backend else 0
@@ -35,7 +34,6 @@ def wait_for_quiet(config: Config, backend: str, seconds: float) -> None:
     """Wait for no live call: without the PBX's help two backends must not be up while one is live.
 
     Args:
-        config: the host's.
         backend: the colour that serves; empty: none, or it stays.
         seconds: the deadline; 0: not at all.
 
@@ -78,7 +76,6 @@ def calls(config: Config, switch: Switch, container: str) -> tuple[int, int]:
     none of it counts as ended, and where one never answered, no RTP may flow either.
 
     Args:
-        config: the host's.
         switch: what is in progress.
         container: the old backend's.
 

@@ -19,7 +19,6 @@ def wait(config: Config, name: str, seconds: float) -> None:
     """Wait until a colour's health check says that it is well.
 
     Args:
-        config: the host's.
         name: the colour.
         seconds: the deadline.
 
@@ -43,7 +42,6 @@ def registered(config: Config, name: str, old: str, pbxs: Pbxs) -> None:
     """Wait until a colour of the backend is registered with the PBXs: else new calls would reach no one.
 
     Args:
-        config: the host's.
         name: the colour.
         old: the colour that serves; empty: none does.
         pbxs: the first must know the new colour, each other one that knows the old.

@@ -30,7 +30,6 @@ def record(config: Config, entry: dict[str, Any]) -> None:
     """Add how a release ended, unless that is there already, and tell the banner what runs.
 
     Args:
-        config: the host's.
         entry: a whole line of the ledger.
     """
     try:

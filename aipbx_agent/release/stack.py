@@ -32,7 +32,6 @@ def started(config: Config, service: str) -> str:
     """Have a service run, and return its container's id.
 
     Args:
-        config: the host's.
         service: what Compose calls it; there is a container of it.
 
     Raises:

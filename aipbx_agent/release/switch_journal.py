@@ -37,8 +37,6 @@ def record(config: Config, switch: Switch, note: str) -> None:
     """Tell the ledger how a switch ended.
 
     Args:
-        config: the host's.
-        switch: which.
         note: why it failed; empty: it did not.
     """
     seconds = switch.entry["seconds"] + round(time.time() - switch.begun)

@@ -62,7 +62,6 @@ def send(config: Config, title: str, text: str) -> None:
     """Tell the operators; that no one could be told is noted, and stops nothing.
 
     Args:
-        config: this host's.
         title: what it is about, in one line.
         text: the rest.
     """

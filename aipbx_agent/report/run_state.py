@@ -30,7 +30,6 @@ class Run:
     """A run of a verb.
 
     Args:
-        config: this host's.
         verb: what is done.
     """
 
@@ -65,7 +64,6 @@ def recorded(config: Config, verb: str, *, attended: bool) -> Iterator[Run]:
     """Write down and tell how the run within ends.
 
     Args:
-        config: this host's.
         verb: what is done.
         attended: whether someone sees its output: then a refusal is no news.
     """

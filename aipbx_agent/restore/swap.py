@@ -32,7 +32,6 @@ def carry_out(config: Config, server: Engine, swap: Swap) -> float:
     """Let the data change places; when anything fails, what was live before is live again.
 
     Args:
-        config: the host's.
         server: the live one.
         swap: what changes places.
 

@@ -92,7 +92,6 @@ def throwaway(config: Config, declared: dict[str, Any], way: dict[str, Any], dat
     """The Compose file of a backend that works with a copy.
 
     Args:
-        config: the host's.
         declared: the backend's own declaration, as Compose understands it.
         way: the forwarder.
         database: the copy's name.
@@ -114,7 +113,6 @@ def check(config: Config, server: Engine, database: str, label: str) -> None:
     """Start the application on a copy of a database, and wait until its health check is content.
 
     Args:
-        config: the host's.
         server: where the database is.
         database: a restored one.
         label: of the restore.
@@ -174,7 +172,6 @@ def stack(config: Config, images: str) -> dict[str, Any]:
     """The backend and what it is connected to, as Compose understands the stack's files.
 
     Args:
-        config: the host's.
         images: the file that says which images: those of the present release, or of the one that shall run.
     """
     words = [*compose.stack(config.app, config.app / images), "config", "--format", "json", "backend"]

@@ -74,7 +74,6 @@ def survey(server: Postgres, database: str, role: str) -> Survey:
 
     Args:
         server: with that database.
-        database: its name.
         role: who shall own its objects.
     """
     asked = _SURVEY.format(changes=f"{_schemas(role)}\nUNION ALL {_others(role)}", stays=STAY)

@@ -87,7 +87,6 @@ def ages(config: Config, began: datetime) -> dict[str, Age]:
     """How old the last of each kind is.
 
     Args:
-        config: this host's.
         began: when the watch began.
     """
     looks: dict[str, tuple[str, Callable[[Config, str], bool]]] = {
@@ -135,7 +134,6 @@ def _moved(config: Config, before: list[str]) -> list[str]:
     """Tell of PBXs that have moved to where the firewall lets no RTP in from, and return which ones it lets in.
 
     Args:
-        config: this host's.
         before: those that it let in at the last look.
     """
     found = pbxs.addresses(config)

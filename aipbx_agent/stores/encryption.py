@@ -54,7 +54,6 @@ def sealed(path: Path, keys: Sequence[str]) -> Iterator[bytes]:
     """One file, encrypted.
 
     Args:
-        path: the file.
         keys: to whom.
 
     Raises:

@@ -14,7 +14,6 @@ class FolderStore:
     """The copies of one origin.
 
     Args:
-        config: this host's.
         origin: whose copies.
 
     Raises:

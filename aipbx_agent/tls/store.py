@@ -57,7 +57,6 @@ def publish(config: Config, new: Path, names: list[str], authority: Path | None 
     """Have nginx serve a certificate; the one before comes back when nginx refuses it.
 
     Args:
-        config: the host's.
         new: the folder that it came into.
         names: what it must be for.
         authority: who may vouch for it, as `check` has it.

@@ -55,7 +55,6 @@ def show(hosts: Sequence[Remote], *, as_json: bool) -> bool:
     """Print the sets of hosts.
 
     Args:
-        hosts: which.
         as_json: for a script.
 
     Returns: whether every one of them answered.
@@ -102,7 +101,6 @@ def remarks(host: str, listing: dict[str, Any]) -> list[str]:
     """What there is to say of a host below the table.
 
     Args:
-        host: its name.
         listing: what the agent's `list` returned.
     """
     lines = [*point(host, listing.get("point", {})), *(escape(line) for line in kept(host, listing["kept"]))]
@@ -120,7 +118,6 @@ def point(host: str, summary: dict[str, Any]) -> list[str]:
     """Which moments a host's database can be restored to, and what is missing in between.
 
     Args:
-        host: its name.
         summary: what the agent returned about WAL and base backups.
     """
     lines = [
@@ -144,7 +141,6 @@ def kept(host: str, retained: dict[str, Any]) -> list[str]:
     """What restores left on a host, a line each.
 
     Args:
-        host: its name.
         retained: what the agent returned about retained data.
     """
     lines = [
@@ -203,7 +199,6 @@ def download(remote: Remote, name: str, to: Path) -> Path:
     """Bring a set here, in one file, and see that all of it arrived.
 
     Args:
-        remote: the host.
         name: the set's; empty: the newest.
         to: the folder here.
 
@@ -231,7 +226,6 @@ def choose(host: str, there: list[dict[str, Any]], name: str) -> dict[str, Any]:
     """The set that is meant.
 
     Args:
-        host: whose.
         there: its sets, oldest first.
         name: as typed; empty: the newest.
 

@@ -76,7 +76,6 @@ def append(remote: Remote, verb: str, result: str, seconds: float = 0) -> None:
     """Write it down on a host.
 
     Args:
-        remote: the host.
         verb: what was done.
         result: ok, failed, interrupted, or begun where nobody waits for its end.
         seconds: how long it took.

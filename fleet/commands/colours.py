@@ -29,7 +29,6 @@ def present(project: str, service: str) -> str:
     """Words for sh: the Compose services that are colours of `service` and have a container.
 
     Args:
-        project: the Compose project.
         service: one of the stack's.
     """
     if service not in SERVICES:

@@ -36,7 +36,6 @@ def changes(host: str, found: list[Change], *, first: bool) -> None:
     """Show what a push changes, secrets masked.
 
     Args:
-        host: the host's name.
         found: the changes.
         first: whether the host has no environment yet.
     """

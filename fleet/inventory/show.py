@@ -18,7 +18,6 @@ def show(hosts: Sequence[Host], *, as_json: bool) -> None:
     """Print the settings of hosts; what differs from group_data/all.py is marked, and comes first.
 
     Args:
-        hosts: which.
         as_json: for a script.
 
     Raises:

@@ -31,7 +31,6 @@ class Peer(BaseModel):
     """Another host of the inventory, over SFTP.
 
     Args:
-        host: its name.
         address: where its SSH answers, when its name does not lead there (Cloudflare); empty: its name.
     """
 

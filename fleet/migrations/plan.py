@@ -134,7 +134,6 @@ def agreed_without(
     """The applied migrations that a release may run without, though it does not know them.
 
     Args:
-        host: its name.
         found: its answer.
         sha: the backend's commit that shall run.
         is_newer: whether a commit that a migration came with is newer than that one.

@@ -163,7 +163,6 @@ def chosen(host: str, found: list[dict[str, Any]], name: str) -> dict[str, Any]:
     """The copy that is meant.
 
     Args:
-        host: whose.
         found: its copies, oldest first.
         name: the set's; empty: the newest whole one.
 

@@ -17,7 +17,6 @@ def refuse_invalid(remote: Remote, there: Environments) -> None:
     """Refuse a host whose variables a release would crash on, or be open to everyone with.
 
     Args:
-        remote: the host.
         there: its variables, by service.
 
     Raises:

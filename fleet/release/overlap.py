@@ -27,7 +27,6 @@ def refuse(remote: Remote, what: Plan, met: Met, *, waits: bool) -> None:
     """Refuse a deploy that would begin an overlap across a moment that data names, or say until when it will wait.
 
     Args:
-        remote: the host.
         what: the deploy.
         met: what it would meet there.
         waits: whether it waits for a free moment instead.

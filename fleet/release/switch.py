@@ -30,7 +30,6 @@ def carry_out(
     """Let what is staged take the place of what runs. The host writes the ledger, and gives the deploy lock back.
 
     Args:
-        remote: the host.
         services: whose release changes.
         entry: the ledger's line, with the seconds until now; the host adds its own, and how it ended.
         owner: what is in the deploy lock.
@@ -53,7 +52,6 @@ def interrupts(remote: Remote, services: list[str], calls: int | None, *, drain_
     """What a switch will cost, in one line for the operator.
 
     Args:
-        remote: the host.
         services: whose release changes.
         calls: live RTP flows; None when they cannot be counted.
         drain_seconds: how long calls may continue; 0: they are cut.
@@ -80,7 +78,6 @@ def after_failure(remote: Remote, services: list[str], *, hands_over: bool) -> s
     """Return what a release that fails would cost; empty: nothing.
 
     Args:
-        remote: the host.
         services: whose release changes.
         hands_over: whether the host knows its PBX.
     """

@@ -28,7 +28,6 @@ def cancel(remote: Remote, *, yes: bool) -> None:
     """Stop what runs, and tell how it ended.
 
     Args:
-        remote: the host.
         yes: whether the operator has agreed in advance.
 
     Raises:

@@ -159,7 +159,6 @@ def take(remote: Remote, drain_seconds: int | None = None) -> Survey:
     """Ask a host how it is.
 
     Args:
-        remote: the host.
         drain_seconds: also what a release would meet whose calls may continue for so long; None: it is not asked.
 
     Raises:

@@ -34,7 +34,6 @@ def show(hosts: Sequence[Remote], *, as_json: bool, asks_drift: bool = False) ->
     """Print how these hosts are.
 
     Args:
-        hosts: which.
         as_json: for a script.
         asks_drift: whether pyinfra compares them with what is declared; else what it said last is shown with its age.
 

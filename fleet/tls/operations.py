@@ -40,7 +40,6 @@ def ensure(remote: Remote, *, force: bool = False) -> str:
     """Obtain the host's certificate if there is none, renew it if it is due, and have nginx serve it.
 
     Args:
-        remote: the host.
         force: renew although it is not due.
 
     Returns: one line: what is served, and until when.
@@ -57,7 +56,6 @@ def supply(remote: Remote, chain: bytes, key: bytes, names: list[str], authority
     """Check a certificate here, hand it over, and have the host check and serve it.
 
     Args:
-        remote: the host.
         chain: the full chain, PEM.
         key: its private key, PEM; travels on standard input only.
         names: the names that the host answers for.

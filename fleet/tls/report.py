@@ -24,7 +24,6 @@ def show(hosts: Sequence[Remote], *, as_json: bool) -> bool:
     """Print the certificates of hosts, each for itself.
 
     Args:
-        hosts: which.
         as_json: for a script.
 
     Returns: whether every host answered, and serves a certificate for all of its names.

@@ -43,8 +43,6 @@ class Source:
 
     Args:
         service: ``backend`` or ``frontend``.
-        repository: The repository.
-        sha: The commit.
     """
 
     service: str
@@ -109,7 +107,6 @@ def copy(source: Source, folder: Path) -> Path:
     """Make a bare repository whose only branch is the one that is deployed, with a source's commit as its head.
 
     Args:
-        source: The commit.
         folder: Where it goes, in place of an earlier one.
 
     Raises:
@@ -175,7 +172,6 @@ def put(lab: Lab, sources: Sequence[Source], steps: Steps, *, build: bool) -> No
     Args:
         lab: The lab, which must be up.
         sources: The commits; a service without one keeps what is there.
-        steps: Shows what happens.
         build: Whether CI makes images of them; a host that builds its own needs none.
 
     Raises:
@@ -204,7 +200,6 @@ def arguments(lab: Lab, source: Source) -> Mapping[str, str]:
 
     Args:
         lab: The lab, whose folder has the stand-in's repositories.
-        source: The commit.
     """
     stand_in = lab.directory / "repositories" / f"{GITHUB[source.service]}.git"
     roots = _git(source.repository, "rev-list", "--max-parents=0", source.sha).stdout.split()

@@ -22,7 +22,6 @@ class Build:
     Args:
         service: ``backend`` or ``frontend``.
         repository: The bare repository with its source.
-        sha: The commit.
         offer: Under which name the image is offered, and what it is made of.
         arguments: Build arguments by name, beside RELEASE.
     """

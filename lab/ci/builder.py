@@ -78,7 +78,6 @@ class Builder:
         """Build images, push them, and keep them.
 
         Args:
-            running: The lab.
             wanted: The images.
 
         Raises:

@@ -54,7 +54,6 @@ def build(
     Args:
         name: The repository's name on GitHub.
         repository: The bare repository with the commit.
-        sha: The commit.
         dockerfiles: The folder that has a folder with a Dockerfile for each service.
         bases: The tags of the stand-in images from which it starts.
         arguments: Build arguments by name, beside RELEASE.

@@ -64,7 +64,6 @@ def image_tag(recipe: Recipe, bases: Mapping[str, str]) -> str:
     """Return the tag under which a recipe's image is kept.
 
     Args:
-        recipe: The image.
         bases: The base image's tag of each Debian release.
     """
     arguments = (f"{name}={value}" for name, value in sorted(recipe.arguments.items()))
@@ -76,7 +75,6 @@ def build_command(recipe: Recipe, tag: str, bases: Mapping[str, str], context: P
     """Return docker's arguments that build a recipe's image.
 
     Args:
-        recipe: The image.
         tag: The tag that it gets.
         bases: The base image's tag of each Debian release.
         context: The folder with its Dockerfile.

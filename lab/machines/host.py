@@ -74,8 +74,6 @@ def seeds(spec: HostSpec, subnet: Subnet, operator_key: str, authorities: Sequen
     """Return what a cloud writes into a new server.
 
     Args:
-        spec: The host.
-        subnet: The lab's addresses.
         operator_key: The public SSH key that root accepts.
         authorities: Certificates that the host trusts, as PEM.
     """
@@ -94,9 +92,6 @@ class Host(Machine):
     """A host of the lab, seen from its hypervisor.
 
     Args:
-        docker: The engine.
-        lab: The lab it belongs to.
-        subnet: The lab's addresses.
         spec: What it is.
     """
 

@@ -29,9 +29,7 @@ def create_command(lab: Lab, name: str, subnet: Subnet, number: int, options: Se
     """Return docker's arguments that create a machine's container.
 
     Args:
-        lab: The lab it belongs to.
         name: Its name, also its host name.
-        subnet: The lab's addresses.
         number: Its place in the subnet.
         options: What is particular to this machine.
         image: The image's tag.
@@ -53,7 +51,6 @@ def cable_command(lab: Lab, image: str, index: str, state: str) -> list[str]:
     A container on the engine's own network does it, so that no one needs to be root.
 
     Args:
-        lab: The lab.
         image: An image that has ``ip``.
         index: The number of the engine's end.
         state: ``up`` or ``down``.
@@ -71,13 +68,7 @@ def authority_files(authorities: Sequence[bytes]) -> list[Seed]:
 
 @dataclass(frozen=True)
 class Machine(ABC):
-    """A machine of a lab.
-
-    Args:
-        docker: The engine.
-        lab: The lab it belongs to.
-        subnet: The lab's addresses.
-    """
+    """A machine of a lab."""
 
     docker: Docker
     lab: Lab

@@ -33,7 +33,6 @@ def exists(host: Host, name: str, mark: str) -> bool:
     """Say whether a host has a snapshot.
 
     Args:
-        host: The host.
         name: The snapshot's name: small letters, digits and dashes.
         mark: What it was made of; one with another mark does not count.
     """
@@ -47,7 +46,6 @@ def take(host: Host, name: str, mark: str) -> None:
     What comes back is a host after a power failure at that moment. Like the host, the snapshot belongs to its lab.
 
     Args:
-        host: The host.
         name: The snapshot's name.
         mark: What the host was made of.
     """
@@ -68,7 +66,6 @@ def restore(host: Host, name: str, authorities: Sequence[bytes]) -> None:
     """Put a host back to a snapshot, with its addresses and keys, and wait until it has booted.
 
     Args:
-        host: The host.
         name: The snapshot's name.
         authorities: Certificates that it trusts now, as PEM.
     """
@@ -84,7 +81,6 @@ def copy_command(lab: Lab, image: str, source: str, target: str) -> list[str]:
     """Return docker's arguments that copy a volume of a host's Docker data into an empty one.
 
     Args:
-        lab: The lab.
         image: An image that has ``cp``.
         source: The volume that is read.
         target: The volume that is written.

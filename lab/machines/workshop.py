@@ -33,11 +33,9 @@ class Workshop:
     """The lab's own files, and what it takes to make its machines.
 
     Args:
-        running: The lab.
         tags: The tag of each image by its recipe's name.
         authority: The lab's certificate authority.
         operator_key: The public SSH key that root accepts.
-        steps: Shows what happens.
         stories: Whether the lab has what only stories need.
     """
 

@@ -59,7 +59,6 @@ def seeds(subnet: Subnet, sources: Sources, certificate: bytes, key: bytes, oper
     """Return the files of one lab's world.
 
     Args:
-        subnet: The lab's addresses.
         sources: Where packages come from.
         certificate: The chain for NAMES, as PEM.
         key: Its private key, as PEM.

@@ -19,7 +19,6 @@ class HostFile:
     """The env file of a host, read.
 
     Args:
-        host: the host's name.
         path: where it stands.
         content: its bytes in clear.
     """

@@ -19,7 +19,6 @@ def new_file(host: str, known: Mapping[str, str]) -> str:
     """The text of a new env file.
 
     Args:
-        host: the host's name.
         known: values that are known already, by name.
     """
     ours = [variable.name for section in SECTIONS for variable in section.variables if variable.ours]

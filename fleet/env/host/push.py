@@ -17,7 +17,6 @@ class Plan:
     """A push that may be made.
 
     Args:
-        host: the host's name.
         changes: what it changes.
         first: whether the host has no environment yet.
         content: the new environment.json.
@@ -48,7 +47,6 @@ def plan(remote: Remote, app_dir: str, values: dict[str, str]) -> Plan:
     """Compare a host with the values that it would get.
 
     Args:
-        remote: the host.
         app_dir: its directory of the application.
         values: checked values of its env file.
 

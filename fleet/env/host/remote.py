@@ -35,7 +35,6 @@ def current(remote: Remote, app_dir: str) -> Environments | None:
     """The environments that a host has, its own included; None when nothing was pushed to it yet.
 
     Args:
-        remote: the host.
         app_dir: its directory of the application.
 
     Raises:

@@ -35,7 +35,6 @@ def refuse_lost(remote: Remote, release: Release, repositories: dict[str, Reposi
     """Refuse a build that would drop what the operator set.
 
     Args:
-        remote: the host.
         release: what is to run.
         repositories: those whose image may be built, by service.
 

@@ -28,7 +28,6 @@ def refusal(host: str, owner: str, seconds: int, standing: str) -> OperatorError
     """Why nothing comes to a host now.
 
     Args:
-        host: its name.
         owner: who has the lock, and why, as they wrote it.
         seconds: for how long it has been there.
         standing: what the host knows of their run.
