@@ -15,6 +15,8 @@ from fleet.converge import drift
 from fleet.errors import OperatorError
 from fleet.inventory import hosts
 
+WITHOUT_HOSTS = "pyinfra would continue without any host, and report success."
+
 
 def check(params: dict[str, Any], *, interactive: bool) -> None:
     """Refuse a command line that would do nothing, or something else than it says.
@@ -27,10 +29,16 @@ def check(params: dict[str, Any], *, interactive: bool) -> None:
         OperatorError: what is wrong with it, or with what the run would need of this machine.
     """
     named = Path(str(params["inventory"]))
+    if named.suffix != ".py" and not str(named).startswith("@"):
+        raise OperatorError(
+            f"{named} is not an inventory.",
+            WITHOUT_HOSTS,
+            f"For a host of this name: pyinfra inventory.py deploys/bootstrap.py --limit {named}",
+        )
     if named.suffix == ".py" and not named.exists():
         raise OperatorError(
             f"There is no inventory {named}.",
-            "pyinfra would continue without any host, and report success.",
+            WITHOUT_HOSTS,
             "Run it in the repository's folder: pyinfra inventory.py deploys/bootstrap.py",
         )
     if named.name == "inventory.py":

@@ -54,6 +54,11 @@ def test_a_missing_inventory() -> None:
     assert "There is no inventory inventry.py." in refusal(inventory="inventry.py")
 
 
+@pytest.mark.parametrize("name", ["aipbx.org", "aipbx.org,aipbx.ru"])
+def test_a_host_in_place_of_the_inventory(name: str) -> None:
+    assert f"pyinfra inventory.py deploys/bootstrap.py --limit {name}" in refusal(inventory=name)
+
+
 def test_a_limit_with_a_typing_error() -> None:
     assert "Did you mean 'aipbx.org'?" in refusal(limit=("aipbx.og",))
 
