@@ -29,18 +29,7 @@ def check(params: dict[str, Any], *, interactive: bool) -> None:
         OperatorError: what is wrong with it, or with what the run would need of this machine.
     """
     named = Path(str(params["inventory"]))
-    if named.suffix != ".py" and not str(named).startswith("@"):
-        raise OperatorError(
-            f"{named} is not an inventory.",
-            WITHOUT_HOSTS,
-            f"For a host of this name: pyinfra inventory.py deploys/bootstrap.py --limit {named}",
-        )
-    if named.suffix == ".py" and not named.exists():
-        raise OperatorError(
-            f"There is no inventory {named}.",
-            WITHOUT_HOSTS,
-            "Run it in the repository's folder: pyinfra inventory.py deploys/bootstrap.py",
-        )
+    _refuse_no_inventory(named)
     if named.name == "inventory.py":
         fleet = hosts.load()
         for pattern in (*(params.get("limit") or ()), *(params.get("exclude") or ())):
@@ -60,6 +49,21 @@ def check(params: dict[str, Any], *, interactive: bool) -> None:
             "There is no terminal for the confirmation.",
             "pyinfra shows the changes and waits for Enter.",
             "Add --dry to see the changes only, or -y to make them without being asked.",
+        )
+
+
+def _refuse_no_inventory(named: Path) -> None:
+    if named.suffix != ".py" and not str(named).startswith("@"):
+        raise OperatorError(
+            f"{named} is not an inventory.",
+            WITHOUT_HOSTS,
+            f"For a host of this name: pyinfra inventory.py deploys/bootstrap.py --limit {named}",
+        )
+    if named.suffix == ".py" and not named.exists():
+        raise OperatorError(
+            f"There is no inventory {named}.",
+            WITHOUT_HOSTS,
+            "Run it in the repository's folder: pyinfra inventory.py deploys/bootstrap.py",
         )
 
 
