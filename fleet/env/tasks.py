@@ -139,7 +139,8 @@ def edit(_: Context, host: str = "") -> None:
         if not faults:
             break
         for fault in faults:
-            print(f"    error: line {fault.line}: {fault.name} {fault.why} — {fault.do}", file=sys.stderr)
+            why = f"{fault.name} {fault.why}".strip()
+            print(f"    error: line {fault.line}: {why} — {fault.do}", file=sys.stderr)
         if not sys.stdin.isatty() or not agreed(
             "It cannot be read like this. Edit it again (otherwise it is discarded)"
         ):

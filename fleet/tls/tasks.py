@@ -84,4 +84,4 @@ def _read(path: str) -> bytes:
     try:
         return Path(path).expanduser().read_bytes()
     except OSError as error:
-        raise OperatorError(f"{path} cannot be read.", str(error), "Give the path of a PEM file.") from None
+        raise OperatorError(f"{path} cannot be read.", f"{error.strerror}.", "Give the path of a PEM file.") from None
