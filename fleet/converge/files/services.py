@@ -14,6 +14,8 @@ from fleet.checkout import ROOT
 from fleet.converge.output import Lines
 
 FOLDER = "/etc/systemd/system"
+# What a unit of ours has in it.
+MARKS = ("aiPBX Fleet", "/usr/local/lib/aipbx/", "/usr/local/sbin/aipbx-")
 
 
 @dataclass(frozen=True)
@@ -108,11 +110,20 @@ def shipped() -> set[str]:
 
 
 class OurUnits(Lines):
-    """The unit files of ours on the host, also those that an earlier version of this repository declared."""
+    """The unit files of ours on the host, also those that an earlier version of this repository declared.
+
+    The name alone tells nothing: an application that was installed by hand may be `aipbx.service`. Ours, or the service
+    that a timer starts, say that this repository wrote them, or name a program of ours.
+    """
 
     def command(self) -> str:
         """One round trip."""
-        return f"cd {FOLDER} && find . -maxdepth 1 -type f -name 'aipbx*' -printf '%f\\n'"
+        marks = " ".join(f"-e {shlex.quote(mark)}" for mark in MARKS)
+        return (
+            f"cd {FOLDER} && for unit in aipbx*; do "
+            f'[ ! -f "$unit" ] || [ -L "$unit" ] || ! grep -qsF {marks} "$unit" "${{unit%.*}}.service" || echo "$unit"; '
+            "done"
+        )
 
 
 @operation()
