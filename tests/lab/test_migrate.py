@@ -297,7 +297,7 @@ def losing(operator: Operator) -> Iterator[None]:
 def test_rows_go_with_consent_only(operator: Operator) -> None:
     before = operator.state()
     operator.inv("deploy", operator.at, "--service=backend", "--yes").refused(
-        f"migration {DROP} takes away",
+        f"migration {DROP} would delete rows.",
         "line 1: DROP TABLE: story_notes has 3 rows",
         "line 4: DROP COLUMN a: 4 of 4 rows of story_lines have a value",
         "line 5: DROP COLUMN b: 2 of 4 rows of story_lines have a value",
