@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from invoke.exceptions import Exit
 
 from aipbx_agent.contract import SERVICES
+from fleet.errors import OperatorError
 
 if TYPE_CHECKING:
     from invoke.collection import Collection
@@ -35,7 +36,10 @@ def complete(typed: str, namespace: Collection) -> None:
         return
     # A shell gives `--host=x` as three words.
     words = [word for word in words if word != "="]
-    found = candidates(words, fresh=typed.endswith((" ", "=")), namespace=namespace)
+    found: list[str] = []
+    # Nothing is said of an inventory that cannot be read in the middle of a line that is typed.
+    with suppress(OperatorError):
+        found = candidates(words, fresh=typed.endswith((" ", "=")), namespace=namespace)
     if found:
         print("\n".join(found))
         raise Exit(code=0)

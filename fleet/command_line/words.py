@@ -33,6 +33,13 @@ def prepare(program: Any, namespace: Namespace) -> None:
     """
     if getattr(program, "core", None) is None:
         return
+    try:
+        _prepare(program, namespace)
+    except OperatorError as error:
+        raise Exit(str(error), code=error.code) from None
+
+
+def _prepare(program: Any, namespace: Namespace) -> None:
     from fleet.command_line import completion
 
     words: list[str] = program.core.unparsed

@@ -28,7 +28,12 @@ class Host:
 
 
 def _public(path: Path) -> dict[str, Any]:
-    names = runpy.run_path(str(path))
+    try:
+        names = runpy.run_path(str(path))
+    except Exception as problem:  # whatever its author wrote
+        raise OperatorError(
+            f"{path.name} cannot be read.", f"{type(problem).__name__}: {problem}", f"Correct {path}."
+        ) from None
     return {
         name: value for name, value in names.items() if not name.startswith("__") and not isinstance(value, ModuleType)
     }
@@ -44,6 +49,9 @@ def load(root: Path = ROOT) -> list[Host]:
 
     Returns: the hosts in the inventory's order. Precedence as in pyinfra: host, then the group that stands later in
     the inventory, then group_data/all.py.
+
+    Raises:
+        OperatorError: a file is no Python, or there is no host.
     """
     groups: dict[str, list[tuple[str, dict[str, Any]]]] = {
         name: [entry if isinstance(entry, tuple) else (entry, {}) for entry in value]
@@ -61,6 +69,12 @@ def load(root: Path = ROOT) -> list[Host]:
             for entries in groups.values():
                 data |= dict(entries).get(name, {})
             hosts[name] = Host(name, of_host, data)
+    if not hosts:
+        raise OperatorError(
+            "inventory.py names no host.",
+            "Its groups are lists of hosts, and there is none in them.",
+            f"Add one to {root / 'inventory.py'}, as the README shows.",
+        )
     return list(hosts.values())
 
 

@@ -37,6 +37,21 @@ def fleet_in(folder: Path) -> list[hosts.Host]:
     return hosts.load(folder)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a = [('one', {'port': 1})\n", "SyntaxError: '[' was never closed"),
+        ("import nosuch\n", "ModuleNotFoundError: No module named 'nosuch'"),
+        ("a = []\n", "inventory.py names no host."),
+    ],
+)
+def test_a_slip_in_the_inventory_is_told_in_three_lines(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "inventory.py").write_text(text)
+    with pytest.raises(OperatorError) as error:
+        hosts.load(tmp_path)
+    assert said in str(error.value)
+
+
 def test_host_data_win_over_the_later_group_over_all(tmp_path: Path) -> None:
     data = {host.name: host.data for host in fleet_in(tmp_path)}
     assert data == {
