@@ -30,7 +30,7 @@ class Host:
 def _public(path: Path) -> dict[str, Any]:
     try:
         names = runpy.run_path(str(path))
-    except Exception as problem:  # whatever its author wrote
+    except Exception as problem:  # noqa: BLE001 - whatever its author wrote
         raise OperatorError(
             f"{path.name} cannot be read.", f"{type(problem).__name__}: {problem}", f"Correct {path}."
         ) from None

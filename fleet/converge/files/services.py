@@ -119,11 +119,8 @@ class OurUnits(Lines):
     def command(self) -> str:
         """One round trip."""
         marks = " ".join(f"-e {shlex.quote(mark)}" for mark in MARKS)
-        return (
-            f"cd {FOLDER} && for unit in aipbx*; do "
-            f'[ ! -f "$unit" ] || [ -L "$unit" ] || ! grep -qsF {marks} "$unit" "${{unit%.*}}.service" || echo "$unit"; '
-            "done"
-        )
+        is_ours = f'[ -f "$unit" ] && [ ! -L "$unit" ] && grep -qsF {marks} "$unit" "${{unit%.*}}.service"'
+        return f'cd {FOLDER} && for unit in aipbx*; do if {is_ours}; then echo "$unit"; fi; done'
 
 
 @operation()
