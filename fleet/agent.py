@@ -228,7 +228,7 @@ def _ended(remote: Remote, verb: str, code: int, said: str, seconds: float) -> O
     if code in {124, 137}:
         return FailedError(
             f"{remote.name}: {verb} did not end within {seconds:.0f} s.",
-            "inv no longer waits for it; the host's own deadline ends it.",
+            "This machine no longer waits for it; the host's own deadline ends it.",
             interrupt.hint(remote.name),
         )
     return FailedError(f"{remote.name}: {verb} ended without a result.", words, interrupt.hint(remote.name))

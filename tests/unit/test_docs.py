@@ -91,6 +91,12 @@ def test_verbs_exist(page: Path) -> None:
     assert not set(VERB.findall(page.read_text("utf-8"))) - known - {"db"}
 
 
+def test_verbs_in_messages_exist() -> None:
+    known = {name for verb, aliases in tasks.namespace.task_names.items() for name in (verb, *aliases)}
+    named = {verb for text in _texts() for verb in VERB.findall(text)}
+    assert not named - known - set(tasks.namespace.collections)
+
+
 @every_page
 def test_options_exist(page: Path) -> None:
     for verb, rest in COMMAND.findall(page.read_text("utf-8")):
