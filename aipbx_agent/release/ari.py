@@ -77,18 +77,6 @@ class _SecureConnection(http.client.HTTPSConnection):
     response_class = _Answer
 
 
-class _Http(urllib.request.HTTPHandler):
-    def http_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
-        """Ask over HTTP."""
-        return self.do_open(_Connection, request)
-
-
-class _Https(urllib.request.HTTPSHandler):
-    def https_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
-        """Ask over HTTPS."""
-        return self.do_open(_SecureConnection, request)
-
-
 def _connected(host: str, port: int, seconds: float) -> socket.socket:
     """Connect to one of a name's first addresses, which share the time."""
     problem = OSError("the name has no address")
@@ -130,21 +118,27 @@ class _SecureForeign(http.client.HTTPSConnection, _Foreign):
     """The same over TLS: checked before the handshake."""
 
 
-class _ForeignHttp(urllib.request.HTTPHandler):
-    def http_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
-        """Ask over HTTP."""
-        return self.do_open(_Foreign, request)
+def _opener(
+    plain: type[http.client.HTTPConnection],
+    secure: type[http.client.HTTPSConnection],
+    *more: urllib.request.BaseHandler,
+) -> urllib.request.OpenerDirector:
+    """What asks over connections of these kinds."""
+
+    class Http(urllib.request.HTTPHandler):
+        def http_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
+            return self.do_open(plain, request)
+
+    class Https(urllib.request.HTTPSHandler):
+        def https_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
+            return self.do_open(secure, request)
+
+    return urllib.request.build_opener(_Stays, Http, Https, *more)
 
 
-class _ForeignHttps(urllib.request.HTTPSHandler):
-    def https_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
-        """Ask over HTTPS."""
-        return self.do_open(_SecureForeign, request)
-
-
-_OPENER = urllib.request.build_opener(_Stays, _Http, _Https)
+_OPENER = _opener(_Connection, _SecureConnection)
 # Without a proxy of the environment's, which would connect in our place.
-_FOREIGN = urllib.request.build_opener(urllib.request.ProxyHandler({}), _Stays, _ForeignHttp, _ForeignHttps)
+_FOREIGN = _opener(_Foreign, _SecureForeign, urllib.request.ProxyHandler({}))
 
 
 class Ari:
