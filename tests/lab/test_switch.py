@@ -16,7 +16,7 @@ from lab.machines.host import Host
 from lab.running import Running
 from tests.lab import colours
 from tests.lab.application import BACKEND
-from tests.lab.inv_run import Inv
+from tests.lab.inv_run import QUICK_BOOT, Inv
 from tests.lab.pyinfra_run import Run
 from tests.lab.web import Web
 
@@ -29,13 +29,13 @@ KEPT = "cd /app/aipbx && cat images.env && ls nginx/active && docker ps --format
 
 @pytest.fixture(scope="module")
 def pbx(deployed: Inv, server: Host, lab: Running) -> Iterator[Pbx]:
-    """The PBX, known to the server and to its backend."""
+    """The PBX, known to the server and to its backend, which boots as slowly as the real one does."""
     made = Pbx(lab)
     made.start()
     path = deployed.ssh_config.parent / "env" / f"{server.name}.env"
     before = path.read_text()
     given = "".join(f"{dotenv_file.assignment(name, value)}\n" for name, value in made.variables.items())
-    path.write_text(before + given)
+    path.write_text(before.replace(QUICK_BOOT, "") + given)
     made.enter(server)
     try:
         deployed("env.push", f"--host={server.name}", "--yes").succeeded()

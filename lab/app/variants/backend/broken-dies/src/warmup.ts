@@ -1,6 +1,6 @@
 import { setTimeout as wait } from "node:timers/promises";
 
-const BOOT_MILLISECONDS = 5000;
+const BOOT_MILLISECONDS = Number(process.env.BOOT_MILLISECONDS ?? 5000);
 const LIFE_MILLISECONDS = 5000;
 
 /** Boots like a good release, and dies five seconds after it was ready. */
