@@ -127,5 +127,12 @@ def operator_keys() -> list[str]:
 def state_directory() -> Path:
     """Where this machine keeps what is only of use here: logs of builds. Made when it is missing."""
     directory = Path(os.environ.get("XDG_STATE_HOME") or "~/.local/state").expanduser() / "aipbx-fleet"
-    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OperatorError(
+            f"{directory} cannot be made.",
+            f"{error.strerror}: inv keeps there what it knows of hosts, and logs of builds.",
+            "Make the folder, or name another one: export XDG_STATE_HOME=…",
+        ) from None
     return directory

@@ -77,15 +77,15 @@ def _of(meaning: str) -> list[str]:
 
 def remember(kind: str, names: Iterable[str]) -> None:
     """Keep the `sets` or `shas` that were just shown, so that they can be completed."""
-    path = _path()
-    new = path.with_suffix(".new")
-    with suppress(OSError):
+    with suppress(OSError, OperatorError):
+        path = _path()
+        new = path.with_suffix(".new")
         new.write_text(json.dumps(_seen() | {kind: list(dict.fromkeys(names))}), "utf-8")
         new.replace(path)
 
 
 def _seen() -> dict[str, list[str]]:
-    with suppress(OSError, ValueError):
+    with suppress(OSError, ValueError, OperatorError):
         seen: dict[str, list[str]] = json.loads(_path().read_text("utf-8"))
         return seen
     return {}

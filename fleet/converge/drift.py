@@ -85,15 +85,15 @@ def forget() -> None:
 
 def _keep(found: dict[str, list[str]]) -> None:
     at = datetime.now(UTC).isoformat()
-    kept = _kept() | {_key(host): {"changes": changes, "at": at} for host, changes in found.items()}
-    new = _path().with_suffix(f".{os.getpid()}-{threading.get_ident()}")
-    with suppress(OSError):
+    with suppress(OSError, OperatorError):
+        kept = _kept() | {_key(host): {"changes": changes, "at": at} for host, changes in found.items()}
+        new = _path().with_suffix(f".{os.getpid()}-{threading.get_ident()}")
         new.write_text(json.dumps(kept), "utf-8")
         new.replace(_path())
 
 
 def _kept() -> dict[str, Any]:
-    with suppress(OSError, ValueError):
+    with suppress(OSError, ValueError, OperatorError):
         kept: dict[str, Any] = json.loads(_path().read_text("utf-8"))
         return kept
     return {}

@@ -19,6 +19,9 @@ CONNECT_SECONDS = 10
 # A pulled cable is noticed after this long: the kernel gives up on data that no one acknowledged.
 DEAD_AFTER_MILLISECONDS = 30_000
 KEEPALIVE_SECONDS = 10
+# What people set for their own sessions would take the place of our command, or print into its output.
+OUR_COMMAND = ("-o", "RemoteCommand=none", "-o", "PermitLocalCommand=no")
+SAYS_TERMINAL = {"-t", "-tt", "-T", "-N"}
 # A master would continue after our own end, with our tunnels.
 NO_MASTER = ("-o", "ControlMaster=no", "-o", "ControlPath=none")
 # The exit code of the system's ssh when it could not connect, or the connection broke.
@@ -214,15 +217,17 @@ def command(host: str, account: str, remote: str, *options: str) -> list[str]:
     words = ["ssh", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", f"ConnectTimeout={CONNECT_SECONDS}"]
     words += ["-o", f"ServerAliveInterval={KEEPALIVE_SECONDS}", "-o", "ServerAliveCountMax=3"]
     # Few keys are offered, the right one first.
-    words += [*NO_MASTER, *_few_keys(host, account)]
-    return [*words, *ssh_config.options(), "-l", account, *options, host, *([remote] if remote else [])]
+    words += [*NO_MASTER, *OUR_COMMAND, *_few_keys(host, account)]
+    more = [] if "-L" in options else ["-o", "ClearAllForwardings=yes"]
+    more += [] if SAYS_TERMINAL & set(options) else ["-T"]
+    return [*words, *more, *ssh_config.options(), "-l", account, *options, host, *([remote] if remote else [])]
 
 
 def jump(route: Route) -> str:
     """The command whose standard input and output are a connection by a jump host: what OpenSSH's ProxyJump runs."""
     assert route.jump is not None  # noqa: S101  asked for only where there is one
     host, account = route.jump.host, route.jump.account
-    words = ["ssh", *ssh_config.options(), "-o", "BatchMode=yes", *NO_MASTER, *_few_keys(host, account)]
+    words = ["ssh", *ssh_config.options(), "-o", "BatchMode=yes", *NO_MASTER, *OUR_COMMAND, *_few_keys(host, account)]
     words += ["-l", account] if account else []
     return shlex.join([*words, *route.jump.options, "-W", f"[{route.address}]:{route.port}", host])
 

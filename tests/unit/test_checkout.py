@@ -103,3 +103,12 @@ def test_env_files_stand_beside_the_ssh_config_too(folder: Path) -> None:
     assert access.directory_in_use("env") == access.ROOT / "env"
     (folder / "env").mkdir()
     assert access.directory_in_use("env") == folder / "env"
+
+
+def test_a_folder_for_what_is_known_that_cannot_be_made_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    with pytest.raises(OperatorError, match=r"file/aipbx-fleet cannot be made"):
+        access.state_directory()

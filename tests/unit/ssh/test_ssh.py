@@ -18,8 +18,10 @@ from fleet.ssh.ssh_config import Jump, Route
 ALWAYS = [
     *["ssh", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=10"],
     *["-o", "ServerAliveInterval=10", "-o", "ServerAliveCountMax=3"],
-    *["-o", "ControlMaster=no", "-o", "ControlPath=none", "-o", "IdentitiesOnly=yes"],
+    *["-o", "ControlMaster=no", "-o", "ControlPath=none"],
+    *["-o", "RemoteCommand=none", "-o", "PermitLocalCommand=no", "-o", "IdentitiesOnly=yes"],
 ]
+PLAIN = ["-o", "ClearAllForwardings=yes", "-T"]
 KEYS = [Identity(f"{number}".encode(), "", Path(f"/keys/{number}")) for number in range(8)]
 OFFERED = [word for number in range(5) for word in ("-o", f'IdentityFile="/keys/{number}"')]
 
@@ -33,18 +35,24 @@ def eight_keys(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_exact(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AIPBX_SSH_CONFIG", raising=False)
     assert ssh.command("aipbx.net", "deploy", "sudo -n true") == [
-        *[*ALWAYS, *OFFERED, "-l", "deploy", "aipbx.net", "sudo -n true"]
+        *[*ALWAYS, *OFFERED, *PLAIN, "-l", "deploy", "aipbx.net", "sudo -n true"]
     ]
     assert ssh.command("aipbx.net", "deploy", "", "-N", "-L", "1:2:3") == [
         *[*ALWAYS, *OFFERED, "-l", "deploy", "-N", "-L", "1:2:3", "aipbx.net"]
     ]
 
 
+@pytest.mark.parametrize(("options", "added"), [(["-T"], 0), (["-tt"], 0), ([], 1)])
+def test_a_terminal_is_what_we_say(options: list[str], added: int) -> None:
+    """What an operator sets for sessions of their own (RequestTTY force) must not reach a stream of ours."""
+    assert ssh.command("aipbx.net", "deploy", "cat", *options).count("-T") - options.count("-T") == added
+
+
 def test_the_key_that_has_opened_is_the_only_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AIPBX_SSH_CONFIG", raising=False)
     monkeypatch.setattr(ssh, "OPENED", {("aipbx.net", "deploy"): KEYS[7]})
     assert ssh.command("aipbx.net", "deploy", "") == [
-        *[*ALWAYS, "-o", 'IdentityFile="/keys/7"', "-l", "deploy", "aipbx.net"]
+        *[*ALWAYS, "-o", 'IdentityFile="/keys/7"', *PLAIN, "-l", "deploy", "aipbx.net"]
     ]
 
 
@@ -52,7 +60,7 @@ def test_the_ssh_config_in_use_is_named(monkeypatch: pytest.MonkeyPatch, tmp_pat
     (tmp_path / "config").touch()
     monkeypatch.setenv("AIPBX_SSH_CONFIG", str(tmp_path / "config"))
     assert ssh.command("aipbx.net", "deploy", "") == [
-        *[*ALWAYS, *OFFERED, "-F", str(tmp_path / "config"), "-l", "deploy", "aipbx.net"]
+        *[*ALWAYS, *OFFERED, *PLAIN, "-F", str(tmp_path / "config"), "-l", "deploy", "aipbx.net"]
     ]
 
 
@@ -113,6 +121,17 @@ def test_a_jump_host_gets_few_keys_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AIPBX_SSH_CONFIG", raising=False)
     words = shlex.split(ssh.jump(route(jump=Jump("two", "ada", ("-J", "one", "-p", "2200")))))
     assert words == [
-        *["ssh", "-o", "BatchMode=yes", *ssh.NO_MASTER, "-o", "IdentitiesOnly=yes", *OFFERED, "-l", "ada"],
+        *[
+            "ssh",
+            "-o",
+            "BatchMode=yes",
+            *ssh.NO_MASTER,
+            *ssh.OUR_COMMAND,
+            "-o",
+            "IdentitiesOnly=yes",
+            *OFFERED,
+            "-l",
+            "ada",
+        ],
         *["-J", "one", "-p", "2200", "-W", "[203.0.113.20]:2222", "two"],
     ]
