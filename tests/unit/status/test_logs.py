@@ -92,3 +92,12 @@ def test_no_age(typed: str) -> None:
 def test_no_number_of_lines(tail: str) -> None:
     with pytest.raises(OperatorError, match="is not a valid number of lines"):
         logs.show([], [], follow=False, since="", tail=tail, grep="")
+
+
+def test_a_stack_trace_belongs_to_its_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    texts = ["started", "Error: boom", "    at run (x.js:1)", "    at y", "fine", "    not of an error"]
+    lines = [("aipbx.org", f"backend-blue-1  | 2026-11-23T10:00:00.000000000Z {text}") for text in texts]
+    monkeypatch.setattr(logs, "_lines", lambda *_, **__: iter(lines))
+    assert logs.show([], ["backend"], follow=False, since="", tail="all", grep="Error")
+    shown = [line.partition("Z ")[2] for line in capsys.readouterr().out.splitlines()]
+    assert shown == ["Error: boom", "    at run (x.js:1)", "    at y"]
