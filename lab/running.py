@@ -74,7 +74,9 @@ def required(lab: Lab) -> Running:
     """
     running = current(lab)
     if running is None:
-        raise LabError("the lab is not up", "no engine runs a network of this checkout's", "run inv lab.up")
+        raise LabError(
+            "the lab is not up", "no Docker engine here has the network of this checkout's lab", "run inv lab.up"
+        )
     return running
 
 

@@ -68,7 +68,7 @@ def application(_: Context, backend: str | None = None, frontend: str | None = N
 @task(help={"host": "a host's name, several with commas, or all"})
 @report_errors
 def reset(_: Context, host: str) -> None:
-    """Make a host again, as a cloud delivers it."""
+    """Make a fresh server of a host again, as a cloud delivers it."""
     from lab import lifecycle
     from lab.progress import Steps
 

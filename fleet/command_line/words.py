@@ -68,7 +68,9 @@ def _show_help(program: Any, namespace: Namespace, verb: str) -> NoReturn:
     context = next(one for one in namespace.to_contexts() if verb in (one.name, *one.aliases))
     words = [verb, *(str(argument.name).upper() for argument in context.positional_args)]
     words += ["[SERVICES]"] * _takes_services(list(context.args.values()))
-    words += ["[HOST]"] * _takes_host(list(context.args.values())) + ["[options]"] * bool(context.args)
+    words += ["[HOST]"] * (_takes_host(list(context.args.values())) and "HOST" not in words) + ["[options]"] * bool(
+        context.args
+    )
     print(f"inv {' '.join(words)}\n\n  {inspect.getdoc(namespace[verb])}\n")
     if context.args:
         program.print_columns(context.help_tuples())
