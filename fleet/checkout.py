@@ -132,7 +132,7 @@ def state_directory() -> Path:
     except OSError as error:
         raise OperatorError(
             f"{directory} cannot be made.",
-            f"{error.strerror}: inv keeps there what it knows of hosts, and logs of builds.",
+            f"{error.strerror}: what is known of hosts is kept there, and logs of builds.",
             "Make the folder, or name another one: export XDG_STATE_HOME=…",
         ) from None
     return directory
