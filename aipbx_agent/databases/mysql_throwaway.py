@@ -30,7 +30,6 @@ def start(config: Config, image: str, name: str) -> None:
     """Start a server that is thrown away, held to a part of the machine, reachable by no one, and wait for it.
 
     Args:
-        config: the host's.
         image: what it is; it is there.
         name: of its container.
 

@@ -25,7 +25,6 @@ def command(config: Config, image: str) -> list[str]:
     """The command that starts it. It has no network, so that it needs no password.
 
     Args:
-        config: the host's.
         image: the live server's.
     """
     words = [*docker.throwaway(NAME, config.raw), "--shm-size", "128m"]
@@ -40,7 +39,6 @@ def server(config: Config, live: Engine) -> Iterator[Engine]:
     """A server for a while, which of the live one has only the image, and MySQL's accounts; deleted afterwards.
 
     Args:
-        config: the host's.
         live: the server that the application works with.
     """
     clear()

@@ -77,7 +77,6 @@ def command(config: Config, image: str, wal: Path) -> list[str]:
     """The command that starts the server.
 
     Args:
-        config: the host's.
         image: the live server's.
         wal: the folder with the segments.
     """
