@@ -82,7 +82,7 @@ def reset(_: Context, host: str) -> None:
 )
 @report_errors
 def ssh(_: Context, host: str, user: str = "") -> None:
-    """Log in to a host."""
+    """Log in to a host of the lab."""
     from lab import running
 
     lab = Lab.here()

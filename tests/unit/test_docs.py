@@ -104,11 +104,12 @@ def test_options_exist(page: Path) -> None:
         assert set(re.findall(r"--[a-z][a-z-]*", rest)) <= known, f"inv {verb}{rest}"
 
 
-def test_messages_of_the_troubleshooting_page_are_ours() -> None:
-    page = (ROOT / "docs" / "troubleshooting.md").read_text("utf-8")
+@pytest.mark.parametrize(("name", "least"), [("troubleshooting", 30), ("adopt", 5)])
+def test_messages_on_pages_are_ours(name: str, least: int) -> None:
+    page = (ROOT / "docs" / f"{name}.md").read_text("utf-8")
     messages = re.findall(r"^\| `([^`]+)` \|", page, re.MULTILINE)
     ours = "\n".join(_texts())
-    assert len(messages) >= 30
+    assert len(messages) >= least
     assert not [message for message in messages if message not in ours]
 
 
