@@ -59,14 +59,20 @@ def test_what_does_not_run_cannot_be_shown_or_stopped(monkeypatch: pytest.Monkey
             verb.main(CONFIG, argparse.Namespace(look=False))
 
 
-@pytest.mark.parametrize(("ok", "completed"), [(True, True), (False, False), (None, False)])
+@pytest.mark.parametrize(
+    ("before", "ok", "completed"), [(None, True, True), (True, True, False), (True, False, False), (None, None, False)]
+)
 def test_stopping_tells_whether_it_could_still_be_taken_back(
-    ok: bool | None, completed: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    before: bool | None,
+    ok: bool | None,
+    completed: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     stopped: list[list[str]] = []
     going(monkeypatch, [Run("restore", 17, "now")])
     monkeypatch.setattr(cancel, "run", lambda words, **_: stopped.append(words))
-    monkeypatch.setattr(run_state, "state", lambda *_: {"ok": ok})
+    monkeypatch.setattr(run_state, "state", lambda *_: {"ok": ok if stopped else before})
     monkeypatch.setattr(events, "_as_json", True)
     cancel.main(CONFIG, argparse.Namespace(look=True))
     assert stopped == []
