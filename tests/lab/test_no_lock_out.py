@@ -288,7 +288,7 @@ def test_refused_keys_do_not_end_in_a_ban_before_it_is_converged(
         refused_again_and_again(by_agent, host, 20)
         gets_in(bootstrap, host)
     run = bootstrap.started("-y", "--limit", host.name)
-    read_until(run, "| sshd as declared")
+    read_until(run, "| sshd: apply configuration")
     kill(run)
     with nothing_counted(host, lab):
         refused_again_and_again(by_agent, host, 20)
