@@ -12,16 +12,20 @@ if TYPE_CHECKING:
     from lab.engine.docker import Docker
     from lab.progress import Steps
 
+# What makes the next start fast, and what a test run leaves to find out why a story failed, and what took long: it is
+# read once the lab that the run has started is gone.
+KEPT = {"cache", "failed", "durations.json"}
+
 
 def down(lab: Lab, steps: Steps) -> None:
-    """Remove the lab's containers, networks, volumes and files; keep what makes the next start fast."""
+    """Remove the lab's containers, networks, volumes and files but for KEPT."""
     docker = docker_engine.find()
     if docker is not None:
         with steps.step("hosts, world and network"):
             _remove_objects(docker, lab, keep={lab.volume("mirror")})
     if lab.directory.is_dir():
         for entry in lab.directory.iterdir():
-            if entry.name != "cache":
+            if entry.name not in KEPT:
                 shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
 

@@ -17,6 +17,7 @@ from tests import started
 from tests.durations import Durations
 from tests.lab import evidence, order
 
+DURATIONS = "durations.json"
 # `make test` gives the same answer for the same tree, however busy its machine is. To look for new examples:
 # `pytest --hypothesis-profile=default`.
 settings.register_profile("same-every-time", derandomize=True, deadline=None)
@@ -28,7 +29,7 @@ def pytest_configure(config: pytest.Config) -> None:
     worker = getattr(config, "workerinput", None)
     if worker is None:
         os.environ[started.FOLDER] = tempfile.mkdtemp(prefix="aipbx-test-run-")
-        config.pluginmanager.register(Durations(Lab.here().directory / "durations.json"))
+        config.pluginmanager.register(Durations(Lab.here().directory / DURATIONS))
     elif worker["workerid"] != "gw0":
         os.environ["AIPBX_LAB"] = worker["workerid"]
 

@@ -70,8 +70,9 @@ class Server:
             self.converge()
             self.inv.configured(self.host.name)
             self.inv("deploy", f"--host={self.host.name}", "--yes").succeeded()
-            keep(self.host, "deployed", self._mark)
+            # Its env file first: a run that is killed in between leaves no snapshot whose secrets nobody has.
             shutil.copy(self._variables, self._kept)
+            keep(self.host, "deployed", self._mark)
         else:
             shutil.copy(self._kept, self._variables)
         self.ready = True
