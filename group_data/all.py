@@ -113,7 +113,8 @@ public_checks = [
 # old calls stay where they are until they end; without, a deploy waits for no live call, as two backends
 # under one name would take each other's calls. `recreate`: the old one ends first, with every call and request on it.
 switch_mode = "colours"
-# Seconds for which old calls may continue before they are hung up; without ARI_*, for which that moment is waited for.
+# Seconds for which old calls may continue before they are hung up; without ARI_*, for which a deploy waits until no
+# call is live.
 drain_seconds = 1800
 # When the application's timers run, by the backend's own clock (TZ in the env file), and what each does: HH:MM; *:MM in
 # every hour; *:*/5 every five minutes. While two backends are up both do it, so in `colours` a deploy of the backend
@@ -126,7 +127,7 @@ application_timers = {
     "01:00": "exchange rates are fetched",
     "03:00": "old analyses go; on the 1st of a month closing documents are made",
     "04:00": "anomalies are looked for",
-    "09:00": "customers whose balance runs out are told",
+    "09:00": "customers whose balance runs out are notified",
 }
 
 # --- Migrations ----------------------------------------------------------------------------------------------------
@@ -263,17 +264,17 @@ backup_keep = {"days": 7, "weeks": 4, "months": 6}
 # Processes that load a dump at a time: one more than the host has cores, as one of them often waits for its disk. Each
 # takes up to 128 MiB of PostgreSQL's memory limit.
 restore_jobs = 3
-# When the newest set is restored into a scratch server and compared, UTC; and what that server may take (MiB, CPUs).
+# When the newest set is restored into a throwaway server and compared, UTC; and what that server may take (MiB, CPUs).
 verify_time_utc = "Sun 04:00"
 verify_memory_mib = 768
 verify_cpus = 1.0
-# Restores to a moment, inv restore --at (PostgreSQL only): its log is kept, packed and copied off the host, with base
-# backups that it is replayed on.
-# MiB of the log that may wait for this host's program, and as much again in PostgreSQL's own folder when archiving
-# fails. What is more than that, or would leave less disk than half of min_free_disk_mib, is given up and told: a full
-# disk would stop the database.
+# Point-in-time restore, inv restore --at (PostgreSQL only): WAL is archived, packed and copied off the host, with the
+# base backups on which it is replayed.
+# MiB of WAL that may wait for this host's agent, and as much again in PostgreSQL's own folder when archiving fails.
+# What exceeds that, or would leave less disk than half of min_free_disk_mib, is given up, and the team is notified: a
+# full disk would stop the database.
 wal_backlog_mib = 1024
-# When a base backup is made, UTC, and how many days from one to the next: the log of so many days is replayed at most.
+# When a base backup is made, UTC, and how many days from one to the next: WAL of so many days is replayed at most.
 base_time_utc = "01:30"
 base_days = 1
 # How many days back it must be possible to restore, here and off-site, and the MiB on this host and in an S3 store
