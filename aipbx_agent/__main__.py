@@ -76,7 +76,7 @@ VERBS = {
 }
 
 
-def main(words: list[str]) -> int:
+def main(argv: list[str]) -> int:
     """Do what the words say.
 
     Returns: the exit code.
@@ -89,16 +89,16 @@ def main(words: list[str]) -> int:
     verbs = parser.add_subparsers(dest="verb", required=True)
     for name, verb in VERBS.items():
         arguments = verbs.add_parser(name)
-        if name in words:
+        if name in argv:
             importlib.import_module(verb.module).arguments(arguments)
-    options = parser.parse_args(words)
+    options = parser.parse_args(argv)
     if options.json:
         events.speak_json()
     try:
         _refuse_another_contract(options.contract)
         if options.detached:
             return detached.run(
-                [word for word in words if word != "--detached"], options.verb, watched=VERBS[options.verb].watched
+                [word for word in argv if word != "--detached"], options.verb, watched=VERBS[options.verb].watched
             )
         signal.signal(signal.SIGTERM, _stopped)
         _run(load(stack=VERBS[options.verb].stack), options)

@@ -100,12 +100,12 @@ def attach(remote: Remote) -> dict[str, Any]:
 
 def _followed(remote: Remote, verb: list[str], there: str, seconds: float, stdin: bytes) -> dict[str, Any]:
     outcome: dict[str, Any] = {}
-    words = ssh.command(remote.name, remote.settings.deploy_user, as_root(there, seconds), "-T")
+    argv = ssh.command(remote.name, remote.settings.deploy_user, as_root(there, seconds), "-T")
     asks = threading.current_thread() is threading.main_thread()
     with tempfile.TemporaryFile() as errors, Steps() as steps:
         # Ctrl-C is ours to answer: it must not end the connection before the operator has said what he wants.
         shield = UNINTERRUPTED if asks else ()
-        process = subprocess.Popen([*shield, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors)
+        process = subprocess.Popen([*shield, *argv], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors)
         try:
             # Beside the reading: a program that talks before it has read everything must not wait for us.
             threading.Thread(target=_send, args=(process.stdin, stdin), daemon=True).start()
@@ -117,13 +117,13 @@ def _followed(remote: Remote, verb: list[str], there: str, seconds: float, stdin
                 process.kill()
                 process.wait()
         errors.seek(0)
-        said = errors.read().decode(errors="replace")
+        output = errors.read().decode(errors="replace")
     if "error" in outcome:
         raise problem(remote.name, outcome["error"])
     if code == 0 and "result" in outcome:
         result: dict[str, Any] = outcome["result"]
         return result
-    raise _ended(remote, verb[0], code, said, seconds)
+    raise _ended(remote, verb[0], code, output, seconds)
 
 
 def _interrupted(remote: Remote, verb: str, steps: Steps) -> None:
@@ -206,9 +206,9 @@ def _shown(event: dict[str, Any], steps: Steps) -> dict[str, Any]:
     return {key: event[key] for key in ("result", "error") if key in event}
 
 
-def _ended(remote: Remote, verb: str, code: int, said: str, seconds: float) -> OperatorError:
-    words = " / ".join(said.strip().splitlines()[-3:])[:600] or f"exit code {code}, no output"
-    if code == NOT_THERE or "invalid choice" in said or "unrecognized arguments" in said:
+def _ended(remote: Remote, verb: str, code: int, output: str, seconds: float) -> OperatorError:
+    words = " / ".join(output.strip().splitlines()[-3:])[:600] or f"exit code {code}, no output"
+    if code == NOT_THERE or "invalid choice" in output or "unrecognized arguments" in output:
         kind = MissingError if code == NOT_THERE else OperatorError
         return kind(
             f"{remote.name} has no agent yet, or an old one.",

@@ -147,15 +147,15 @@ class Remote:
         Raises:
             OperatorError: it failed; `why` is the end of what it said.
         """
-        done = self.run(command, seconds=timeout, stdin=stdin or b"")
-        if done.code != 0:
+        result = self.run(command, seconds=timeout, stdin=stdin or b"")
+        if result.code != 0:
             shown = command if len(command) < 300 else f"{command[:300]}…"
             raise OperatorError(
-                f"{self.name}: a command failed with exit code {done.code}.",
-                done.last_words,
+                f"{self.name}: a command failed with exit code {result.code}.",
+                result.last_words,
                 f"The command was: {shown}",
             )
-        return done.out
+        return result.out
 
     def put_root_file(self, path: str, content: bytes, mode: str = "600") -> None:
         """Give a file of root's this content in one step; what was there stays until all of it has arrived.

@@ -23,8 +23,8 @@ def folder(name: str) -> Path:
     Raises:
         Refused: the volume is something mounted from elsewhere.
     """
-    words = ["docker", "volume", "inspect", "--format", "{{json .Options}}", name]
-    if json.loads(run(words, seconds=docker.SECONDS)) or docker.volume(name).is_symlink():
+    argv = ["docker", "volume", "inspect", "--format", "{{json .Options}}", name]
+    if json.loads(run(argv, seconds=docker.SECONDS)) or docker.volume(name).is_symlink():
         raise Refused(
             f"Volume {name} is not a plain one.",
             "Its files are elsewhere, so they cannot be exchanged by a rename.",

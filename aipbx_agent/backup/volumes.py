@@ -67,9 +67,9 @@ class Held:
         Raises:
             Failed: it cannot be written, or is incomplete.
         """
-        words = ["tar", "--create", "--format=posix", "--numeric-owner", "--sort=name", "--sparse"]
-        words += [f"--use-compress-program={COMPRESSION}", "--file", str(target), "--directory", str(self.place), "."]
-        run(words, seconds=SECONDS, fine=(0, CHANGED))
+        argv = ["tar", "--create", "--format=posix", "--numeric-owner", "--sort=name", "--sparse"]
+        argv += [f"--use-compress-program={COMPRESSION}", "--file", str(target), "--directory", str(self.place), "."]
+        run(argv, seconds=SECONDS, fine=(0, CHANGED))
         listed = run(["tar", "--list", "--use-compress-program=zstd", "--file", str(target)], seconds=SECONDS)
         members = len([line for line in listed.splitlines() if not line.endswith(b"/")])
         now = seen(self.place)

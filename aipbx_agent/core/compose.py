@@ -16,18 +16,18 @@ COMMAND = ("docker", "compose", "--ansi", "never", "--progress", "plain")
 _NEEDED = ("HOME", "PATH")
 
 
-def run(words: list[str], *, seconds: float, stdin: bytes = b"") -> bytes:
+def run(argv: list[str], *, seconds: float, stdin: bytes = b"") -> bytes:
     """Run Compose and return what it printed.
 
     Args:
-        words: what follows its name: those of `stack` or `alone`, and the command.
+        argv: what follows its name: those of `stack` or `alone`, and the command.
         seconds: its deadline.
         stdin: its standard input.
 
     Raises:
         Failed: it did not succeed.
     """
-    return process.run([*COMMAND, *words], seconds=seconds, stdin=stdin, env=variables())
+    return process.run([*COMMAND, *argv], seconds=seconds, stdin=stdin, env=variables())
 
 
 def variables() -> dict[str, str]:
@@ -42,8 +42,8 @@ def stack(app: Path, images: Path) -> list[str]:
         app: where they are.
         images: the file that says which images run.
     """
-    words = ["--project-directory", str(app), "--env-file", str(images)]
-    return [*words, "-f", f"{app}/{COMPOSE_FILE}", "-f", f"{app}/{ENVIRONMENT}"]
+    argv = ["--project-directory", str(app), "--env-file", str(images)]
+    return [*argv, "-f", f"{app}/{COMPOSE_FILE}", "-f", f"{app}/{ENVIRONMENT}"]
 
 
 def alone(project: str) -> list[str]:

@@ -27,11 +27,11 @@ LIMITS = ("Nice=10", "IOSchedulingClass=idle", "CPUWeight=20", "TimeoutStopSec=2
 SWITCH_LIMITS = ("TimeoutStopSec=5h", "RuntimeMaxSec=12h")
 
 
-def unit(words: list[str], verb: str, log: str, stdin: str = "", *, watched: bool) -> list[str]:
+def unit(argv: list[str], verb: str, log: str, stdin: str = "", *, watched: bool) -> list[str]:
     """The command that runs `aipbx-agent WORDS` in a unit and waits for its end.
 
     Args:
-        words: of the command line.
+        argv: of the command line.
         verb: what it does.
         log: the file that gets its output.
         stdin: the file that is its standard input; empty: it has none.
@@ -44,14 +44,14 @@ def unit(words: list[str], verb: str, log: str, stdin: str = "", *, watched: boo
     name = f"--unit={UNIT}{verb}"
     # Not by StandardInput=: what follows its end would want that file too, which goes with the caller.
     program = ["/bin/sh", "-c", 'exec "$@" <"$0"', stdin, COMMAND] if stdin else [COMMAND]
-    return ["systemd-run", "--quiet", "--collect", "--wait", name, *options, *program, *words]
+    return ["systemd-run", "--quiet", "--collect", "--wait", name, *options, *program, *argv]
 
 
-def run(words: list[str], verb: str, *, watched: bool) -> int:
+def run(argv: list[str], verb: str, *, watched: bool) -> int:
     """Start the unit, repeat what it says until it ends, and return its exit code.
 
     Args:
-        words: of the command line; with `--stdin`, it gets all that our standard input has.
+        argv: of the command line; with `--stdin`, it gets all that our standard input has.
         verb: what it does, for the unit's name.
         watched: whether the team is notified when it ends without reporting how.
 
@@ -62,24 +62,24 @@ def run(words: list[str], verb: str, *, watched: bool) -> int:
     # systemd-run says nothing that we could pass on when a unit of that name is there.
     with lock.held(f"detached {verb}", LOCKS / f"{UNIT}{verb}"):
         _refuse_running(verb)
-        return _waited_for(words, verb, watched=watched)
+        return _waited_for(argv, verb, watched=watched)
 
 
 def _refuse_running(verb: str) -> None:
-    words = ["systemctl", "is-active", f"{UNIT}{verb}"]
-    state = subprocess.run(words, check=False, timeout=60, stdout=subprocess.PIPE, text=True).stdout.strip()
+    argv = ["systemctl", "is-active", f"{UNIT}{verb}"]
+    state = subprocess.run(argv, check=False, timeout=60, stdout=subprocess.PIPE, text=True).stdout.strip()
     if state not in ENDED:
         raise Refused(f"A {verb} runs already.", f"systemctl status {UNIT}{verb}: {state}", "Wait until it has ended.")
 
 
-def _waited_for(words: list[str], verb: str, *, watched: bool) -> int:
+def _waited_for(argv: list[str], verb: str, *, watched: bool) -> int:
     with _file() as log, _file() as stdin:
-        if "--stdin" in words:
+        if "--stdin" in argv:
             shutil.copyfileobj(sys.stdin.buffer, stdin)
             stdin.flush()
-        given = [word for word in words if word != "--stdin"]
+        given = [word for word in argv if word != "--stdin"]
         waiting = subprocess.Popen(
-            unit(given, verb, log.name, stdin.name if "--stdin" in words else "", watched=watched)
+            unit(given, verb, log.name, stdin.name if "--stdin" in argv else "", watched=watched)
         )
         with Path(log.name).open("rb") as reading:
             while waiting.poll() is None:

@@ -44,8 +44,8 @@ def container(project: str, service: str, *, running: bool = True) -> str:
     filters = [f"label=com.docker.compose.project={project}", f"label=com.docker.compose.service={service}"]
     filters.append("label=com.docker.compose.oneoff=False")
     # The newest first; `--latest` would name one that has stopped.
-    words = ["docker", "ps", "--quiet", "--no-trunc", *([] if running else ["--all"])]
-    found = run([*words, *(f"--filter={one}" for one in filters)], seconds=SECONDS).decode().split()
+    argv = ["docker", "ps", "--quiet", "--no-trunc", *([] if running else ["--all"])]
+    found = run([*argv, *(f"--filter={one}" for one in filters)], seconds=SECONDS).decode().split()
     if not found:
         how = "does not run" if running else "is not there"
         raise Refused(f"{service} {how}.", f"Compose project {project} has no such container.", "inv status")
@@ -54,15 +54,15 @@ def container(project: str, service: str, *, running: bool = True) -> str:
 
 def state(container: str) -> dict[str, Any]:
     """How a container is: Docker's `State`."""
-    words = ["docker", "inspect", "--format", "{{json .State}}", container]
-    inspected: dict[str, Any] = json.loads(run(words, seconds=SECONDS))
+    argv = ["docker", "inspect", "--format", "{{json .State}}", container]
+    inspected: dict[str, Any] = json.loads(run(argv, seconds=SECONDS))
     return inspected
 
 
 def image(container: str) -> str:
     """The name of the image that a container was made of."""
-    words = ["docker", "inspect", "--format", "{{.Config.Image}}", container]
-    return run(words, seconds=SECONDS).decode().strip()
+    argv = ["docker", "inspect", "--format", "{{.Config.Image}}", container]
+    return run(argv, seconds=SECONDS).decode().strip()
 
 
 def running(container: str) -> bool:
@@ -151,8 +151,8 @@ def volume(name: str) -> Path:
     Raises:
         Failed: there is no such volume.
     """
-    words = ["docker", "volume", "inspect", "--format", "{{.Mountpoint}}", name]
-    return Path(run(words, seconds=SECONDS).decode().strip())
+    argv = ["docker", "volume", "inspect", "--format", "{{.Mountpoint}}", name]
+    return Path(run(argv, seconds=SECONDS).decode().strip())
 
 
 def limit(container: str, cpus: float) -> None:

@@ -50,7 +50,7 @@ def run(
     reading: IO[bytes] | None = source.open("rb") if source else None
     writing: IO[bytes] | None = into.open("xb") if into else None
     try:
-        done = subprocess.run(
+        result = subprocess.run(
             list(argv),
             stdin=reading,
             input=None if reading else stdin,
@@ -68,11 +68,11 @@ def run(
         for stream in (reading, writing):
             if stream:
                 stream.close()
-    if done.returncode not in fine:
+    if result.returncode not in fine:
         raise Failed(
-            f"{named(argv)} failed with exit code {done.returncode}.", last_words(done.stderr), "Fix the cause."
+            f"{named(argv)} failed with exit code {result.returncode}.", last_words(result.stderr), "Fix the cause."
         )
-    return done.stdout or b""
+    return result.stdout or b""
 
 
 def attempt(
@@ -92,7 +92,7 @@ def attempt(
         Failed: there is no such program, or it did not end in time.
     """
     try:
-        done = subprocess.run(
+        result = subprocess.run(
             list(argv),
             input=stdin,
             stdout=subprocess.PIPE,
@@ -105,7 +105,7 @@ def attempt(
         raise _too_slow(argv, seconds) from None
     except OSError as problem:
         raise _cannot_run(argv, problem) from None
-    return done.returncode, done.stdout.decode(errors="replace")
+    return result.returncode, result.stdout.decode(errors="replace")
 
 
 def pipe(commands: Sequence[Sequence[str]], *, seconds: float, source: Path | None = None) -> bytes:

@@ -32,8 +32,8 @@ class Run:
 
 def current() -> list[Run]:
     """Return the runs that have not ended."""
-    words = ["systemctl", "list-units", "--all", "--plain", "--no-legend", f"{UNIT}*.service"]
-    units = [line.split()[0] for line in run(words, seconds=SECONDS).decode().splitlines() if line.strip()]
+    argv = ["systemctl", "list-units", "--all", "--plain", "--no-legend", f"{UNIT}*.service"]
+    units = [line.split()[0] for line in run(argv, seconds=SECONDS).decode().splitlines() if line.strip()]
     found = [(unit.removeprefix(UNIT).removesuffix(".service"), _shown(unit)) for unit in units]
     return [
         Run(verb, int(shown.get("MainPID", "0")), shown.get("ActiveEnterTimestamp", ""))
@@ -43,6 +43,6 @@ def current() -> list[Run]:
 
 
 def _shown(unit: str) -> dict[str, str]:
-    words = ["systemctl", "show", "--property=MainPID,ActiveState,ActiveEnterTimestamp", unit]
-    lines = run(words, seconds=SECONDS).decode().splitlines()
+    argv = ["systemctl", "show", "--property=MainPID,ActiveState,ActiveEnterTimestamp", unit]
+    lines = run(argv, seconds=SECONDS).decode().splitlines()
     return {name: value for name, _, value in (line.partition("=") for line in lines)}

@@ -15,9 +15,9 @@ _MARK = "=== aipbx-agent ==="
 
 
 @contextmanager
-def session(words: list[str]) -> Iterator[subprocess.Popen[bytes]]:
+def session(argv: list[str]) -> Iterator[subprocess.Popen[bytes]]:
     """A program that talks by pipes, ended afterwards."""
-    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as one:
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as one:
         try:
             yield one
         finally:

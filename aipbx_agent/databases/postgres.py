@@ -139,8 +139,8 @@ class Postgres(Dumps):
 
     def rename(self, pairs: list[tuple[str, str]]) -> None:
         """Give databases other names in one transaction, ending their sessions; the last takes none until `open`."""
-        there = self.databases()
-        if pairs[0][1] in there and pairs[-1][0] not in there:
+        databases = self.databases()
+        if pairs[0][1] in databases and pairs[-1][0] not in databases:
             return
         self._renamed(pairs, f"ALTER DATABASE {identifier(pairs[-1][1])} ALLOW_CONNECTIONS false;\n")
 

@@ -79,9 +79,9 @@ class Client:
         """The words before a program that is run beside the server; see `client`."""
         options = {**sessions.SETTINGS, **newer(self.container, self.admin), **(settings or {})}
         leave = [*leave, *self.unset]
-        words = ["docker", "exec", "--interactive", *(["--user", "0"] if root else [])]
-        words += ["--env", f"PGAPPNAME={APPLICATION}", "--env", f"PGOPTIONS={sessions.options(options, leave)}"]
-        return [*words, self.container]
+        argv = ["docker", "exec", "--interactive", *(["--user", "0"] if root else [])]
+        argv += ["--env", f"PGAPPNAME={APPLICATION}", "--env", f"PGOPTIONS={sessions.options(options, leave)}"]
+        return [*argv, self.container]
 
     def psql(
         self, sql: str, database: str = "postgres", seconds: float = QUICK, leave: Collection[str] = ()
@@ -99,7 +99,7 @@ class Client:
         words = self.client("psql", "--no-psqlrc", "--quiet", "--dbname", database, "--file", "-")
         return self._errors(words, stdin="".join(f"{one};\n" for one in commands).encode())
 
-    def _errors(self, words: list[str], *, stdin: bytes = b"") -> str:
-        at = words.index(self.container) + 1
-        words = [*words[:at], "sh", "-c", 'exec "$@" 2>&1', "sh", *words[at:]]
-        return run(words, seconds=LONG, stdin=stdin, fine=(0, 1)).decode(errors="replace")
+    def _errors(self, argv: list[str], *, stdin: bytes = b"") -> str:
+        at = argv.index(self.container) + 1
+        argv = [*argv[:at], "sh", "-c", 'exec "$@" 2>&1', "sh", *argv[at:]]
+        return run(argv, seconds=LONG, stdin=stdin, fine=(0, 1)).decode(errors="replace")

@@ -38,7 +38,7 @@ class Dumps(Client):
 
     def dump(self, database: str, path: Path, moment: str) -> None:
         """Write a dump in the custom format, packed by zstd."""
-        words = [
+        argv = [
             "--dbname",
             database,
             "--format=custom",
@@ -47,7 +47,7 @@ class Dumps(Client):
             f"--snapshot={moment}",
             LOCK_WAIT,
         ]
-        run(self.client("pg_dump", *words), seconds=LONG, into=path)
+        run(self.client("pg_dump", *argv), seconds=LONG, into=path)
 
     def _encoding(self, database: str) -> str:
         """A database's own encoding: a text that was stored without a check may be none in UTF-8."""
@@ -155,15 +155,15 @@ class Dumps(Client):
 
     def tried(self, path: Path, database: str) -> str:
         """The errors of a load of a dump's definitions, which continues after each."""
-        words = ["--dbname", database, "--schema-only", *ELSEWHERE]
-        return self._errors(self.client("pg_restore", *words, str(self.inside(path)), root=True))
+        argv = ["--dbname", database, "--schema-only", *ELSEWHERE]
+        return self._errors(self.client("pg_restore", *argv, str(self.inside(path)), root=True))
 
     def _listed(self, entries: list[str]) -> str:
         """A list for pg_restore, in the container, as an option."""
         place = "/tmp/aipbx-agent.list"  # noqa: S108 - in the container, where no one else is
-        words = ["docker", "exec", "--interactive", "--user", "0", self.container]
+        argv = ["docker", "exec", "--interactive", "--user", "0", self.container]
         lines = "\n".join(entries) + "\n"
-        run([*words, "sh", "-c", f"cat >{place} && chmod 644 {place}"], seconds=QUICK, stdin=lines.encode())
+        run([*argv, "sh", "-c", f"cat >{place} && chmod 644 {place}"], seconds=QUICK, stdin=lines.encode())
         return f"--use-list={place}"
 
 

@@ -48,10 +48,10 @@ def named(server: Postgres, dump: Path, about: Database, database: str) -> dict[
     """
     server.create(database, about)
     try:
-        said = server.tried(dump, database) + server.attempt(about.given_to(identifier(database)))
+        output = server.tried(dump, database) + server.attempt(about.given_to(identifier(database)))
     finally:
         server.drop(database)
-    return {name: {} for name in _LACKING.findall(said)}
+    return {name: {} for name in _LACKING.findall(output)}
 
 
 def make(server: Postgres, roles: Roles, names: Sequence[str]) -> None:

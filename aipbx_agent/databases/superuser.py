@@ -22,10 +22,10 @@ def superuser(container: str, role: str) -> str:
     """
     asked = f"SELECT rolname FROM pg_roles WHERE oid = {BOOTSTRAP}"
     for user in (ADMIN, role):
-        words = ["psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--username", user]
+        argv = ["psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--username", user]
         try:
             return (
-                run(["docker", "exec", container, *words, "--dbname", "postgres", "--command", asked], seconds=SECONDS)
+                run(["docker", "exec", container, *argv, "--dbname", "postgres", "--command", asked], seconds=SECONDS)
                 .decode()
                 .strip()
             )

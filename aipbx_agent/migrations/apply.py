@@ -71,13 +71,13 @@ def main(config: Config, options: argparse.Namespace) -> None:
     events.result(state=found.state, **asdict(done))
 
 
-def refuse_unseen(found: Found, given: Given) -> None:
+def refuse_unseen(found: Found, request: Given) -> None:
     """Refuse to run what no one was shown.
 
     Raises:
         Refused: there is something to run.
     """
-    if found.state == KNOWN and found.pending and not given.shown:
+    if found.state == KNOWN and found.pending and not request.shown:
         raise Refused(
             f"{len(found.pending)} migrations are to be run, and no one has reviewed them.",
             "The database did not run when the plan was made; now it does.",
@@ -85,57 +85,57 @@ def refuse_unseen(found: Found, given: Given) -> None:
         )
 
 
-def refuse_unknown(found: Found, given: Given) -> None:
+def refuse_unknown(found: Found, request: Given) -> None:
     """Refuse a release that does not know what was applied, unless that is agreed upon.
 
     Raises:
         Refused: names the file and its checksum.
     """
     for row in found.missing:
-        if row.name not in given.without and given.baseline is None:
+        if row.name not in request.without and request.baseline is None:
             raise Refused(
-                f"Migration {row.name} was applied on {row.at} UTC, and {given.release[:12]} does not have it.",
+                f"Migration {row.name} was applied on {row.at} UTC, and {request.release[:12]} does not have it.",
                 f"Applied: SHA-256 {row.sha256}, with {row.release[:12]}; now: none.",
                 "Bring the file back into the repository.",
             )
 
 
-def _carried_out(config: Config, server: Postgres, given: Given, found: Found) -> Done:
+def _carried_out(config: Config, server: Postgres, request: Given, found: Found) -> Done:
     database = config.database
-    if given.baseline is not None:
-        chosen = baseline.chosen(given, found)
+    if request.baseline is not None:
+        chosen = baseline.chosen(request, found)
         ledger.mark(server, database, chosen)
         return Done(marked=[row.name for row in chosen])
     if found.state in {NEW, FIRST_START}:
-        return _new_database(config, server, given, found)
+        return _new_database(config, server, request, found)
     if found.state == LIVES:
-        rows = [run_file.row(given, one, BASELINE) for one in found.pending]
+        rows = [run_file.row(request, one, BASELINE) for one in found.pending]
         ledger.mark(server, database, rows)
         return Done(marked=[row.name for row in rows])
     point = restore_point(config, server) if found.pending else ""
-    return Done(_run_all(config, server, given, found, point), [], point)
+    return Done(_run_all(config, server, request, found, point), [], point)
 
 
-def _new_database(config: Config, server: Postgres, given: Given, found: Found) -> Done:
+def _new_database(config: Config, server: Postgres, request: Given, found: Found) -> Done:
     """Fill a new database: early files, the application's tables, the other files.
 
     Each step is in the ledger when it is done, so that the next deploy continues where this one ends.
     """
     if found.state == NEW:
         ledger.begin_first_start(server, config.database)
-    for name in (name for name in given.early if name not in (given.files or {})):
-        events.note(f"{name} of migrations_before_first_start is not in {given.release[:12]}, and was not run.")
-    early = [one for one in found.pending if one.name in given.early]
+    for name in (name for name in request.early if name not in (request.files or {})):
+        events.note(f"{name} of migrations_before_first_start is not in {request.release[:12]}, and was not run.")
+    early = [one for one in found.pending if one.name in request.early]
     for one in early:
-        run_file.carry_out(config, server, given, one, "")
+        run_file.carry_out(config, server, request, one, "")
     first_start.make_tables(config)
     later = [one for one in found.pending if one not in early]
-    skipped = [one for one in later if one.name in given.skipped]
-    ledger.mark(server, config.database, [run_file.row(given, one, BASELINE) for one in skipped])
+    skipped = [one for one in later if one.name in request.skipped]
+    ledger.mark(server, config.database, [run_file.row(request, one, BASELINE) for one in skipped])
     runs = [one for one in later if one not in skipped]
     for one in runs:
         try:
-            run_file.carry_out(config, server, given, one, "")
+            run_file.carry_out(config, server, request, one, "")
         except Failed as problem:
             raise Failed(problem.what, problem.why, f"{problem.do} {_superfluous(one.name)}") from None
     ledger.end_first_start(server, config.database)
@@ -165,16 +165,16 @@ def restore_point(config: Config, server: Postgres) -> str:
     return name
 
 
-def _run_all(config: Config, server: Postgres, given: Given, found: Found, point: str) -> list[str]:
+def _run_all(config: Config, server: Postgres, request: Given, found: Found, point: str) -> list[str]:
     done: list[str] = []
     for one in found.pending:
         # What was run before it may have filled the table that it removes, or given it its name.
-        facts = due.understand(given, one.name)
+        facts = due.understand(request, one.name)
         counted = losses.described(server, config.database, facts, renames=facts.renames)
         now = Pending(one.name, one.sha256, one.breaks, counted)
         try:
-            due.refuse_losses(Found(KNOWN, [now]), given)
-            run_file.carry_out(config, server, given, one, point)
+            due.refuse_losses(Found(KNOWN, [now]), request)
+            run_file.carry_out(config, server, request, one, point)
         except (Failed, Refused, Interrupted) as problem:
             stay = f" {', '.join(done)} stay applied." if done else " No other was run."
             way = f" The data from before: inv restore {point} --host={config.host}" if done else ""

@@ -9,29 +9,29 @@ from aipbx_agent.migrations.due import Found, Given, Pending
 from aipbx_agent.migrations.ledger import BASELINE, Row
 
 
-def chosen(given: Given, found: Found) -> list[Row]:
+def chosen(request: Given, found: Found) -> list[Row]:
     """What to mark as applied: the named files, or all that the database has not seen."""
-    files = given.files or {}
+    files = request.files or {}
     if found.state in {NEW, FIRST_START}:
         raise Refused(
-            f"{given.release[:12]}'s first start has not finished on this database, so nothing is marked.",
+            f"{request.release[:12]}'s first start has not finished on this database, so nothing is marked.",
             "It runs the files on the tables that the application makes.",
             "inv deploy continues it; a file that is not to run there: migrations_skipped_on_new_database.",
         )
-    if found.state == LIVES and given.baseline:
+    if found.state == LIVES and request.baseline:
         raise Refused(
             "There is no ledger yet, so one file alone cannot be marked.",
             "All others would count as not applied, and be run.",
             "Mark all of the running release first: inv migrate --baseline",
         )
-    rows = {one.name: run_file.row(given, one, BASELINE) for one in found.pending}
-    for name in given.baseline or ():
+    rows = {one.name: run_file.row(request, one, BASELINE) for one in found.pending}
+    for name in request.baseline or ():
         if name not in files:
             raise Refused(
-                f"There is no migration {name!r} in {given.release[:12]}.",
+                f"There is no migration {name!r} in {request.release[:12]}.",
                 f"Its newest is {max(files, default='none')}.",
                 "Name a file as it is called in the repository, without its folder.",
             )
-        breaks = due.understand(given, name).breaks
-        rows.setdefault(name, run_file.row(given, Pending(name, due.checksum(files[name]), breaks), BASELINE))
-    return [row for name, row in rows.items() if not given.baseline or name in given.baseline]
+        breaks = due.understand(request, name).breaks
+        rows.setdefault(name, run_file.row(request, Pending(name, due.checksum(files[name]), breaks), BASELINE))
+    return [row for name, row in rows.items() if not request.baseline or name in request.baseline]

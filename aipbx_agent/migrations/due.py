@@ -152,7 +152,7 @@ def live(config: Config) -> Postgres | None:
     return server if isinstance(server, Postgres) else None
 
 
-def look(config: Config, server: Postgres, given: Given) -> Found:
+def look(config: Config, server: Postgres, request: Given) -> Found:
     """What there is to do.
 
     Raises:
@@ -161,45 +161,45 @@ def look(config: Config, server: Postgres, given: Given) -> Found:
     rows = ledger.read(server, config.database)
     tables = ledger.tables(server, config.database)
     begun = ledger.in_first_start(server, config.database)
-    known = {row.name: row for row in rows or [] if _counts(row, given, new=not tables and not begun)}
+    known = {row.name: row for row in rows or [] if _counts(row, request, new=not tables and not begun)}
     there = sets.names(config.backups)
-    if given.files is None:
+    if request.files is None:
         if rows is None:
             return Found(KNOWN, sets=there)
-        names = ledger.known_to(server, config.database, given.release)
+        names = ledger.known_to(server, config.database, request.release)
         # A release from before the ledger knew what was marked when the ledger began.
         missing = [row for row in known.values() if (row.how != BASELINE if names is None else row.name not in names)]
         return Found(KNOWN, missing=missing, sets=there)
-    lives = rows is None or (given.lives and not known)
+    lives = rows is None or (request.lives and not known)
     state = FIRST_START if begun else NEW if not tables else LIVES if lives else KNOWN
-    if state == LIVES and not (given.lives or given.baseline is not None) and given.files:
+    if state == LIVES and not (request.lives or request.baseline is not None) and request.files:
         raise Refused(
             f"Which migrations {config.database} has seen is not known: it has {tables} tables, and no ledger.",
             "Running one a second time loses data; leaving one out breaks the release.",
             f"Were all of the running release applied? inv migrate --baseline --host={config.host}",
         )
-    refuse_changed(given, known)
-    pending = [name for name in sorted(given.files) if name not in known]
-    if state == KNOWN and given.baseline is None and given.run_marked is None:
+    refuse_changed(request, known)
+    pending = [name for name in sorted(request.files) if name not in known]
+    if state == KNOWN and request.baseline is None and request.run_marked is None:
         refuse_late(pending, known)
-    found = _pending(config, server, given, state, pending)
-    missing = [row for row in known.values() if row.name not in given.files]
-    return Found(state, found, missing, _absent(config, server, given, known) if state == KNOWN else [], there)
+    found = _pending(config, server, request, state, pending)
+    missing = [row for row in known.values() if row.name not in request.files]
+    return Found(state, found, missing, _absent(config, server, request, known) if state == KNOWN else [], there)
 
 
-def _counts(row: Row, given: Given, *, new: bool) -> bool:
+def _counts(row: Row, request: Given, *, new: bool) -> bool:
     """Whether a row says that its file is not to run.
 
     What was marked for a first start that never made a table, or for a take-over that failed, is of no account.
     """
     if row.how != BASELINE:
         return True
-    if given.run_marked is None:
-        return not (new or given.lives)
-    return row.name not in given.run_marked if given.run_marked else row.name in {*given.skipped, *given.early}
+    if request.run_marked is None:
+        return not (new or request.lives)
+    return row.name not in request.run_marked if request.run_marked else row.name in {*request.skipped, *request.early}
 
 
-def _pending(config: Config, server: Postgres, given: Given, state: str, names: list[str]) -> list[Pending]:
+def _pending(config: Config, server: Postgres, request: Given, state: str, names: list[str]) -> list[Pending]:
     """The files that have not run, with what they remove.
 
     On a new database there is nothing but what the application's own start has made.
@@ -207,24 +207,24 @@ def _pending(config: Config, server: Postgres, given: Given, state: str, names: 
     Raises:
         Refused: one of them cannot be run.
     """
-    understood = {name: understand(given, name) for name in names}
+    understood = {name: understand(request, name) for name in names}
     renames = any(one.renames for one in understood.values())
-    runs = given.baseline is None and state in {KNOWN, NEW, FIRST_START}
+    runs = request.baseline is None and state in {KNOWN, NEW, FIRST_START}
     found = []
     for name, one in understood.items():
-        if runs and not (state != KNOWN and name in given.skipped):
+        if runs and not (state != KNOWN and name in request.skipped):
             refuse_impossible(name, one)
         counted = losses.described(server, config.database, one, renames=renames) if runs and state == KNOWN else []
-        found.append(Pending(name, checksum((given.files or {})[name]), one.breaks, counted))
+        found.append(Pending(name, checksum((request.files or {})[name]), one.breaks, counted))
     return found
 
 
-def _absent(config: Config, server: Postgres, given: Given, known: dict[str, Row]) -> list[str]:
+def _absent(config: Config, server: Postgres, request: Given, known: dict[str, Row]) -> list[str]:
     """What the database lacks of files that were only marked, unless a later file removes it again."""
-    marked = [name for name, row in known.items() if row.how == BASELINE and name in (given.files or {})]
+    marked = [name for name, row in known.items() if row.how == BASELINE and name in (request.files or {})]
     lines = []
     for name in marked:
-        if name not in given.skipped and (lacks := losses.absent(server, config.database, understand(given, name))):
+        if name not in request.skipped and (lacks := losses.absent(server, config.database, understand(request, name))):
             lines.append(f"{name}: {', '.join(lacks)}")
     return lines
 
@@ -234,23 +234,23 @@ def checksum(source: str) -> str:
     return hashlib.sha256(source.encode()).hexdigest()
 
 
-def understand(given: Given, name: str) -> Facts:
+def understand(request: Given, name: str) -> Facts:
     """What a file would do."""
-    return reading.of(given.facts[name])
+    return reading.of(request.facts[name])
 
 
-def refuse_changed(given: Given, known: dict[str, Row]) -> None:
+def refuse_changed(request: Given, known: dict[str, Row]) -> None:
     """Refuse a file that is not what was applied.
 
     Raises:
         Refused: names both checksums.
     """
-    for name, source in sorted((given.files or {}).items()):
+    for name, source in sorted((request.files or {}).items()):
         row = known.get(name)
-        if row and row.sha256 != checksum(source) and name not in (given.baseline or ()):
+        if row and row.sha256 != checksum(source) and name not in (request.baseline or ()):
             raise Refused(
                 f"Migration {name} is not what was applied on {row.at} UTC.",
-                f"Applied: SHA-256 {row.sha256}; in {given.release[:12]}: {checksum(source)}.",
+                f"Applied: SHA-256 {row.sha256}; in {request.release[:12]}: {checksum(source)}.",
                 "Give the file its content back, and write what is new into a new file. If the change is of no "
                 f"effect (a comment): inv migrate --baseline={name}",
             )
@@ -282,14 +282,14 @@ def refuse_impossible(name: str, one: Facts) -> None:
         raise Refused(f"{name}, line {line}: {statement} cannot be run.", why, do.format(file=name))
 
 
-def refuse_losses(found: Found, given: Given) -> None:
+def refuse_losses(found: Found, request: Given) -> None:
     """Refuse to remove rows without consent.
 
     Raises:
         Refused: names file, table and rows.
     """
     for one in found.pending:
-        if one.losses and one.name not in given.allow:
+        if one.losses and one.name not in request.allow:
             raise Refused(
                 f"Migration {one.name} would delete rows.",
                 "; ".join(one.losses),

@@ -33,27 +33,27 @@ ORDER BY xact_start LIMIT 3
 """
 
 
-def row(given: Given, one: Pending, how: str, point: str = "") -> Row:
+def row(request: Given, one: Pending, how: str, point: str = "") -> Row:
     """A file's line in the ledger, as this release has it."""
-    return Row(one.name, one.sha256, how, given.release, one.breaks, point)
+    return Row(one.name, one.sha256, how, request.release, one.breaks, point)
 
 
-def carry_out(config: Config, server: Postgres, given: Given, one: Pending, point: str) -> None:
+def carry_out(config: Config, server: Postgres, request: Given, one: Pending, point: str) -> None:
     """Run a file.
 
     Raises:
         Failed: with the server's words; nothing of it stays.
     """
-    source, facts = (given.files or {})[one.name], due.understand(given, one.name)
-    deadlines = (given.lock_seconds, given.statement_seconds)
-    text = ledger.script(source, row(given, one, RUN, point), facts, config.role, *deadlines)
+    source, facts = (request.files or {})[one.name], due.understand(request, one.name)
+    deadlines = (request.lock_seconds, request.statement_seconds)
+    text = ledger.script(source, row(request, one, RUN, point), facts, config.role, *deadlines)
     inside = ["psql", "--username", server.user, *PSQL, "--dbname", config.database, "--file", "-"]
     argv = server.beside(leave=sessions.OF_THE_DATABASE)
     # What failed is told on both outputs, in their order.
     argv += ["sh", "-c", 'exec "$@" 2>&1', "sh", *inside]
     with events.step(one.name):
-        with lock_guard.watching(server, config.database, given.lock_seconds):
-            said = run(argv, seconds=LONG, stdin=text.encode(), fine=_TOLD).decode(errors="replace")
+        with lock_guard.watching(server, config.database, request.lock_seconds):
+            output = run(argv, seconds=LONG, stdin=text.encode(), fine=_TOLD).decode(errors="replace")
         # Whether its line is there says whether it was committed, also when the connection was lost just then.
         asked = f"SELECT how FROM {ledger.SCHEMA}.migrations WHERE name = {literal(one.name)}"
         try:
@@ -66,41 +66,41 @@ def carry_out(config: Config, server: Postgres, given: Given, one: Pending, poin
                 f"When it runs again (inv status), inv migrate --dry --host={config.host} says which.",
             ) from None
         if there != [RUN]:
-            raise _failure(config, server, given, one.name, said)
+            raise _failure(config, server, request, one.name, output)
 
 
-def _failure(config: Config, server: Postgres, given: Given, name: str, said: str) -> Failed:
+def _failure(config: Config, server: Postgres, request: Given, name: str, output: str) -> Failed:
     what = f"Migration {name} failed, and nothing of it stays."
-    why = error_message(said, due.understand(given, name))
-    if _BUSY in said or lock_guard.ENDED in said:
+    why = error_message(output, due.understand(request, name))
+    if _BUSY in output or lock_guard.ENDED in output:
         others = "; ".join(server.psql(_OTHERS, config.database)) or "they have ended meanwhile"
         return Failed(
             what,
-            f"{why}. It waited {given.lock_seconds:g} s (migration_lock_seconds), others behind it. "
+            f"{why}. It waited {request.lock_seconds:g} s (migration_lock_seconds), others behind it. "
             f"Open transactions: {others}.",
             "Run it again when they have ended, or at a quieter hour.",
         )
-    if _SLOW in said:
+    if _SLOW in output:
         return Failed(
             what,
-            f"{why}. It may take {given.statement_seconds:g} s (migration_statement_seconds).",
+            f"{why}. It may take {request.statement_seconds:g} s (migration_statement_seconds).",
             "Make it smaller steps, or raise that setting for this host, for a quiet hour.",
         )
     return Failed(what, why, "Fix it in a new commit; what is applied stays as it is.")
 
 
-def error_message(said: str, facts: Facts) -> str:
+def error_message(output: str, facts: Facts) -> str:
     """What psql said of a failure, in one line, with the line of the file.
 
     Args:
-        said: its output.
+        output: its output.
         facts: of the file, which psql read from its second line on.
     """
-    error = _ERROR.search(said)
+    error = _ERROR.search(output)
     if not error:
-        return " / ".join(said.strip().splitlines()[-3:])[:600] or "psql printed no message."
+        return " / ".join(output.strip().splitlines()[-3:])[:600] or "psql printed no message."
     last = int(error["line"]) - 1
     place = next((one for one in facts.statements if one.line <= last <= one.last), None)
     lines = f"line {last}" if place is None or place.line == place.last else f"lines {place.line} to {place.last}"
-    more = [match.group().strip() for match in _MORE.finditer(said, error.end())][:3]
+    more = [match.group().strip() for match in _MORE.finditer(output, error.end())][:3]
     return " / ".join([f"{lines}: {error['told']}", *more])[:800]

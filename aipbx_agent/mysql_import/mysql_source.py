@@ -63,28 +63,28 @@ class Reader:
 
 
 @contextmanager
-def opened(config: Config, said: str, database: str) -> Iterator[Reader]:
+def opened(config: Config, name: str, database: str) -> Iterator[Reader]:
     """A source to read from, for a while.
 
     Args:
         config: the host's.
-        said: `container:NAME`, or the name of a mysqldump file in backups/incoming.
+        name: `container:NAME`, or the name of a mysqldump file in backups/incoming.
         database: its name in that container; empty: the one that the container was made with.
 
     Raises:
         Refused: there is no such thing, or it is incomplete.
     """
-    if said.startswith(CONTAINER):
-        yield _running(config, said.removeprefix(CONTAINER), database)
+    if name.startswith(CONTAINER):
+        yield _running(config, name.removeprefix(CONTAINER), database)
         return
-    path = incoming.folder(config) / said
-    if "/" in said or said in {"", ".", ".."} or path.is_symlink() or not path.is_file():
+    path = incoming.folder(config) / name
+    if "/" in name or name in {"", ".", ".."} or path.is_symlink() or not path.is_file():
         raise Refused(
-            f"{said!r} is neither `container:NAME` nor a file in {incoming.folder(config)}.",
+            f"{name!r} is neither `container:NAME` nor a file in {incoming.folder(config)}.",
             "MySQL's data come from one of these.",
             "inv db.import-mysql --from=FILE, or --from=container:NAME",
         )
-    with events.step(f"all of {incoming.title(said)} can be read"):
+    with events.step(f"all of {incoming.title(name)} can be read"):
         packed = _whole(path)
     try:
         yield _loaded(config, path, packed=packed)

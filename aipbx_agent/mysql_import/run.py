@@ -128,9 +128,9 @@ def _place(table: copy_sql.Table) -> str:
 
 
 def _prepared(config: Config, server: Postgres, plan: Plan, new: str, dump: Path) -> None:
-    words = ["--dbname", config.database, "--format=custom", "--compress=0"]
-    words += [f"--exclude-table-data={_place(table)}" for table in plan.tables]
-    run(server.client("pg_dump", *words), seconds=LONG, into=dump)
+    argv = ["--dbname", config.database, "--format=custom", "--compress=0"]
+    argv += [f"--exclude-table-data={_place(table)}" for table in plan.tables]
+    run(server.client("pg_dump", *argv), seconds=LONG, into=dump)
     about = server.about(dump)
     server.create(new, about, config.role)
     sections = ["--section=pre-data", "--section=data", "--exit-on-error"]
@@ -141,11 +141,11 @@ def _prepared(config: Config, server: Postgres, plan: Plan, new: str, dump: Path
 
 def _copied(server: Postgres, reader: Reader, plan: Plan, new: str, script: Path) -> None:
     script.write_text(copy_sql.reading(plan.tables), "utf-8")
-    words = ["--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1", "--dbname", new, "--file", "-"]
+    argv = ["--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1", "--dbname", new, "--file", "-"]
     try:
         with docker.every_core(server.container, server.cpus):
             # What the application's own checks call may name things without a schema.
-            client = server.client("psql", *words, settings=server.loading, leave=sessions.OF_THE_DATABASE)
+            client = server.client("psql", *argv, settings=server.loading, leave=sessions.OF_THE_DATABASE)
             pipe([reader.words, client], seconds=LONG, source=script)
     except Failed as problem:
         raise Failed(
@@ -156,9 +156,9 @@ def _copied(server: Postgres, reader: Reader, plan: Plan, new: str, script: Path
 
 
 def _completed(server: Postgres, reader: Reader, new: str, dump: Path) -> None:
-    words = ["--dbname", new, "--section=post-data", "--exit-on-error"]
+    argv = ["--dbname", new, "--section=post-data", "--exit-on-error"]
     try:
-        run(server.client("pg_restore", *words, settings=server.loading), seconds=LONG, source=dump)
+        run(server.client("pg_restore", *argv, settings=server.loading), seconds=LONG, source=dump)
     except Failed as problem:
         raise Failed(
             f"The rows of {reader.title} are not what the application's schema takes; nothing live was touched.",

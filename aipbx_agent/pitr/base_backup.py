@@ -144,9 +144,9 @@ def make(config: Config, server: Postgres) -> Base:
 
 def command(server: Postgres) -> list[str]:
     """The command that prints a base backup as a tar with its manifest, once all its log is archived."""
-    words = ["docker", "exec", "--env", f"PGAPPNAME={APPLICATION}", server.container, "pg_basebackup"]
-    words += ["--username", server.user, "--no-password", "--pgdata=-", "--format=tar", "--wal-method=none"]
-    return [*words, "--checkpoint=fast", "--manifest-checksums=SHA256", "--label=aiPBX"]
+    argv = ["docker", "exec", "--env", f"PGAPPNAME={APPLICATION}", server.container, "pg_basebackup"]
+    argv += ["--username", server.user, "--no-password", "--pgdata=-", "--format=tar", "--wal-method=none"]
+    return [*argv, "--checkpoint=fast", "--manifest-checksums=SHA256", "--label=aiPBX"]
 
 
 def description(config: Config, server: Postgres, made: Base) -> dict[str, Any]:

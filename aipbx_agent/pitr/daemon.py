@@ -192,8 +192,8 @@ def figures(state: dict[str, Any]) -> list[str]:
 
 
 def _state(current: Config, *, ok: bool, error: str, sent: str) -> dict[str, Any]:
-    there = archive.kept_segments(archive.wal(current))
-    until = max((one.until for one in there), default=None)
+    segments = archive.kept_segments(archive.wal(current))
+    until = max((one.until for one in segments), default=None)
     at = f"{until:%Y-%m-%dT%H:%M:%SZ}" if until else ""
     return {"at": times.now(), "ok": ok, "error": error, "until": at, "sent": sent}
 
@@ -228,9 +228,9 @@ def _followed(current: Config, own: int) -> int:
 
 
 def _runs() -> bool:
-    words = ["systemctl", "is-active", "aipbx-base.service"]
-    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
-    return done.stdout.strip() in {"active", "activating"}
+    argv = ["systemctl", "is-active", "aipbx-base.service"]
+    result = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)
+    return result.stdout.strip() in {"active", "activating"}
 
 
 def _seconds(moment: str) -> float:

@@ -44,41 +44,41 @@ def main(config: Config, options: argparse.Namespace) -> None:
     )
 
 
-def moment(said: str) -> datetime:
+def moment(text: str) -> datetime:
     """The moment that a name tells.
 
     Raises:
         Refused: it is none.
     """
-    match = NAMED.fullmatch(said)
+    match = NAMED.fullmatch(text)
     try:
         if not match:
             raise ValueError
         # Python 3.10 reads none or six digits of a second.
-        text = match[1].ljust(26, "0") if match[2] else match[1]
-        return datetime.fromisoformat(text).replace(tzinfo=timezone.utc)
+        digits = match[1].ljust(26, "0") if match[2] else match[1]
+        return datetime.fromisoformat(digits).replace(tzinfo=timezone.utc)
     except ValueError:
         raise Refused(
-            f"{said!r} is not a valid time.", "Format: @2026-11-23T14:05:00Z.", "inv restore --at=…"
+            f"{text!r} is not a valid time.", "Format: @2026-11-23T14:05:00Z.", "inv restore --at=…"
         ) from None
 
 
-def refuse_future(at: datetime) -> None:
+def refuse_future(target: datetime) -> None:
     """Refuse a moment that is in the future.
 
     Raises:
         Refused: it is.
     """
     now = datetime.now(timezone.utc)
-    if at > now:
+    if target > now:
         raise Refused(
-            f"{at:%Y-%m-%d %H:%M:%S} UTC is in the future.",
+            f"{target:%Y-%m-%d %H:%M:%S} UTC is in the future.",
             f"It is {now:%Y-%m-%d %H:%M:%S} UTC on this host.",
             "Choose a time in the past; add a zone when it is not UTC: '2026-11-23 14:05+03:00'.",
         )
 
 
-def outside(config: Config, at: datetime) -> Refused:
+def outside(config: Config, target: datetime) -> Refused:
     """Why a moment cannot be restored: says which can."""
     summary = archive.summary(config)
     there = (
@@ -86,16 +86,16 @@ def outside(config: Config, at: datetime) -> Refused:
     )
     gaps = "".join(f" Missing: {one['first']} to {one['last']}." for one in summary["gaps"])
     return Refused(
-        f"{at:%Y-%m-%d %H:%M:%S} UTC cannot be restored on {config.host}.",
+        f"{target:%Y-%m-%d %H:%M:%S} UTC cannot be restored on {config.host}.",
         f"Recovery window: {there}.{gaps}",
         "Choose a time within that, or a set: inv backups",
     )
 
 
-def is_open(config: Config, at: datetime) -> bool:
+def is_open(config: Config, target: datetime) -> bool:
     """Whether a moment is in what PostgreSQL writes at present: after all that is kept here, on an unbroken log."""
     bases, there = archive.kept_bases(archive.base(config)), archive.kept_segments(archive.wal(config))
-    if not bases or at < bases[-1].moment:
+    if not bases or target < bases[-1].moment:
         return False
     follow = window.chain(bases[-1], there)
-    return bool(follow) and follow[-1] == window.newest(there) and at > follow[-1].until
+    return bool(follow) and follow[-1] == window.newest(there) and target > follow[-1].until

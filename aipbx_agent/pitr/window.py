@@ -98,21 +98,21 @@ def gaps(segments: Iterable[Segment]) -> list[Gap]:
     return sorted(found, key=lambda gap: gap.after)
 
 
-def needed(bases: Iterable[Base], segments: Collection[Segment], at: datetime) -> Needed | None:
+def needed(bases: Iterable[Base], segments: Collection[Segment], target: datetime) -> Needed | None:
     """What a point-in-time recovery needs: the newest base backup before it, and the segments up to it.
 
     Args:
         bases: every base backup.
         segments: every segment.
-        at: the moment.
+        target: the moment.
 
     Returns: None: that moment cannot be restored.
     """
     for base in sorted(bases, key=lambda one: one.moment, reverse=True):
-        if base.moment > at:
+        if base.moment > target:
             continue
         follow = chain(base, segments)
-        ends = [place for place, one in enumerate(follow) if one.until >= at and one.number >= base.last]
+        ends = [place for place, one in enumerate(follow) if one.until >= target and one.number >= base.last]
         if ends:
             # One more, where there is one: by the first commit in it PostgreSQL sees that the moment has passed.
             return Needed(base, follow[: ends[0] + 2])

@@ -203,7 +203,7 @@ class Ari:
                 raise ValueError(f"of an answer of more than {LIMIT} bytes")
             if answer.length:
                 raise http.client.IncompleteRead(content, answer.length)
-            answer = json.loads(content) if content else {}
+            parsed = json.loads(content) if content else {}
         except urllib.error.HTTPError as problem:
             if problem.code == GONE:
                 return None
@@ -215,7 +215,7 @@ class Ari:
         # RecursionError: of an answer that is nested as deeply as no PBX's is.
         except (OSError, ValueError, RecursionError, http.client.HTTPException) as problem:
             raise self._silent(f"{type(problem).__name__} {problem}") from None
-        return answer if isinstance(answer, dict) else {}
+        return parsed if isinstance(parsed, dict) else {}
 
     def _silent(self, why: str) -> Failed:
         return Failed(

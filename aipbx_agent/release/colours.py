@@ -91,8 +91,8 @@ def start(config: Config, name: str, images: Path) -> None:
         # Compose expands `$`: so each is doubled. Over standard input, as there are secrets among them.
         doubled = {key: value.replace("$", "$$") for key, value in environment(config, name).items()}
         override = json.dumps({"services": {name: {"environment": doubled}}}).encode()
-    words = ["up", "--detach", "--no-deps", "--no-build", "--pull", "never", "--force-recreate", name]
-    compose.run([*compose.stack(config.app, images), "-f", "-", *words], seconds=COMPOSE_SECONDS, stdin=override)
+    argv = ["up", "--detach", "--no-deps", "--no-build", "--pull", "never", "--force-recreate", name]
+    compose.run([*compose.stack(config.app, images), "-f", "-", *argv], seconds=COMPOSE_SECONDS, stdin=override)
     if name.startswith("backend"):
         # Else packets of calls that ended find their way to the container that had the port before.
         traffic.forget(port(config, name))
@@ -135,12 +135,12 @@ def why_not_well(container: str) -> str:
     checks, log = b"", b""
     with suppress(AgentError):
         checks = run(["docker", "inspect", "--format", form, container], seconds=docker.SECONDS)
-        words = ["sh", "-c", 'exec docker logs --tail "$1" "$2" 2>&1', "sh", str(docker.LOG_LINES), container]
-        log = run(words, seconds=docker.SECONDS)
-    said = [f"Its health check says: {line}" for line in checks.decode(errors="replace").strip().splitlines()[-1:]]
+        argv = ["sh", "-c", 'exec docker logs --tail "$1" "$2" 2>&1', "sh", str(docker.LOG_LINES), container]
+        log = run(argv, seconds=docker.SECONDS)
+    output = [f"Its health check says: {line}" for line in checks.decode(errors="replace").strip().splitlines()[-1:]]
     lines = log.decode(errors="replace").rstrip().splitlines()
-    said += ["The end of its log:", *(f"    | {line[:200]}" for line in lines)] if lines else ["Its log is empty."]
-    return "\n    ".join(said)
+    output += ["The end of its log:", *(f"    | {line[:200]}" for line in lines)] if lines else ["Its log is empty."]
+    return "\n    ".join(output)
 
 
 def not_well(config: Config, name: str, how: str) -> Failed:

@@ -196,10 +196,10 @@ def _put_back(config: Config, images: str, before: Container, problem: AgentErro
         Failed: always; `what` says whether it runs.
     """
     as_it_was = {"image": before.image, "command": before.command, "environment": before.environment}
-    words = ["up", "--detach", "--no-deps", "--no-build", "--pull", "never", "--force-recreate", SERVICE]
+    argv = ["up", "--detach", "--no-deps", "--no-build", "--pull", "never", "--force-recreate", SERVICE]
     try:
         with events.step("database as it ran before"):
-            _compose(config, images, as_it_was, *words)
+            _compose(config, images, as_it_was, *argv)
             _healthy(config)
     except AgentError as second:
         raise Failed(

@@ -55,9 +55,9 @@ def seen(config: Config) -> Seen | None:
 
 
 def _unit() -> str:
-    words = ["systemctl", "show", "--property=ActiveState", "--value", f"{UNIT}switch"]
+    argv = ["systemctl", "show", "--property=ActiveState", "--value", f"{UNIT}switch"]
     try:
-        state = run(words, seconds=SECONDS).decode().strip()
+        state = run(argv, seconds=SECONDS).decode().strip()
     except AgentError:
         return ""
     return "" if not state else "stopped" if state in {"inactive", "failed"} else "runs"

@@ -110,5 +110,5 @@ def _base(config: Config, request: Request) -> None:
 
 
 def _up(config: Config, *services: str) -> None:
-    words = ["up", "--detach", "--no-deps", "--no-build", "--pull", "never", *services]
-    compose.run([*compose.stack(config.app, config.app / STAGED), *words], seconds=SECONDS)
+    argv = ["up", "--detach", "--no-deps", "--no-build", "--pull", "never", *services]
+    compose.run([*compose.stack(config.app, config.app / STAGED), *argv], seconds=SECONDS)

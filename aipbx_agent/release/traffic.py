@@ -11,8 +11,8 @@ def flows(port: int) -> int:
 
     The kernel forgets one 30 s after its last packet, one that was answered from the same socket after 120 s.
     """
-    words = ["conntrack", "-L", "-p", "udp", "--orig-port-dst", str(port)]
-    return len(run(words, seconds=SECONDS).decode(errors="replace").splitlines())
+    argv = ["conntrack", "-L", "-p", "udp", "--orig-port-dst", str(port)]
+    return len(run(argv, seconds=SECONDS).decode(errors="replace").splitlines())
 
 
 def forget(port: int) -> None:
@@ -27,5 +27,5 @@ def requests(process: int, port: int) -> int:
         process: the container's first, as the host counts.
         port: where it listens.
     """
-    words = ["nsenter", "--target", str(process), "--net", "ss", "-Htn", "state", "established"]
-    return len(run([*words, f"( sport = :{port} )"], seconds=SECONDS).splitlines())
+    argv = ["nsenter", "--target", str(process), "--net", "ss", "-Htn", "state", "established"]
+    return len(run([*argv, f"( sport = :{port} )"], seconds=SECONDS).splitlines())

@@ -32,37 +32,37 @@ GROWS = 3
 
 
 @contextmanager
-def opened(config: Config, server: Engine, said: str) -> Iterator[Source]:
+def opened(config: Config, server: Engine, name: str) -> Iterator[Source]:
     """Find, unpack and check what an operator named; what was unpacked for it goes away afterwards.
 
     Args:
         config: the host's.
         server: that it will be restored to.
-        said: the name of a set, of a file in `incoming`, or a moment (pitr/targets.py).
+        name: the name of a set, of a file in `incoming`, or a moment (pitr/targets.py).
 
     Raises:
         Refused: there is no such thing, or it is incomplete.
     """
-    if targets.NAMED.fullmatch(said):
-        with from_moment.opened(config, server, said) as given:
+    if targets.NAMED.fullmatch(name):
+        with from_moment.opened(config, server, name) as given:
             yield given
         return
-    if sets.NAME.fullmatch(said):
-        path = sets.folder(config.backups) / said
+    if sets.NAME.fullmatch(name):
+        path = sets.folder(config.backups) / name
         with events.step("every byte of the set is as it was written"):
             manifest = sets.check(path)
         yield _of_set(path, manifest)
         return
-    path = incoming.folder(config) / said
-    if "/" in said or said in {"", ".", ".."} or path.is_symlink() or not path.is_file():
+    path = incoming.folder(config) / name
+    if "/" in name or name in {"", ".", ".."} or path.is_symlink() or not path.is_file():
         raise Refused(
-            f"{said!r} is neither a set of this host nor a file in {incoming.folder(config)}.",
+            f"{name!r} is neither a set of this host nor a file in {incoming.folder(config)}.",
             f"Sets are named as {sets.name_of(datetime.now(timezone.utc))}.",
             f"inv backups --host={config.host}",
         )
     aside = Path(tempfile.mkdtemp(prefix=sets.ASIDE, dir=incoming.folder(config)))
     try:
-        folder = aside / title(said)
+        folder = aside / title(name)
         folder.mkdir()
         if from_moment.is_for(path):
             with events.step("unpacked, for point-in-time recovery"):

@@ -49,13 +49,13 @@ def is_for(path: Path) -> bool:
 
 
 @contextmanager
-def opened(config: Config, server: Engine, said: str) -> Iterator[Source]:
+def opened(config: Config, server: Engine, text: str) -> Iterator[Source]:
     """The database as it was at a moment, with what this host has.
 
     Raises:
         Refused: it cannot be.
     """
-    at = targets.moment(said)
+    at = targets.moment(text)
     targets.refuse_future(at)
     live = _postgres(server)
     base, wal = archive.base(config), archive.wal(config)
@@ -87,10 +87,10 @@ def brought(config: Config, server: Engine, folder: Path) -> Iterator[Source]:
     for path in folder.iterdir():
         path.chmod(0o644)
     found = window.needed(archive.kept_bases(folder), archive.kept_segments(folder), at)
-    label = files.read_json(folder / f"{found.base.name}{archive.LABEL}") if found else {}
-    if not found or files.sha256(folder / f"{found.base.name}{archive.TAR}") != label.get("sha256"):
+    base = files.read_json(folder / f"{found.base.name}{archive.LABEL}") if found else {}
+    if not found or files.sha256(folder / f"{found.base.name}{archive.TAR}") != base.get("sha256"):
         raise Refused("The files that were brought here do not reach that time.", "A part is missing.", "Run it again.")
-    with _recovered(config, _postgres(server), Recovery(at, found, folder, folder), str(label.get("host"))) as given:
+    with _recovered(config, _postgres(server), Recovery(at, found, folder, folder), str(base.get("host"))) as given:
         yield given
 
 
@@ -109,7 +109,7 @@ def _recovered(config: Config, live: Postgres, what: Recovery, host: str) -> Ite
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def _dumped(config: Config, made: Postgres, aside: Path, at: datetime, host: str) -> Source:
+def _dumped(config: Config, made: Postgres, aside: Path, target: datetime, host: str) -> Source:
     database = config.database
     if database not in made.databases():
         raise Refused(
@@ -123,14 +123,14 @@ def _dumped(config: Config, made: Postgres, aside: Path, at: datetime, host: str
         made.dump(database, dump, still)
     (owner,) = made.psql(f"SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = {literal(database)}")
     return Source(
-        title=f"{at:%Y-%m-%d %H:%M:%S} UTC",
-        label=sets.name_of(at),
+        title=f"{target:%Y-%m-%d %H:%M:%S} UTC",
+        label=sets.name_of(target),
         folder=aside,
         dump=dump,
         engine=made.name,
         server_version=made.version(),
         host=host,
-        taken=f"{at:%Y-%m-%dT%H:%M:%SZ}",
+        taken=f"{target:%Y-%m-%dT%H:%M:%SZ}",
         database_bytes=made.size(database),
         role=owner,
         contents=contents,
@@ -144,9 +144,9 @@ def _postgres(server: Engine) -> Postgres:
     return server
 
 
-def _close(config: Config, live: Postgres, at: datetime) -> None:
+def _close(config: Config, live: Postgres, target: datetime) -> None:
     # The clock must be so far past it that the segment's name says so.
-    time.sleep(max(0.0, (at + PAST - datetime.now(timezone.utc)).total_seconds()))
+    time.sleep(max(0.0, (target + PAST - datetime.now(timezone.utc)).total_seconds()))
     # A commit after the moment: by it, the recovery sees that the moment has passed.
     *_, name = live.psql("SELECT pg_current_xact_id(); SELECT pg_walfile_name(pg_switch_wal())")
     timeline, number = segments.number(name)

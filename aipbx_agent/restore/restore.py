@@ -257,10 +257,10 @@ def _unpacked(config: Config, given: Source) -> list[tuple[Path, Path]]:
 
 def _refresh(config: Config, static: Path) -> None:
     """Bring the present release's own files over those of the release that the set was taken under."""
-    words = ["docker", "run", "--rm", "--network", "none", "--user", "0:0", "--entrypoint", "sh"]
+    argv = ["docker", "run", "--rm", "--network", "none", "--user", "0:0", "--entrypoint", "sh"]
     script = "[ ! -d /app/static.shipped ] || cp -R /app/static.shipped/. /app/static/"
     image = trial_backend.declared(config)["image"]
-    run([*words, "--volume", f"{static}:/app/static", image, "-c", script], seconds=SYNC_SECONDS)
+    run([*argv, "--volume", f"{static}:/app/static", image, "-c", script], seconds=SYNC_SECONDS)
 
 
 def _remark(config: Config, given: Source, found: Contents) -> None:

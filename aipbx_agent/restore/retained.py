@@ -59,13 +59,15 @@ def main(config: Config, _: argparse.Namespace) -> None:
     """Tell what is kept, and how big it is."""
     found = read(config)
     server = engine.live(config)
-    there = server.databases()
-    looks = [{"database": name, "bytes": server.size(name), **of} for name, of in found.looks.items() if name in there]
+    databases = server.databases()
+    looks = [
+        {"database": name, "bytes": server.size(name), **of} for name, of in found.looks.items() if name in databases
+    ]
     replaced: dict[str, Any] = {}
     if found.replaced:
         files = sum(unpack.counted(Path(old))["bytes"] for _, old in found.replaced.folders)
         name = found.replaced.database
-        size = server.size(name) if name in there else 0
+        size = server.size(name) if name in databases else 0
         replaced = {**asdict(found.replaced), "bytes": size + files}
     events.result(
         replaced=replaced,

@@ -108,5 +108,5 @@ def _reload(server: Postgres) -> None:
 
 def _inside(server: Postgres, script: str, path: str) -> list[str]:
     """In the container, as the server's own account: a file that is made there is the server's."""
-    words = ["docker", "exec", "--interactive", "--user", "postgres", server.container, "sh", "-c"]
-    return [*words, f"set -eu; umask 077; {script}", "sh", path]
+    argv = ["docker", "exec", "--interactive", "--user", "postgres", server.container, "sh", "-c"]
+    return [*argv, f"set -eu; umask 077; {script}", "sh", path]

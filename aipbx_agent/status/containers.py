@@ -31,8 +31,8 @@ def found(config: Config) -> dict[str, dict[str, Any]]:
 
 def _of_project(project: str) -> dict[str, dict[str, Any]]:
     """The newest container of each of a project's Compose services, as `docker inspect` shows it."""
-    words = ["docker", "ps", "--all", "--quiet", "--no-trunc", f"--filter=label={LABEL}.project={project}"]
-    identities = run([*words, f"--filter=label={LABEL}.oneoff=False"], seconds=SECONDS).decode().split()
+    argv = ["docker", "ps", "--all", "--quiet", "--no-trunc", f"--filter=label={LABEL}.project={project}"]
+    identities = run([*argv, f"--filter=label={LABEL}.oneoff=False"], seconds=SECONDS).decode().split()
     if not identities:
         return {}
     # One that ends meanwhile is passed over: inspect tells of the others, and fails.

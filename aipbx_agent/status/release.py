@@ -69,8 +69,8 @@ def _taken(config: Config) -> list[str]:
     container = colours.present(config, "nginx")
     if container and docker.running(container):
         return []
-    words = ["ss", "--no-header", "--listening", "--tcp", "--numeric", "--processes", "sport = :80 or sport = :443"]
-    lines = run(words, seconds=docker.SECONDS).decode(errors="replace").splitlines()
+    argv = ["ss", "--no-header", "--listening", "--tcp", "--numeric", "--processes", "sport = :80 or sport = :443"]
+    lines = run(argv, seconds=docker.SECONDS).decode(errors="replace").splitlines()
     return sorted({f"{_program(line)} on port {line.split()[3].rpartition(':')[2]}" for line in lines if line.strip()})
 
 
@@ -84,8 +84,8 @@ def _changed(config: Config, service: str) -> bool:
     container = colours.present(config, service)
     if not container:
         return False
-    words = ["docker", "inspect", "--format", "{{json .Config.Labels}}", container]
-    made = json.loads(run(words, seconds=docker.SECONDS)).get("com.docker.compose.config-hash")
+    argv = ["docker", "inspect", "--format", "{{json .Config.Labels}}", container]
+    made = json.loads(run(argv, seconds=docker.SECONDS)).get("com.docker.compose.config-hash")
     stack = compose.stack(config.app, config.app / IMAGES)
     declared = compose.run([*stack, "config", "--hash", service], seconds=docker.SECONDS).decode().split()
     return declared[1:] != [made]

@@ -45,9 +45,9 @@ def environment(declared: dict[str, Any], secrets: dict[str, str]) -> dict[str, 
     return {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "RCLONE_CONFIG": "/dev/null", **settings}
 
 
-def essence(said: str) -> str:
+def essence(output: str) -> str:
     """What rclone said, without the times and the counts around it."""
-    last = said.rpartition(" Failed to ")[2]
+    last = output.rpartition(" Failed to ")[2]
     return re.split(r"^[a-z]+: (?=\S)|last error was: error in \w+: ", last, maxsplit=1)[-1]
 
 
@@ -165,12 +165,12 @@ class S3Store:
         except Failed as problem:
             raise self._failed(words[0], problem.why) from None
 
-    def _failed(self, verb: str, said: str) -> Failed:
-        said = essence(said)
-        keys = any(word in said for word in ("SignatureDoesNotMatch", "InvalidAccessKeyId", "AccessDenied", "403"))
+    def _failed(self, verb: str, output: str) -> Failed:
+        output = essence(output)
+        keys = any(word in output for word in ("SignatureDoesNotMatch", "InvalidAccessKeyId", "AccessDenied", "403"))
         return Failed(
             f"{self.where} refused a request: {verb}.",
-            f"rclone says: {said}",
+            f"rclone says: {output}",
             f"Check {ACCESS_KEY} and {SECRET_KEY}: inv env.edit --host={self._host}, then env.push."
             if keys
             else "Nothing there counts as a copy unless it was read back. The next run (every hour) sends it again.",

@@ -155,29 +155,29 @@ class SftpStore:
         self._open = None
 
 
-def lost(origin: str, host: str, said: str) -> Failed:
+def lost(origin: str, host: str, output: str) -> Failed:
     """Why the connection to a peer ended, told from ssh's own words.
 
     Args:
         origin: this host.
         host: the peer.
-        said: the end of what ssh printed.
+        output: the end of what ssh printed.
     """
-    if "Host key verification failed" in said or "host key is known" in said:
+    if "Host key verification failed" in output or "host key is known" in output:
         return Failed(
             f"{host} does not show the host key that this host knows it by.",
-            f"ssh says: {said}",
+            f"ssh says: {output}",
             f"Was {host} reinstalled? Then: inv offsite.init --host={origin}. "
             "Otherwise someone intercepts the connection.",
         )
-    if "Permission denied" in said:
+    if "Permission denied" in output:
         return Failed(
             f"{host} rejects this host's key.",
-            f"ssh says: {said}",
+            f"ssh says: {output}",
             f"inv offsite.init --host={origin}, which authorises it there",
         )
     return Failed(
         f"The connection to {host} ended before the copy was there.",
-        f"ssh says: {said}",
+        f"ssh says: {output}",
         "No incomplete copy counts. The next run (every hour) sends it again.",
     )

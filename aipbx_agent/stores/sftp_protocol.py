@@ -257,10 +257,10 @@ class Session:
         late = not self._deadline.is_alive()
         self._hang_up()
         self._errors.seek(0)
-        said = self._errors.read()
+        output = self._errors.read()
         if late:
             return Broken(f"It did not end within {self._seconds:.0f} s.")
-        return Broken(last_words(said) if said.strip() else what)
+        return Broken(last_words(output) if output.strip() else what)
 
     def _hang_up(self) -> None:
         for stream in (self._ssh.stdin, self._ssh.stdout):

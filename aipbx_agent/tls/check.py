@@ -112,8 +112,8 @@ def _check_dates(leaf: bytes) -> None:
 
 def _check_trust(chain: Path, leaf: bytes, authority: Path) -> None:
     # Level 2 is what browsers demand of keys and signatures.
-    words = ["verify", "-no-CApath", "-no-CAstore", "-CAfile", str(authority), "-purpose", "sslserver"]
-    code, text = pem.openssl(*words, "-auth_level", "2", "-untrusted", str(chain), stdin=leaf)
+    argv = ["verify", "-no-CApath", "-no-CAstore", "-CAfile", str(authority), "-purpose", "sslserver"]
+    code, text = pem.openssl(*argv, "-auth_level", "2", "-untrusted", str(chain), stdin=leaf)
     if code != 0:
         errors = re.findall(r"^error \d+ at (\d+) depth lookup: (.*)$", text, re.MULTILINE)
         raise Refused(

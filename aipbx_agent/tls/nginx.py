@@ -17,9 +17,9 @@ _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE--
 
 def served(host: str) -> str:
     """Return the hash of the chain that nginx hands out for a name; empty when it hands out none."""
-    words = ["openssl", "s_client", "-connect", "127.0.0.1:443", "-servername", host, "-showcerts"]
+    argv = ["openssl", "s_client", "-connect", "127.0.0.1:443", "-servername", host, "-showcerts"]
     try:
-        _, text = attempt(words, seconds=SECONDS)
+        _, text = attempt(argv, seconds=SECONDS)
     except AgentError:
         return ""
     chain = "".join(_CERTIFICATE.findall(text))

@@ -63,10 +63,10 @@ def _is_settled(chain: Path, names: list[str]) -> bool:
 
 
 def _words(host: str, declared: Declared, *, force: bool) -> list[str]:
-    words = ["certonly", "--non-interactive", "--agree-tos", "--webroot", "--webroot-path", "/var/www/acme-challenge"]
-    words += ["--server", declared.acme_directory, "--cert-name", host, "--renew-with-new-domains"]
-    words += ["--logs-dir", "/etc/letsencrypt/log", "--work-dir", "/etc/letsencrypt/work"]
-    words += ["--force-renewal"] if force else ["--keep-until-expiring"]
+    argv = ["certonly", "--non-interactive", "--agree-tos", "--webroot", "--webroot-path", "/var/www/acme-challenge"]
+    argv += ["--server", declared.acme_directory, "--cert-name", host, "--renew-with-new-domains"]
+    argv += ["--logs-dir", "/etc/letsencrypt/log", "--work-dir", "/etc/letsencrypt/work"]
+    argv += ["--force-renewal"] if force else ["--keep-until-expiring"]
     contact = declared.acme_contact
-    words += ["--email", contact, "--no-eff-email"] if contact else ["--register-unsafely-without-email"]
-    return words + [word for name in declared.names for word in ("--domain", name)]
+    argv += ["--email", contact, "--no-eff-email"] if contact else ["--register-unsafely-without-email"]
+    return argv + [word for name in declared.names for word in ("--domain", name)]

@@ -85,9 +85,9 @@ def _require_name(name: str, own: list[str], translated: list[str], token: str) 
 def _answers(address: str, name: str, token: str) -> bool:
     """Whether an address answers for a name with our token; over https too, as the authority follows redirects."""
     at = f"[{address}]" if ":" in address else address
-    words = ["curl", "--silent", "--location", "--insecure", "--max-time", "10", "--noproxy", "*"]
+    argv = ["curl", "--silent", "--location", "--insecure", "--max-time", "10", "--noproxy", "*"]
     url = f"http://{name}/{WELL_KNOWN}/{token}"
-    return attempt([*words, "--resolve", f"{name}:80:{at}", url], seconds=SECONDS)[1] == token
+    return attempt([*argv, "--resolve", f"{name}:80:{at}", url], seconds=SECONDS)[1] == token
 
 
 def _own_addresses() -> list[str]:

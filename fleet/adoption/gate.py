@@ -16,26 +16,26 @@ if TYPE_CHECKING:
     from fleet.state.survey import Survey
 
 
-def waiting(remote: Remote, found: Survey) -> HandMade | None:
+def waiting(remote: Remote, state: Survey) -> HandMade | None:
     """What a deploy would take over, once inventory.py and the host's variables fit it; None in ordinary life.
 
     Args:
         remote: the host.
-        found: how it is.
+        state: how it is.
 
     Raises:
         OperatorError: they do not fit yet.
     """
-    if found.current or not found.converged:
+    if state.current or not state.converged:
         return None
     old = by_hand.found(remote)
     if old is None or not old.waits:
         return None
-    _refuse(remote, old, found)
+    _refuse(remote, old, state)
     return old
 
 
-def _refuse(remote: Remote, old: HandMade, found: Survey) -> None:
+def _refuse(remote: Remote, old: HandMade, state: Survey) -> None:
     """Refuse a take-over that would begin with an empty database, or put two PostgreSQL on one."""
     if old.database_in_a_folder:
         raise OperatorError(
@@ -51,7 +51,7 @@ def _refuse(remote: Remote, old: HandMade, found: Survey) -> None:
             f"Add to {remote.name} in inventory.py, then converge it and run this again; nothing was touched:\n"
             + "\n".join(f"        {line}" for line in missing),
         )
-    if ENVIRONMENT not in found.files:
+    if ENVIRONMENT not in state.files:
         raise OperatorError(
             f"{remote.name} has no env file of this project yet.",
             "The old backend has one, with secrets that must stay the same.",
@@ -72,7 +72,7 @@ def _literal(value: object) -> str:
     return pprint.pformat(value, width=1000, sort_dicts=False).replace("'", '"')
 
 
-def announcement(remote: Remote, old: HandMade, found: Survey) -> list[str]:
+def announcement(remote: Remote, old: HandMade, state: Survey) -> list[str]:
     """What the operator reads before they agree.
 
     Raises:
@@ -84,7 +84,7 @@ def announcement(remote: Remote, old: HandMade, found: Survey) -> list[str]:
         environment.refuse_other_database(remote, has, set(old.containers))
         differences = environment.differences(remote, has)
     volumes = remote.settings.volumes
-    calls = f"; {found.calls} RTP flows are live and would be cut" if found.calls else ""
+    calls = f"; {state.calls} RTP flows are live and would be cut" if state.calls else ""
     lines = [
         f"Takes over the stack installed by hand: project {old.project}, {', '.join(old.replaced)}.",
         f"Interrupts once: pages, API, Socket.IO and calls, until the new backend is ready{calls}.",

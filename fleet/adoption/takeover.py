@@ -96,11 +96,11 @@ def _bring_back(remote: Remote, old: HandMade, why: BaseException) -> None:
         remote.sudo_output(commands.take_away(remote.settings.compose_project), STOP_SECONDS)
         for identity in identities:
             start = commands.start(identity, START_SECONDS, healthy=ours[identity] == "postgres")
-            done = remote.run(start, seconds=START_SECONDS + 30)
-            if done.code != 0:
+            result = remote.run(start, seconds=START_SECONDS + 30)
+            if result.code != 0:
                 raise OperatorError(
                     f"{remote.name}: the old {ours[identity]} does not start again.",
-                    f"{done.last_words} Our release had failed: {why or 'interrupted'}",
+                    f"{result.last_words} Our release had failed: {why or 'interrupted'}",
                     f"On the host: docker logs {identity}; then docker start {' '.join(identities)}",
                 )
         backend = next((each for each in identities if ours[each] == "backend"), None)

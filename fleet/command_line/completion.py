@@ -45,16 +45,16 @@ def complete(typed: str, namespace: Collection) -> None:
         raise Exit(code=0)
 
 
-def candidates(words: Sequence[str], *, fresh: bool, namespace: Collection) -> list[str]:
+def candidates(argv: Sequence[str], *, fresh: bool, namespace: Collection) -> list[str]:
     """Return what may stand where the cursor is; nothing where a verb or an option is expected.
 
     Args:
-        words: what was typed.
+        argv: what was typed.
         fresh: whether a new word begins.
         namespace: the verbs.
     """
-    before = list(words) if fresh else list(words[:-1])
-    if not before or before[0] not in namespace or (not fresh and words[-1].startswith("-")):
+    before = list(argv) if fresh else list(argv[:-1])
+    if not before or before[0] not in namespace or (not fresh and argv[-1].startswith("-")):
         return []
     arguments = {name: one for one in namespace[before[0]].get_arguments() for name in one.names}
     option = before[-1].lstrip("-") if before[-1].startswith("--") else ""

@@ -82,30 +82,30 @@ def names(namespace: Namespace) -> list[str]:
     return [name for verb, others in namespace.task_names.items() for name in (verb, *others)]
 
 
-def before_command(words: Sequence[str]) -> list[str]:
+def before_command(argv: Sequence[str]) -> list[str]:
     """Return the words up to `--`, behind which stands a command for a service."""
-    return list(words[: words.index("--")] if "--" in words else words)
+    return list(argv[: argv.index("--")] if "--" in argv else argv)
 
 
-def with_hosts(words: Sequence[str], namespace: Namespace, known: Callable[[], Collection[str]]) -> list[str]:
+def with_hosts(argv: Sequence[str], namespace: Namespace, known: Callable[[], Collection[str]]) -> list[str]:
     """Return the words with an option for each that stands alone: a host or group, a service, a query of `inv db`.
 
     Args:
-        words: the verb and what follows it.
+        argv: the verb and what follows it.
         namespace: the verbs.
         known: names of hosts and groups; called only where a word stands alone.
     """
-    if len(words) < 2 or words[0] not in names(namespace):
-        return list(words)
-    arguments = namespace[words[0]].get_arguments()
+    if len(argv) < 2 or argv[0] not in names(namespace):
+        return list(argv)
+    arguments = namespace[argv[0]].get_arguments()
     takes_value = {f"{'-' * (1 + (len(name) > 1))}{name}" for one in arguments if one.takes_value for name in one.names}
-    typed = before_command(words)
+    typed = before_command(argv)
     alone = [n for n in range(1, len(typed)) if not typed[n].startswith("-") and typed[n - 1] not in takes_value]
     named = [n for n in alone if set(typed[n].split(",")) <= set(known())] if _takes_host(arguments) else []
     others = [n for n in alone if n not in named]
-    queries = [n for n in others if words[0] in QUERY and " " in typed[n]]
+    queries = [n for n in others if argv[0] in QUERY and " " in typed[n]]
     services = others if _takes_services(arguments) else []
-    kept = [word for n, word in enumerate(words) if n not in {*named, *queries, *services}]
+    kept = [word for n, word in enumerate(argv) if n not in {*named, *queries, *services}]
     given = [f"--host={','.join(typed[n] for n in named)}"] if named else []
     given += [f"--services={','.join(typed[n] for n in services)}"] if services else []
     return [kept[0], *given, *(f"--command={typed[n]}" for n in queries), *kept[1:]]
@@ -127,24 +127,24 @@ def _hosts() -> list[str]:
     return [*(host.name for host in hosts), *{group for host in hosts for group in host.groups}, "all"]
 
 
-def _check(program: Any, namespace: Namespace, words: Sequence[str]) -> None:
-    verb = words[0] if words and words[0] in names(namespace) else ""
-    if [word.partition("=")[0] for word in before_command(words)].count("--host") > 1:
+def _check(program: Any, namespace: Namespace, argv: Sequence[str]) -> None:
+    verb = argv[0] if argv and argv[0] in names(namespace) else ""
+    if [word.partition("=")[0] for word in before_command(argv)].count("--host") > 1:
         raise _ended(verb, "the host is named twice.", "Only one of them can be meant.")
-    if option := _without_value(words, namespace[verb].get_arguments() if verb else []):
+    if option := _without_value(argv, namespace[verb].get_arguments() if verb else []):
         raise _ended(verb, f"{option} needs a value.", VALUE_MISSING)
     try:
-        Parser(initial=program.initial_context, contexts=namespace.to_contexts()).parse_argv(list(words))
+        Parser(initial=program.initial_context, contexts=namespace.to_contexts()).parse_argv(list(argv))
     except ParseError as error:
         raise _refusal(str(error), verb, namespace) from None
     except ValueError as error:
         raise _ended(verb, "an option needs a number.", f"{str(error).rpartition(': ')[2]} is not one.") from None
 
 
-def _without_value(words: Sequence[str], arguments: Sequence[Any]) -> str:
+def _without_value(argv: Sequence[str], arguments: Sequence[Any]) -> str:
     """Return the first repeatable option without a value: Invoke ignores it, and a deploy would bring the head."""
     options = {f"--{name}" for one in arguments if one.kind is list for name in one.names}
-    pairs = itertools.pairwise([*before_command(words), "-"])
+    pairs = itertools.pairwise([*before_command(argv), "-"])
     return next((word for word, after in pairs if word in options and after.startswith("-")), "")
 
 

@@ -58,10 +58,10 @@ def logs(project: str, services: list[str], *, follow: bool, since: str, tail: s
         since: a time or an age, as `2026-11-23T03:00:00` or `10m`; empty: no limit.
         tail: how many lines of each service, or `all`.
     """
-    words = ["logs", "--timestamps", "--no-color", "--tail", tail]
-    words += ["--follow"] if follow else []
-    words += ["--since", since] if since else []
-    return " ".join([of_project(project, *words), *(colours.present(project, service) for service in services)])
+    argv = ["logs", "--timestamps", "--no-color", "--tail", tail]
+    argv += ["--follow"] if follow else []
+    argv += ["--since", since] if since else []
+    return " ".join([of_project(project, *argv), *(colours.present(project, service) for service in services)])
 
 
 def execute(project: str, service: str, command: list[str], *, terminal: bool, app_dir: str = "") -> str:

@@ -61,16 +61,16 @@ def build(folder: str, dockerfile: str, beside: str, reference: str, arguments: 
         reference: the image's name and tag.
         arguments: build arguments; public, they appear in the image's history.
     """
-    words = ["docker", "build", "--progress", "plain", "--file", dockerfile, "--build-context", f"image={beside}"]
-    words += ["--tag", reference]
+    argv = ["docker", "build", "--progress", "plain", "--file", dockerfile, "--build-context", f"image={beside}"]
+    argv += ["--tag", reference]
     for name, value in arguments.items():
-        words += ["--build-arg", f"{name}={value}"]
+        argv += ["--build-arg", f"{name}={value}"]
     # Docker names a slice to systemd, but a path to the kernel where systemd does not keep its groups.
     parent = (
         f"systemctl start {BUILD_SLICE} && parent={BUILD_SLICE} && "
         "{ [ \"$(docker info --format '{{.CgroupDriver}}')\" = systemd ] || parent=/$parent; }"
     )
-    return f'{parent} && {shlex.join(words)} --cgroup-parent "$parent" {shlex.quote(folder)}'
+    return f'{parent} && {shlex.join(argv)} --cgroup-parent "$parent" {shlex.quote(folder)}'
 
 
 def address(project: str, service: str, app_dir: str) -> str:

@@ -23,10 +23,10 @@ place() {
 
 
 def _with_volumes(image: str, volumes: dict[str, str], script: str) -> str:
-    words = ["docker", "run", "--rm", "--network", "none", "--user", "0:0", "--entrypoint", "sh"]
+    argv = ["docker", "run", "--rm", "--network", "none", "--user", "0:0", "--entrypoint", "sh"]
     for mount, name in volumes.items():
-        words += ["--volume", f"{name}:{mount}"]
-    return shlex.join([*words, image, "-c", script])
+        argv += ["--volume", f"{name}:{mount}"]
+    return shlex.join([*argv, image, "-c", script])
 
 
 def fill_static(image: str, static: str, voices: str) -> str:

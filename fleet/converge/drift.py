@@ -46,7 +46,7 @@ def of_all(hosts: list[str]) -> dict[str, list[str]]:
 def _ask(hosts: list[str]) -> dict[str, list[str]]:
     """pyinfra runs beside us: it brings gevent, which would replace the threads that Fabric needs."""
     try:
-        done = subprocess.run(
+        result = subprocess.run(
             command(hosts),
             cwd=ROOT,
             capture_output=True,
@@ -57,9 +57,9 @@ def _ask(hosts: list[str]) -> dict[str, list[str]]:
         )
     except subprocess.TimeoutExpired:
         raise _unknown(hosts, f"Its dry run did not end within {SECONDS} s.") from None
-    if done.returncode != 0:
-        raise _refusal(done.stderr) or _unknown(hosts, "Its dry run did not end well.")
-    found = {host: _changing(host, json.loads(done.stdout)["plan"]) for host in hosts}
+    if result.returncode != 0:
+        raise _refusal(result.stderr) or _unknown(hosts, "Its dry run did not end well.")
+    found = {host: _changing(host, json.loads(result.stdout)["plan"]) for host in hosts}
     _keep(found)
     return found
 

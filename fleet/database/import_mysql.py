@@ -82,16 +82,17 @@ def run(remote: Remote, source: str, database: str, without: str, *, yes: bool) 
     if given and given.path:
         place = given.place()
         transfer.upload(remote, given.path, f"{remote.settings.app_dir}/backups/incoming/{place}")
-    words = ["import-mysql", place]
-    words += [f"--database={database}"] if database else []
-    words += [f"--without={without}"] if without else []
-    done = agent.run(remote, words, seconds=SECONDS)
-    for table, rows in sorted(done["by_table"].items()):
+    argv = ["import-mysql", place]
+    argv += [f"--database={database}"] if database else []
+    argv += [f"--without={without}"] if without else []
+    result = agent.run(remote, argv, seconds=SECONDS)
+    for table, rows in sorted(result["by_table"].items()):
         say(f"  {rows:>12}  {table}")
     say(
-        f"{remote.name}: {done['of']} is live: {done['rows']} rows of {done['tables']} tables, the same on both sides, "
-        f"in {done['seconds']:.0f} s, in which the backend was held for {done['held_seconds']} s.",
+        f"{remote.name}: {result['of']} is live: {result['rows']} rows of {result['tables']} tables, "
+        f"the same on both sides, in {result['seconds']:.0f} s, in which the backend was held for "
+        f"{result['held_seconds']} s.",
         "green",
     )
-    say(f"  The previous data is retained: {done['kept']}.")
+    say(f"  The previous data is retained: {result['kept']}.")
     say(f"  inv restore --undo --host={remote.name} brings it back; --discard in its place deletes it.")

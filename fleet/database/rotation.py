@@ -100,7 +100,7 @@ def rotate(remote: Remote, *, yes: bool) -> None:
         say(f"  Commit it: git add {files.shown(ready.file.path)}")
 
 
-def _planned(remote: Remote, found: Survey) -> Rotation:
+def _planned(remote: Remote, state: Survey) -> Rotation:
     values = files.checked(remote.name)
     file = files.load(remote.name)
     there = current(remote, remote.settings.app_dir) or {}
@@ -125,20 +125,20 @@ def _planned(remote: Remote, found: Survey) -> Rotation:
         file=file,
         before={**values, NAME: there["backend"][NAME]},
         after=values if cut_off else {**values, NAME: declaration.password()},
-        release=_release(remote, found),
+        release=_release(remote, state),
         addresses=[address for addresses, _ in running for address in addresses.split()],
         running=[password for _, password in running],
         cut_off=cut_off,
     )
 
 
-def _release(remote: Remote, found: Survey) -> Release:
-    if found.running is None:  # refused before (plan.refuse); for mypy
+def _release(remote: Remote, state: Survey) -> Release:
+    if state.running is None:  # refused before (plan.refuse); for mypy
         raise OperatorError(f"{remote.name} has no release yet.", "images.env is empty.", "inv deploy")
-    return found.running
+    return state.running
 
 
-def _announce(remote: Remote, ready: Rotation, found: Survey) -> None:
+def _announce(remote: Remote, ready: Rotation, state: Survey) -> None:
     say(f"{remote.name}: {ready.action}", "bold")
     if ready.cut_off:
         say(
@@ -154,7 +154,7 @@ def _announce(remote: Remote, ready: Rotation, found: Survey) -> None:
     cost = switch.interrupts(
         remote,
         ["backend"],
-        found.calls,
+        state.calls,
         drain_seconds=remote.settings.drain_seconds,
         hands_over=configuration.knows_pbx(current(remote, remote.settings.app_dir) or {}),
     )

@@ -87,14 +87,14 @@ class Repository:
         Raises:
             OperatorError: there is no such branch.
         """
-        done = self._run(git.head(self.folder, self.branch))
-        if done.returncode != 0:
+        result = self._run(git.head(self.folder, self.branch))
+        if result.returncode != 0:
             raise OperatorError(
                 f"{self.url} has no branch {self.branch!r}.",
                 "`branch` in group_data/all.py names it.",
                 "Correct it there, or for one host in inventory.py.",
             )
-        return done.stdout.strip()
+        return result.stdout.strip()
 
     def find(self, sha: str) -> str | None:
         """The whole SHA of the commit that `sha` abbreviates; None when this repository has none.
@@ -145,8 +145,8 @@ class Repository:
 
     def between(self, older: str, newer: str) -> list[str]:
         """Commits after `older` up to `newer`, newest first, a line each; empty when `older` is unknown here."""
-        done = self._run(git.between(self.folder, older, newer))
-        return [subject(line) for line in done.stdout.splitlines()] if done.returncode == 0 else []
+        result = self._run(git.between(self.folder, older, newer))
+        return [subject(line) for line in result.stdout.splitlines()] if result.returncode == 0 else []
 
     def subject(self, sha: str) -> str:
         """The subject of a commit, as it may stand on a screen; empty when it is unknown here."""
@@ -166,11 +166,11 @@ class Repository:
 
     def _checked(self, command: list[str]) -> None:
         try:
-            done = self._run(command)
+            result = self._run(command)
         except subprocess.TimeoutExpired:
             raise self._unreachable(f"no answer within {FETCH_SECONDS} s") from None
-        if done.returncode != 0:
-            raise self._unreachable(" / ".join(line for line in done.stderr.splitlines() if line.strip())[:600])
+        if result.returncode != 0:
+            raise self._unreachable(" / ".join(line for line in result.stderr.splitlines() if line.strip())[:600])
 
     def _unreachable(self, why: str) -> OperatorError:
         return OperatorError(

@@ -76,11 +76,11 @@ def of(repository: Repository, sha: str, dialect: str) -> Files:
 
 def _run(command: list[str]) -> bytes:
     # Bytes: a line's end is part of what a checksum says.
-    done = subprocess.run(command, capture_output=True, timeout=READ_SECONDS, check=False)
-    if done.returncode != 0:
+    result = subprocess.run(command, capture_output=True, timeout=READ_SECONDS, check=False)
+    if result.returncode != 0:
         raise OperatorError(
             "The backend's migrations cannot be read.",
-            " / ".join(done.stderr.decode(errors="replace").strip().splitlines()[-2:]) or "git printed no message.",
+            " / ".join(result.stderr.decode(errors="replace").strip().splitlines()[-2:]) or "git printed no message.",
             "Has the commit been pushed? Try `git ls-tree` in a clone of it.",
         )
-    return done.stdout
+    return result.stdout

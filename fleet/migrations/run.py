@@ -245,9 +245,9 @@ def _agree(remote: Remote, question: str, *, yes: bool) -> None:
 
 
 def _run(remote: Remote, verb: list[str], given: dict[str, Any]) -> None:
-    done = agent.run(remote, verb, seconds=SECONDS, stdin=json.dumps(given).encode())
-    if done["run"]:
-        point = f"; restore point: {done['restore_point']}" if done["restore_point"] else ""
-        say(f"  migrations: {len(done['run'])} run{point}", "green")
-    if done["marked"]:
-        say(f"  migrations: {len(done['marked'])} marked as applied, up to {done['marked'][-1]}", "green")
+    result = agent.run(remote, verb, seconds=SECONDS, stdin=json.dumps(given).encode())
+    if result["run"]:
+        point = f"; restore point: {result['restore_point']}" if result["restore_point"] else ""
+        say(f"  migrations: {len(result['run'])} run{point}", "green")
+    if result["marked"]:
+        say(f"  migrations: {len(result['marked'])} marked as applied, up to {result['marked'][-1]}", "green")

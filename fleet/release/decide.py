@@ -182,7 +182,7 @@ def rollback(remote: Remote, to: str, options: Options) -> Prepared:
     return Prepared(remote, back, found, known, None, options)
 
 
-def _announce(remote: Remote, what: Plan, found: Survey, changes: list[str], drain_seconds: int) -> None:
+def _announce(remote: Remote, what: Plan, state: Survey, changes: list[str], drain_seconds: int) -> None:
     say(f"{what.host}: {what.action}", "bold")
     for line in what.lines():
         say(line)
@@ -193,15 +193,15 @@ def _announce(remote: Remote, what: Plan, found: Survey, changes: list[str], dra
             "yellow",
         )
     if what.before:
-        known = configuration.knows_pbx(found.met.variables)
-        cost = switch.interrupts(remote, what.changed, found.calls, drain_seconds=drain_seconds, hands_over=known)
+        known = configuration.knows_pbx(state.met.variables)
+        cost = switch.interrupts(remote, what.changed, state.calls, drain_seconds=drain_seconds, hands_over=known)
         say(f"  {cost}", "" if cost.startswith("Interrupts nothing") else "yellow")
         if failing := switch.after_failure(remote, what.changed, hands_over=known):
             say(f"  {failing}")
-        if restarts := found.met.restarts:
+        if restarts := state.met.restarts:
             say(f"  Restarts, because its declaration changed: {', '.join(restarts)}.", "yellow")
         if "postgres" in restarts:
             say("  INTERRUPTS: requests that need the database fail while it restarts, for some seconds.", "yellow")
         if "backend" in what.changed and remote.settings.switch_mode == "colours":
-            for number, line in enumerate(switch.about_pbxs(found.met, hands_over=known)):
+            for number, line in enumerate(switch.about_pbxs(state.met, hands_over=known)):
                 say(f"  {line}", "yellow" if number else "")

@@ -73,7 +73,7 @@ def _problem(program: Path, variables: dict[str, str]) -> str:
         return f"It cannot be run: chmod +x {program}"
     with step(f"hooks/{program.name}"):
         try:
-            done = subprocess.run(
+            result = subprocess.run(
                 [str(program)],
                 cwd=program.parent.parent,
                 env={**os.environ, **variables},
@@ -89,7 +89,7 @@ def _problem(program: Path, variables: dict[str, str]) -> str:
             return f"It did not end within {SECONDS} s."
         except OSError as error:
             return f"It cannot be run: {error.strerror}"
-    if done.returncode == 0:
+    if result.returncode == 0:
         return ""
-    lines = [f"    | {line[:200]}" for line in done.stdout.rstrip().splitlines()[-_LINES:]]
-    return "\n".join([f"It ended with exit code {done.returncode}{':' if lines else ', no output.'}", *lines])
+    lines = [f"    | {line[:200]}" for line in result.stdout.rstrip().splitlines()[-_LINES:]]
+    return "\n".join([f"It ended with exit code {result.returncode}{':' if lines else ', no output.'}", *lines])

@@ -54,8 +54,8 @@ def show(hosts: list[Remote], *, as_json: bool) -> None:
 
 
 def _taken(host: Remote) -> Survey:
-    found = survey.take(host)
-    return replace(found, entries=releases.with_subjects(found.entries))
+    state = survey.take(host)
+    return replace(state, entries=releases.with_subjects(state.entries))
 
 
 def _commits(entries: list[Entry]) -> list[str]:

@@ -58,12 +58,12 @@ def take_back(remote: Remote, what: Plan, problem: OperatorError) -> None:
 
 def _notify(remote: Remote, words: str) -> None:
     try:
-        done = remote.run(agent.command(["notify"]), stdin=words.encode(), seconds=_SECONDS)
+        result = remote.run(agent.command(["notify"]), stdin=words.encode(), seconds=_SECONDS)
     except OperatorError as error:
         say(f"  {remote.name}: the team was not notified: {error.what}", "yellow")
         return
-    events = [agent.event(line) for line in done.out.splitlines()]
+    events = [agent.event(line) for line in result.out.splitlines()]
     for note in (line["note"] for line in events if "was not notified" in str(line.get("note", ""))):
         say(f"  {remote.name}: {note}", "yellow")
-    if done.code != 0:
-        say(f"  {remote.name}: the team was not notified: {done.last_words}", "yellow")
+    if result.code != 0:
+        say(f"  {remote.name}: the team was not notified: {result.last_words}", "yellow")

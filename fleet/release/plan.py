@@ -72,57 +72,57 @@ def images(settings: Settings, release: Release) -> dict[str, str]:
     return {service: reference(settings, service, release.sha(service)) for service in SERVICES}
 
 
-def refuse_unready(host: str, found: Survey, settings: Settings) -> None:
+def refuse_unready(host: str, state: Survey, settings: Settings) -> None:
     """Refuse a host that has not got what every release needs, or that somebody has locked.
 
     Args:
         host: its name.
-        found: how it is.
+        state: how it is.
         settings: its data.
 
     Raises:
         OperatorError: why not, and what to do.
     """
-    if not found.converged:
+    if not state.converged:
         raise OperatorError(
             f"{host} is not converged: there is no {settings.app_dir}/compose.yml.",
             "A release needs the stack's files, its network rules and its Docker.",
             f"pyinfra inventory.py deploys/bootstrap.py --limit {host}",
         )
-    if ENVIRONMENT not in found.files:
+    if ENVIRONMENT not in state.files:
         raise OperatorError(
             f"{host} has no configuration of the application yet.",
             "Without it the backend crashes, or runs with keys that anyone can guess.",
             f"inv env.init --host={host}, fill in the file, then inv env.push --host={host}",
         )
-    if found.lock:
-        raise lock_status.refusal(host, found.lock, found.lock_seconds, found.lock_standing)
+    if state.lock:
+        raise lock_status.refusal(host, state.lock, state.lock_seconds, state.lock_standing)
 
 
-def refuse(host: str, found: Survey, settings: Settings, *, first_allowed: bool) -> None:
+def refuse(host: str, state: Survey, settings: Settings, *, first_allowed: bool) -> None:
     """Refuse a host that a release must not be brought to.
 
     Args:
         host: its name.
-        found: how it is.
+        state: how it is.
         settings: its data.
         first_allowed: whether it may be a host that has no release yet.
 
     Raises:
         OperatorError: why not, and what to do.
     """
-    refuse_unready(host, found, settings)
-    if found.disk_free_mib < settings.min_free_disk_mib:
+    refuse_unready(host, state, settings)
+    if state.disk_free_mib < settings.min_free_disk_mib:
         raise OperatorError(
-            f"{host} has {found.disk_free_mib} MiB of disk left.",
+            f"{host} has {state.disk_free_mib} MiB of disk left.",
             f"min_free_disk_mib asks for {settings.min_free_disk_mib}: an image that fills the disk stops PostgreSQL.",
             f"Check with `inv status --host={host}`, make room, then run this again.",
         )
-    if not first_allowed and found.running is None:
+    if not first_allowed and state.running is None:
         raise OperatorError(
             f"{host} has no release yet.", "Its ledger and images.env are empty.", f"inv deploy --host={host}"
         )
-    postgres = found.containers.get("postgres")
+    postgres = state.containers.get("postgres")
     if postgres is not None and not postgres.good:
         raise OperatorError(
             f"{host}: the database is {postgres}.",
@@ -149,18 +149,18 @@ def refuse_taken(host: str, taken: Sequence[str]) -> None:
         )
 
 
-def refuse_uncertified(host: str, found: Survey, settings: Settings) -> None:
+def refuse_uncertified(host: str, state: Survey, settings: Settings) -> None:
     """Refuse a host whose certificate is to be supplied by hand, and was not.
 
     Args:
         host: its name.
-        found: how it is.
+        state: how it is.
         settings: its data.
 
     Raises:
         OperatorError: there is none.
     """
-    if settings.tls == "supplied" and found.certificate_until is None:
+    if settings.tls == "supplied" and state.certificate_until is None:
         raise OperatorError(
             f"{host} has no certificate yet.",
             'Its data say tls = "supplied", so it asks for none itself, and no browser would reach the release.',
@@ -168,12 +168,12 @@ def refuse_uncertified(host: str, found: Survey, settings: Settings) -> None:
         )
 
 
-def earlier(host: str, found: Survey, keep: int, to: str) -> Release:
+def earlier(host: str, state: Survey, keep: int, to: str) -> Release:
     """The release that a rollback goes to.
 
     Args:
         host: its name.
-        found: how it is.
+        state: how it is.
         keep: how many releases keep their images: one of these is meant sooner than an older one.
         to: a SHA of either service, whole or abbreviated, or of both with a comma; empty: the release before the
             present one.
@@ -181,9 +181,9 @@ def earlier(host: str, found: Survey, keep: int, to: str) -> Release:
     Raises:
         OperatorError: there is no such release.
     """
-    others = [release for release in releases.ran(found.entries) if release != found.running]
+    others = [release for release in releases.ran(state.entries) if release != state.running]
     if not to:
-        before = releases.before(found.entries, found.running)
+        before = releases.before(state.entries, state.running)
         if not before:
             raise OperatorError(
                 f"{host} has no earlier release to go back to.",
@@ -192,11 +192,11 @@ def earlier(host: str, found: Survey, keep: int, to: str) -> Release:
             )
         return before[0]
     shas = [word.strip().lower() for word in to.split(",")]
-    recent = {entry.after for entry in releases.kept(found.entries, keep)}
+    recent = {entry.after for entry in releases.kept(state.entries, keep)}
     all_matching = [release for release in others if _has(release, shas)]
     matching = [release for release in all_matching if release in recent] or all_matching
     if not matching:
-        same = found.running and _has(found.running, shas)
+        same = state.running and _has(state.running, shas)
         raise OperatorError(
             f"{host}: no release to go back to has the SHA {to!r}.",
             "It is what runs now." if same else f"Its ledger has {len(others)} other successful releases.",

@@ -163,12 +163,12 @@ def _watched(result: Result) -> Result:
         with step(f"{remote.name} well for {seconds} s"):
             end = time.monotonic() + seconds
             while True:
-                found = survey.take(remote)
-                ill = [f"{name} is {one}" for name, one in found.containers.items() if not one.good or one.restarts]
-                if ill or found.running != what.after:
+                state = survey.take(remote)
+                ill = [f"{name} is {one}" for name, one in state.containers.items() if not one.good or one.restarts]
+                if ill or state.running != what.after:
                     raise FailedError(
                         f"{remote.name}: the release became unhealthy.",
-                        "; ".join(ill) or f"It runs {found.running} now.",
+                        "; ".join(ill) or f"It runs {state.running} now.",
                         f"inv logs backend --host={remote.name}; inv rollback --host={remote.name}",
                     )
                 if time.monotonic() >= end:
@@ -190,8 +190,8 @@ def _put_back(result: Result) -> Result:
     back = Plan(remote.name, "rollback", what.after, what.before)
     try:
         migrations.allow_back(remote, what.after, what.before, despite=False)
-        found = survey.take(remote)
-        run.carry_out(replace(result.prepared, what=back, found=found, known={}, old=None))
+        state = survey.take(remote)
+        run.carry_out(replace(result.prepared, what=back, found=state, known={}, old=None))
     except OperatorError as problem:
         say(str(problem), "red")
         return replace(result, problem=problem)

@@ -95,32 +95,32 @@ def announcement(offer: dict[str, Any], live: dict[str, Any], calls: int | None,
     ]
 
 
-def _asked(remote: Remote, at: datetime) -> tuple[dict[str, Any], bool]:
+def _asked(remote: Remote, target: datetime) -> tuple[dict[str, Any], bool]:
     """What is told of a moment by its host; else by its store, and that it was."""
     try:
-        return agent.query(remote, ["point", recovery_target.named(at)]), False
+        return agent.query(remote, ["point", recovery_target.named(target)]), False
     except FailedError:
         raise
     except OperatorError as problem:
-        if not remote.settings.offsite or at > datetime.now(UTC):
+        if not remote.settings.offsite or target > datetime.now(UTC):
             raise
         try:
-            return _store(remote, at), True
+            return _store(remote, target), True
         except OperatorError as second:
             raise OperatorError(problem.what, f"{problem.why} {second.what} {second.why}", problem.do) from None
 
 
-def _store(remote: Remote, at: datetime) -> dict[str, Any]:
+def _store(remote: Remote, target: datetime) -> dict[str, Any]:
     asked, more = copies.through(remote)
-    return agent.query(asked, ["offsite-point", recovery_target.named(at), *more])
+    return agent.query(asked, ["offsite-point", recovery_target.named(target), *more])
 
 
-def fetch(remote: Remote, at: datetime, folder: Path, length: int) -> Path:
+def fetch(remote: Remote, target: datetime, folder: Path, length: int) -> Path:
     """Bring what makes a moment from off-site, opened.
 
     Args:
         remote: the host whose database it was.
-        at: the moment.
+        target: the moment.
         folder: gets the file.
         length: bytes that will come.
 
@@ -131,15 +131,15 @@ def fetch(remote: Remote, at: datetime, folder: Path, length: int) -> Path:
         FailedError: it did not come, or is not what was stored.
     """
     asked, more = copies.through(remote)
-    words = shlex.join([contract.COMMAND, "offsite-point", recovery_target.named(at), "--send", *more])
+    words = shlex.join([contract.COMMAND, "offsite-point", recovery_target.named(target), "--send", *more])
     argv = ssh.command(asked.name, asked.settings.deploy_user, as_root(words, copies.LONG), "-T")
-    path = folder / f"point-{at:%Y%m%dT%H%M%SZ}.tar"
-    label = json.dumps({"at": recovery_target.named(at), "host": remote.name}).encode()
+    path = folder / f"point-{target:%Y%m%dT%H%M%SZ}.tar"
+    label = json.dumps({"at": recovery_target.named(target), "host": remote.name}).encode()
     wrong = ""
     try:
         with (
             program.running(argv) as sending,
-            bar(f"{recovery_target.shown(at)} from off-site", length) as passed,
+            bar(f"{recovery_target.shown(target)} from off-site", length) as passed,
             tarfile.open(path, "w") as opened,
             tarfile.open(fileobj=sending.stdout, mode="r|") as sealed,
         ):

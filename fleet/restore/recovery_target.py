@@ -50,20 +50,20 @@ def _in(local: datetime, zone: str) -> datetime:
     return named
 
 
-def named(at: datetime) -> str:
+def named(target: datetime) -> str:
     """The same for a host's program (aipbx_agent.restore.from_moment)."""
-    text = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f").rstrip("0").rstrip(".")
+    text = target.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f").rstrip("0").rstrip(".")
     return f"@{text}Z"
 
 
-def shown(at: datetime) -> str:
+def shown(target: datetime) -> str:
     """The same for people, in UTC."""
-    return f"{named(at)[1:-1].replace('T', ' ')} UTC"
+    return f"{named(target)[1:-1].replace('T', ' ')} UTC"
 
 
-def since(at: datetime, now: datetime) -> str:
+def since(target: datetime, now: datetime) -> str:
     """How long ago it was, so that a wrong zone is noticed: `3 h 12 min ago`."""
-    past = max(timedelta(0), now - at)
+    past = max(timedelta(0), now - target)
     minutes, seconds = divmod(int(past.total_seconds()), 60)
     hours, minutes = divmod(minutes, 60)
     if hours >= 48:

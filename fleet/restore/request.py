@@ -94,40 +94,42 @@ def _may_be_a_set(path: Path) -> bool:
     return first is None or first.name != dump_file.CONTENTS
 
 
-def announcement(host: str, given: Given, live: dict[str, Any], calls: int | None) -> list[str]:
+def announcement(host: str, request: Given, live: dict[str, Any], calls: int | None) -> list[str]:
     """What a restore is about to do.
 
     Args:
         host: where.
-        given: what is restored.
+        request: what is restored.
         live: the live database, as the host told of it: database, bytes.
         calls: live RTP flows there; None: unknown.
     """
     flows = f"; {calls} RTP flows are live and would be cut" if calls else ""
-    files = ", and its files that of the live ones" if given.volumes else "; a file of this kind has no volumes"
+    files = ", and its files that of the live ones" if request.volumes else "; a file of this kind has no volumes"
     return [
-        *_whose(host, given),
+        *_whose(host, request),
         "  First it is loaded beside the live data, compared and tried out; nothing is interrupted meanwhile.",
         f"  Then it replaces {live['database']} ({size(live['bytes'])}){files}.",
         f"{INTERRUPTS}{flows}.",
-        f"  Data written since {given.taken or 'it was taken'} is not in it, and is retained; --undo brings it back.",
+        f"  Data written since {request.taken or 'it was taken'} is not in it, and is retained; --undo brings it back.",
     ]
 
 
-def looking(host: str, given: Given, live: dict[str, Any], tables: str) -> list[str]:
+def looking(host: str, request: Given, live: dict[str, Any], tables: str) -> list[str]:
     """What a look is about to do; its arguments are those of `announcement`, and the tables whose rows match."""
     rows = f", with the rows of {tables}" if tables else ""
-    return [*_whose(host, given), f"  Into a new database, for inspection{rows}. {live['database']} stays as it is."]
+    return [*_whose(host, request), f"  Into a new database, for inspection{rows}. {live['database']} stays as it is."]
 
 
-def _whose(host: str, given: Given) -> list[str]:
+def _whose(host: str, request: Given) -> list[str]:
     about = (
-        f"taken {given.taken}, {given.rows} rows of {given.tables} tables" if given.taken else "it does not say when"
+        f"taken {request.taken}, {request.rows} rows of {request.tables} tables"
+        if request.taken
+        else "it does not say when"
     )
-    lines = [f"{host}: restore of {given.name} ({about})"]
-    if given.host not in {"", host}:
+    lines = [f"{host}: restore of {request.name} ({about})"]
+    if request.host not in {"", host}:
         lines.append(
-            f"  IT WAS TAKEN ON {given.host}: its users, calls and invoices become {host}'s, and what was encrypted "
-            f"with the ENCRYPTION_KEY of {given.host} cannot be read here."
+            f"  IT WAS TAKEN ON {request.host}: its users, calls and invoices become {host}'s, and what was encrypted "
+            f"with the ENCRYPTION_KEY of {request.host} cannot be read here."
         )
     return lines

@@ -54,12 +54,12 @@ def restore(what: str, host: str, tables: str, database: str, *, yes: bool) -> N
         go(remote, given, lines, tables, database, yes=yes)
 
 
-def go(remote: Remote, given: Given, lines: list[str], tables: str, database: str, *, yes: bool) -> None:
+def go(remote: Remote, request: Given, lines: list[str], tables: str, database: str, *, yes: bool) -> None:
     """Say what it means, ask, do it, and tell what came of it.
 
     Args:
         remote: the host.
-        given: what is restored.
+        request: what is restored.
         lines: what the operator reads before they answer.
         tables, database, yes: as for `restore`.
 
@@ -70,51 +70,51 @@ def go(remote: Remote, given: Given, lines: list[str], tables: str, database: st
     look = bool(tables or database)
     for line in lines:
         say(line)
-    agree(remote, f"{'inspect' if look else 'restore'} {given.name}", yes=yes)
-    done = _carried_out(remote, given, tables, database)
+    agree(remote, f"{'inspect' if look else 'restore'} {request.name}", yes=yes)
+    done = _carried_out(remote, request, tables, database)
     if look:
         _tell_look(remote, done)
     else:
-        _tell(remote, given, done)
+        _tell(remote, request, done)
 
 
-def _carried_out(remote: Remote, given: Given, tables: str, database: str) -> dict[str, Any]:
-    place = given.place()
-    if given.path:
-        transfer.upload(remote, given.path, f"{remote.settings.app_dir}/backups/incoming/{place}")
-    words = ["restore", place]
-    words += ["--foreign"] if given.host not in {"", remote.name} else []
-    words += [f"--tables={tables}"] if tables else []
-    words += [f"--to-database={database}"] if database else []
-    return agent.run(remote, words, seconds=SECONDS)
+def _carried_out(remote: Remote, request: Given, tables: str, database: str) -> dict[str, Any]:
+    place = request.place()
+    if request.path:
+        transfer.upload(remote, request.path, f"{remote.settings.app_dir}/backups/incoming/{place}")
+    argv = ["restore", place]
+    argv += ["--foreign"] if request.host not in {"", remote.name} else []
+    argv += [f"--tables={tables}"] if tables else []
+    argv += [f"--to-database={database}"] if database else []
+    return agent.run(remote, argv, seconds=SECONDS)
 
 
-def _found(remote: Remote, given: Given, folder: Path) -> Given:
+def _found(remote: Remote, request: Given, folder: Path) -> Given:
     """A set by its name: where it is to be restored, or else brought here from the off-site copies of its host.
 
     Args:
         remote: where it is to be restored.
-        given: its name, and its host if one was named.
+        request: its name, and its host if one was named.
         folder: gets what is brought here.
     """
-    if given.host in {"", remote.name}:
+    if request.host in {"", remote.name}:
         try:
-            chosen = sets.choose(remote.name, agent.query(remote, ["list"])["sets"], given.name)
+            chosen = sets.choose(remote.name, agent.query(remote, ["list"])["sets"], request.name)
         except OperatorError:
             if not remote.settings.offsite:
                 raise
         else:
-            return Given(remote.name, given.name, None, chosen["taken"], chosen["tables"], chosen["rows"])
-    return named(str(copies.fetch(copies.of_name(given.host or remote.name), given.name, folder)))
+            return Given(remote.name, request.name, None, chosen["taken"], chosen["tables"], chosen["rows"])
+    return named(str(copies.fetch(copies.of_name(request.host or remote.name), request.name, folder)))
 
 
-def _tell(remote: Remote, given: Given, done: dict[str, Any]) -> None:
+def _tell(remote: Remote, request: Given, done: dict[str, Any]) -> None:
     say(
-        f"{remote.name}: {given.name} is live: {done['rows']} rows of {done['tables']} tables, "
+        f"{remote.name}: {request.name} is live: {done['rows']} rows of {done['tables']} tables, "
         f"in {done['seconds']:.0f} s, in which the backend was held for {done['held_seconds']} s.",
         "green",
     )
-    say(f"  The previous data is retained: {done['kept']}{', and its volumes' if given.volumes else ''}.")
+    say(f"  The previous data is retained: {done['kept']}{', and its volumes' if request.volumes else ''}.")
     say(f"  inv restore --undo --host={remote.name} brings it back; --discard in its place deletes it.")
 
 
@@ -138,12 +138,12 @@ def undo(remote: Remote, *, yes: bool) -> None:
         say(f"  {replaced['database']} ({size(replaced['bytes'])}) becomes live; the current data is retained instead.")
         say(f"{INTERRUPTS}.")
     agree(remote, "undo", yes=yes)
-    done = agent.run(remote, ["undo"], seconds=SECONDS)
-    if done["recovered"]:
-        say(f"{remote.name}: the {done['what']} had been interrupted; everything is as it was before it.", "green")
+    result = agent.run(remote, ["undo"], seconds=SECONDS)
+    if result["recovered"]:
+        say(f"{remote.name}: the {result['what']} had been interrupted; everything is as it was before it.", "green")
         return
-    say(f"{remote.name}: {done['what']}: done; the backend was held for {done['held_seconds']} s.", "green")
-    say(f"  {done['kept']} is retained: inv restore --discard --host={remote.name} deletes it.")
+    say(f"{remote.name}: {result['what']}: done; the backend was held for {result['held_seconds']} s.", "green")
+    say(f"  {result['kept']} is retained: inv restore --discard --host={remote.name} deletes it.")
 
 
 def discard(remote: Remote, database: str, *, yes: bool) -> None:
@@ -169,8 +169,8 @@ def discard(remote: Remote, database: str, *, yes: bool) -> None:
         say(f"{remote.name}: {what}, live until {replaced['at']}, before the {replaced['what']}", "yellow")
         say("  They cannot be brought back afterwards.", "yellow")
     agree(remote, "delete what restores retained", yes=yes)
-    done = agent.run(remote, ["discard", *([f"--database={database}"] if database else [])], seconds=SECONDS)
-    say(f"{remote.name}: gone: {', '.join(done['discarded'])}.", "green")
+    result = agent.run(remote, ["discard", *([f"--database={database}"] if database else [])], seconds=SECONDS)
+    say(f"{remote.name}: gone: {', '.join(result['discarded'])}.", "green")
 
 
 def verify(remote: Remote, name: str) -> None:
@@ -185,11 +185,11 @@ def verify(remote: Remote, name: str) -> None:
         FailedError: the set cannot be restored.
     """
     say(f"{remote.name}: verification of {name or 'the newest set'}", "bold")
-    done = agent.run(remote, ["verify", *([name] if name else [])], seconds=SECONDS)
-    say(f"{remote.name}: {done['set']} can be restored: {done['rows']} rows of {done['tables']} tables.", "green")
+    result = agent.run(remote, ["verify", *([name] if name else [])], seconds=SECONDS)
+    say(f"{remote.name}: {result['set']} can be restored: {result['rows']} rows of {result['tables']} tables.", "green")
     say(
-        f"  It took {done['rto_seconds']} s (RTO), in a scratch server of {remote.settings.verify_cpus} CPUs; "
-        f"its data were {done['rpo_seconds'] / 3600:.1f} h old (RPO)."
+        f"  It took {result['rto_seconds']} s (RTO), in a scratch server of {remote.settings.verify_cpus} CPUs; "
+        f"its data were {result['rpo_seconds'] / 3600:.1f} h old (RPO)."
     )
 
 

@@ -59,19 +59,19 @@ def act(remote: Remote, action: Action, services: Sequence[str], *, yes: bool) -
     say(f"{remote.name}: {named}: {action}: done.", "green")
 
 
-def consequences(action: Action, services: Sequence[str], found: Survey) -> list[str]:
+def consequences(action: Action, services: Sequence[str], state: Survey) -> list[str]:
     """Return what users notice, a line each; nothing where only what is down is started.
 
     Args:
         action: what is done.
         services: with which; none: with all.
-        found: the host.
+        state: the host.
     """
     if action == "start":
         return []
     until = "until inv start" if action == "stop" else "while it starts"
     up = [
-        name for name in services or _MEANS if name in found.containers and found.containers[name].status == "running"
+        name for name in services or _MEANS if name in state.containers and state.containers[name].status == "running"
     ]
     lines = [f"INTERRUPTS: {_MEANS[name]} {until} ({name})." for name in up if name in _MEANS]
-    return [*lines, f"{found.calls} RTP flows are live and will be cut."] if found.calls and "backend" in up else lines
+    return [*lines, f"{state.calls} RTP flows are live and will be cut."] if state.calls and "backend" in up else lines

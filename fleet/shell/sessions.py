@@ -35,9 +35,9 @@ def become(host: Remote, command: str, verb: str, *, terminal: bool) -> NoReturn
     options = ["-t"] if terminal else ["-T"]
     # This also has us say in our words what keeps us out, and the key that opens is known then.
     record.append(host, verb, "begun")
-    words = ssh.command(host.name, host.settings.deploy_user, f"sudo -n sh -c {shlex.quote(command)}", *options)
+    argv = ssh.command(host.name, host.settings.deploy_user, f"sudo -n sh -c {shlex.quote(command)}", *options)
     sys.stdout.flush()
-    os.execvp(words[0], words)  # noqa: S606
+    os.execvp(argv[0], argv)  # noqa: S606
 
 
 def interactive() -> bool:
@@ -64,14 +64,16 @@ def database(host: Remote, query: str, name: str = "", *, read_only: bool) -> No
     command = postgres.psql(project, name, terminal=False, read_only=read_only)
     if not read_only:
         record.append(host, "db", "begun")
-    done = host.run(command, seconds=QUERY_SECONDS, stdin=query.encode())
-    print(done.out, end="")
-    if done.code != 0:
+    result = host.run(command, seconds=QUERY_SECONDS, stdin=query.encode())
+    print(result.out, end="")
+    if result.code != 0:
         # All of psql's words: the line ERROR is the first of up to six.
-        say(done.err.strip(), "red")
+        say(result.err.strip(), "red")
         raise FailedError(
             f"{host.name}: the query failed.",
-            next((line for line in done.err.splitlines() if "ERROR: " in line or "FATAL: " in line), done.last_words),
+            next(
+                (line for line in result.err.splitlines() if "ERROR: " in line or "FATAL: " in line), result.last_words
+            ),
             "Correct it. Statements before the failing one were executed, unless you wrote BEGIN first.",
         )
 
@@ -135,10 +137,10 @@ def tunnel(host: Remote, service: str, port: int, local_port: int) -> None:
     forward = f"127.0.0.1:{here}:{address[0]}:{port}"
     options = ["-N", "-o", "ExitOnForwardFailure=yes", "-L", forward]
     say(f"{service} on {host.name} is 127.0.0.1:{here} here, until Ctrl-C.", "green")
-    done = subprocess.run(ssh.command(host.name, host.settings.deploy_user, "", *options), check=False)
-    if done.returncode != 0:
+    result = subprocess.run(ssh.command(host.name, host.settings.deploy_user, "", *options), check=False)
+    if result.returncode != 0:
         raise FailedError(
             f"The tunnel to {host.name} ended.",
-            f"The reason is above, from ssh (exit code {done.returncode}).",
+            f"The reason is above, from ssh (exit code {result.returncode}).",
             "Open it again.",
         )

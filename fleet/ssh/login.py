@@ -114,8 +114,8 @@ class Door:
 
 
 def _not_offered(left: int, locked: list[Identity]) -> str:
-    words = [f"{left} more of your keys were not offered."] if left else []
-    return " ".join([*words, *(f"{key.name} needs its passphrase: `ssh-add {key.name}`." for key in locked)])
+    argv = [f"{left} more of your keys were not offered."] if left else []
+    return " ".join([*argv, *(f"{key.name} needs its passphrase: `ssh-add {key.name}`." for key in locked)])
 
 
 def _loaded(identity: Identity, route: Route) -> PKey | None:

@@ -91,7 +91,7 @@ def route(host: str, account: str) -> Route:
 @functools.cache
 def _route(host: str, account: str, config: tuple[str, ...]) -> Route:
     try:
-        done = subprocess.run(
+        result = subprocess.run(
             ["ssh", *config, "-G", "-T", *(["-l", account] if account else []), host],
             capture_output=True,
             text=True,
@@ -103,14 +103,14 @@ def _route(host: str, account: str, config: tuple[str, ...]) -> Route:
         raise OperatorError(
             f"ssh cannot say how to reach {host}.", str(error), "Install openssh-client; try `ssh -G` by hand."
         ) from None
-    if done.returncode != 0:
-        why = " / ".join(line for line in done.stderr.splitlines() if line.strip())
+    if result.returncode != 0:
+        why = " / ".join(line for line in result.stderr.splitlines() if line.strip())
         raise OperatorError(
             f"ssh cannot read {ssh_config_path()}.",
             why or f"`ssh -G {host}` failed.",
             "Correct the line that it names.",
         )
-    return parse(host, account, done.stdout)
+    return parse(host, account, result.stdout)
 
 
 def parse(host: str, account: str, text: str) -> Route:

@@ -68,8 +68,8 @@ def _violation(text: str) -> tuple[str, str, str] | None:
     if not text.startswith(MARK):
         return None
     try:
-        said = json.loads(text.removeprefix(MARK))
-        return said["directive"], said["blocked"].replace("\\/", "/"), said["page"].replace("\\/", "/")
+        output = json.loads(text.removeprefix(MARK))
+        return output["directive"], output["blocked"].replace("\\/", "/"), output["page"].replace("\\/", "/")
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
 

@@ -94,11 +94,15 @@ def _drift(host: str, converge: str) -> Finding:
 def _public(remote: Remote) -> Finding:
     """Whether the public name answers, asked on the host: there it resolves as for the world, in a lab too."""
     url = shlex.quote(f"https://{remote.name}/")
-    done = remote.run(f"curl --silent --show-error --max-time 15 --output /dev/null --write-out '%{{http_code}}' {url}")
-    if done.code == 0 and done.out[:1] in {"2", "3"}:
-        return Finding("public name", f"https://{remote.name}/ answers {done.out}")
-    said = f"https://{remote.name}/ answers {done.out}" if done.code == 0 else done.err.strip() or done.last_words
-    return Finding("public name", said, well=False, do=f"inv tls.status {remote.name}; inv logs nginx {remote.name}")
+    result = remote.run(
+        f"curl --silent --show-error --max-time 15 --output /dev/null --write-out '%{{http_code}}' {url}"
+    )
+    if result.code == 0 and result.out[:1] in {"2", "3"}:
+        return Finding("public name", f"https://{remote.name}/ answers {result.out}")
+    output = (
+        f"https://{remote.name}/ answers {result.out}" if result.code == 0 else result.err.strip() or result.last_words
+    )
+    return Finding("public name", output, well=False, do=f"inv tls.status {remote.name}; inv logs nginx {remote.name}")
 
 
 def _users(remote: Remote) -> list[Finding]:

@@ -40,55 +40,55 @@ class Trouble:
     now: bool = True
 
 
-def of(host: str, found: Survey) -> list[Trouble]:
+def of(host: str, state: Survey) -> list[Trouble]:
     """Return what is not well on a host, the worst first; nothing of one that was never converged or deployed to."""
-    if not found.converged:
+    if not state.converged:
         return []
     at = f"--host={host}"
-    return [*_serving(found, at), *_machine(found, at), *_unfinished(found, at), *_data(found, at)]
+    return [*_serving(state, at), *_machine(state, at), *_unfinished(state, at), *_data(state, at)]
 
 
-def _serving(found: Survey, at: str) -> Iterator[Trouble]:
-    for name, container in found.containers.items():
+def _serving(state: Survey, at: str) -> Iterator[Trouble]:
+    for name, container in state.containers.items():
         if not container.good:
             yield Trouble("services", f"{name} is {container}", f"inv logs {name} {at}; inv restart {name} {at}")
-    if found.running and not found.containers:
+    if state.running and not state.containers:
         yield Trouble("services", "none runs", f"inv start {at}")
-    if found.maintenance:
+    if state.maintenance:
         yield Trouble("maintenance", "the maintenance page is on", f"inv maintenance off {at}")
-    if not found.running:
+    if not state.running:
         return
-    days = (found.certificate_until - datetime.now(UTC)).days if found.certificate_until else None
+    days = (state.certificate_until - datetime.now(UTC)).days if state.certificate_until else None
     if days is None or days < CERTIFICATE_DAYS:
         left = "there is none" if days is None else f"{days} days left"
         yield Trouble("certificate", left, f"inv tls.status {at}")
-    if found.migrations == contract.FIRST_START:
+    if state.migrations == contract.FIRST_START:
         yield Trouble("migrations", "the first start was interrupted", f"inv deploy {at}")
-    elif found.migrations not in {"", "0", contract.UNKNOWN}:
-        yield Trouble("migrations", f"{found.migrations} not applied", f"inv migrate {at}")
+    elif state.migrations not in {"", "0", contract.UNKNOWN}:
+        yield Trouble("migrations", f"{state.migrations} not applied", f"inv migrate {at}")
 
 
-def _machine(found: Survey, at: str) -> Iterator[Trouble]:
-    if found.disk_percent > DISK_PERCENT:
-        yield Trouble("disk", f"{found.disk_percent} % full", f"inv prune {at}")
+def _machine(state: Survey, at: str) -> Iterator[Trouble]:
+    if state.disk_percent > DISK_PERCENT:
+        yield Trouble("disk", f"{state.disk_percent} % full", f"inv prune {at}")
 
 
-def _unfinished(found: Survey, at: str) -> Iterator[Trouble]:
-    if found.lock_standing in lock_status.ALIVE:
+def _unfinished(state: Survey, at: str) -> Iterator[Trouble]:
+    if state.lock_standing in lock_status.ALIVE:
         return
-    if found.unfinished:
-        yield Trouble("restore", f"unfinished: {found.unfinished}", f"inv deploy {at} or inv unlock {at} ends it")
-    if found.rotation:
+    if state.unfinished:
+        yield Trouble("restore", f"unfinished: {state.unfinished}", f"inv deploy {at} or inv unlock {at} ends it")
+    if state.rotation:
         yield Trouble("password", "its rotation is unfinished", f"inv db.rotate-password {at} ends it")
-    if found.lock:
-        yield Trouble("lock", f"locked: {found.lock}", f"inv unlock {at}")
+    if state.lock:
+        yield Trouble("lock", f"locked: {state.lock}", f"inv unlock {at}")
 
 
-def _data(found: Survey, at: str) -> Iterator[Trouble]:
-    if not found.running:
+def _data(state: Survey, at: str) -> Iterator[Trouble]:
+    if not state.running:
         return
-    backup, verified, offsite = (_hours(each) for each in (found.backup, found.verified, found.offsite))
-    if found.backup_failed:
+    backup, verified, offsite = (_hours(each) for each in (state.backup, state.verified, state.offsite))
+    if state.backup_failed:
         yield Trouble("backup", "the last run failed", f"inv backups {at}", now=False)
     elif backup is None or backup > BACKUP_HOURS:
         old = "there is none" if backup is None else f"the last is {backup:.0f} h old"
@@ -97,7 +97,7 @@ def _data(found: Survey, at: str) -> Iterator[Trouble]:
         yield Trouble("backup", f"none was verified for {verified / 24:.0f} days", f"inv verify {at}", now=False)
     if offsite is not None and offsite > BACKUP_HOURS:
         yield Trouble("off-site", f"the last copy is {offsite:.0f} h old", f"inv backups {at}", now=False)
-    if behind := wal_behind(found.log):
+    if behind := wal_behind(state.log):
         yield Trouble("WAL", behind, f"inv backups {at}", now=False)
 
 

@@ -96,10 +96,12 @@ def download(remote: Remote, place: str, path: Path) -> None:
         FailedError: it did not arrive whole; nothing of it stays here.
     """
     there = shlex.quote(place)
-    done = remote.run(f"stat -c %s {there} && sha256sum <{there}", seconds=SECONDS)
-    if done.code != 0:
-        raise OperatorError(f"{remote.name} has no file {place}.", done.last_words, f"inv backups --host={remote.name}")
-    length, digest = done.out.split()[:2]
+    result = remote.run(f"stat -c %s {there} && sha256sum <{there}", seconds=SECONDS)
+    if result.code != 0:
+        raise OperatorError(
+            f"{remote.name} has no file {place}.", result.last_words, f"inv backups --host={remote.name}"
+        )
+    length, digest = result.out.split()[:2]
     with arriving(path, int(length)) as aside:
         stream(remote, f"cat {there}", aside, int(length), path.name)
         if sha256(aside) != digest:

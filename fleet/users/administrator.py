@@ -98,10 +98,10 @@ def _read(host: Remote, email: str) -> State:
 
 def _run(host: Remote, found: State, sql: str) -> None:
     command = state.psql(host, found.variables, read_only=False)
-    done = host.run(command, seconds=SECONDS, stdin=sql.encode())
-    if done.code != 0:
+    result = host.run(command, seconds=SECONDS, stdin=sql.encode())
+    if result.code != 0:
         raise FailedError(
             f"{host.name}: the database refused.",
-            done.last_words,
+            result.last_words,
             "Nothing was changed. Does this version of the application have other tables? inv db shows them.",
         )

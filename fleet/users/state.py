@@ -73,20 +73,20 @@ def read(host: Remote, email: str = "") -> State:
         )
     wanted = (email or variables.get("ADMIN_EMAIL", "")).strip().lower()
     command = psql(host, variables, read_only=True)
-    done = host.run(command, seconds=SECONDS, stdin=accounts.facts(wanted).encode())
-    if done.code != 0:
+    result = host.run(command, seconds=SECONDS, stdin=accounts.facts(wanted).encode())
+    if result.code != 0:
         raise OperatorError(
             f"{host.name}: the application's accounts cannot be read.",
-            done.last_words,
+            result.last_words,
             f"inv status --host={host.name}",
         )
-    if not done.out.strip():
+    if not result.out.strip():
         raise OperatorError(
             f"{host.name}: of the tables {', '.join(accounts.TABLES)} at least one is missing.",
             "The application makes its tables at its first start.",
             f"inv deploy --host={host.name}",
         )
-    return parse(done.out, variables, wanted)
+    return parse(result.out, variables, wanted)
 
 
 def psql(host: Remote, variables: Mapping[str, str], *, read_only: bool) -> str:

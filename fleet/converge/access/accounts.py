@@ -55,13 +55,13 @@ class Account(FactBase[AccountState]):
 
     def process(self, output: list[str]) -> AccountState:
         """Read the sections."""
-        found = sections(output)
+        parts = sections(output)
         return AccountState(
-            passwd=found.get("passwd", "").strip(),
-            groups=frozenset(found.get("groups", "").split()),
-            access=found.get("access", ""),
-            keys=found.get("keys", ""),
-            locked=found.get("locked", "").strip() in ("L", "LK"),
+            passwd=parts.get("passwd", "").strip(),
+            groups=frozenset(parts.get("groups", "").split()),
+            access=parts.get("access", ""),
+            keys=parts.get("keys", ""),
+            locked=parts.get("locked", "").strip() in ("L", "LK"),
         )
 
 

@@ -99,7 +99,7 @@ def _run_as_root(host: Host, account: str, command: str) -> None:
     try:
         _, stdout, stderr = client.exec_command(f"sudo -n {command}", timeout=60)
         if stdout.channel.recv_exit_status() != 0:
-            said = stderr.read().decode(errors="replace").strip()
-            raise OperatorError(f"{account} logs in, but `sudo {command}` fails.", said, "See /etc/sudoers.d.")
+            output = stderr.read().decode(errors="replace").strip()
+            raise OperatorError(f"{account} logs in, but `sudo {command}` fails.", output, "See /etc/sudoers.d.")
     finally:
         client.close()

@@ -50,11 +50,11 @@ class Origin(FactBase[OriginState]):
 
     def process(self, output: list[str]) -> OriginState:
         """Read the sections."""
-        found = sections(output)
+        parts = sections(output)
         return OriginState(
-            passwd=found.get("passwd", "").strip(),
-            locked=found.get("locked", "").strip() in ("L", "LK"),
-            access=dict(line.rsplit("=", 1) for line in found.get("access", "").splitlines()),
+            passwd=parts.get("passwd", "").strip(),
+            locked=parts.get("locked", "").strip() in ("L", "LK"),
+            access=dict(line.rsplit("=", 1) for line in parts.get("access", "").splitlines()),
         )
 
 
@@ -82,14 +82,14 @@ def origin(account: str, folder: str, kinds: tuple[str, ...]) -> Generator[str, 
         kinds: the folders below that.
     """
     folders = wanted(account, folder, kinds)
-    found = host.get_fact(Origin, account=account, folders=tuple(folders))
+    present = host.get_fact(Origin, account=account, folders=tuple(folders))
     name = shlex.quote(account)
-    if not found.passwd:
+    if not present.passwd:
         yield f"useradd --system {NUMBERS} --user-group --no-create-home --home-dir / --shell {SHELL} {name}"
-    elif found.passwd != f"/:{SHELL}":
+    elif present.passwd != f"/:{SHELL}":
         yield f"usermod --home / --shell {SHELL} {name}"
-    if found.passwd and not found.locked:
+    if present.passwd and not present.locked:
         yield f"passwd --lock {name} >/dev/null"
     for path, (mode, owner, group) in folders.items():
-        if (found.access or {}).get(path) != f"{mode} {owner}:{group}":
+        if (present.access or {}).get(path) != f"{mode} {owner}:{group}":
             yield f"install -d -o {owner} -g {group} -m {mode} {shlex.quote(path)}"

@@ -64,12 +64,12 @@ class Sshd(FactBase[SshdState]):
 
     def process(self, output: list[str]) -> SshdState:
         """Read the sections."""
-        found = sections(output)
+        parts = sections(output)
         return SshdState(
-            main=found.get("main -", ""),
-            dropins=of_kind(found, "dropin"),
-            effective={name: _effective(text) for name, text in of_kind(found, "effective").items()},
-            armed="armed -" in found,
+            main=parts.get("main -", ""),
+            dropins=of_kind(parts, "dropin"),
+            effective={name: _effective(text) for name, text in of_kind(parts, "effective").items()},
+            armed="armed -" in parts,
         )
 
 

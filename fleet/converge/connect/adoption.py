@@ -33,11 +33,11 @@ def tell(settings: Settings) -> None:
     Args:
         settings: the host's data.
     """
-    found: HandMade | None = host.get_fact(MadeByHand, app_dir=settings.app_dir)
-    if found is None or not found.waits:
+    present: HandMade | None = host.get_fact(MadeByHand, app_dir=settings.app_dir)
+    if present is None or not present.waits:
         return
     lines = [f"{host.name} already runs a stack that was installed by hand; converging stops none of it:"]
-    lines += [f"    {line}" for line in found.lines()]
+    lines += [f"    {line}" for line in present.lines()]
     lines.append(f"    Then take it over: inv adopt --host={host.name}")
     for line in lines:
         logger.warning(f"{host.print_prefix}{line}")

@@ -117,8 +117,8 @@ def refuse(host: str, before: DockerBefore, declared: Mapping[str, Any]) -> None
 
 
 def _refuse_flags(host: str, before: DockerBefore) -> None:
-    said = {word.partition("=")[0] for word in before.words}
-    flags = sorted(flag for flag in (*KEPT.values(), *OURS.values()) if flag in said)
+    given = {word.partition("=")[0] for word in before.words}
+    flags = sorted(flag for flag in (*KEPT.values(), *OURS.values()) if flag in given)
     if flags:
         raise OperatorError(
             f"{host}: docker.service starts dockerd with {', '.join(flags)}.",

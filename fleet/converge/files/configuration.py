@@ -106,12 +106,12 @@ def keywords(
         separator: what separates the two.
         mode: the file's access.
     """
-    found = host.get_fact(ConfigurationFile, path=path)
-    text = with_keywords(found.text, values, separator)
-    if found == FileState(f"{mode} root:root", text):
+    present = host.get_fact(ConfigurationFile, path=path)
+    text = with_keywords(present.text, values, separator)
+    if present == FileState(f"{mode} root:root", text):
         host.noop(f"{path} is as declared")
         return
-    yield from _written(path, text, mode, "", found)
+    yield from _written(path, text, mode, "", present)
 
 
 class Access(FactBase[dict[str, str]]):
@@ -138,9 +138,9 @@ def closed(modes: dict[str, str]) -> Generator[str, None, None]:
     Args:
         modes: mode by path.
     """
-    found: dict[str, str] = host.get_fact(Access, paths=tuple(modes))
+    present: dict[str, str] = host.get_fact(Access, paths=tuple(modes))
     for path, mode in modes.items():
-        if path in found and found[path] != f"{mode} root:root":
+        if path in present and present[path] != f"{mode} root:root":
             yield f"chown root:root {shlex.quote(path)} && chmod {mode} {shlex.quote(path)}"
 
 
@@ -151,8 +151,8 @@ def absent(paths: tuple[str, ...]) -> Generator[str, None, None]:
     Args:
         paths: their paths.
     """
-    found: dict[str, str] = host.get_fact(Access, paths=paths)
-    for path in found:
+    present: dict[str, str] = host.get_fact(Access, paths=paths)
+    for path in present:
         yield f"rm -rf {shlex.quote(path)}"
 
 
@@ -163,9 +163,9 @@ def folders(modes: dict[str, str]) -> Generator[str, None, None]:
     Args:
         modes: mode by path, parents before their children.
     """
-    found: dict[str, str] = host.get_fact(Access, paths=tuple(modes))
+    present: dict[str, str] = host.get_fact(Access, paths=tuple(modes))
     for path, mode in modes.items():
-        if found.get(path) != f"{mode} root:root":
+        if present.get(path) != f"{mode} root:root":
             yield f"install -d -o root -g root -m {mode} {shlex.quote(path)}"
 
 
@@ -179,11 +179,11 @@ def file(path: str, text: str, mode: str = "644", check: str = "") -> Generator[
         mode: its access.
         check: a command that reads the new file (`{}`) and fails when it is wrong: then the old one stays.
     """
-    found = host.get_fact(ConfigurationFile, path=path)
-    if found == FileState(f"{mode} root:root", text):
+    present = host.get_fact(ConfigurationFile, path=path)
+    if present == FileState(f"{mode} root:root", text):
         host.noop(f"{path} is as declared")
         return
-    yield from _written(path, text, mode, check, found)
+    yield from _written(path, text, mode, check, present)
 
 
 def _written(
@@ -225,9 +225,9 @@ def program(path: str, texts: dict[str, str]) -> Generator[PyinfraCommand | str,
         path: the folder.
         texts: text by path within it.
     """
-    found: dict[str, str] = host.get_fact(TreeHashes, path=path)
+    present: dict[str, str] = host.get_fact(TreeHashes, path=path)
     wanted = {name: f"644 root:root {hashlib.sha256(text.encode()).hexdigest()}" for name, text in texts.items()}
-    if found == wanted:
+    if present == wanted:
         host.noop(f"{path} is as declared")
         return
     new, old = shlex.quote(f"{path}.new"), shlex.quote(f"{path}.old")
@@ -237,8 +237,8 @@ def program(path: str, texts: dict[str, str]) -> Generator[PyinfraCommand | str,
             entry = tarfile.TarInfo(name)
             entry.size, entry.mode = len(text.encode()), 0o644
             archive.addfile(entry, io.BytesIO(text.encode()))
-    for name in sorted(set(found) | set(wanted)):
-        if found.get(name) != wanted.get(name):
+    for name in sorted(set(present) | set(wanted)):
+        if present.get(name) != wanted.get(name):
             show_difference(f"{path}/{name}", "", texts.get(name, ""))
     yield StringCommand(f"rm -rf {new} {old} && install -d -m 755 {new}")
     bundle.seek(0)

@@ -51,8 +51,8 @@ class Nginx(FactBase[NginxState]):
 
     def process(self, output: list[str]) -> NginxState:
         """Read the sections."""
-        found = sections(output)
-        return NginxState(of_kind(found, "file"), "stale -" in found)
+        parts = sections(output)
+        return NginxState(of_kind(parts, "file"), "stale -" in parts)
 
 
 def put_in_place(folder: str, names: list[str]) -> str:

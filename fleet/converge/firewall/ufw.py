@@ -174,14 +174,14 @@ class Ufw(FactBase[UfwState]):
 
     def process(self, output: list[str]) -> UfwState:
         """Read the sections."""
-        found = sections(output)
+        parts = sections(output)
         return UfwState(
-            files=of_kind(found, "file"),
-            edited=tuple(of_kind(found, "edited")),
-            kernel={version: found.get(f"kernel {version}", "").splitlines() for version in TOOLS},
-            nat={version: found.get(f"nat {version}", "").splitlines() for version in TOOLS},
-            enabled="enabled -" in found,
-            armed="armed -" in found,
+            files=of_kind(parts, "file"),
+            edited=tuple(of_kind(parts, "edited")),
+            kernel={version: parts.get(f"kernel {version}", "").splitlines() for version in TOOLS},
+            nat={version: parts.get(f"nat {version}", "").splitlines() for version in TOOLS},
+            enabled="enabled -" in parts,
+            armed="armed -" in parts,
         )
 
 

@@ -51,10 +51,10 @@ class KernelSettings(FactBase[KernelState]):
 
     def process(self, output: list[str]) -> KernelState:
         """Read the sections."""
-        found = sections(output)
-        pairs = (line.partition("=") for line in found.get("values -", "").splitlines())
+        parts = sections(output)
+        pairs = (line.partition("=") for line in parts.get("values -", "").splitlines())
         return KernelState(
-            found.get("file -", ""), {name.replace("/", "."): " ".join(value.split()) for name, _, value in pairs}
+            parts.get("file -", ""), {name.replace("/", "."): " ".join(value.split()) for name, _, value in pairs}
         )
 
 

@@ -125,19 +125,19 @@ def _fault(binding: Binding, line: int) -> Fault | None:
     raw = binding.original.string.strip()
     if not raw or (raw.startswith("#") and not binding.error):
         return None
-    found = LINE.match(raw)
-    name = found["name"] if found and NAME.fullmatch(found["name"]) else ""
+    match = LINE.match(raw)
+    name = match["name"] if match and NAME.fullmatch(match["name"]) else ""
     if binding.error:
         return Fault(line, name, "has a quote that is not closed, or text after the closing one", QUOTE)
-    if binding.value is None or found is None:
+    if binding.value is None or match is None:
         return Fault(line, "", "is neither `NAME='value'` nor a comment", "write NAME='value', or # before a comment")
     if not name:
         return Fault(line, "", "has no name of letters, digits and _ before the =", "correct the name")
     if wrong := unprintable(binding.value):
         return Fault(line, name, wrong, "write the value in one line, as its printable characters")
-    if found["space"] or found["value"][:1].isspace():
+    if match["space"] or match["value"][:1].isspace():
         return Fault(line, name, "has a space beside the =, which shells refuse", "write NAME='value' without spaces")
-    if trap := _trap(found["value"]):
+    if trap := _trap(match["value"]):
         return Fault(line, name, trap, QUOTE)
     return None
 

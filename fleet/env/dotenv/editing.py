@@ -35,14 +35,14 @@ def edited(content: bytes, name: str, beside: Path | None) -> bytes:
         path.write_bytes(content)
         command = [*editor(), str(path)]
         try:
-            done = subprocess.run(command, check=False)
+            result = subprocess.run(command, check=False)
         except OSError as error:
             raise OperatorError(
                 f"The editor {command[0]!r} cannot be run.", str(error.strerror), "Set EDITOR, for example EDITOR=nano"
             ) from None
-        if done.returncode != 0:
+        if result.returncode != 0:
             raise OperatorError(
-                f"The editor ended with exit code {done.returncode}.", "So nothing was saved.", "Try again."
+                f"The editor ended with exit code {result.returncode}.", "So nothing was saved.", "Try again."
             )
         return path.read_bytes()
 

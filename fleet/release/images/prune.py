@@ -180,28 +180,28 @@ def _images(remote: Remote, entries: list[Entry], running: Release | None) -> li
     return judged(output, data, needed(entries, running, data.keep_releases))
 
 
-def _refuse(remote: Remote, found: Survey, *, dry: bool) -> None:
-    if found.running is None:
+def _refuse(remote: Remote, state: Survey, *, dry: bool) -> None:
+    if state.running is None:
         raise OperatorError(
             f"{remote.name} has no release yet.",
             "Which of its images will be needed is not known.",
             f"inv deploy --host={remote.name}",
         )
-    if found.lock and not dry:
+    if state.lock and not dry:
         raise OperatorError(
-            f"{remote.name} is locked: {found.lock}.",
+            f"{remote.name} is locked: {state.lock}.",
             "A running operation may need images that no release of the ledger has yet.",
             f"Wait for it; inv prune --dry --host={remote.name} only shows.",
         )
 
 
-def _delete(remote: Remote, found: Survey, shown: set[str]) -> None:
-    with held(remote, Pruning(), found, datetime.now(UTC)), step(f"{remote.name}: {len(shown)} images deleted"):
+def _delete(remote: Remote, state: Survey, shown: set[str]) -> None:
+    with held(remote, Pruning(), state, datetime.now(UTC)), step(f"{remote.name}: {len(shown)} images deleted"):
         # Once more, now that no one else is at it: a container may have got one of them.
-        again = {image.reference for image in _images(remote, found.entries, found.running) if not image.stays}
+        again = {image.reference for image in _images(remote, state.entries, state.running) if not image.stays}
         before = _free(remote)
         _remove(remote, sorted(shown & again))
-        left = {image.reference for image in _images(remote, found.entries, found.running)} & shown
+        left = {image.reference for image in _images(remote, state.entries, state.running)} & shown
         freed = max(0, _free(remote) - before)
     say(f"{remote.name}: {len(shown - left)} images deleted, {size(freed)} more are free.", "green")
     if left:
@@ -217,11 +217,11 @@ def _free(remote: Remote) -> int:
     return int(remote.sudo_output(image_store.free()))
 
 
-def _show(host: str, found: Survey, images: list[Image]) -> None:
+def _show(host: str, state: Survey, images: list[Image]) -> None:
     used = {
         (service, entry.after.sha(service)): f"{entry.time[:16].replace('T', ' ')} {entry.result} "
         f"{entry.subjects.get(service, '')}"
-        for entry in releases.with_subjects(found.entries)
+        for entry in releases.with_subjects(state.entries)
         for service in contract.SERVICES
     }
     table = Table("image", "last release (UTC)", "age", "size", "", title=host)

@@ -52,10 +52,10 @@ def ensure(remote: Remote, release: Release, repositories: dict[str, Repository]
 
 def _pull(remote: Remote, service: str, image: str) -> None:
     with step(f"{service}: pull {image}"):
-        done = remote.run(docker.pull(image), seconds=PULL_SECONDS, hangs_up=True)
-    if done.code == 0:
+        result = remote.run(docker.pull(image), seconds=PULL_SECONDS, hangs_up=True)
+    if result.code == 0:
         return
-    words = done.last_words
+    words = result.last_words
     raise OperatorError(f"{remote.name} cannot pull the {service}'s image {image}.", words, _advice(remote.name, words))
 
 
@@ -78,16 +78,16 @@ def _build(remote: Remote, repository: Repository, sha: str, image: str) -> None
     log = state_directory() / f"build-{remote.name}-{service}-{sha[:12]}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.log"
     try:
         _send_source(remote, repository, sha, folder)
-        done = remote.run(
+        result = remote.run(
             f"{{ {docker.build(folder, dockerfile, own, image, arguments)}; }} 2>&1",
             seconds=BUILD_SECONDS,
             hangs_up=True,
         )
     finally:
         remote.run(f"rm -rf {shlex.quote(folder)}")
-    log.write_text(done.out, encoding="utf-8")
-    if done.code != 0:
-        _raise_failed(remote.name, service, sha, done.out, log)
+    log.write_text(result.out, encoding="utf-8")
+    if result.code != 0:
+        _raise_failed(remote.name, service, sha, result.out, log)
 
 
 def _raise_failed(host: str, service: str, sha: str, output: str, log: Path) -> None:
@@ -104,7 +104,7 @@ def _send_source(remote: Remote, repository: Repository, sha: str, folder: str) 
     with subprocess.Popen(
         git.archive(repository.folder, sha), stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as archive:
-        done = subprocess.run(
+        result = subprocess.run(
             ssh_command(remote.name, remote.settings.deploy_user, f"sudo -n sh -c {shlex.quote(unpack)}"),
             stdin=archive.stdout,
             capture_output=True,
@@ -113,9 +113,9 @@ def _send_source(remote: Remote, repository: Repository, sha: str, folder: str) 
             check=False,
         )
         archive.wait(timeout=UPLOAD_SECONDS)
-    if done.returncode != 0 or archive.returncode != 0:
+    if result.returncode != 0 or archive.returncode != 0:
         raise OperatorError(
             f"The {repository.service}'s source did not reach {remote.name}.",
-            " / ".join(done.stderr.strip().splitlines()[-2:]) or "git archive failed.",
+            " / ".join(result.stderr.strip().splitlines()[-2:]) or "git archive failed.",
             "Run the same command again; nothing that runs was touched.",
         )

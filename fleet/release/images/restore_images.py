@@ -58,13 +58,13 @@ def _refuse_unknown_commit(remote: Remote, repository: Repository, sha: str) -> 
 
 
 def _refuse_not_in_registry(remote: Remote, service: str, image: str) -> None:
-    done = remote.run(docker.offered(image))
-    if done.code == 0:
+    result = remote.run(docker.offered(image))
+    if result.code == 0:
         return
-    unknown = "no such manifest" in done.last_words or "manifest unknown" in done.last_words
+    unknown = "no such manifest" in result.last_words or "manifest unknown" in result.last_words
     raise OperatorError(
         f"{remote.name} no longer has the {service}'s image {image}, and cannot pull it.",
-        done.last_words,
+        result.last_words,
         f"{_another(remote)} Or have CI build and push that commit again."
         if unknown
         else f"Is the registry up, and may this host read it (`docker login` there)? {_another(remote)}",

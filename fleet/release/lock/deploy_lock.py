@@ -68,11 +68,11 @@ def take(remote: Remote, reason: str) -> None:
             "A lock needs a reason, in one line.", "Anyone who is refused sees it.", "inv lock --host=… --reason='…'"
         )
     owner = f"{operator()}, {reason}, since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
-    done = remote.run(lock.acquire(remote.settings.app_dir), stdin=f"{owner}\n".encode())
-    if done.code != 0:
+    result = remote.run(lock.acquire(remote.settings.app_dir), stdin=f"{owner}\n".encode())
+    if result.code != 0:
         raise OperatorError(
             f"{remote.name} is not locked by you.",
-            done.out.strip() or done.last_words,
+            result.out.strip() or result.last_words,
             f"Ask its owner; inv status --host={remote.name} shows it.",
         )
     say(f"{remote.name}: locked: {owner}. inv unlock --host={remote.name}", "green")
@@ -97,34 +97,34 @@ def wait(remote: Remote) -> None:
 
 
 @contextmanager
-def held(remote: Remote, what: Doing, found: Survey, since: datetime) -> Iterator[Held]:
+def held(remote: Remote, what: Doing, state: Survey, since: datetime) -> Iterator[Held]:
     """Hold the host's deploy lock, on a host that still is as it was when the operator agreed.
 
     Args:
         remote: the host.
         what: what is about to happen.
-        found: the host as the operator saw it.
+        state: the host as the operator saw it.
         since: now.
 
     Raises:
         OperatorError: someone else holds it, or a release came in between.
     """
     ours = Held(f"{operator()}, {what.action}, since {since:%Y-%m-%d %H:%M:%S} UTC")
-    done = remote.run(lock.acquire(remote.settings.app_dir, tied=True), stdin=f"{ours.owner}\n".encode())
-    if done.code == lock.HELD:
+    result = remote.run(lock.acquire(remote.settings.app_dir, tied=True), stdin=f"{ours.owner}\n".encode())
+    if result.code == lock.HELD:
         raise OperatorError(
-            f"{remote.name} is locked: {done.out.strip() or 'by whom is not written down'}.",
+            f"{remote.name} is locked: {result.out.strip() or 'by whom is not written down'}.",
             "Another run has just started.",
             "Wait for it, then run this again.",
         )
-    if done.code != 0:
+    if result.code != 0:
         raise OperatorError(
             f"{remote.name} could not be locked.",
-            done.last_words,
+            result.last_words,
             f"Check its disk: inv status --host={remote.name}",
         )
     try:
-        if releases.parse(done.out) != found.entries:
+        if releases.parse(result.out) != state.entries:
             raise OperatorError(
                 f"{remote.name}: another release was deployed meanwhile.",
                 "Your confirmation was for the previous release.",

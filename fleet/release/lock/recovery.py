@@ -19,12 +19,12 @@ SECONDS = 1800
 _DOWN = {"created", "exited", "dead", "unhealthy"}
 
 
-def settled(remote: Remote, found: Survey, drain_seconds: int | None = None) -> Survey:
+def settled(remote: Remote, state: Survey, drain_seconds: int | None = None) -> Survey:
     """Have a host complete an unfinished restore and start a database that is down; one that is locked is left alone.
 
     Args:
         remote: the host.
-        found: how it is.
+        state: how it is.
         drain_seconds: of survey.take, where it is asked again.
 
     Returns: how it is afterwards.
@@ -32,16 +32,16 @@ def settled(remote: Remote, found: Survey, drain_seconds: int | None = None) -> 
     Raises:
         OperatorError: the host cannot be brought to that.
     """
-    if found.lock and found.lock_standing not in lock_status.GONE:
-        return found
-    postgres = found.containers.get("postgres")
-    wrong = [f"an unfinished {found.unfinished}"] if found.unfinished else []
-    wrong += ["a way into the database that an unfinished rotation left open"] if found.rotation == "open" else []
+    if state.lock and state.lock_standing not in lock_status.GONE:
+        return state
+    postgres = state.containers.get("postgres")
+    wrong = [f"an unfinished {state.unfinished}"] if state.unfinished else []
+    wrong += ["a way into the database that an unfinished rotation left open"] if state.rotation == "open" else []
     wrong += ["a database that is down"] if postgres and {postgres.status, postgres.health} & _DOWN else []
     if not wrong:
-        return found
+        return state
     say(f"{remote.name} has {' and '.join(wrong)}. Recovery runs first.", "yellow")
     if dry_run.active():
-        return found
+        return state
     agent.run(remote, ["recover"], seconds=SECONDS)
     return survey.take(remote, drain_seconds)

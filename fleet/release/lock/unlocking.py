@@ -27,22 +27,22 @@ def unlock(host: Remote, *, force: bool, yes: bool) -> None:
     Raises:
         OperatorError: there is none, its run continues, or the operator did not agree.
     """
-    found = survey.take(host)
-    if not found.lock:
+    state = survey.take(host)
+    if not state.lock:
         raise OperatorError(f"{host.name} is not locked.", "There is no lock to break.", "Continue with your command.")
-    if found.lock_standing in lock_status.ALIVE and not force:
+    if state.lock_standing in lock_status.ALIVE and not force:
         raise OperatorError(
-            f"{host.name}: still locked: {found.lock}.",
-            lock_status.KNOWN[found.lock_standing],
+            f"{host.name}: still locked: {state.lock}.",
+            lock_status.KNOWN[state.lock_standing],
             f"Wait for its end. inv unlock --force --host={host.name} breaks it anyway, and perhaps that run.",
         )
-    if known := lock_status.KNOWN.get(found.lock_standing):
-        say(f"{host.name}: {known}", "" if found.lock_standing in lock_status.GONE else "yellow")
-    if found.unfinished and not force:
-        say(f"  It left an unfinished {found.unfinished}, which is completed first.", "yellow")
-    if not agreed(f"{host.name}: break the lock of {found.lock}", yes=yes):
+    if known := lock_status.KNOWN.get(state.lock_standing):
+        say(f"{host.name}: {known}", "" if state.lock_standing in lock_status.GONE else "yellow")
+    if state.unfinished and not force:
+        say(f"  It left an unfinished {state.unfinished}, which is completed first.", "yellow")
+    if not agreed(f"{host.name}: break the lock of {state.lock}", yes=yes):
         raise OperatorError(f"{host.name}: still locked.", "The question was not answered with yes.", "Ask its owner.")
-    if found.unfinished and not force:
+    if state.unfinished and not force:
         agent.run(host, ["recover"], seconds=recovery.SECONDS)
     host.sudo_output(lock.release(host.settings.app_dir))
     say(f"{host.name}: unlocked.", "green")
