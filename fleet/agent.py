@@ -89,7 +89,7 @@ def run(remote: Remote, verb: list[str], *, seconds: float, stdin: bytes = b"") 
 
 
 def attach(remote: Remote) -> dict[str, Any]:
-    """Show the run that goes on on a host, from its beginning to its end, and return its result.
+    """Show the run that continues on a host, from its beginning to its end, and return its result.
 
     Raises:
         OperatorError: nothing runs there.
@@ -215,7 +215,7 @@ def _ended(remote: Remote, verb: str, code: int, output: str, seconds: float) ->
             words,
             f"Converge it: pyinfra inventory.py deploys/bootstrap.py --limit {remote.name}",
         )
-    if code == ssh.FAILED and not remote.connected and NEVER_IN.search(said):
+    if code == ssh.FAILED and not remote.connected and NEVER_IN.search(output):
         return OperatorError(
             f"{remote.name} cannot be reached.", words, f"Nothing was begun. inv doctor --host={remote.name} says why."
         )

@@ -81,7 +81,7 @@ def start(container: str) -> None:
 
 
 def throwaway(name: str, limits: dict[str, Any]) -> list[str]:
-    """The command that starts a container to be thrown away: reachable by nobody, held to a part of the machine.
+    """The command that starts a container to be thrown away: reachable by no one, held to a part of the machine.
 
     Args:
         name: its name.

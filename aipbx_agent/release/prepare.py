@@ -77,7 +77,7 @@ def stage(config: Config, images: dict[str, str]) -> None:
         Refused: Compose cannot read the stack with them.
     """
     text = "".join(f"{service.upper()}_IMAGE={image}\n" for service, image in images.items())
-    # For whoever types `docker compose ps` in this folder; our own calls name their files.
+    # For anyone who types `docker compose ps` in this folder; our own calls name their files.
     text += f"COMPOSE_FILE={COMPOSE_FILE}:{ENVIRONMENT}\n"
     files.write(config.app / STAGED, text, 0o644)
     by_hand = config.app / ".env"

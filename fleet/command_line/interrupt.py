@@ -16,7 +16,7 @@ QUESTION = "[s] stop it there, [w] watch it again, [Enter] leave, and let it con
 
 
 def hint(host: str) -> str:
-    """Return how a run that goes on without us is shown and stopped."""
+    """Return how a run that continues without us is shown and stopped."""
     return f"inv attach --host={host} shows it, inv cancel --host={host} stops it."
 
 
@@ -30,7 +30,7 @@ def answer(host: str, verb: str, steps: Steps, cancel: Callable[[], object]) -> 
         cancel: stops it there, and waits until what it had begun is taken back.
 
     Raises:
-        KeyboardInterrupt: the operator leaves; its words say what goes on.
+        KeyboardInterrupt: the operator leaves; its words say what is in progress.
     """
     steps.pause()
     leaving = KeyboardInterrupt(f"{host}: {verb} continues on the host. {hint(host)}")

@@ -77,7 +77,7 @@ def append(remote: Remote, verb: str, result: str, seconds: float = 0) -> None:
 
     Args:
         verb: what was done.
-        result: ok, failed, interrupted, or begun where nobody waits for its end.
+        result: ok, failed, interrupted, or begun where no one waits for its end.
         seconds: how long it took.
 
     Raises:

@@ -73,7 +73,7 @@ def images(settings: Settings, release: Release) -> dict[str, str]:
 
 
 def refuse_unready(host: str, state: Survey, settings: Settings) -> None:
-    """Refuse a host that has not got what every release needs, or that somebody has locked.
+    """Refuse a host that has not got what every release needs, or that someone has locked.
 
     Args:
         host: its name.

@@ -1,4 +1,4 @@
-"""A run that goes on on a host without us: shown again, stopped."""
+"""A run that continues on a host without us: shown again, stopped."""
 
 from __future__ import annotations
 

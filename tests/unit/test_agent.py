@@ -134,7 +134,7 @@ def test_a_question(remote: Remote) -> None:
 
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Somebody sits at a terminal, and has these answers."""
+    """Someone sits at a terminal, and has these answers."""
     answers: list[str] = []
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     monkeypatch.setattr(output.console, "input", lambda *_, **__: answers.pop(0))

@@ -1,4 +1,4 @@
-"""A program that this machine talks with comes to its end, whatever happens here."""
+"""A program that this machine talks with ends, whatever happens here."""
 
 from __future__ import annotations
 
