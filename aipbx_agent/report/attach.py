@@ -71,7 +71,7 @@ def _repeated(output: BinaryIO, one: Run) -> bytes:
 
 def _ended(last: bytes) -> bool:
     try:
-        told = json.loads(last)
+        event = json.loads(last)
     except ValueError:
         return False
-    return isinstance(told, dict) and bool(told.keys() & {"result", "error"})
+    return isinstance(event, dict) and bool(event.keys() & {"result", "error"})
