@@ -70,6 +70,16 @@ def docker_volume(lab: Lab, spec: HostSpec) -> str:
     return lab.volume(f"{spec.name}-docker")
 
 
+def network_files(spec: HostSpec, subnet: Subnet) -> list[Seed]:
+    """Return the files that the engine replaces by empty ones in every new container, whatever its image has."""
+    names = f"127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n127.0.1.1 {spec.name}\n"
+    return [
+        Seed("/etc/hostname", f"{spec.name}\n".encode()),
+        Seed("/etc/hosts", names.encode()),
+        Seed("/etc/resolv.conf", f"nameserver {subnet.address4(WORLD_NUMBER)}\n".encode()),
+    ]
+
+
 def seeds(spec: HostSpec, subnet: Subnet, operator_key: str, authorities: Sequence[bytes]) -> list[Seed]:
     """Return what a cloud writes into a new server.
 
@@ -77,11 +87,8 @@ def seeds(spec: HostSpec, subnet: Subnet, operator_key: str, authorities: Sequen
         operator_key: The public SSH key that root accepts.
         authorities: Certificates that the host trusts, as PEM.
     """
-    names = f"127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n127.0.1.1 {spec.name}\n"
     return [
-        Seed("/etc/hostname", f"{spec.name}\n".encode()),
-        Seed("/etc/hosts", names.encode()),
-        Seed("/etc/resolv.conf", f"nameserver {subnet.address4(WORLD_NUMBER)}\n".encode()),
+        *network_files(spec, subnet),
         Seed("/root/.ssh/authorized_keys", operator_key.encode(), mode=0o600, folder_mode=0o700),
         *authority_files(authorities),
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lab.machines.host import docker_volume
+from lab.machines.host import docker_volume, network_files
 from lab.topology import LABEL
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ def restore(host: Host, name: str, authorities: Sequence[bytes]) -> None:
     host.remove()
     _copy(host, volume(host, name), docker_volume(host.lab, host.spec))
     host.make(image(host, name))
+    host.put(network_files(host.spec, host.subnet))
     host.start()
     host.wait_ready()
     host.trust(authorities)
