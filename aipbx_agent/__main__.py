@@ -59,6 +59,7 @@ VERBS = {
     "restore": Verb("aipbx_agent.restore.restore", exclusive=True, watched=True),
     "retained": Verb("aipbx_agent.restore.retained"),
     "roles": Verb("aipbx_agent.roles.declare"),
+    "rotate": Verb("aipbx_agent.roles.rotate"),
     "services": Verb("aipbx_agent.release.services", watched=True),
     "state": Verb("aipbx_agent.status.state", stack=False),
     "switch": Verb("aipbx_agent.release.switch", watched=True),

@@ -1,6 +1,6 @@
 """Who may log in to PostgreSQL (pg_hba.conf): declared here, and written again where a line differs.
 
-Only a rotation of the database's password adds lines: fleet/commands/rotation.py puts them first, marked, and takes
+Only a rotation of the database's password adds lines: rotate.py puts them first, marked, and takes
 them away.
 """
 

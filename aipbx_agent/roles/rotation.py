@@ -40,25 +40,26 @@ def close(config: Config) -> bool:
             server.psql("SELECT pg_reload_conf()")
         return False
     with events.step("way in without a password closed"):
-        password = _password(backend)
-        declare.set_password(server, config.role, password)
-        _declare(config, password)
+        now = password(backend)
+        declare.set_password(server, config.role, now)
+        _declare(config, now)
         others = [line for line in lines if not line.endswith(ROTATION_MARK)]
         access_rules.write(server, path, "".join(f"{line}\n" for line in (ROTATION_MARK, *others)))
     return True
 
 
-def _password(backend: str) -> str:
+def password(backend: str) -> str:
+    """Return the database password that a backend's container has."""
     environment = run(["docker", "inspect", "--format", "{{json .Config.Env}}", backend], seconds=docker.SECONDS)
     variables: dict[str, str] = dict(word.partition("=")[::2] for word in json.loads(environment))
     return variables[NAME]
 
 
-def _declare(config: Config, password: str) -> None:
+def _declare(config: Config, now: str) -> None:
     """Let the next backend have the password that the database has."""
     path = config.app / ENVIRONMENT
     environment = files.read_json(path)
-    variables, doubled = environment["services"]["backend"]["environment"], password.replace("$", "$$")
+    variables, doubled = environment["services"]["backend"]["environment"], now.replace("$", "$$")
     if variables[NAME] != doubled:
         variables[NAME] = doubled
         files.write_json(path, environment)

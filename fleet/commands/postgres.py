@@ -12,9 +12,8 @@ _EXISTS = 'psql -U "$admin" -d postgres --no-psqlrc -qAtc "" </dev/null >/dev/nu
 WHO = f"admin={ADMIN}; {_EXISTS} || admin=$POSTGRES_USER"
 # Limits that a database or a role sets for the application's sessions; an operator's query has its own deadline.
 UNLIMITED = "-c statement_timeout=0"
-# For SQL that comes from elsewhere, and for what we ask ourselves: no one sits there and sees what ended it.
+# For SQL that comes from elsewhere: no one sits there and sees what ended it.
 UNATTENDED = f"{UNLIMITED} -c lock_timeout=0 -c idle_in_transaction_session_timeout=0"
-OURS = f"{UNATTENDED} -c default_transaction_read_only=off -c role=none -c search_path=pg_catalog -c lc_messages=C"
 _READ_ONLY = " -c default_transaction_read_only=on"
 # An operator sees who they are: aipbx_admin@aipbx_production=#
 _PROMPTS = " --set 'PROMPT1=%n@%/%R%x%# ' --set 'PROMPT2=%n@%/%R%x%# '"

@@ -7,14 +7,14 @@ what the env file says by then.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from fleet import agent
 from fleet.cli import agreed
-from fleet.commands import rotation as commands
-from fleet.database.scram import verifier
 from fleet.env.dotenv import files
 from fleet.env.dotenv.replacing import with_value
 from fleet.env.host import comparison, rendering
@@ -94,7 +94,7 @@ def rotate(remote: Remote, *, yes: bool) -> None:
         else:
             _change(remote, ready, owner)
     say(f"{remote.name}: the database, {files.shown(ready.file.path)} and the backend have the same password.", "green")
-    if not ready.cut_off and _opens(remote, ready.after, ready.before[NAME]):
+    if not ready.cut_off and _opens(remote, ready.before[NAME]):
         say("  The old one opens the database all the same: pg_hba.conf of this server asks for none.", "yellow")
     if ready.file.sealed:
         say(f"  Commit it: git add {files.shown(ready.file.path)}")
@@ -111,8 +111,8 @@ def _planned(remote: Remote, state: Survey) -> Rotation:
             f"{files.shown(file.path)} was edited and not pushed, or the host's is newer; only the password may move.",
             f"inv env.diff --host={remote.name} shows it; then inv env.push, or fix the file.",
         )
-    project = remote.settings.compose_project
-    cut_off = remote.sudo_output(commands.under_way(project)).strip() != "0"
+    seen = _step(remote, "look")
+    cut_off = bool(seen["under_way"])
     if values[NAME] != there["backend"][NAME] and not cut_off:
         raise OperatorError(
             f"{remote.name}: {NAME} in {files.shown(file.path)} is not the one that the host has.",
@@ -120,14 +120,13 @@ def _planned(remote: Remote, state: Survey) -> Rotation:
             "Get the current file from the operator who rotated last, "
             "or put the host's value back (inv exec backend -- env).",
         )
-    running = _running(remote)
     return Rotation(
         file=file,
         before={**values, NAME: there["backend"][NAME]},
         after=values if cut_off else {**values, NAME: declaration.password()},
         release=_release(remote, state),
-        addresses=[address for addresses, _ in running for address in addresses.split()],
-        running=[password for _, password in running],
+        addresses=_addresses(seen),
+        running=_passwords(seen),
         cut_off=cut_off,
     )
 
@@ -163,7 +162,7 @@ def _announce(remote: Remote, ready: Rotation, state: Survey) -> None:
 
 def _change(remote: Remote, ready: Rotation, owner: str) -> None:
     try:
-        _let_in(remote, ready)
+        _let_in(remote, ready.addresses)
     except BaseException as problem:
         _back(remote, ready, problem, [])
         raise
@@ -175,14 +174,14 @@ def _change(remote: Remote, ready: Rotation, owner: str) -> None:
         # The database first, then the rest: an old backend starts again only when it gets in.
         undo.insert(0, lambda: _alter_back(remote, ready))
         with step("the database has it"):
-            _alter(remote, ready.after)
+            _step(remote, "set", password=ready.after[NAME])
         undo.insert(1, lambda: _push(remote, ready.before))
         with step("environment.json has it"):
             _push(remote, ready.after)
         undo.insert(2, lambda: _none_has_the_new_one(remote, ready))
         _start_anew(remote, ready, owner)
         with step("no backend needs the old one"):
-            remote.sudo_output(commands.shut_out(remote.settings.compose_project))
+            _step(remote, "shut out")
             _refuse_locked_out(remote, ready)
     except BaseException as problem:
         _back(remote, ready, problem, undo)
@@ -192,15 +191,15 @@ def _change(remote: Remote, ready: Rotation, owner: str) -> None:
 def _end(remote: Remote, ready: Rotation, owner: str) -> None:
     """Bring everything to what the env file says; there is nothing to go back to, so a failure leaves it under way."""
     try:
-        _let_in(remote, ready)
+        _let_in(remote, ready.addresses)
         with step("the database has it"):
-            _alter(remote, ready.after)
+            _step(remote, "set", password=ready.after[NAME])
         with step("environment.json has it"):
             _push(remote, ready.after)
         if ready.restarts:
             _start_anew(remote, ready, owner)
         with step("no backend needs another one"):
-            remote.sudo_output(commands.shut_out(remote.settings.compose_project))
+            _step(remote, "shut out")
             _refuse_locked_out(remote, ready)
     except OperatorError as problem:
         raise FailedError(
@@ -215,7 +214,7 @@ def _back(remote: Remote, ready: Rotation, problem: BaseException, undo: list[Ca
     try:
         for one in undo:
             one()
-        remote.sudo_output(commands.shut_out(remote.settings.compose_project))
+        _step(remote, "shut out")
     except OperatorError as second:
         raise FailedError(
             f"{remote.name}: the {ready.action} failed, and so did its rollback.",
@@ -230,31 +229,30 @@ def _back(remote: Remote, ready: Rotation, problem: BaseException, undo: list[Ca
         ) from None
 
 
-def _let_in(remote: Remote, ready: Rotation) -> None:
+def _step(remote: Remote, step: str, **request: Any) -> dict[str, Any]:
+    """Have the host do one step (aipbx_agent/roles/rotate.py)."""
+    return agent.query(remote, ["rotate"], json.dumps({"step": step, **request}).encode())
+
+
+def _addresses(seen: dict[str, Any]) -> list[str]:
+    """Those of the backends that run."""
+    return [address for backend in seen["backends"] for address in backend["addresses"]]
+
+
+def _passwords(seen: dict[str, Any]) -> list[str]:
+    """Those of the backends that run."""
+    return [backend["password"] for backend in seen["backends"]]
+
+
+def _let_in(remote: Remote, addresses: list[str]) -> None:
     with step("backend admitted by its address"):
-        values = ready.before
-        command = commands.let_in(
-            remote.settings.compose_project, values["DB_NAME"], values["DB_USER"], ready.addresses
-        )
-        remote.sudo_output(command)
-
-
-def _alter(remote: Remote, values: dict[str, str]) -> None:
-    sql = commands.altered(values["DB_USER"], verifier(values[NAME]))
-    remote.sudo_output(commands.change(remote.settings.compose_project), stdin=sql.encode())
+        _step(remote, "let in", addresses=addresses)
 
 
 def _alter_back(remote: Remote, ready: Rotation) -> None:
     """The role's old password again; what runs by then, and perhaps has the new one, is let in until it has it too."""
-    addresses = [address for backend in _running(remote) for address in backend[0].split()]
-    _let_in(remote, replace(ready, addresses=addresses))
-    _alter(remote, ready.before)
-
-
-def _running(remote: Remote) -> list[tuple[str, str]]:
-    """Of each backend that runs: its addresses, and its password."""
-    lines = remote.sudo_output(commands.backends(remote.settings.compose_project)).splitlines()
-    return [(addresses, password) for addresses, _, password in (line.partition("\t") for line in lines)]
+    _let_in(remote, _addresses(_step(remote, "look")))
+    _step(remote, "set", password=ready.before[NAME])
 
 
 def _push(remote: Remote, values: dict[str, str]) -> None:
@@ -281,19 +279,18 @@ def _start_anew(remote: Remote, ready: Rotation, owner: str) -> None:
 
 def _none_has_the_new_one(remote: Remote, ready: Rotation) -> None:
     """Start a backend again that came up with the new password on the way back of the switch, whose lock is gone."""
-    if {password for _, password in _running(remote)} == {ready.before[NAME]}:
+    if set(_passwords(_step(remote, "look"))) == {ready.before[NAME]}:
         return
     with held(remote, ready, survey.take(remote), datetime.now(UTC)) as lock:
         _start_anew(remote, ready, lock.owner)
 
 
-def _opens(remote: Remote, values: dict[str, str], password: str) -> bool:
-    command = commands.login(remote.settings.compose_project, values["DB_NAME"], values["DB_USER"])
-    return remote.run(command, stdin=f"{password}\n".encode()).code == 0
+def _opens(remote: Remote, password: str) -> bool:
+    return bool(_step(remote, "login", password=password)["opens"])
 
 
 def _refuse_locked_out(remote: Remote, ready: Rotation) -> None:
-    if not _opens(remote, ready.after, ready.after[NAME]):
+    if not _opens(remote, ready.after[NAME]):
         raise OperatorError(
             f"{remote.name}: the new password does not open the database.",
             "A login over the network of the stack was refused.",

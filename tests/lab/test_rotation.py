@@ -110,7 +110,7 @@ def killed(inv: Inv, server: Host, moment: str, do: str, *, after: bool) -> None
         # The server's rules have changed, and nothing else has.
         ("pg_reload_conf", GONE, True, False),
         # The file has it, the role does not.
-        ("exec env .*psql .*-f -", NOT_DONE, False, True),
+        (r"\\password", NOT_DONE, False, True),
         (" config --quiet", NOT_DONE, False, True),  # role and environment.json have it, what runs does not
         # What runs is started again, and no one waits for it.
         (" up .*backend", GONE, False, True),

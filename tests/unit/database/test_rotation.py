@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from fleet import agent
 from fleet.database import rotation
 from fleet.database.rotation import Rotation
 from fleet.env.dotenv import files
@@ -28,14 +29,14 @@ class World:
 
     def __init__(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.name = "aipbx.org"
-        self.settings = SimpleNamespace(compose_project="aipbx", app_dir="/app/aipbx", drain_seconds=60)
+        self.settings = SimpleNamespace(app_dir="/app/aipbx", drain_seconds=60)
         self.path = tmp_path / "aipbx.org.env"
         self.path.write_bytes(f"DB_PASS='{OLD}'\n".encode())
         self.role = self.pushed = self.runs = OLD
         self.let_in: bool = False
         self.steps: list[str] = []
         self.broken = ""
-        monkeypatch.setattr(rotation, "verifier", lambda text: f"SCRAM:{text}".replace("-", "/"))
+        monkeypatch.setattr(agent, "query", self.ask)
         monkeypatch.setattr(files, "save", self.save)
         monkeypatch.setattr(rollout, "stage", lambda *_: None)
         monkeypatch.setattr(switch, "carry_out", self.switch)
@@ -63,22 +64,21 @@ class World:
         self.does("environment")
         self.pushed = json.loads(content)["services"]["backend"]["environment"]["DB_PASS"]
 
-    def sudo_output(self, command: str, _: float = 60, stdin: bytes = b"") -> str:
-        if b"ALTER ROLE" in stdin:
-            self.does("role")
-            self.role = NEW if NEW.replace("-", "/") in stdin.decode() else OLD
-        elif "docker inspect" in command:
-            return f"10.0.0.8 \t{self.runs}\n"
-        elif "trust" in command:
-            self.does("let in")
-            self.let_in = True
+    def ask(self, _: Any, verb: list[str], stdin: bytes) -> dict[str, Any]:
+        """Do what the host's agent does in one step of a rotation."""
+        assert verb == ["rotate"]
+        request = json.loads(stdin)
+        step = request.pop("step")
+        if step == "look":
+            return {"under_way": self.let_in, "backends": [{"addresses": ["10.0.0.8"], "password": self.runs}]}
+        if step == "login":
+            return {"opens": request["password"] == self.role}
+        self.does("role" if step == "set" else step)
+        if step == "set":
+            self.role = request["password"]
         else:
-            self.does("shut out")
-            self.let_in = False
-        return ""
-
-    def run(self, _: str, *, stdin: bytes) -> Any:
-        return SimpleNamespace(code=0 if stdin.decode().strip() == self.role else 2)
+            self.let_in = step == "let in"
+        return {}
 
     def everywhere(self) -> set[str]:
         """The passwords that stand somewhere; what gets in without one is told of."""
