@@ -1,7 +1,7 @@
-"""The deploy lock of fleet/commands/lock.py, held by this host itself: no release comes while data change places.
+"""The deploy lock: no release comes to a host that has it, and no two at once.
 
-A deploy makes a folder. Here it is a link to one that is ready, with who and why in it: made in one step, so that it is
-known whose it is whenever this is killed.
+An operator's is a folder, because making one is atomic. This host's own, while data change places, is a link to one
+that is ready, with who and why in it: made in one step, so that it is known whose it is whenever this is killed.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from aipbx_agent.contract import CARRIED_OUT, UNIT
+from aipbx_agent.contract import CARRIED_OUT, STAGED, UNIT
 from aipbx_agent.core import files
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.docker import SECONDS
@@ -47,9 +47,7 @@ def seen(config: Config) -> Seen | None:
         seconds = int(time.time() - lock.stat().st_mtime)
     except OSError:
         return None
-    owner = ""
-    with suppress(OSError):
-        owner = (lock / "owner").read_text("utf-8", errors="replace").strip()
+    owner = _owner(lock)
     standing = "" if not owner else _unit() if owner.endswith(CARRIED_OUT) else _connection(lock / "connection")
     return Seen(owner or "unknown", seconds, standing)
 
@@ -82,6 +80,85 @@ def _began(process: str) -> str:
         return ""
 
 
+def _connection_above() -> str:
+    """Return sshd's process for the connection that this program was called over, and when it began; empty: none.
+
+    Both, because a number comes again.
+    """
+    process = "self"
+    while process not in {"0", "1"}:
+        stat = Path("/proc", process, "stat").read_text("utf-8", errors="replace")
+        number, _, rest = stat.partition(" (")
+        name, _, fields = rest.rpartition(") ")
+        if name.startswith("sshd"):
+            return f"{number} {fields.split()[19]}\n"
+        process = fields.split()[1]
+    return ""
+
+
+def take(config: Config, owner: str, *, tied: bool) -> None:
+    """Take the lock for an operator.
+
+    Args:
+        config: the host's.
+        owner: who, and why.
+        tied: whether the connection of this call is noted: with that connection the owner's run is over.
+
+    Raises:
+        Refused: somebody has it, or it cannot be written.
+    """
+    lock = config.app / "lock"
+    try:
+        lock.mkdir()
+    except FileExistsError:
+        raise Refused(
+            f"{config.host} is locked: {_owner(lock) or 'by whom is not written down'}.",
+            "No two releases may change a host at once.",
+            f"Wait for the other, then run this again; inv status --host={config.host} shows it.",
+        ) from None
+    except OSError as problem:
+        raise _cannot_lock(config, problem) from None
+    try:
+        if tied:
+            (lock / "connection").write_text(_connection_above(), "utf-8")
+        (lock / "owner").write_text(f"{owner}\n", "utf-8")
+    except OSError as problem:
+        shutil.rmtree(lock)
+        raise _cannot_lock(config, problem) from None
+
+
+def _cannot_lock(config: Config, problem: OSError) -> Refused:
+    return Refused(
+        f"{config.host} could not be locked.", str(problem), f"Check its disk: inv status --host={config.host}"
+    )
+
+
+def broken(config: Config, owner: str = "") -> None:
+    """Break the lock, and delete what its run had written down for a switch that never came.
+
+    Args:
+        config: the host's.
+        owner: only a lock that still is theirs; empty: anyone who has it.
+    """
+    lock = config.app / "lock"
+    if owner and _owner(lock) != owner:
+        return
+    # In this order: once the lock is gone, the next run may write down its own.
+    (config.app / STAGED).unlink(missing_ok=True)
+    if lock.is_symlink():
+        lock.unlink()
+    elif lock.exists():
+        shutil.rmtree(lock)
+
+
+def _owner(lock: Path) -> str:
+    """Who has it, as they wrote; empty: no one, or it is not written down."""
+    try:
+        return (lock / "owner").read_text("utf-8", errors="replace").strip()
+    except OSError:
+        return ""
+
+
 def _ours(config: Config) -> Path:
     return config.backups / "deploy-lock"
 
@@ -101,19 +178,15 @@ def held(config: Config, what: str) -> Iterator[None]:
     ours.mkdir(mode=0o700, exist_ok=True)
     now = datetime.now(timezone.utc)
     (ours / "owner").write_text(f"{config.host} itself, {what}, since {now:%Y-%m-%d %H:%M:%S} UTC\n", "utf-8")
-    # As `acquire` of fleet/commands/lock.py notes a connection: by this it is known whether the run still exists.
+    # As `take` notes a connection: by this it is known whether the run still exists.
     (ours / "connection").write_text(f"{os.getpid()} {_began('self')}\n", "utf-8")
     lock = config.app / "lock"
     try:
         lock.symlink_to(ours)
     except FileExistsError:
-        try:
-            owner = (lock / "owner").read_text("utf-8").strip()
-        except OSError:
-            owner = ""
         raise Refused(
             f"A deploy is running on {config.host}: the lock is held.",
-            f"By {owner or 'whom is not written down'}.",
+            f"By {_owner(lock) or 'whom is not written down'}.",
             f"Wait for it; if its owner is certainly gone: inv unlock --host={config.host}",
         ) from None
     try:
@@ -141,10 +214,7 @@ def taken_over(config: Config, owner: str) -> Iterator[None]:
         Refused: it is no longer theirs.
     """
     file = config.app / "lock" / "owner"
-    try:
-        written = file.read_text("utf-8").strip()
-    except OSError:
-        written = ""
+    written = _owner(file.parent)
     if written != owner:
         raise Refused(
             f"The lock of {config.host} is no longer yours.",
@@ -171,7 +241,7 @@ def give_back(config: Config, *, before: float = 0) -> None:
     Args:
         config: the host's.
         before: also that of a run which began before this moment, seconds since 1970: when the host started, say. A
-            lock that is tied to no run (fleet/commands/lock.py; `inv lock`) outlives it.
+            lock that is tied to no run (`inv lock`) outlives it.
     """
     lock = config.app / "lock"
     try:

@@ -41,11 +41,6 @@ def offered(reference: str) -> str:
     return f"docker manifest inspect {shlex.quote(reference)} >/dev/null"
 
 
-def remove(references: list[str]) -> str:
-    """The command that removes images, leaving those that a container uses."""
-    return "; ".join(f"docker image rm {shlex.quote(reference)} >/dev/null 2>&1 || true" for reference in references)
-
-
 def tags(repository: str) -> str:
     """The command that lists an image's tags on the host, one a line."""
     return f"docker image ls --format '{{{{.Tag}}}}' {shlex.quote(repository)}"

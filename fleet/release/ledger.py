@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from aipbx_agent import contract
-from fleet import tables
+from fleet import agent, tables
 from fleet.command_line import completion
 from fleet.commands import docker
-from fleet.commands import rollout as commands
 from fleet.state import releases, survey
 
 if TYPE_CHECKING:
@@ -85,4 +84,4 @@ def _images(host: Remote) -> set[str]:
 
 def record(remote: Remote, entry: Entry) -> None:
     """Add the entry of a release that did not get as far as the host's own switch, which writes down the others."""
-    remote.sudo_output(commands.record(remote.settings.app_dir), stdin=entry.line().encode())
+    agent.query(remote, ["record"], entry.line().encode())

@@ -6,7 +6,6 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from fleet import agent
-from fleet.commands import rollout as commands
 from fleet.inventory.settings import volumes_of
 from fleet.output import step
 from fleet.release.switch import goes_by
@@ -58,11 +57,7 @@ def fill_volumes(remote: Remote, images: dict[str, str]) -> bool:
 
     Returns: whether the host has a certificate to serve it with.
     """
-    volumes = remote.settings.volumes
-    static = commands.fill_static(images["backend"], volumes["backend_static"], volumes["backend_tts_voices"])
-    assets = commands.fill_assets(images["frontend"], volumes["frontend_assets"])
-    certified = f"if {commands.has_certificate(remote.settings.app_dir)}; then echo certified; fi"
-    return "certified" in remote.sudo_output(f"{static} && {assets} && {certified}", FILL_SECONDS).split()
+    return bool(agent.query(remote, ["fill"], json.dumps(images).encode(), seconds=FILL_SECONDS)["certificate"])
 
 
 def certificate(remote: Remote) -> None:

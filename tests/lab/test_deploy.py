@@ -260,7 +260,7 @@ def test_a_killed_deploy_leaves_its_lock_and_its_name(deployed: Inv, server: Hos
 def test_a_lock_has_a_reason_and_is_one_operator_s(deployed: Inv, server: Host) -> None:
     deployed("lock", f"--host={server.name}").refused("A lock needs a reason")
     deployed("lock", f"--host={server.name}", "--reason=the PBX moves").succeeded()
-    deployed("lock", f"--host={server.name}", "--reason=mine").refused("is not locked by you", "the PBX moves, since")
+    deployed("lock", f"--host={server.name}", "--reason=mine").refused("is locked", "the PBX moves, since")
     deployed("unlock", f"--host={server.name}", "--yes").succeeded()
     deployed("unlock", f"--host={server.name}", "--yes").refused("is not locked")
 

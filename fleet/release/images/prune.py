@@ -9,17 +9,16 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 from rich.text import Text
 
 from aipbx_agent import contract
 from aipbx_agent.core.text import size
-from fleet import tables
+from aipbx_agent.release.prune import Image
+from fleet import agent, tables
 from fleet.cli import agreed
-from fleet.commands import docker, image_store
-from fleet.commands import rollout as commands
 from fleet.errors import OperatorError
 from fleet.output import say, step
 from fleet.release import plan
@@ -27,36 +26,11 @@ from fleet.release.lock.deploy_lock import held
 from fleet.state import releases, survey
 
 if TYPE_CHECKING:
-    from fleet.inventory.settings import Settings
     from fleet.remote import Remote
     from fleet.state.releases import Entry, Release
     from fleet.state.survey import Survey
 
-REMOVE_SECONDS = 300
-
-
-@dataclass(frozen=True)
-class Image:
-    """An image of the application on a host.
-
-    Attributes:
-        service: whose.
-        reference: its name and tag.
-        size: bytes, those included that it shares with others.
-        built: when.
-        stays: why; empty: it goes.
-    """
-
-    service: str
-    reference: str
-    size: int
-    built: datetime
-    stays: str = ""
-
-    @property
-    def tag(self) -> str:
-        """A git SHA, on what CI or a deploy has made."""
-        return self.reference.rpartition(":")[2]
+SECONDS = 300
 
 
 @dataclass(frozen=True)
@@ -81,39 +55,6 @@ def needed(entries: list[Entry], running: Release | None, keep: int) -> dict[tup
     return {(service, release.sha(service)): why for release, why in reasons for service in contract.SERVICES}
 
 
-def judged(listed: str, settings: Settings, stay: dict[tuple[str, str], str]) -> list[Image]:
-    """The application's images on a host, the newest first.
-
-    Args:
-        listed: what image_store.listed printed.
-        settings: the host's.
-        stay: of `needed`.
-    """
-    lines = [line.split("|", 4) for line in listed.splitlines()]
-    # By its id and by its name: a container keeps its image when another one has got that name since.
-    used = {name: words[3] for words in lines if words[0] == "used" for name in words[1:3]}
-    repositories = {_short(settings.backend_image): "backend", _short(settings.frontend_image): "frontend"}
-    found = []
-    for _, identity, count, built, tags in (words for words in lines if words[0] == "image"):
-        for reference in json.loads(tags) or []:
-            repository, _, tag = reference.rpartition(":")
-            if repository not in repositories:
-                continue
-            service = repositories[repository]
-            why = stay.get((service, tag), "")
-            if by := used.get(identity) or used.get(reference):
-                why = why or f"container {by.removeprefix('/')} has it"
-            if not releases.SHA.fullmatch(tag):
-                why = why or "its tag is not a commit"
-            found.append(Image(service, reference, int(count), datetime.fromisoformat(f"{built[:19]}+00:00"), why))
-    return sorted(found, key=lambda image: (image.built, image.reference), reverse=True)
-
-
-def _short(repository: str) -> str:
-    """Its name as Docker writes it: without the registry that is Docker's own."""
-    return repository.removeprefix("docker.io/").removeprefix("library/")
-
-
 def after_release(remote: Remote, entries: list[Entry], running: Release) -> None:
     """Delete the images and the assets that no release needs which `inv rollback` could go back to.
 
@@ -126,13 +67,9 @@ def after_release(remote: Remote, entries: list[Entry], running: Release) -> Non
     keep = releases.kept(entries, data.keep_releases)
     oldest = datetime.fromisoformat(keep[-1].time)
     minutes = int((datetime.now(UTC) - oldest).total_seconds() // 60) + 1
-    frontend = plan.reference(data, "frontend", running.frontend)
-    assets = commands.prune_assets(frontend, data.volumes["frontend_assets"], minutes)
-    listed = image_store.listed([data.backend_image, data.frontend_image])
+    assets = (plan.reference(data, "frontend", running.frontend), minutes)
     with step("prune"):
-        output = remote.sudo_output(f"{assets} && {{ {listed}; }}")
-        images = judged(output, data, needed(entries, running, data.keep_releases))
-        _remove(remote, [image.reference for image in images if not image.stays])
+        _ask(remote, entries, running, remove=None, assets=assets)
 
 
 def prune(hosts: list[Remote], *, dry: bool, yes: bool) -> None:
@@ -175,9 +112,20 @@ def prune(hosts: list[Remote], *, dry: bool, yes: bool) -> None:
 
 
 def _images(remote: Remote, entries: list[Entry], running: Release | None) -> list[Image]:
+    return [Image(**each) for each in _ask(remote, entries, running, remove=[])["images"]]
+
+
+def _ask(
+    remote: Remote, entries: list[Entry], running: Release | None, **request: list[str] | tuple[str, int] | None
+) -> dict[str, Any]:
+    """Have the host judge its images and remove some (aipbx_agent/release/prune.py)."""
     data = remote.settings
-    output = remote.sudo_output(image_store.listed([data.backend_image, data.frontend_image]))
-    return judged(output, data, needed(entries, running, data.keep_releases))
+    repositories = {"backend": data.backend_image, "frontend": data.frontend_image}
+    by_service: dict[str, dict[str, str]] = {}
+    for (service, sha), why in needed(entries, running, data.keep_releases).items():
+        by_service.setdefault(service, {})[sha] = why
+    content = {"repositories": repositories, "needed": by_service, **request}
+    return agent.query(remote, ["prune"], json.dumps(content).encode(), seconds=SECONDS)
 
 
 def _refuse(remote: Remote, state: Survey, *, dry: bool) -> None:
@@ -197,24 +145,12 @@ def _refuse(remote: Remote, state: Survey, *, dry: bool) -> None:
 
 def _delete(remote: Remote, state: Survey, shown: set[str]) -> None:
     with held(remote, Pruning(), state, datetime.now(UTC)), step(f"{remote.name}: {len(shown)} images deleted"):
-        # Once more, now that no one else is at it: a container may have got one of them.
-        again = {image.reference for image in _images(remote, state.entries, state.running) if not image.stays}
-        before = _free(remote)
-        _remove(remote, sorted(shown & again))
-        left = {image.reference for image in _images(remote, state.entries, state.running)} & shown
-        freed = max(0, _free(remote) - before)
-    say(f"{remote.name}: {len(shown - left)} images deleted, {size(freed)} more are free.", "green")
-    if left:
+        # Judged once more, now that no one else is at it: a container may have got one of them.
+        result = _ask(remote, state.entries, state.running, remove=sorted(shown))
+    removed = result["removed"]
+    say(f"{remote.name}: {len(removed)} images deleted, {size(result['freed'])} more are free.", "green")
+    if left := shown - set(removed):
         say(f"  Still there, because something began to use them: {', '.join(sorted(left))}", "yellow")
-
-
-def _remove(remote: Remote, references: list[str]) -> None:
-    if references:
-        remote.sudo_output(docker.remove(references), REMOVE_SECONDS)
-
-
-def _free(remote: Remote) -> int:
-    return int(remote.sudo_output(image_store.free()))
 
 
 def _show(host: str, state: Survey, images: list[Image]) -> None:
@@ -226,7 +162,7 @@ def _show(host: str, state: Survey, images: list[Image]) -> None:
     }
     table = Table("image", "last release (UTC)", "age", "size", "", title=host)
     for image in sorted(images, key=lambda image: bool(image.stays)):
-        days = (datetime.now(UTC) - image.built).days
+        days = (datetime.now(UTC) - datetime.fromisoformat(image.built)).days
         release = Text(used.get((image.service, image.tag), "never").rstrip())
         stays = Text(f"stays: {image.stays}") if image.stays else Text("goes", "yellow")
         table.add_row(f"{image.service} {image.tag[:12]}", release, f"{days} d", size(image.size), stays)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
-from fleet.commands import lock
+from fleet import agent
 from fleet.errors import OperatorError
 from fleet.output import say
 from fleet.release.lock import lock_status
@@ -68,13 +68,7 @@ def take(remote: Remote, reason: str) -> None:
             "A lock needs a reason, in one line.", "Anyone who is refused sees it.", "inv lock --host=… --reason='…'"
         )
     owner = f"{operator()}, {reason}, since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
-    result = remote.run(lock.acquire(remote.settings.app_dir), stdin=f"{owner}\n".encode())
-    if result.code != 0:
-        raise OperatorError(
-            f"{remote.name} is not locked by you.",
-            result.out.strip() or result.last_words,
-            f"Ask its owner; inv status --host={remote.name} shows it.",
-        )
+    agent.query(remote, ["lock"], owner.encode())
     say(f"{remote.name}: locked: {owner}. inv unlock --host={remote.name}", "green")
 
 
@@ -110,21 +104,9 @@ def held(remote: Remote, what: Doing, state: Survey, since: datetime) -> Iterato
         OperatorError: someone else holds it, or a release came in between.
     """
     ours = Held(f"{operator()}, {what.action}, since {since:%Y-%m-%d %H:%M:%S} UTC")
-    result = remote.run(lock.acquire(remote.settings.app_dir, tied=True), stdin=f"{ours.owner}\n".encode())
-    if result.code == lock.HELD:
-        raise OperatorError(
-            f"{remote.name} is locked: {result.out.strip() or 'by whom is not written down'}.",
-            "Another run has just started.",
-            "Wait for it, then run this again.",
-        )
-    if result.code != 0:
-        raise OperatorError(
-            f"{remote.name} could not be locked.",
-            result.last_words,
-            f"Check its disk: inv status --host={remote.name}",
-        )
+    ledger = agent.query(remote, ["lock", "--tied"], ours.owner.encode())["ledger"]
     try:
-        if releases.parse(result.out) != state.entries:
+        if releases.of(ledger) != state.entries:
             raise OperatorError(
                 f"{remote.name}: another release was deployed meanwhile.",
                 "Your confirmation was for the previous release.",
@@ -138,6 +120,6 @@ def held(remote: Remote, what: Doing, state: Survey, since: datetime) -> Iterato
 
 def _give_back(remote: Remote, ours: Held) -> None:
     try:
-        remote.sudo_output(lock.give_back(remote.settings.app_dir), stdin=ours.owner.encode())
+        agent.query(remote, ["unlock"], ours.owner.encode())
     except OperatorError as error:
         say(f"  The lock of {remote.name} is still there: {error.what} inv unlock --host={remote.name}", "yellow")

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from fleet import agent
 from fleet.cli import agreed
-from fleet.commands import lock
 from fleet.errors import OperatorError
 from fleet.output import say
 from fleet.release.lock import lock_status, recovery
@@ -44,5 +43,5 @@ def unlock(host: Remote, *, force: bool, yes: bool) -> None:
         raise OperatorError(f"{host.name}: still locked.", "The question was not answered with yes.", "Ask its owner.")
     if state.unfinished and not force:
         agent.run(host, ["recover"], seconds=recovery.SECONDS)
-    host.sudo_output(lock.release(host.settings.app_dir))
+    agent.query(host, ["unlock"])
     say(f"{host.name}: unlocked.", "green")

@@ -10,8 +10,6 @@ import pytest
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import Refused
 from aipbx_agent.release import deploy_lock
-from fleet.commands import lock
-from tests.unit.shell import sh
 
 
 @pytest.fixture
@@ -22,9 +20,8 @@ def config(tmp_path: Path) -> Config:
 
 def test_a_deploy_is_told_who_has_it_and_waits(config: Config) -> None:
     with deploy_lock.held(config, "restore of x"):
-        refused = sh(lock.acquire(str(config.app)), stdin=b"anna")
-        assert refused.returncode == lock.HELD
-        assert refused.stdout.startswith("aipbx.org itself, restore of x, since 2")
+        with pytest.raises(Refused, match=r"is locked: aipbx\.org itself, restore of x, since 2"):
+            deploy_lock.take(config, "anna", tied=True)
         seen = deploy_lock.seen(config)
         assert seen
         assert "restore of x" in seen.owner
@@ -38,11 +35,11 @@ def test_a_deploy_is_told_who_has_it_and_waits(config: Config) -> None:
         assert seen
         assert seen.standing == "by hand", "what `inv lock` makes is tied to no run"
     assert deploy_lock.seen(config) is None
-    assert sh(lock.acquire(str(config.app)), stdin=b"anna").returncode == 0
+    deploy_lock.take(config, "anna", tied=False)
 
 
 def test_a_deploy_s_is_respected_and_not_given_back(config: Config) -> None:
-    sh(lock.acquire(str(config.app)), stdin=b"anna@desk, deploy")
+    deploy_lock.take(config, "anna@desk, deploy", tied=False)
     with pytest.raises(Refused) as refused, deploy_lock.held(config, "restore"):
         raise AssertionError
     assert "anna@desk, deploy" in refused.value.why
@@ -52,7 +49,7 @@ def test_a_deploy_s_is_respected_and_not_given_back(config: Config) -> None:
 
 def test_inv_unlock_breaks_ours_and_leaves_nothing_else_behind(config: Config) -> None:
     with deploy_lock.held(config, "restore"):
-        sh(lock.release(str(config.app)))
+        deploy_lock.broken(config)
         assert not (config.app / "lock").exists()
     with deploy_lock.held(config, "again"):
         assert "again" in (config.app / "lock" / "owner").read_text()
@@ -60,12 +57,12 @@ def test_inv_unlock_breaks_ours_and_leaves_nothing_else_behind(config: Config) -
 
 
 def test_after_a_boot_no_lock_of_a_run_is_left_and_every_other(config: Config) -> None:
-    app, later = str(config.app), time.time() + 60
-    sh(lock.acquire(app, tied=True), stdin=b"anna@desk, deploy, since 2026-11-26 10:00:00 UTC")
+    later = time.time() + 60
+    deploy_lock.take(config, "anna@desk, deploy, since 2026-11-26 10:00:00 UTC", tied=True)
     deploy_lock.give_back(config, before=0)
     assert (config.app / "lock").exists()
     deploy_lock.give_back(config, before=later)
     assert not (config.app / "lock").exists()
-    sh(lock.acquire(app), stdin=b"anna@desk, the PBX moves, since 2026-11-26 10:00:00 UTC")
+    deploy_lock.take(config, "anna@desk, the PBX moves, since 2026-11-26 10:00:00 UTC", tied=False)
     deploy_lock.give_back(config, before=later)
     assert "the PBX moves" in (config.app / "lock" / "owner").read_text()

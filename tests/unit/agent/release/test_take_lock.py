@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import shlex
 import signal
 import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,40 +14,48 @@ import pytest
 
 from aipbx_agent.contract import CARRIED_OUT, STAGED, UNIT
 from aipbx_agent.core.config import Config
+from aipbx_agent.core.errors import Refused
 from aipbx_agent.release import deploy_lock
-from fleet.commands import lock
-from tests.unit.shell import sh, stub
+from fleet.checkout import ROOT
+from tests.unit.shell import stub
 
-OWNER = b"anna@desk, deploy, since 2026-11-23 10:00:00 UTC\n"
+OWNER = "anna@desk, deploy, since 2026-11-23 10:00:00 UTC"
+
+
+def host(app: Path) -> Config:
+    return Config({"app_dir": str(app), "host": "aipbx.org"}, {}, {})
+
+
+def take(app: Path, owner: str = OWNER, *, tied: bool = False) -> str:
+    """Take the lock; returns why it is refused."""
+    try:
+        deploy_lock.take(host(app), owner, tied=tied)
+    except Refused as refused:
+        return refused.what
+    return ""
 
 
 def standing(app: Path) -> str:
     """What the host knows of the run that the lock was taken for."""
-    seen = deploy_lock.seen(Config({"app_dir": str(app)}, {}, {}))
+    seen = deploy_lock.seen(host(app))
     return seen.standing if seen else ""
 
 
 def owner(app: Path) -> str | None:
-    """Who has it; None: no one."""
-    seen = deploy_lock.seen(Config({"app_dir": str(app)}, {}, {}))
+    """Who has it; None: nobody."""
+    seen = deploy_lock.seen(host(app))
     return seen.owner if seen else None
 
 
-def test_exact() -> None:
-    assert lock.acquire("/app/aipbx") == (
-        "mkdir /app/aipbx/lock || "
-        "{ [ ! -d /app/aipbx/lock ] || { cat /app/aipbx/lock/owner 2>/dev/null; exit 75; }; exit 1; }; "
-        "cat >/app/aipbx/lock/owner || { rm -rf /app/aipbx/lock; exit 1; }; "
-        "cat /app/aipbx/releases.jsonl 2>/dev/null || true"
-    )
-    assert lock.release("/app/aipbx") == "rm -rf /app/aipbx/images.env.staged /app/aipbx/lock"
+def test_a_lock_that_cannot_be_written_is_not_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
 
-
-def test_a_lock_that_cannot_be_written_is_not_left(tmp_path: Path) -> None:
-    bin_ = stub(tmp_path / "bin", "cat", "exit 1")
-    assert sh(lock.acquire(str(tmp_path)), bin_, OWNER).returncode == 1
+    with monkeypatch.context() as disk:
+        disk.setattr(Path, "write_text", full)
+        assert take(tmp_path) == "aipbx.org could not be locked."
     assert not (tmp_path / "lock").exists()
-    assert sh(lock.acquire(str(tmp_path / "none")), stdin=OWNER).returncode == 1
+    assert take(tmp_path / "none") == "aipbx.org could not be locked."
 
 
 def connection(app: Path, process: int, began: str) -> None:
@@ -56,7 +64,7 @@ def connection(app: Path, process: int, began: str) -> None:
 
 
 def test_a_lock_knows_whether_the_connection_is_there_that_took_it(tmp_path: Path) -> None:
-    assert sh(lock.acquire(str(tmp_path), tied=True), stdin=OWNER).returncode == 0
+    assert take(tmp_path, tied=True) == ""
     # No sshd stands above a test.
     assert (tmp_path / "lock" / "connection").read_text() == ""
     assert standing(tmp_path) == ""
@@ -67,20 +75,25 @@ def test_a_lock_knows_whether_the_connection_is_there_that_took_it(tmp_path: Pat
     assert standing(tmp_path) == "ended", "another process has that number now"
     connection(tmp_path, 2**22, began)
     assert standing(tmp_path) == "ended"
-    assert sh(lock.release(str(tmp_path))).returncode == 0
+    deploy_lock.broken(host(tmp_path))
     assert standing(tmp_path) == ""
 
 
-def test_the_connection_is_that_of_sshd_above_the_shell(tmp_path: Path) -> None:
+TAKE = """
+import sys
+from aipbx_agent.core.config import Config
+from aipbx_agent.release import deploy_lock
+deploy_lock.take(Config({"app_dir": sys.argv[1], "host": "h"}, {}, {}), "anna", tied=True)
+"""
+
+
+def test_the_connection_is_that_of_sshd_above_the_agent(tmp_path: Path) -> None:
     # A shell by the name of sshd's: what the kernel calls a process is the name of its file.
     program = tmp_path / "sshd-session"
     program.symlink_to(os.path.realpath("/bin/sh"))
-    script = f"{lock.acquire(str(tmp_path), tied=True)}; sleep 60 & wait"
-    inner = f"sh -c {shlex.quote(script)}; exit"
-    above = subprocess.Popen([program, "-c", inner], stdin=subprocess.PIPE, start_new_session=True)
-    assert above.stdin
-    above.stdin.write(OWNER)
-    above.stdin.close()
+    script = '"$1" -c "$2" "$3"; sleep 60 & wait; exit'
+    words = [str(program), "-c", script, "sh", sys.executable, TAKE, str(tmp_path)]
+    above = subprocess.Popen(words, cwd=ROOT, start_new_session=True)
     end = time.monotonic() + 20
     while standing(tmp_path) != "open":
         assert time.monotonic() < end
@@ -96,7 +109,7 @@ def test_the_connection_is_that_of_sshd_above_the_shell(tmp_path: Path) -> None:
 def test_what_the_host_carries_out_is_asked_of_its_unit(
     tmp_path: Path, state: str, told: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sh(lock.acquire(str(tmp_path), tied=True), stdin=OWNER)
+    take(tmp_path, tied=True)
     connection(tmp_path, 2**22, "1")
     file = tmp_path / "lock" / "owner"
     file.write_text(f"{file.read_text().strip()}{CARRIED_OUT}\n")
@@ -106,48 +119,40 @@ def test_what_the_host_carries_out_is_asked_of_its_unit(
 
 
 def test_the_second_is_told_who_was_first(tmp_path: Path) -> None:
-    assert sh(lock.acquire(str(tmp_path)), stdin=OWNER).returncode == 0
-    second = sh(lock.acquire(str(tmp_path)), stdin=b"boris@desk\n")
-    assert (second.returncode, second.stdout) == (lock.HELD, OWNER.decode())
-    assert owner(tmp_path) == OWNER.decode().strip()
+    assert take(tmp_path) == ""
+    assert take(tmp_path, "boris@desk") == f"aipbx.org is locked: {OWNER}."
+    assert owner(tmp_path) == OWNER
 
 
 def test_given_back_it_can_be_taken_again(tmp_path: Path) -> None:
-    sh(lock.acquire(str(tmp_path)), stdin=OWNER)
-    assert sh(lock.release(str(tmp_path))).returncode == 0
+    take(tmp_path)
+    deploy_lock.broken(host(tmp_path))
     assert owner(tmp_path) is None
-    assert sh(lock.acquire(str(tmp_path)), stdin=b"boris@desk\n").returncode == 0
+    assert take(tmp_path, "boris@desk") == ""
 
 
 def test_of_many_at_once_one_gets_it(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
-        codes = list(pool.map(lambda _: sh(lock.acquire(str(tmp_path)), stdin=OWNER).returncode, range(8)))
-    assert sorted(codes) == [0] + [lock.HELD] * 7
+        refused = list(pool.map(lambda _: take(tmp_path), range(8)))
+    assert sorted(map(bool, refused)) == [False] + [True] * 7
 
 
 def test_a_lock_whose_owner_never_arrived_is_a_lock(tmp_path: Path) -> None:
     (tmp_path / "lock").mkdir()
-    assert sh(lock.acquire(str(tmp_path)), stdin=OWNER).returncode == lock.HELD
+    assert take(tmp_path) == "aipbx.org is locked: by whom is not written down."
     assert owner(tmp_path) == "unknown"
     (tmp_path / "lock" / "owner").touch()
     assert owner(tmp_path) == "unknown"
 
 
-def test_a_folder_with_a_space_is_one_word(tmp_path: Path) -> None:
-    folder = tmp_path / "a b"
-    folder.mkdir()
-    assert sh(lock.acquire(str(folder)), stdin=OWNER).returncode == 0
-    assert (folder / "lock" / "owner").read_bytes() == OWNER
-
-
 def test_a_lock_that_became_another_s_is_not_given_back(tmp_path: Path) -> None:
     staged = tmp_path / STAGED
     staged.touch()
-    sh(lock.acquire(str(tmp_path)), stdin=OWNER)
-    assert sh(lock.give_back(str(tmp_path)), stdin=b"boris@desk, deploy, since then").returncode == 0
-    assert owner(tmp_path) == OWNER.decode().strip()
+    take(tmp_path)
+    deploy_lock.broken(host(tmp_path), "boris@desk, deploy, since then")
+    assert owner(tmp_path) == OWNER
     assert staged.exists()
-    assert sh(lock.give_back(str(tmp_path)), stdin=OWNER.strip()).returncode == 0
+    deploy_lock.broken(host(tmp_path), OWNER)
     assert owner(tmp_path) is None
     assert not staged.exists(), "what a run wrote down goes with its lock"
-    assert sh(lock.give_back(str(tmp_path)), stdin=OWNER.strip()).returncode == 0
+    deploy_lock.broken(host(tmp_path), OWNER)

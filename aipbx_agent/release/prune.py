@@ -1,0 +1,148 @@
+"""`aipbx-agent prune`: the application's images on this host, of which those go that nothing needs.
+
+What is judged are tags that are commits, in the application's repositories: nothing else on a host is ours. Which
+commits releases need, the operator's side says (fleet/release/images/prune.py).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import shutil
+import sys
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from aipbx_agent.core import events
+from aipbx_agent.core.config import Config
+from aipbx_agent.core.docker import SECONDS
+from aipbx_agent.core.process import run
+from aipbx_agent.release.fill import with_volumes
+
+SHA = re.compile(r"[0-9a-f]{40}")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for.
+
+    Args:
+        repositories: the application's, by service.
+        needed: why an image stays, by service and SHA.
+        remove: references that go if nothing needs them; None: every one.
+        assets: an image of the frontend, and the minutes after which files go that no release had since; None: all
+            stay.
+    """
+
+    repositories: dict[str, str]
+    needed: dict[str, dict[str, str]]
+    remove: list[str] | None
+    assets: tuple[str, int] | None = None
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image of the application.
+
+    Args:
+        service: whose.
+        reference: its name and tag.
+        size: bytes, those included that it shares with others.
+        built: when, in ISO 8601.
+        stays: why; empty: it goes.
+    """
+
+    service: str
+    reference: str
+    size: int
+    built: str
+    stays: str
+
+    @property
+    def tag(self) -> str:
+        """A git SHA, on what CI or a deploy has made."""
+        return self.reference.rpartition(":")[2]
+
+
+def arguments(_: argparse.ArgumentParser) -> None:
+    """None: `main` reads them from standard input."""
+
+
+def main(config: Config, _: argparse.Namespace) -> None:
+    """Remove what is to go, and report the images as they were, which of them are gone, and the bytes that freed."""
+    request = Request(**json.load(sys.stdin))
+    if request.assets:
+        image, minutes = request.assets
+        script = f"find /srv/assets -type f -mmin +{minutes} -delete"
+        with_volumes(image, {"/srv/assets": config.raw["volumes"]["frontend_assets"]}, script)
+    images = judged(_inspected(request.repositories), _containers(), request)
+    going = [one.reference for one in images if not one.stays and _is_meant(one, request.remove)]
+    before = _free() if going else 0
+    for reference in going:
+        # A container that got it meanwhile keeps it.
+        run(["docker", "image", "rm", reference], seconds=5 * SECONDS, fine=(0, 1))
+    there = {one.reference for one in judged(_inspected(request.repositories), [], request)} if going else set()
+    events.result(
+        images=[asdict(one) for one in images],
+        removed=[reference for reference in going if reference not in there],
+        freed=max(0, _free() - before) if going else 0,
+    )
+
+
+def _is_meant(image: Image, remove: list[str] | None) -> bool:
+    return remove is None or image.reference in remove
+
+
+def judged(inspected: list[dict[str, Any]], containers: list[dict[str, Any]], request: Request) -> list[Image]:
+    """Return the application's images, the newest first.
+
+    Args:
+        inspected: images, as `docker image inspect` shows them.
+        containers: every container of the host, as `docker inspect` shows them.
+        request: says which are the application's, and needed.
+    """
+    # By its id and by its name: a container keeps its image when another one has got that name since.
+    used = {name: one["Name"] for one in containers for name in (one["Image"], one["Config"]["Image"])}
+    services = {_short(repository): service for service, repository in request.repositories.items()}
+    found = []
+    for image in inspected:
+        for reference in image["RepoTags"] or []:
+            repository, _, tag = reference.rpartition(":")
+            if repository not in services:
+                continue
+            service = services[repository]
+            why = request.needed.get(service, {}).get(tag, "")
+            if by := used.get(image["Id"]) or used.get(reference):
+                why = why or f"container {by.removeprefix('/')} has it"
+            if not SHA.fullmatch(tag):
+                why = why or "its tag is not a commit"
+            found.append(Image(service, reference, image["Size"], f"{image['Created'][:19]}+00:00", why))
+    return sorted(found, key=lambda one: (one.built, one.reference), reverse=True)
+
+
+def _short(repository: str) -> str:
+    """Its name as Docker writes it: without the registry that is Docker's own."""
+    return repository.removeprefix("docker.io/").removeprefix("library/")
+
+
+def _inspected(repositories: dict[str, str]) -> list[dict[str, Any]]:
+    words = ["docker", "image", "ls", "--quiet", "--no-trunc"]
+    found = {line for one in repositories.values() for line in run([*words, one], seconds=SECONDS).decode().split()}
+    return _inspect(["docker", "image", "inspect", *sorted(found)]) if found else []
+
+
+def _containers() -> list[dict[str, Any]]:
+    identities = run(["docker", "ps", "--all", "--quiet", "--no-trunc"], seconds=SECONDS).decode().split()
+    return _inspect(["docker", "inspect", *identities]) if identities else []
+
+
+def _inspect(words: list[str]) -> list[dict[str, Any]]:
+    """What Docker knows; one that ends meanwhile is passed over: inspect tells of the others, and fails."""
+    found: list[dict[str, Any]] = json.loads(run(words, seconds=SECONDS, fine=(0, 1)))
+    return found
+
+
+def _free() -> int:
+    root = run(["docker", "info", "--format", "{{.DockerRootDir}}"], seconds=SECONDS).decode().strip()
+    return shutil.disk_usage(root).free
