@@ -83,31 +83,6 @@ def upload(remote: Remote, path: Path, place: str) -> None:
         raise _not_whole(remote, path.name, receiving.code, receiving.last_words)
 
 
-def download(remote: Remote, place: str, path: Path) -> None:
-    """Bring a host's file here, mode 0600; `path` is there when all of it is, and not before.
-
-    Args:
-        remote: the host.
-        place: the file, there.
-        path: where it comes to be; is not overwritten.
-
-    Raises:
-        OperatorError: there is no such file, or no room here, or something has that name already.
-        FailedError: it did not arrive whole; nothing of it stays here.
-    """
-    there = shlex.quote(place)
-    result = remote.run(f"stat -c %s {there} && sha256sum <{there}", seconds=SECONDS)
-    if result.code != 0:
-        raise OperatorError(
-            f"{remote.name} has no file {place}.", result.last_words, f"inv backups --host={remote.name}"
-        )
-    length, digest = result.out.split()[:2]
-    with arriving(path, int(length)) as aside:
-        stream(remote, f"cat {there}", aside, int(length), path.name)
-        if sha256(aside) != digest:
-            raise _not_whole(remote, path.name, CUT, "")
-
-
 @contextmanager
 def arriving(path: Path, length: int) -> Iterator[Path]:
     """A file beside `path` that takes its name when everything went well, and else leaves nothing.
