@@ -14,7 +14,7 @@ from aipbx_agent.core.config import Config
 from aipbx_agent.core.process import run
 from aipbx_agent.restore import trial_backend
 
-# What shall run (fleet/commands/lock.py): there is no images.env before the first release.
+# What shall run (prepare.py): there is no images.env before the first release.
 
 
 def make_tables(config: Config) -> None:

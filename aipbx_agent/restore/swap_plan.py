@@ -115,5 +115,5 @@ def replaced(swap: Swap) -> Replaced:
 
 
 def maintenance_page(config: Config) -> Path:
-    """While this file is there, nginx shows the maintenance page (fleet/commands/rollout.py)."""
+    """While this file is there, nginx shows the maintenance page (fleet/commands/maintenance.py)."""
     return config.app / MAINTENANCE

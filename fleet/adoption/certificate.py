@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 from fleet import agent
 from fleet.commands import adoption as commands
-from fleet.commands import rollout
 from fleet.output import step
+from fleet.tls import operations
 
 if TYPE_CHECKING:
     from fleet.adoption.found import HandMade
@@ -62,12 +62,11 @@ def take_over(remote: Remote, old: HandMade) -> None:
         OperatorError: it cannot be served, as it has expired or lacks a name.
     """
     served = read(remote, old)
-    app_dir = remote.settings.app_dir
-    if served is None or remote.run(rollout.has_certificate(app_dir)).code == 0:
+    if served is None or operations.status(remote).file:
         return
     nginx = old.containers["nginx"].identity
     with step(f"certificate {served.chain}"):
         if served.source == "letsencrypt":
-            remote.sudo_output(commands.copy_letsencrypt(nginx, app_dir))
+            remote.sudo_output(commands.copy_letsencrypt(nginx, remote.settings.app_dir))
         given = commands.pem(nginx, served.chain, served.key)
         agent.query(remote, ["certificate-supply"], fed_by=given, seconds=SECONDS)

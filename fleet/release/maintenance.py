@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from fleet.cli import agreed
 from fleet.command_line import dry_run
-from fleet.commands import rollout as commands
+from fleet.commands import maintenance as commands
 from fleet.errors import OperatorError
 from fleet.output import say
 
@@ -36,5 +36,5 @@ def turn(remote: Remote, state: str, *, yes: bool) -> None:
         )
     if dry_run.active():
         dry_run.end(f"{remote.name}: turn the maintenance page {state}")
-    remote.sudo_output(commands.maintenance(remote.settings.app_dir, on=state == "on"))
+    remote.sudo_output(commands.turn(remote.settings.app_dir, on=state == "on"))
     say(f"{remote.name}: the maintenance page is {state}.", "yellow" if state == "on" else "green")
