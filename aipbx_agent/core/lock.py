@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from aipbx_agent.core import retry
 from aipbx_agent.core.errors import Refused
 
 PATH = Path("/run/lock/aipbx-agent")
@@ -30,25 +30,20 @@ def held(what: str, path: Path | None = None, *, seconds: float = 0) -> Iterator
         Refused: another run holds it.
     """
     with (path or PATH).open("a+") as file:
-        end = time.monotonic() + seconds
-        while not _locked(file):
-            if time.monotonic() >= end:
-                file.seek(0)
-                raise Refused(
-                    "Another run is under way on this host.",
-                    f"It is: {file.read().strip() or 'just beginning'}.",
-                    "Wait until it has ended.",
-                )
-            time.sleep(PAUSE)
+        retry.until(seconds, lambda: _lock(file), pause=PAUSE)
         file.truncate(0)
         file.write(f"{what}, process {os.getpid()}\n")
         file.flush()
         yield
 
 
-def _locked(file: IO[str]) -> bool:
+def _lock(file: IO[str]) -> None:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        return False
-    return True
+        file.seek(0)
+        raise Refused(
+            "Another run is under way on this host.",
+            f"It is: {file.read().strip() or 'just beginning'}.",
+            "Wait until it has ended.",
+        ) from None

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import time
 
 from aipbx_agent.contract import CERTIFICATE
-from aipbx_agent.core import events
+from aipbx_agent.core import events, retry
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import Failed
 from aipbx_agent.tls import declared, nginx, pem, store
 
 SECONDS = 10
-PAUSE = 0.2
 
 
 def arguments(_: argparse.ArgumentParser) -> None:
@@ -41,14 +39,17 @@ def confirm(config: Config, digest: str) -> None:
     Raises:
         Failed: it hands out another one, or none.
     """
-    running, end = nginx.running(), time.monotonic() + SECONDS
-    while running and nginx.served(config.host) != digest:
-        if time.monotonic() > end:
-            raise Failed(
-                "The certificate is in place, and nginx does not serve it.",
-                f"https://{config.host} answers with another one, or not at all.",
-                "See `docker logs` of nginx on the host.",
-            )
-        time.sleep(PAUSE)
+    running = nginx.running()
+    if running:
+        retry.until(SECONDS, lambda: _require_served(config, digest))
     ends = pem.ends(config.app / CERTIFICATE)
     events.result(served=running, until=ends.isoformat() if ends else "")
+
+
+def _require_served(config: Config, digest: str) -> None:
+    if nginx.served(config.host) != digest:
+        raise Failed(
+            "The certificate is in place, and nginx does not serve it.",
+            f"https://{config.host} answers with another one, or not at all.",
+            "See `docker logs` of nginx on the host.",
+        )
