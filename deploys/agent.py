@@ -13,7 +13,7 @@ RECOVERY = "/etc/systemd/system/aipbx-recover.service"
 
 packages.installed(name="Agent: install packages", names=["python3", "zstd"])
 configuration.folders(name="Agent: create directories", modes={"/etc/aipbx": "755", contract.METRICS: "755"})
-configuration.program(name="Agent: install program", path=contract.LIBRARY, texts=configuration.package("aipbx_agent"))
+# Before the program: what a newer one reads is there whenever it starts.
 configuration.file(
     name="Agent: write configuration",
     path=contract.CONFIGURATION,
@@ -59,6 +59,7 @@ configuration.file(
     )
     + "\n",
 )
+configuration.program(name="Agent: install program", path=contract.LIBRARY, texts=configuration.package("aipbx_agent"))
 configuration.file(
     name="Agent: install command", path=contract.COMMAND, text=configuration.shipped("agent/aipbx-agent"), mode="755"
 )
