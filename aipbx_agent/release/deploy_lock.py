@@ -112,7 +112,7 @@ def take(config: Config, owner: str, *, tied: bool) -> None:
         lock.mkdir()
     except FileExistsError:
         raise Refused(
-            f"{config.host} is locked: {_owner(lock) or 'by whom is not written down'}.",
+            f"This host is locked: {_owner(lock) or 'by whom is not written down'}.",
             "No two releases may change a host at once.",
             f"Wait for the other, then run this again; inv status --host={config.host} shows it.",
         ) from None
@@ -128,9 +128,7 @@ def take(config: Config, owner: str, *, tied: bool) -> None:
 
 
 def _cannot_lock(config: Config, problem: OSError) -> Refused:
-    return Refused(
-        f"{config.host} could not be locked.", str(problem), f"Check its disk: inv status --host={config.host}"
-    )
+    return Refused("This host could not be locked.", str(problem), f"Check its disk: inv status --host={config.host}")
 
 
 def broken(config: Config, owner: str = "") -> None:

@@ -53,9 +53,9 @@ def test_a_lock_that_cannot_be_written_is_not_left(tmp_path: Path, monkeypatch: 
 
     with monkeypatch.context() as disk:
         disk.setattr(Path, "write_text", full)
-        assert take(tmp_path) == "aipbx.org could not be locked."
+        assert take(tmp_path) == "This host could not be locked."
     assert not (tmp_path / "lock").exists()
-    assert take(tmp_path / "none") == "aipbx.org could not be locked."
+    assert take(tmp_path / "none") == "This host could not be locked."
 
 
 def connection(app: Path, process: int, began: str) -> None:
@@ -120,7 +120,7 @@ def test_what_the_host_carries_out_is_asked_of_its_unit(
 
 def test_the_second_is_told_who_was_first(tmp_path: Path) -> None:
     assert take(tmp_path) == ""
-    assert take(tmp_path, "boris@desk") == f"aipbx.org is locked: {OWNER}."
+    assert take(tmp_path, "boris@desk") == f"This host is locked: {OWNER}."
     assert owner(tmp_path) == OWNER
 
 
@@ -139,7 +139,7 @@ def test_of_many_at_once_one_gets_it(tmp_path: Path) -> None:
 
 def test_a_lock_whose_owner_never_arrived_is_a_lock(tmp_path: Path) -> None:
     (tmp_path / "lock").mkdir()
-    assert take(tmp_path) == "aipbx.org is locked: by whom is not written down."
+    assert take(tmp_path) == "This host is locked: by whom is not written down."
     assert owner(tmp_path) == "unknown"
     (tmp_path / "lock" / "owner").touch()
     assert owner(tmp_path) == "unknown"
