@@ -80,15 +80,24 @@ def hosts_to_read(pattern: str) -> list[Host]:
 
 
 def hosts_to_change(pattern: str) -> list[Host]:
-    """The hosts that a verb which changes something is meant for: always named.
+    """The hosts that a verb which changes something is meant for: always named, and `inv audit` shows it.
+
+    Raises:
+        OperatorError: no host is named, or an unknown one.
+    """
+    global _changes  # noqa: PLW0603
+    _changes = True
+    return named_hosts(pattern)
+
+
+def named_hosts(pattern: str) -> list[Host]:
+    """The hosts that a verb is meant for which must never take a default one.
 
     Raises:
         OperatorError: no host is named, or an unknown one.
     """
     from fleet.inventory.hosts import load, select
 
-    global _changes  # noqa: PLW0603
-    _changes = True
     if not pattern:
         raise OperatorError(
             "No host is named.",
@@ -147,6 +156,8 @@ def agreed(question: str, *, yes: bool = False) -> bool:
             "Add --yes to answer it beforehand.",
         )
     try:
-        return input(f"{question}? [y/N] ").strip().lower() in ("y", "yes")
+        answer = input(f"{question}? [y/N] ").strip().lower()
     except EOFError:
-        return False
+        answer = ""
+    record.answered(answer in ("y", "yes"))
+    return answer in ("y", "yes")

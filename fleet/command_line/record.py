@@ -34,11 +34,13 @@ class Act:
         verb: its name, as typed.
         hosts: those that it reached.
         begun: when, in seconds of a clock that only goes forward.
+        answers: of its operator, to the questions that it asked.
     """
 
     verb: str
     hosts: list[Remote] = field(default_factory=list)
     begun: float = field(default_factory=time.monotonic)
+    answers: list[bool] = field(default_factory=list)
 
 
 _act: Act | None = None  # one process, one verb
@@ -56,14 +58,20 @@ def reached(remote: Remote) -> None:
         _act.hosts.append(remote)
 
 
+def answered(agreed: bool) -> None:
+    """Note what the operator answered to the verb's question."""
+    if _act:
+        _act.answers.append(agreed)
+
+
 def end(error: BaseException | None) -> None:
-    """Write down how the verb ended, on each host that it reached; a refusal has touched nothing.
+    """Write down how the verb ended, on each host that it reached; a refusal has touched nothing, nor has a no.
 
     Args:
         error: what ended it; None: it went well.
     """
     act, code = _act, _code(error)
-    if not act or act.verb in IN_THE_LEDGER or code == REFUSED:
+    if not act or act.verb in IN_THE_LEDGER or code == REFUSED or (act.answers and not any(act.answers)):
         return
     for remote in act.hosts:
         if remote.connected:

@@ -60,3 +60,14 @@ def test_how_it_ended(error: BaseException | None, result: str) -> None:
 )
 def test_nothing_is_written_down(host: Host, verb: str, error: BaseException | None) -> None:
     assert after(host, verb, error) == []
+
+
+@pytest.mark.parametrize(("answers", "entries"), [([False], 0), ([False, False], 0), ([True, False], 1), ([], 1)])
+def test_an_operator_who_says_no_has_changed_nothing(answers: list[bool], entries: int) -> None:
+    host = Host()
+    record.begin("restore")
+    record.reached(cast("Remote", host))
+    for answer in answers:
+        record.answered(answer)
+    record.end(None)
+    assert len(host.entries) == entries
