@@ -73,7 +73,6 @@ def run(remote: Remote, verb: list[str], *, seconds: float, stdin: bytes = b"") 
     """Run a verb on a host and show how it continues.
 
     Args:
-        remote: the host.
         verb: as `["backup"]`; never with a secret in it.
         seconds: how long to wait for its end.
         stdin: its standard input: the way for secrets.
@@ -159,7 +158,6 @@ def query(
     """What a verb answers whose steps no one needs to see.
 
     Args:
-        remote: the host.
         verb: as `["list"]`.
         stdin: its standard input.
         fed_by: a command of the host's whose output is its standard input instead: a secret that stays there.

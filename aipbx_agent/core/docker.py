@@ -34,8 +34,6 @@ def container(project: str, service: str, *, running: bool = True) -> str:
     """The id of a service's container.
 
     Args:
-        project: the Compose project.
-        service: its name.
         running: whether only a running one will do.
 
     Raises:
@@ -84,7 +82,6 @@ def throwaway(name: str, limits: dict[str, Any]) -> list[str]:
     """The command that starts a container to be thrown away: reachable by no one, held to a part of the machine.
 
     Args:
-        name: its name.
         limits: agent.json.
     """
     words = ["docker", "run", "--detach", "--name", name, "--network", "none", "--pull", "never"]

@@ -67,7 +67,6 @@ def opened(config: Config, name: str, database: str) -> Iterator[Reader]:
     """A source to read from, for a while.
 
     Args:
-        config: the host's.
         name: `container:NAME`, or the name of a mysqldump file in backups/incoming.
         database: its name in that container; empty: the one that the container was made with.
 

@@ -33,7 +33,6 @@ def active(config: Config, service: str) -> str:
     """The Compose service that serves as `service`; its own name before the first release.
 
     Args:
-        config: the host's.
         service: backend or frontend; any other has no colours.
     """
     there = [name for name in (f"{service}-{GREEN}", f"{service}-{BLUE}") if (folder(config) / name).exists()]
@@ -79,7 +78,6 @@ def start(config: Config, name: str, images: Path) -> None:
     """Start a colour again, and nothing else.
 
     Args:
-        config: the host's.
         name: of its Compose service.
         images: the file that says which images run.
 
@@ -109,7 +107,6 @@ def point(config: Config, service: str, name: str) -> None:
     """Let a colour serve, from the next request on.
 
     Args:
-        config: the host's.
         service: backend or frontend.
         name: the colour; empty: no one serves.
     """

@@ -53,7 +53,6 @@ def restarts(config: Config, images: str, *, again: bool = False) -> bool:
     """Whether the container there is would be restarted to be as declared.
 
     Args:
-        config: the host's.
         images: the file below the app's folder that names the images.
         again: whether its container is made again, whatever is declared.
 
@@ -72,7 +71,6 @@ def bring_up(config: Config, images: str) -> None:
     """Start the database, or restart it where its declaration asks for that, and wait until it is healthy.
 
     Args:
-        config: the host's.
         images: the file below the app's folder that names the images.
 
     Raises:
@@ -227,7 +225,6 @@ def _compose(config: Config, images: str, other: dict[str, Any], *words: str) ->
     """A Compose command on the stack's files, in which parts of the database's declaration are others.
 
     Args:
-        config: the host's.
         images: the file that names the images.
         other: those parts; its environment takes the place of the declared one.
         words: what follows.

@@ -100,7 +100,6 @@ def take(config: Config, owner: str, *, tied: bool) -> None:
     """Take the lock for an operator.
 
     Args:
-        config: the host's.
         owner: who, and why.
         tied: whether the connection of this call is noted: with that connection the owner's run is over.
 
@@ -135,7 +134,6 @@ def broken(config: Config, owner: str = "") -> None:
     """Break the lock, and delete what its run had written down for a switch that never came.
 
     Args:
-        config: the host's.
         owner: only a lock that still is theirs; empty: anyone who has it.
     """
     lock = config.app / "lock"
@@ -166,7 +164,6 @@ def held(config: Config, what: str) -> Iterator[None]:
     """Hold the lock.
 
     Args:
-        config: the host's.
         what: what is in progress, for anyone who comes second.
 
     Raises:
@@ -205,7 +202,6 @@ def taken_over(config: Config, owner: str) -> Iterator[None]:
     """Hold, and at the end give back, the lock that an operator took, whose connection may break meanwhile.
 
     Args:
-        config: the host's.
         owner: what they wrote into it.
 
     Raises:
@@ -237,7 +233,6 @@ def give_back(config: Config, *, before: float = 0) -> None:
     """Give back a lock that this host holds for an operator.
 
     Args:
-        config: the host's.
         before: also that of a run which began before this moment, seconds since 1970: when the host started, say. A
             lock that is tied to no run (`inv lock`) outlives it.
     """

@@ -36,7 +36,6 @@ def opened(config: Config, server: Engine, name: str) -> Iterator[Source]:
     """Find, unpack and check what an operator named; what was unpacked for it goes away afterwards.
 
     Args:
-        config: the host's.
         server: that it will be restored to.
         name: the name of a set, of a file in `incoming`, or a moment (pitr/targets.py).
 

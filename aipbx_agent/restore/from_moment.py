@@ -74,7 +74,6 @@ def brought(config: Config, server: Engine, folder: Path) -> Iterator[Source]:
     """The same, with what was brought here.
 
     Args:
-        config: the host's.
         server: that it will be restored to.
         folder: with the base backup, the segments, and LABEL.
 

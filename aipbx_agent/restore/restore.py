@@ -110,7 +110,6 @@ def refuse(config: Config, server: Engine, given: Source, *, foreign: bool) -> N
     """Refuse what cannot or should not be restored here.
 
     Args:
-        config: the host's.
         server: the live one.
         given: what is to be restored.
         foreign: whether it may come from another host.

@@ -53,7 +53,6 @@ def planned(config: Config, what: str, label: str, kind: str, new: str, folders:
     """A swap on this host as it is now.
 
     Args:
-        config: the host's.
         what: it is, for people.
         label: of the restore.
         kind: how what is live now will be called: names.BEFORE or names.AFTER.
@@ -85,7 +84,6 @@ def planned_back(config: Config, replaced: Replaced, *, runs: bool, page: bool, 
     """The swap that makes live again what another one replaced, and retains what is live now.
 
     Args:
-        config: the host's.
         replaced: what was live before.
         runs: whether the backend runs.
         page: whether the maintenance page is on.

@@ -16,11 +16,7 @@ LABEL = "com.docker.compose"
 
 
 def found(config: Config) -> dict[str, dict[str, Any]]:
-    """Image, status, restarts, health, start, declaration and networks by service; those without a container left out.
-
-    Args:
-        config: the host's.
-    """
+    """Image, status, restarts, health, start, declaration and networks by service, of those with a container."""
     try:
         every = _of_project(config.project)
     except AgentError:

@@ -56,7 +56,6 @@ class S3Store:
 
     Args:
         where: how it is called.
-        config: this host's.
         declared: endpoint, bucket, region.
 
     Raises:

@@ -31,7 +31,6 @@ def obtain(config: Config, declared: Declared, *, force: bool) -> None:
     """Obtain a certificate, unless there is one for exactly these names that is not due.
 
     Args:
-        config: the host's.
         declared: what it must be.
         force: renew also what is not due.
 

@@ -33,7 +33,6 @@ def confirm(config: Config, digest: str) -> None:
     """Wait until nginx hands out the certificate in force, and report that; an nginx that is down reads it later.
 
     Args:
-        config: the host's.
         digest: the hash of its chain.
 
     Raises:

@@ -20,7 +20,6 @@ def waiting(remote: Remote, state: Survey) -> HandMade | None:
     """What a deploy would take over, once inventory.py and the host's variables fit it; None in ordinary life.
 
     Args:
-        remote: the host.
         state: how it is.
 
     Raises:

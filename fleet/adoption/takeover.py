@@ -42,7 +42,6 @@ def taking_over(remote: Remote, old: HandMade) -> Iterator[None]:
     """Take the old stack's place within this block; when the block fails, the old stack runs again.
 
     Args:
-        remote: the host.
         old: what is there.
 
     Raises:

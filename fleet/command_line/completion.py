@@ -28,7 +28,6 @@ def complete(typed: str, namespace: Collection) -> None:
 
     Args:
         typed: the line up to the cursor, with the program's name.
-        namespace: the verbs.
     """
     try:
         words = shlex.split(typed)[1:]
@@ -51,7 +50,6 @@ def candidates(argv: Sequence[str], *, fresh: bool, namespace: Collection) -> li
     Args:
         argv: what was typed.
         fresh: whether a new word begins.
-        namespace: the verbs.
     """
     before = list(argv) if fresh else list(argv[:-1])
     if not before or before[0] not in namespace or (not fresh and argv[-1].startswith("-")):

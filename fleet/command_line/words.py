@@ -29,7 +29,6 @@ def prepare(program: Any, namespace: Namespace) -> None:
 
     Args:
         program: Invoke's; it has read its own options already.
-        namespace: the verbs.
     """
     if getattr(program, "core", None) is None:
         return
@@ -92,7 +91,6 @@ def with_hosts(argv: Sequence[str], namespace: Namespace, known: Callable[[], Co
 
     Args:
         argv: the verb and what follows it.
-        namespace: the verbs.
         known: names of hosts and groups; called only where a word stands alone.
     """
     if len(argv) < 2 or argv[0] not in names(namespace):

@@ -29,7 +29,6 @@ def of_project(project: str, *arguments: str) -> str:
     """A Compose command on what runs, whatever the files say.
 
     Args:
-        project: the Compose project.
         arguments: what follows, each one word.
     """
     return _command("--project-name", project, "--env-file", "/dev/null", *arguments)
@@ -52,7 +51,6 @@ def logs(project: str, services: list[str], *, follow: bool, since: str, tail: s
     """The command that prints services' logs with their times.
 
     Args:
-        project: the Compose project.
         services: which; none means all.
         follow: whether it continues until it is stopped.
         since: a time or an age, as `2026-11-23T03:00:00` or `10m`; empty: no limit.
@@ -68,7 +66,6 @@ def execute(project: str, service: str, command: list[str], *, terminal: bool, a
     """The command that runs another one inside a running service.
 
     Args:
-        project: the Compose project.
         service: as Compose calls it; with `app_dir`, as operators do.
         command: its words.
         terminal: whether it gets a terminal.

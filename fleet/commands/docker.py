@@ -14,7 +14,6 @@ def of_service(project: str, service: str, app_dir: str = "") -> str:
     """A shell expression for the id of a service's container, also of one that has ended.
 
     Args:
-        project: the Compose project.
         service: as Compose calls it; with `app_dir`, where the stack's files are, as operators do.
         app_dir: says which colour serves.
     """

@@ -23,7 +23,6 @@ def psql(project: str, database: str = "", *, terminal: bool, read_only: bool, r
     """The command that opens psql on a database.
 
     Args:
-        project: the Compose project.
         database: its name; empty: the application's.
         terminal: whether someone types; else it reads SQL from standard input and stops at the first error.
         read_only: whether every transaction may only read.

@@ -135,7 +135,6 @@ def of(host: str, asked: dict[str, list[str]] | None = None) -> list[str]:
     """The operations that would change a host, by name.
 
     Args:
-        host: its name.
         asked: what `of_all` said, where several are meant; without it, or when it could not ask all, this one is asked.
 
     Raises:

@@ -52,7 +52,6 @@ def run(remote: Remote, source: str, database: str, without: str, *, yes: bool) 
     """Bring MySQL's data into the place of the live ones.
 
     Args:
-        remote: the host.
         source: a file here, or container:NAME on the host.
         database: its name in that container; empty: the one that the container was made with.
         without: the source's tables that are left out, with commas.

@@ -70,7 +70,6 @@ def rotate(remote: Remote, *, yes: bool) -> None:
     """Give the database a new password, everywhere where it stands; or end a rotation that was cut off.
 
     Args:
-        remote: the host.
         yes: whether the operator has agreed in advance.
 
     Raises:

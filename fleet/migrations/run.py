@@ -39,7 +39,6 @@ def planned(
     """What a deploy would do to the database.
 
     Args:
-        remote: the host.
         before: what runs; None on a first deploy.
         after: what shall run.
         repository: the backend's, refreshed.
@@ -81,7 +80,6 @@ def apply(remote: Remote, schema: Schema | None) -> None:
     """Run what was planned; the deploy lock is held already, and the database runs.
 
     Args:
-        remote: the host.
         schema: what comes to the database; None: nothing.
 
     Raises:
@@ -119,7 +117,6 @@ def migrate(
     """Run, or mark, the migrations of a commit by themselves.
 
     Args:
-        remote: the host.
         sha: the backend's commit, as typed; empty: what runs.
         allowed: the files that may delete rows.
         baseline: the files to mark as applied; empty: all that the database has not seen; None: none.

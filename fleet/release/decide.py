@@ -91,7 +91,6 @@ def deploy(
     """Decide and show what a deploy would bring to a host.
 
     Args:
-        remote: the host.
         shas: commits as typed; none: the head of the branch, of every service that is meant.
         service: backend or frontend: only that one moves; empty: both.
         options: how it is done.
@@ -161,7 +160,6 @@ def rollback(remote: Remote, to: str, options: Options) -> Prepared:
     Only images that are gone from the host are fetched, and that is told first.
 
     Args:
-        remote: the host.
         to: a SHA of that release; empty: the release before the present one.
         options: how it is done.
 

@@ -25,7 +25,6 @@ def show(hosts: list[Remote], *, as_json: bool) -> None:
     """Print what ran on these hosts, newest first.
 
     Args:
-        hosts: which.
         as_json: for a script: one object a host.
     """
     with ThreadPoolExecutor() as pool:

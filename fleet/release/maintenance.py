@@ -18,7 +18,6 @@ def turn(remote: Remote, state: str, *, yes: bool) -> None:
     """Show the maintenance page, or stop showing it.
 
     Args:
-        remote: the host.
         state: `on` or `off`.
         yes: whether the operator has agreed in advance.
 

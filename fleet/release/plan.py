@@ -76,7 +76,6 @@ def refuse_unready(host: str, state: Survey, settings: Settings) -> None:
     """Refuse a host that has not got what every release needs, or that someone has locked.
 
     Args:
-        host: its name.
         state: how it is.
         settings: its data.
 
@@ -103,7 +102,6 @@ def refuse(host: str, state: Survey, settings: Settings, *, first_allowed: bool)
     """Refuse a host that a release must not be brought to.
 
     Args:
-        host: its name.
         state: how it is.
         settings: its data.
         first_allowed: whether it may be a host that has no release yet.
@@ -135,7 +133,6 @@ def refuse_taken(host: str, taken: Sequence[str]) -> None:
     """Refuse a host on which other programs listen where nginx would.
 
     Args:
-        host: its name.
         taken: the programs and their ports.
 
     Raises:
@@ -153,7 +150,6 @@ def refuse_uncertified(host: str, state: Survey, settings: Settings) -> None:
     """Refuse a host whose certificate is to be supplied by hand, and was not.
 
     Args:
-        host: its name.
         state: how it is.
         settings: its data.
 
@@ -172,7 +168,6 @@ def earlier(host: str, state: Survey, keep: int, to: str) -> Release:
     """The release that a rollback goes to.
 
     Args:
-        host: its name.
         state: how it is.
         keep: how many releases keep their images: one of these is meant sooner than an older one.
         to: a SHA of either service, whole or abbreviated, or of both with a comma; empty: the release before the

@@ -32,7 +32,6 @@ def prepare(remote: Remote, images: dict[str, str], overlaps: int | None) -> Non
     """The same, and start what every release stands on, unless it runs as declared: database, extra services, nginx.
 
     Args:
-        remote: the host.
         images: full reference by service.
         overlaps: for how many seconds calls may continue beside a new backend, to be refused where the application's
             timers would run twice; None: it is not asked.

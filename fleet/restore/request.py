@@ -98,7 +98,6 @@ def announcement(host: str, request: Given, live: dict[str, Any], calls: int | N
     """What a restore is about to do.
 
     Args:
-        host: where.
         request: what is restored.
         live: the live database, as the host told of it: database, bytes.
         calls: live RTP flows there; None: unknown.

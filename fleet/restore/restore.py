@@ -58,7 +58,6 @@ def go(remote: Remote, request: Given, lines: list[str], tables: str, database: 
     """Say what it means, ask, do it, and tell what came of it.
 
     Args:
-        remote: the host.
         request: what is restored.
         lines: what the operator reads before they answer.
         tables, database, yes: as for `restore`.
@@ -150,7 +149,6 @@ def discard(remote: Remote, database: str, *, yes: bool) -> None:
     """Delete what restores kept.
 
     Args:
-        remote: the host.
         database: only this one, restored for inspection; empty: everything.
         yes: whether the operator has agreed in advance.
 
@@ -177,7 +175,6 @@ def verify(remote: Remote, name: str) -> None:
     """Restore a set into a scratch server on its host, and compare.
 
     Args:
-        remote: the host.
         name: the set's; empty: the newest.
 
     Raises:

@@ -33,7 +33,6 @@ def act(remote: Remote, action: Action, services: Sequence[str], *, yes: bool) -
     """Say what it means, ask, do it.
 
     Args:
-        remote: the host.
         action: what is done.
         services: with which; none: with all.
         yes: whether the operator has agreed in advance.

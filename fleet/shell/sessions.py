@@ -27,7 +27,6 @@ def become(host: Remote, command: str, verb: str, *, terminal: bool) -> NoReturn
     """Become an ssh that runs a command as root on a host; its exit code is this process's.
 
     Args:
-        host: where.
         command: for sh; appears in the host's journal.
         verb: what is done, for `inv audit`.
         terminal: whether it gets a terminal there.
@@ -49,7 +48,6 @@ def database(host: Remote, query: str, name: str = "", *, read_only: bool) -> No
     """psql on a database: interactive, or one query, or SQL from standard input.
 
     Args:
-        host: whose.
         query: SQL, which travels over standard input and is in no list of processes; empty: a session.
         name: of the database; empty: the application's.
         read_only: whether it may only read.
@@ -101,7 +99,6 @@ def tunnel(host: Remote, service: str, port: int, local_port: int) -> None:
 
     Args:
         host: where the service runs.
-        service: its name.
         port: its port inside the network; 0: the usual one.
         local_port: the port here; 0: the same number as there, when it is free.
 

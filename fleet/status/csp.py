@@ -78,7 +78,6 @@ def command(project: str, since: str) -> str:
     """The command that prints the reports in nginx's log, and END when all of it was read.
 
     Args:
-        project: the Compose project.
         since: a time or an age; empty: as far as the log reaches.
     """
     logs = compose.logs(project, ["nginx"], follow=False, since=age(since), tail="all")
@@ -89,7 +88,6 @@ def show(hosts: Sequence[Remote], since: str) -> bool:
     """Print what was reported of each host's policy.
 
     Args:
-        hosts: which.
         since: only reports younger than this, as `2h` or `3d`.
 
     Returns: whether every host could be read.

@@ -53,8 +53,6 @@ def upload(remote: Remote, path: Path, place: str) -> None:
     """Bring a file to a host, mode 0600, owner root; what was in its place stays until all of it has arrived.
 
     Args:
-        remote: the host.
-        path: the file.
         place: where it comes to be.
 
     Raises:
@@ -121,7 +119,6 @@ def stream(remote: Remote, command: str, aside: Path, length: int, name: str) ->
     """Write what a command of root's prints to a file here.
 
     Args:
-        remote: the host.
         command: for sh; it must succeed.
         aside: the file; what was in it is gone.
         length: about how many bytes will come.

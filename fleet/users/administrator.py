@@ -20,7 +20,6 @@ def appoint(host: Remote, email: str, *, another: bool, yes: bool) -> None:
     """Make an account an administrator's; a new one when no one has signed up with this address.
 
     Args:
-        host: on which host.
         email: whose; empty: ADMIN_EMAIL's.
         another: whether there may be an administrator already.
         yes: whether the operator has agreed in advance.
@@ -62,7 +61,6 @@ def dismiss(host: Remote, email: str, *, yes: bool) -> None:
     """Take the administrator's role from an account, which stays.
 
     Args:
-        host: on which host.
         email: whose; empty: ADMIN_EMAIL's.
         yes: whether the operator has agreed in advance.
 

@@ -52,7 +52,6 @@ def read(host: Remote, email: str = "") -> State:
     """Ask a host.
 
     Args:
-        host: which.
         email: of an account; empty: ADMIN_EMAIL's.
 
     Raises:
@@ -93,7 +92,6 @@ def psql(host: Remote, variables: Mapping[str, str], *, read_only: bool) -> str:
     """The command that runs a script on the application's tables, as the application's role.
 
     Args:
-        host: which.
         variables: of the backend.
         read_only: whether every transaction may only read.
     """

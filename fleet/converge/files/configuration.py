@@ -66,7 +66,6 @@ def put_in_place(path: str, mode: str, check: str = "") -> str:
     """The command that checks `path`.new and gives it `path`'s place in one step.
 
     Args:
-        path: the file.
         mode: its access, as `644`.
         check: a command that fails when the file is wrong; `{}` is the path of the new file.
     """

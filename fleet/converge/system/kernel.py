@@ -90,7 +90,6 @@ def swap_file(path: str, mib: int) -> Generator[str, None, None]:
     """A swap file, in use now and after a boot; hosts that swap already keep what they have.
 
     Args:
-        path: the file.
         mib: its size in MiB.
     """
     swaps = host.get_fact(Swaps)

@@ -59,7 +59,6 @@ def after_release(remote: Remote, entries: list[Entry], running: Release) -> Non
     """Delete the images and the assets that no release needs which `inv rollback` could go back to.
 
     Args:
-        remote: the host.
         entries: the ledger, the release that has just come included.
         running: that release.
     """

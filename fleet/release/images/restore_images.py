@@ -21,7 +21,6 @@ def needed(
     """What must come before a host can go back to a release; nothing, and no network is asked, when all is there.
 
     Args:
-        remote: the host.
         release: where it goes back to.
         repositories: the application's, by service.
 

@@ -57,7 +57,6 @@ def take(remote: Remote, reason: str) -> None:
     """Lock a host, until `inv unlock`: no release comes to it meanwhile.
 
     Args:
-        remote: the host.
         reason: the reason, shown to anyone who is refused.
 
     Raises:
@@ -76,9 +75,6 @@ def wait(remote: Remote) -> None:
     """Wait until no one has a host's lock, WAIT_SECONDS at most: who still has it then is told by the refusal.
 
     One whose run is gone is not waited for: no one would give it back.
-
-    Args:
-        remote: the host.
     """
     end, last = time.monotonic() + WAIT_SECONDS, ""
     while (found := survey.take(remote)).lock and time.monotonic() < end:
@@ -95,7 +91,6 @@ def held(remote: Remote, what: Doing, state: Survey, since: datetime) -> Iterato
     """Hold the host's deploy lock, on a host that still is as it was when the operator agreed.
 
     Args:
-        remote: the host.
         what: what is about to happen.
         state: the host as the operator saw it.
         since: now.

@@ -23,7 +23,6 @@ def settled(remote: Remote, state: Survey, drain_seconds: int | None = None) -> 
     """Have a host complete an unfinished restore and start a database that is down; one that is locked is left alone.
 
     Args:
-        remote: the host.
         state: how it is.
         drain_seconds: of survey.take, where it is asked again.
 
