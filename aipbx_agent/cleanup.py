@@ -27,7 +27,7 @@ from aipbx_agent.restore import swap, trial_backend
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Which run has just ended, if one did."""
-    parser.add_argument("--after", default="", help="the verb of the unit that ended; told when it ended badly")
+    parser.add_argument("--after", default="", help="the verb of the unit that ended; a failure is notified")
 
 
 def main(config: Config, options: argparse.Namespace) -> None:

@@ -12,7 +12,7 @@ VERSION = 5
 COMMAND = "/usr/local/sbin/aipbx-agent"
 LIBRARY = "/usr/local/lib/aipbx/agent"
 CONFIGURATION = "/etc/aipbx/agent.json"
-# How nginx is tested and told to read its files (files/proxy/nginx.sh).
+# How nginx is tested and reloaded (files/proxy/nginx.sh).
 NGINX = "/usr/local/lib/aipbx/nginx.sh"
 # A long verb runs in a transient unit of systemd, which a lost connection does not stop: this and the verb.
 UNIT = "aipbx-agent-"
@@ -46,7 +46,7 @@ ROTATION_MARK = "# aipbx: until the password is changed everywhere"
 # What the migrations of a release meet: another server than PostgreSQL; none that runs; a database without tables, or
 # whose first start was interrupted; one whose files were never recorded; one whose ledger knows them.
 OTHER, NO_SERVER, NEW, FIRST_START, LIVES, KNOWN = "other dialect", "no server", "new", "first start", "lives", "known"
-# What is told of a running release that the ledger of migrations does not know.
+# What is reported of a running release that the ledger of migrations does not know.
 UNKNOWN = "unknown"
 
 # The dialplan's global variable that says which backend gets a new call: Stasis(${GLOBAL(AIBOT)}).

@@ -45,7 +45,7 @@ class MissingError(OperatorError):
 
 
 def command(verb: Sequence[str], *options: str) -> str:
-    """The command that runs a verb there and tells JSON lines.
+    """The command that runs a verb there and prints JSON lines.
 
     Args:
         verb: it and its arguments; they appear in the host's journal, so never with a secret in them.
@@ -55,7 +55,7 @@ def command(verb: Sequence[str], *options: str) -> str:
 
 
 def event(line: str) -> dict[str, Any]:
-    """What a line tells; a line that is none of ours is a note."""
+    """What a line means; a line that is none of ours is a note."""
     try:
         parsed = json.loads(line)
     except ValueError:
@@ -64,7 +64,7 @@ def event(line: str) -> dict[str, Any]:
 
 
 def problem(host: str, error: dict[str, Any]) -> OperatorError:
-    """The error that the program told of, with its host before it."""
+    """The error that the agent reported, with its host before it."""
     kind = OperatorError if error.get("code") == OperatorError.code else FailedError
     return kind(f"{host}: {error.get('what')}", str(error.get("why", "")), str(error.get("do", "")))
 
@@ -186,7 +186,7 @@ def _send(pipe: IO[bytes] | None, content: bytes) -> None:
             pipe.write(content)
             pipe.close()
         except OSError:
-            return  # it ended first, and its exit code tells
+            return  # it ended first, and its exit code says why
 
 
 def _shown(event: dict[str, Any], steps: Steps) -> dict[str, Any]:

@@ -43,7 +43,7 @@ class Manifest:
         taken: the moment whose data it holds, ISO 8601 in UTC.
         seconds: how long it took.
         engine: `postgres` or `mysql`.
-        server_version: as the server tells it, `16.14`.
+        server_version: as the server reports it, `16.14`.
         role: who owned it.
         database_bytes: its size on the server.
         release: SHA by service, of what ran.
@@ -85,7 +85,7 @@ def name_of(moment: datetime) -> str:
 
 
 def moment_of(name: str) -> datetime:
-    """The moment that a set's name tells."""
+    """The moment in a set's name."""
     return datetime.strptime(name, "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc)
 
 

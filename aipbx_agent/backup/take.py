@@ -110,7 +110,7 @@ def made(config: Config, live: Engine, database_bytes: int, last: Manifest | Non
     Args:
         live: the server.
         database_bytes: the database's size there.
-        last: the last set, by which progress is told.
+        last: the last set, by which progress is estimated.
 
     Raises:
         Failed: there is none; nothing of it is left.

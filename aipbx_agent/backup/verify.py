@@ -65,7 +65,7 @@ def main(config: Config, options: argparse.Namespace) -> None:
 
 
 def lines(figures: dict[str, Any]) -> list[str]:
-    """What monitoring is told."""
+    """The metrics for monitoring."""
     begin = "aipbx_verify_"
     return metrics.gauges(
         {

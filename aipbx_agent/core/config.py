@@ -1,4 +1,4 @@
-"""What this host's program is told: /etc/aipbx/agent.json from the inventory, and the stack's own environment."""
+"""The agent's configuration: /etc/aipbx/agent.json from the inventory, and the stack's own environment."""
 
 from __future__ import annotations
 

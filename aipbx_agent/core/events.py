@@ -1,6 +1,6 @@
-"""What a run tells while it continues: plain lines for the journal, JSON lines for `inv`, which makes progress of them.
+"""What a run reports meanwhile: plain lines for the journal, JSON lines for `inv`, which makes progress of them.
 
-JSON lines, one object each, told apart by their key:
+JSON lines, one object each, distinguished by their key:
     {"step": text}                      a step began
     {"done": text, "seconds": n}        it ended well
     {"undone": text, "seconds": n}      it did not
@@ -61,7 +61,7 @@ def error(problem: Problem) -> None:
 
 @contextmanager
 def step(text: str) -> Iterator[None]:
-    """Tell that something is in progress, and how long it took."""
+    """Report that something is in progress, and how long it took."""
     begun = time.monotonic()
     _emit("", step=text)
     try:

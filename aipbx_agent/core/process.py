@@ -231,7 +231,7 @@ def named(argv: Sequence[str]) -> str:
 
 
 def last_words(errors: bytes | None) -> str:
-    """What a program said that tells why, in one line: its first errors where it calls them so, else the end."""
+    """What a program said that explains why, in one line: its first errors where it calls them so, else the end."""
     lines = [line.strip() for line in (errors or b"").decode(errors="replace").strip().splitlines()]
     texts = [line for line in lines if ERROR.search(line) and _WORKER not in line][:2] or lines[-4:]
     return " / ".join([*texts, *_command(lines)])[:1200] or "It printed no message."

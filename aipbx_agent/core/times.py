@@ -16,5 +16,5 @@ def now() -> str:
 
 
 def read(text: str) -> datetime:
-    """The time that a text tells."""
+    """The time in a text."""
     return datetime.fromisoformat(text.replace("Z", "+00:00"))

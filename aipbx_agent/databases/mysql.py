@@ -1,7 +1,7 @@
 """MySQL or MariaDB inside its container: the login is that of the container's own variables.
 
 A dump and its count must see one moment, and mysqldump begins a transaction of its own: so writes wait, for the second
-in which both begin. MySQL renames no database: how restored data take the place of others is told in mysql_rename.py.
+in which both begin. MySQL renames no database: mysql_rename.py describes how restored data replace others.
 """
 
 from __future__ import annotations

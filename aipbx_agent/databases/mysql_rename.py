@@ -112,7 +112,7 @@ def rename(server: Client, pairs: list[tuple[str, str]]) -> None:
 
 
 def checkpoint(server: Client) -> None:
-    """Have all that was loaded in the tables' own files, where the server can be told to.
+    """Have all that was loaded in the tables' own files, where the server can be made to.
 
     A crash while a table moves whose making is still in the log alone has kept MariaDB from starting (MDEV-40728).
     """
@@ -164,12 +164,12 @@ def _settle(server: Client, bodies: list[Body], *, forward: bool) -> None:
     _script(server, [*made, *lent, *gone], next(iter(found)))
     if not _arrived(server, bodies, found, forward=forward):
         _move(server, ways, found)
-    anew = []
+    switches = []
     for body in bodies:
         place = body.new if forward else body.old
         if body.programs:
-            anew += [f"USE {named(place)};", mysql_schema.events_set(body.programs, on=place in live)]
-    _script(server, anew, ways[0][1])
+            switches += [f"USE {named(place)};", mysql_schema.events_set(body.programs, on=place in live)]
+    _script(server, switches, ways[0][1])
     targets = {target for _, target in ways}
     left = [name for name in every if name not in targets]
     if full := [name for name, things in mysql_schema.there(server, left).items() if things]:

@@ -60,7 +60,7 @@ def ask(session: subprocess.Popen[bytes], sql: str) -> list[str]:
 
 
 def begun(dump: subprocess.Popen[bytes]) -> bytes:
-    """Read a dump until it tells of its first table: by then its transaction has begun.
+    """Read a dump until it names its first table: by then its transaction has begun.
 
     Returns: what was read.
     """

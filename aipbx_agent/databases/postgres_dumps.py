@@ -16,7 +16,7 @@ from aipbx_agent.databases.quoting import literal
 
 # zstd's first level packs about as well as gzip's 6, and keeps up with the server.
 COMPRESSION = "zstd:1"
-# Who changes a table for longer than this is told of, instead of waited for all night.
+# Who changes a table for longer than this is reported, not waited for all night.
 LOCK_WAIT = "--lock-wait-timeout=10min"
 # Settings of a load's sessions. Indexes are built in memory where it fits, by one process each instead of several for
 # one. What is lost in a crash is a database that no one uses yet.

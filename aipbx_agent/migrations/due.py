@@ -1,7 +1,7 @@
 """`aipbx-agent migrations`: what a release's migrations would do to this host's database.
 
 It runs none, and waits for no one: so a release that brings none comes also while a backup is taken. Standard input is
-what `inv` knows of the release, as JSON (`Given`); what comes of it is told as `Found`.
+what `inv` knows of the release, as JSON (`Given`); the result is a `Found`.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(config: Config, options: argparse.Namespace) -> None:
-    """Tell what there is to do."""
+    """Report what there is to do."""
     given = read()
     server = live(config) if config.dialect == "postgres" else None
     found = look(config, server, given) if server else Found(OTHER if config.dialect != "postgres" else NO_SERVER)

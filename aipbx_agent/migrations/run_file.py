@@ -1,4 +1,4 @@
-"""One migration is run, in one transaction with its line in the ledger; why it failed is told."""
+"""One migration is run, in one transaction with its line in the ledger; its error is kept."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from aipbx_agent.migrations.due import Given, Pending
 from aipbx_agent.migrations.facts import Facts
 from aipbx_agent.migrations.ledger import RUN, Row
 
-_ERROR = re.compile(r"^psql:<stdin>:(?P<line>\d+): (?P<told>(ERROR|FATAL|PANIC):.*)$", re.MULTILINE)
+_ERROR = re.compile(r"^psql:<stdin>:(?P<line>\d+): (?P<message>(ERROR|FATAL|PANIC):.*)$", re.MULTILINE)
 _MORE = re.compile(r"^(DETAIL|HINT|LINE \d+|CONTEXT): .*$", re.MULTILINE)
 _BUSY = "canceling statement due to lock timeout"
 _SLOW = "canceling statement due to statement timeout"
@@ -49,7 +49,7 @@ def carry_out(config: Config, server: Postgres, request: Given, one: Pending, po
     text = ledger.script(source, row(request, one, RUN, point), facts, config.role, *deadlines)
     inside = ["psql", "--username", server.user, *PSQL, "--dbname", config.database, "--file", "-"]
     argv = server.beside(leave=sessions.OF_THE_DATABASE)
-    # What failed is told on both outputs, in their order.
+    # Errors come on both outputs, in their order.
     argv += ["sh", "-c", 'exec "$@" 2>&1', "sh", *inside]
     with events.step(one.name):
         with lock_guard.watching(server, config.database, request.lock_seconds):
@@ -103,4 +103,4 @@ def error_message(output: str, facts: Facts) -> str:
     place = next((one for one in facts.statements if one.line <= last <= one.last), None)
     lines = f"line {last}" if place is None or place.line == place.last else f"lines {place.line} to {place.last}"
     more = [match.group().strip() for match in _MORE.finditer(output, error.end())][:3]
-    return " / ".join([f"{lines}: {error['told']}", *more])[:800]
+    return " / ".join([f"{lines}: {error['message']}", *more])[:800]

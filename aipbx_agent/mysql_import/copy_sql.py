@@ -151,7 +151,7 @@ def _of_target(column: Column) -> list[str]:
 
 
 def meanings(table: Table) -> list[str]:
-    """What each figure of a table tells, in the order in which both sides tell them."""
+    """What each figure of a table means, in the order in which both sides return them."""
     names = ["rows"]
     for column in table.columns:
         names.append(f"values in {column.target}")

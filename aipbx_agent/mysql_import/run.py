@@ -168,7 +168,7 @@ def _completed(server: Postgres, reader: Reader, new: str, dump: Path) -> None:
 
 
 def _compared(server: Postgres, reader: Reader, plan: Plan, new: str) -> dict[str, int]:
-    """Compare every table with what the source told of it, and let the sequences continue.
+    """Compare every table with what the source reported of it, and let the sequences continue.
 
     Returns: rows by table.
     """

@@ -145,7 +145,7 @@ def description(manifest: sets.Manifest, content: Content, fingerprint: str) -> 
     Args:
         manifest: the set's.
         content: the encrypted file's.
-        fingerprint: the manifest's hash: tells that it is the same set.
+        fingerprint: the manifest's hash: the same for the same set.
     """
     return {
         "format": sets.FORMAT,

@@ -34,7 +34,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(config: Config, options: argparse.Namespace) -> None:
-    """Tell the copies, oldest first."""
+    """Report the copies, oldest first."""
     if options.of:
         kept = folder.FolderStore(config, options.of)
         events.result(where=kept.where, sets=copies(kept))

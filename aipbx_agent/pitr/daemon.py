@@ -1,7 +1,7 @@
-"""`aipbx-agent wal`: runs all the time. Takes the WAL over, copies it off this host, and tells when that lags.
+"""`aipbx-agent wal`: runs all the time. Takes the WAL over, copies it off this host, and notifies when that lags.
 
 A pass every few seconds: take what PostgreSQL has closed, send what has no copy, look whether all is well, see that a
-base backup is made when one is due. What goes wrong is tried again in the next pass, and told when it lasts.
+base backup is made when one is due. What goes wrong is tried again in the next pass, and notified when it lasts.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def arguments(_: argparse.ArgumentParser) -> None:
 
 
 def main(_: Config, __: argparse.Namespace) -> None:
-    """Do it until told to end."""
+    """Do it until it is stopped."""
     watch = Watch()
     with suppress(Interrupted):
         while True:
@@ -156,7 +156,7 @@ class Watch:
         lasts = at_once or bool(self._since and now - self._since > TELL_SECONDS)
         ok = not error or (not lasts and bool(before.get("ok", True)))
         state = _state(current, ok=ok, error=error if lasts else "", sent=self._shipping.until)
-        with suppress(OSError):  # a full disk, say: it keeps no one from being told
+        with suppress(OSError):  # a full disk, say: it must not stop the notification
             if {**before, "at": ""} != {**state, "at": ""} or _age(before) > LOOK_SECONDS:
                 files.write_json(path, state)
                 metrics.write("wal", figures(state))
@@ -173,7 +173,7 @@ class Watch:
 
 
 def figures(state: dict[str, Any]) -> list[str]:
-    """What monitoring is told."""
+    """The metrics for monitoring."""
     begin = "aipbx_wal_"
     return metrics.gauges(
         {

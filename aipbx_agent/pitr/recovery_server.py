@@ -57,7 +57,7 @@ class Recovery:
 
 
 def settings(what: Recovery, *, target: bool) -> str:
-    """What PostgreSQL is told for its recovery, as postgresql.auto.conf has it.
+    """PostgreSQL's settings for its recovery, as postgresql.auto.conf has it.
 
     Args:
         what: is recovered.
@@ -134,7 +134,7 @@ def _unpack(image: str, what: Recovery, data: Path) -> None:
 
 
 def _configure(data: Path, text: str) -> None:
-    """Replace what the base backup's server was told by its operators: it is to be as the image makes it."""
+    """Replace the settings that operators made on the base backup's server: it is to be as the image makes it."""
     owner = (data / "PG_VERSION").stat()
     for name, content in (("postgresql.auto.conf", text), ("recovery.signal", "")):
         path = data / name

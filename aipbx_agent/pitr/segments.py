@@ -5,7 +5,7 @@
     backups/base/<system>-<segment>-<moment>.json          written last: what that file is (`Base`)
 
 <system> is PostgreSQL's own number for its data directory, in hexadecimal: the logs of two of them never mix. Off this
-host the same names are followed by .age. So what can be restored is told by names alone, wherever they are.
+host the same names are followed by .age. So what can be restored is known by names alone, wherever they are.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _NAME = re.compile(r"([0-9a-f]{16})-([0-9A-F]{24})-(\d{8}T\d{6}Z)")
 _HEADER = struct.Struct("<HHIQI4xQII")
 HEADER_BYTES = _HEADER.size
 _LONG = 0x0002
-# A name tells whole seconds, and a commit may be stamped a moment before it is written.
+# A name has whole seconds, and a commit may be stamped a moment before it is written.
 SURE = timedelta(seconds=1)
 
 
@@ -93,7 +93,7 @@ def number(name: str) -> tuple[int, int]:
 
 
 def parse(name: str) -> Segment | None:
-    """What a name tells, whatever follows it after a dot; None: it is none of these."""
+    """What a name means, whatever follows it after a dot; None: it is none of these."""
     match = _NAME.fullmatch(name.partition(".")[0])
     if not match:
         return None

@@ -45,7 +45,7 @@ def main(config: Config, options: argparse.Namespace) -> None:
 
 
 def moment(text: str) -> datetime:
-    """The moment that a name tells.
+    """The moment in a name.
 
     Raises:
         Refused: it is none.

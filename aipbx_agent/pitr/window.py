@@ -1,4 +1,4 @@
-"""Which moments can be restored, and from what: told by the names of base backups and segments alone."""
+"""Which moments can be restored, and from what: known by the names of base backups and segments alone."""
 
 from __future__ import annotations
 

@@ -161,7 +161,7 @@ class Ari:
 
     @classmethod
     def of(cls, config: Config) -> Ari | None:
-        """The PBX that this host was told of; None when it was told of none."""
+        """The PBX that this host is configured for; None without one."""
         if not config.hands_over:
             return None
         url, user, password = (config.secrets[name] for name in ("ARI_URL", "ARI_USER", "ARI_PASSWORD"))

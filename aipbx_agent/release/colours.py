@@ -65,7 +65,7 @@ def port(config: Config, name: str) -> int:
 
 
 def environment(config: Config, name: str) -> dict[str, str]:
-    """What a colour of the backend is told: its own port and, where calls are handed over, its own name at the PBX."""
+    """The environment of a backend's colour: its own port and, where calls are handed over, its own name at the PBX."""
     ours = dict(config.services["backend"])
     address = ours.get("EXTERNAL_HOST", "").rpartition(":")[0] or ours.get("EXTERNAL_HOST", "")
     ours["EXTERNAL_HOST"] = f"{address}:{port(config, name)}"
@@ -141,7 +141,7 @@ def why_not_well(container: str) -> str:
 
 
 def not_well(config: Config, name: str, how: str) -> Failed:
-    """The error that tells why a colour is not ready."""
+    """The error that explains why a colour is not ready."""
     service = name.partition("-")[0]
     return Failed(
         f"the {service} is not ready.",

@@ -116,5 +116,5 @@ def calls(config: Config, switch: Switch, container: str) -> tuple[int, int]:
 def _until(switch: Switch, container: str) -> float:
     """Seconds after its beginning until which a switch waits for calls; those of a restarted backend are gone."""
     began = str(docker.state(container)["StartedAt"])[:19]
-    anew = datetime.fromisoformat(f"{began}+00:00").timestamp() > switch.begun
-    return 0 if anew else switch.drain_seconds
+    restarted = datetime.fromisoformat(f"{began}+00:00").timestamp() > switch.begun
+    return 0 if restarted else switch.drain_seconds

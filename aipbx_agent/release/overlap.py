@@ -52,7 +52,7 @@ def arguments(_: argparse.ArgumentParser) -> None:
 
 
 def main(config: Config, _: argparse.Namespace) -> None:
-    """Tell whether a switch would overlap now; nothing is touched."""
+    """Report whether a switch would overlap now; nothing is touched."""
     asked = json.load(sys.stdin)
     present = replace(config, raw={**config.raw, **asked["settings"]})
     serving = colours.serving(config, "backend") if "backend" in asked["services"] else ""

@@ -138,7 +138,7 @@ def _containers() -> list[dict[str, Any]]:
 
 
 def _inspect(words: list[str]) -> list[dict[str, Any]]:
-    """What Docker knows; one that ends meanwhile is passed over: inspect tells of the others, and fails."""
+    """What Docker knows; one that ends meanwhile is passed over: inspect shows the others, and fails."""
     found: list[dict[str, Any]] = json.loads(run(words, seconds=SECONDS, fine=(0, 1)))
     return found
 

@@ -34,7 +34,7 @@ def write(config: Config, switch: Switch) -> None:
 
 
 def record(config: Config, switch: Switch, note: str) -> None:
-    """Tell the ledger how a switch ended.
+    """Record in the ledger how a switch ended.
 
     Args:
         note: why it failed; empty: it did not.

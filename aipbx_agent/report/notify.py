@@ -1,4 +1,4 @@
-"""Words to the operators, by Slack or Telegram; what cannot be told there is told to the journal."""
+"""Notifications to the operators, by Slack or Telegram; what cannot be sent goes to the journal."""
 
 from __future__ import annotations
 
@@ -54,12 +54,12 @@ def messages(secrets: dict[str, str], title: str, text: str) -> list[Message]:
 
 
 def receivers(secrets: dict[str, str]) -> list[str]:
-    """Who would be told."""
+    """The receivers."""
     return [message.receiver for message in messages(secrets, "", "")]
 
 
 def send(config: Config, title: str, text: str) -> None:
-    """Tell the operators; that no one could be told is noted, and stops nothing.
+    """Notify the operators; that no one could be notified is noted, and stops nothing.
 
     Args:
         title: what it is about, in one line.

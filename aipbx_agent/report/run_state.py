@@ -1,4 +1,4 @@
-"""How the runs of a verb end, written down and told: a failure that no one hears of is the worst of a backup's."""
+"""How the runs of a verb end, written down and notified: a failure that no one hears of is the worst of a backup's."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def recorded(config: Config, verb: str, *, attended: bool) -> Iterator[Run]:
 
 
 def after(config: Config, verb: str) -> None:
-    """Tell of a run that could not do so itself: it was killed, ran out of time or memory, or never began.
+    """Notify of a run that could not do so itself: it was killed, ran out of time or memory, or never began.
 
     Called when its unit has ended; systemd says how, in the environment.
     """
@@ -102,12 +102,12 @@ def after(config: Config, verb: str) -> None:
 
 
 def measure(config: Config) -> None:
-    """Tell monitoring how the sets are; anyone who changes that calls it."""
+    """Write the metrics of the sets; anyone who changes that calls it."""
     _quietly("The figures", lambda: metrics.write("backup", figures(config)))
 
 
 def figures(config: Config) -> list[str]:
-    """What monitoring is told of the sets on this host, and of the last run."""
+    """The metrics of the sets on this host, and of the last run."""
     last = state(config, "backup")
     there = sets.readable(config.backups)
     newest = there[-1][1] if there else None
@@ -152,5 +152,5 @@ def _quietly(what: str, write: Callable[[], None]) -> None:
     try:
         write()
     except OSError as problem:
-        # A full disk, say. It must keep no one from being told.
+        # A full disk, say. It must not stop the notification.
         events.note(f"{what} could not be written down: {problem}")

@@ -1,6 +1,6 @@
 """What restores left on purpose: the database and volumes that were live before, and databases to inspect.
 
-backups/kept.json tells of them. Nothing but `discard` removes them.
+backups/kept.json lists them. Nothing but `discard` removes them.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def arguments(_: argparse.ArgumentParser) -> None:
 
 
 def main(config: Config, _: argparse.Namespace) -> None:
-    """Tell what is kept, and how big it is."""
+    """Report what is kept, and how big it is."""
     found = read(config)
     server = engine.live(config)
     databases = server.databases()

@@ -147,7 +147,7 @@ def _return(config: Config, server: Engine, swap: Swap, problem: Failed) -> NoRe
     """Let what was live before be live again; what was live meanwhile is retained: someone may have written to it.
 
     Raises:
-        Failed: always; it tells why, and how things are.
+        Failed: always; it says why, and how things are.
     """
     back = swap_plan.planned_back(config, swap_plan.replaced(swap), runs=True, page=swap.page, returns=True)
     try:

@@ -31,7 +31,7 @@ def _of_project(project: str) -> dict[str, dict[str, Any]]:
     identities = run([*argv, f"--filter=label={LABEL}.oneoff=False"], seconds=SECONDS).decode().split()
     if not identities:
         return {}
-    # One that ends meanwhile is passed over: inspect tells of the others, and fails.
+    # One that ends meanwhile is passed over: inspect shows the others, and fails.
     inspected = json.loads(run(["docker", "inspect", *identities], seconds=SECONDS, fine=(0, 1)))
     newest: dict[str, dict[str, Any]] = {}
     for one in sorted(inspected, key=lambda each: identities.index(each["Id"])):

@@ -29,7 +29,7 @@ AGAIN = timedelta(hours=24)
 # How old the last good set, the last verified set, and the last verified set with a checked off-site copy may be. Sets
 # are taken every day and verified every week, each some hours long.
 HOURS = {"backup": 26, "verified": 194, "offsite": 218}
-# It is checked all the time, and tells itself when it is not kept; whether anyone looks, is asked here.
+# It is checked all the time, and notifies when it is not kept; whether anyone looks, is asked here.
 LOG_HOURS = 1
 
 
@@ -49,7 +49,7 @@ class Age(NamedTuple):
     hours: int
 
     def too_old(self, now: datetime) -> bool:
-        """Whether someone must be told."""
+        """Whether someone must be notified."""
         return now - self.since > timedelta(hours=self.hours)
 
     def message(self, now: datetime) -> str:
@@ -114,7 +114,7 @@ def ages(config: Config, began: datetime) -> dict[str, Age]:
 
 
 def is_news(bad: list[str], before: list[str], told_at: datetime | None, now: datetime) -> bool:
-    """Whether someone is told: what is bad changed, or a day has passed and it is bad still."""
+    """Whether someone is notified: what is bad changed, or a day has passed and it is bad still."""
     return bad != before or bool(bad and (told_at is None or now - told_at >= AGAIN))
 
 
@@ -131,7 +131,7 @@ def _notify(config: Config, found: dict[str, Age], bad: list[str], now: datetime
 
 
 def _moved(config: Config, before: list[str]) -> list[str]:
-    """Tell of PBXs that have moved to where the firewall lets no RTP in from, and return which ones it lets in.
+    """Report PBXs that have moved to where the firewall lets no RTP in from, and return which ones it lets in.
 
     Args:
         before: those that it let in at the last look.

@@ -20,7 +20,7 @@ def arguments(_: argparse.ArgumentParser) -> None:
 
 
 def main(config: Config, _: argparse.Namespace) -> None:
-    """Tell what there is; nothing is read but small files."""
+    """Report what there is; nothing is read but small files."""
     events.result(
         host=config.host,
         now=times.now(),

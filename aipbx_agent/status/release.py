@@ -17,7 +17,7 @@ from aipbx_agent.release import colours, database_container, overlap, pbxs
 
 
 def met(config: Config, asked: dict[str, Any], problem: Problem | None) -> dict[str, Any]:
-    """What it would meet; what failed is told as `{"error": …}` in its place.
+    """What it would meet; what failed is reported as `{"error": …}` in its place.
 
     Args:
         config: the host's; without the application's variables where these cannot be read.

@@ -32,7 +32,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(config: Config, options: argparse.Namespace) -> None:
-    """Tell it."""
+    """Report it."""
     problem = None
     try:
         config = load()

@@ -1,4 +1,4 @@
-"""Object storage that speaks S3, by rclone: told what it needs by its environment, so nothing shows in `ps`.
+"""Object storage that speaks S3, by rclone: configured by its environment, so nothing shows in `ps`.
 
 An object is not there before it is complete. This host's key may add, read and hide objects; the bucket keeps what was
 hidden or overwritten (versions) for as long as its own rules say: docs/security.md.
@@ -25,7 +25,7 @@ LIMITS = ("--s3-chunk-size=16M", "--contimeout=20s", "--timeout=60s", "--retries
 
 
 def environment(declared: dict[str, Any], secrets: dict[str, str]) -> dict[str, str]:
-    """What rclone is told; the remote is called `store`.
+    """rclone's configuration; the remote is called `store`.
 
     Args:
         declared: endpoint, bucket, region, from the inventory.

@@ -156,7 +156,7 @@ class SftpStore:
 
 
 def lost(origin: str, host: str, output: str) -> Failed:
-    """Why the connection to a peer ended, told from ssh's own words.
+    """Why the connection to a peer ended, from ssh's own words.
 
     Args:
         origin: this host.

@@ -1,4 +1,4 @@
-"""Before a deploy takes over a host installed by hand: what must be settled first, and what the operator is told."""
+"""Before a deploy takes over a host installed by hand: what must be settled first, and what the operator must know."""
 
 from __future__ import annotations
 

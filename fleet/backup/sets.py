@@ -157,7 +157,7 @@ def row(one: dict[str, Any], now: str) -> tuple[str, ...]:
     """A set's cells.
 
     Args:
-        one: as the host told it.
+        one: as the host reported it.
         now: the host's clock.
     """
     if "problem" in one:
