@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -14,8 +13,10 @@ from lab import wait
 from lab.machines.host import Host
 from tests.lab import faults
 from tests.lab.inv_run import Inv
+from tests.lab.pyinfra_run import read_until
 from tests.lab.web import Web
 
+FIRST_STEP = "every byte of the set is as it was written"
 LEDGER = "cat /app/aipbx/releases.jsonl"
 DATABASES = "docker exec aipbx-postgres-1 psql -U aipbx_admin -d postgres -AtXc 'SELECT datname, oid FROM pg_database'"
 
@@ -73,18 +74,17 @@ def test_a_restore_that_is_left_is_found_again_and_stopped(
     deployed: Inv, server: Host, restoring: subprocess.Popen[str]
 ) -> None:
     before = server.run(DATABASES).stdout
-    time.sleep(2)
+    read_until(restoring, FIRST_STEP)
     os.killpg(restoring.pid, signal.SIGINT)
     said, _ = restoring.communicate(timeout=60)
     assert restoring.returncode == 130
     assert f"restore continues on the host. inv attach --host={server.name} shows it" in said
     watching = deployed.started("attach", server.name)
-    time.sleep(3)
+    read_until(watching, FIRST_STEP)  # it shows the run from its beginning
     stopped = deployed("cancel", server.name, "--yes").succeeded().output
     assert "restore was stopped; what it had begun is taken back" in stopped
     shown, _ = watching.communicate(timeout=60)
     assert watching.returncode == 1
-    assert "every byte of the set is as it was written" in shown, "from its beginning"
     assert "The run was stopped." in shown
     assert server.run(DATABASES).stdout == before
     deployed("attach", server.name).refused(f"Nothing runs on {server.name} now.")
