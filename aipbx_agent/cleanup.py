@@ -16,11 +16,13 @@ from aipbx_agent.contract import UPLOAD, UPLOAD_SECONDS
 from aipbx_agent.core import detached, docker, lock
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import AgentError, Refused
-from aipbx_agent.databases import engine, names, set_roles, throwaway
-from aipbx_agent.databases.postgres import Postgres
+from aipbx_agent.databases import engine, names, throwaway
+from aipbx_agent.databases.postgres import set_roles
+from aipbx_agent.databases.postgres.engine import Postgres
 from aipbx_agent.migrations import first_start
 from aipbx_agent.pitr import recovery_server
-from aipbx_agent.release import deploy_lock, switch
+from aipbx_agent.release.lock import deploy_lock
+from aipbx_agent.release.switch import switch
 from aipbx_agent.report import run_state
 from aipbx_agent.restore import swap, trial_backend
 

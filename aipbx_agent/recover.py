@@ -11,7 +11,8 @@ from aipbx_agent import cleanup
 from aipbx_agent.core import docker, events
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import AgentError, Failed
-from aipbx_agent.release import stack, switch_journal
+from aipbx_agent.release.containers import stack
+from aipbx_agent.release.switch import switch_journal
 from aipbx_agent.report import notify, run_state
 from aipbx_agent.restore import swap_journal
 from aipbx_agent.roles import rotation

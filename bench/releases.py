@@ -34,7 +34,7 @@ import sys
 sys.path.insert(0, "/usr/local/lib/aipbx/agent")
 from aipbx_agent.contract import SERVICES
 from aipbx_agent.core import config
-from aipbx_agent.release import colours
+from aipbx_agent.release.containers import colours
 here = config.load(stack=True)
 here.raw["switch_mode"] = "colours"  # so that it registers with the PBX under the name that it had
 for service in SERVICES:

@@ -108,7 +108,7 @@ public_checks = [
     {"path": "/socket.io/?EIO=4&transport=polling", "statuses": [200], "content_type": "text/plain"},
 ]
 
-# --- Switching releases (aipbx_agent/release/switch.py) -----------------------------------------------------------
+# --- Switching releases (aipbx_agent/release/switch) -------------------------------------------------------------
 # `colours`: the new backend starts beside the old one. With ARI_* in the env file the PBX hands new calls to it, and
 # old calls stay where they are until they end; without, a deploy waits for no live call, as two backends
 # under one name would take each other's calls. `recreate`: the old one ends first, with every call and request on it.

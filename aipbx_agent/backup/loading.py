@@ -9,12 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from aipbx_agent.databases import set_roles
 from aipbx_agent.databases.engine import Engine
-from aipbx_agent.databases.mysql import MySQL
-from aipbx_agent.databases.postgres import Postgres
+from aipbx_agent.databases.mysql.engine import MySQL
+from aipbx_agent.databases.postgres import set_roles
+from aipbx_agent.databases.postgres.engine import Postgres
+from aipbx_agent.databases.postgres.set_roles import Roles
 from aipbx_agent.databases.quoting import identifier
-from aipbx_agent.databases.set_roles import Roles
 from aipbx_agent.roles import declare as owners
 
 

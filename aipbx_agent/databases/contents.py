@@ -18,7 +18,7 @@ class Contents:
         views: how many views and materialized views.
         programs: MySQL's triggers, procedures, functions and events: what each is, by name.
         properties: what the database itself has, as people read it, by name: locale, limits, comment, settings, rights.
-        roles: those that it needs, without passwords (databases/properties.py).
+        roles: those that it needs, without passwords (databases/postgres/properties.py).
         stays: what a load leaves out.
     """
 

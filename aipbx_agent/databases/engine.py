@@ -81,15 +81,15 @@ def live(config: Config) -> Engine:
         Refused: it does not run, or nothing here knows its kind.
     """
     if config.dialect == "postgres":
-        from aipbx_agent.databases import superuser
-        from aipbx_agent.databases.postgres import Postgres
+        from aipbx_agent.databases.postgres import superuser
+        from aipbx_agent.databases.postgres.engine import Postgres
 
         container = docker.container(config.project, "postgres")
         user = superuser.superuser(container, config.role)
         jobs, cpus = int(config.raw["restore_jobs"]), float(config.raw["postgres_cpus"])
         return Postgres(container, user, config.backups, jobs, cpus)
     if config.dialect == "mysql":
-        from aipbx_agent.databases.mysql import MySQL
+        from aipbx_agent.databases.mysql.engine import MySQL
 
         return MySQL(docker.container(config.project, "mysql"), config.backups)
     raise Refused(

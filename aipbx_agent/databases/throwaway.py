@@ -9,11 +9,12 @@ from aipbx_agent.contract import ADMIN
 from aipbx_agent.core import docker
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.process import run
-from aipbx_agent.databases import mysql_grants, mysql_throwaway
 from aipbx_agent.databases.engine import Engine
-from aipbx_agent.databases.mysql import MySQL
-from aipbx_agent.databases.postgres import Postgres
-from aipbx_agent.databases.postgres_client import INSIDE
+from aipbx_agent.databases.mysql import grants
+from aipbx_agent.databases.mysql import throwaway as mysql_throwaway
+from aipbx_agent.databases.mysql.engine import MySQL
+from aipbx_agent.databases.postgres.client import INSIDE
+from aipbx_agent.databases.postgres.engine import Postgres
 
 NAME = "aipbx-verification"
 START_SECONDS = 120
@@ -47,7 +48,7 @@ def server(config: Config, live: Engine) -> Iterator[Engine]:
         try:
             mysql_throwaway.start(config, image, NAME)
             scratch = MySQL(NAME)
-            scratch.ask("\n".join(mysql_grants.accounts(live)))
+            scratch.ask("\n".join(grants.accounts(live)))
             yield scratch
         finally:
             clear()

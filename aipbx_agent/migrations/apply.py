@@ -15,11 +15,11 @@ from aipbx_agent.contract import FIRST_START, KNOWN, LIVES, NEW
 from aipbx_agent.core import events
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import Failed, Interrupted, Refused
-from aipbx_agent.databases.postgres import Postgres
+from aipbx_agent.databases.postgres.engine import Postgres
 from aipbx_agent.migrations import baseline, due, first_start, ledger, losses, run_file
 from aipbx_agent.migrations.due import Found, Given, Pending
 from aipbx_agent.migrations.ledger import BASELINE
-from aipbx_agent.release import deploy_lock
+from aipbx_agent.release.lock import deploy_lock
 
 
 @dataclass(frozen=True)

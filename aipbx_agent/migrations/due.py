@@ -20,7 +20,7 @@ from aipbx_agent.core import docker, events
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import Refused
 from aipbx_agent.databases import engine
-from aipbx_agent.databases.postgres import Postgres
+from aipbx_agent.databases.postgres.engine import Postgres
 from aipbx_agent.migrations import facts as reading
 from aipbx_agent.migrations import ledger, losses
 from aipbx_agent.migrations.facts import Facts

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aipbx_agent.core.errors import Refused
-from aipbx_agent.databases.postgres import Postgres
-from aipbx_agent.databases.postgres_contents import TABLES
+from aipbx_agent.databases.postgres.contents import TABLES
+from aipbx_agent.databases.postgres.engine import Postgres
+from aipbx_agent.databases.postgres.superuser import BOOTSTRAP, FIRST_NUMBER
 from aipbx_agent.databases.quoting import identifier, literal
-from aipbx_agent.databases.superuser import BOOTSTRAP, FIRST_NUMBER
 from aipbx_agent.migrations import lock_guard
 from aipbx_agent.migrations.facts import Facts
 

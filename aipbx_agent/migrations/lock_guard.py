@@ -11,8 +11,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from aipbx_agent.databases.postgres import Postgres
-from aipbx_agent.databases.postgres_client import PSQL
+from aipbx_agent.databases.postgres.client import PSQL
+from aipbx_agent.databases.postgres.engine import Postgres
 
 # The lock that a migration's transaction holds to its end and cannot give back: so its process is known.
 KEY = 7220612

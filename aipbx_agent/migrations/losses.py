@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 
-from aipbx_agent.databases import sessions
-from aipbx_agent.databases.postgres import Postgres
-from aipbx_agent.databases.postgres_client import LONG
-from aipbx_agent.databases.postgres_contents import qualified
+from aipbx_agent.databases.postgres import sessions
+from aipbx_agent.databases.postgres.client import LONG
+from aipbx_agent.databases.postgres.contents import qualified
+from aipbx_agent.databases.postgres.engine import Postgres
 from aipbx_agent.databases.quoting import identifier, literal
 from aipbx_agent.migrations.facts import ROWS, UNKNOWN, Facts, Loss
 

@@ -8,9 +8,9 @@ from aipbx_agent.core import events
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import Failed
 from aipbx_agent.core.process import run
-from aipbx_agent.databases import sessions
-from aipbx_agent.databases.postgres import Postgres
-from aipbx_agent.databases.postgres_client import LONG, PSQL
+from aipbx_agent.databases.postgres import sessions
+from aipbx_agent.databases.postgres.client import LONG, PSQL
+from aipbx_agent.databases.postgres.engine import Postgres
 from aipbx_agent.databases.quoting import literal
 from aipbx_agent.migrations import due, ledger, lock_guard
 from aipbx_agent.migrations.due import Given, Pending

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from aipbx_agent.core.errors import Refused
-from aipbx_agent.databases.postgres import Postgres
+from aipbx_agent.databases.postgres.engine import Postgres
 from aipbx_agent.mysql_import.copy_sql import Column, Table
 from aipbx_agent.mysql_import.mysql_source import Reader
 

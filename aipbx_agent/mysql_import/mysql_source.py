@@ -14,7 +14,7 @@ from aipbx_agent.core import docker, events
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import Failed, Refused
 from aipbx_agent.core.process import pipe, run
-from aipbx_agent.databases.mysql_throwaway import SCRATCH, clear, start
+from aipbx_agent.databases.mysql.throwaway import SCRATCH, clear, start
 from aipbx_agent.restore import incoming
 
 CONTAINER = "container:"

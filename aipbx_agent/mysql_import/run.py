@@ -23,14 +23,16 @@ from aipbx_agent.core import disk, docker, events, signals
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import Failed, Refused
 from aipbx_agent.core.process import pipe, run
-from aipbx_agent.databases import engine, names, sessions
-from aipbx_agent.databases.postgres import Postgres
-from aipbx_agent.databases.postgres_client import LONG
+from aipbx_agent.databases import engine, names
+from aipbx_agent.databases.postgres import sessions
+from aipbx_agent.databases.postgres.client import LONG
+from aipbx_agent.databases.postgres.engine import Postgres
 from aipbx_agent.databases.quoting import identifier, literal
 from aipbx_agent.mysql_import import copy_sql, import_plan, mysql_source
 from aipbx_agent.mysql_import.import_plan import Plan
 from aipbx_agent.mysql_import.mysql_source import Reader
-from aipbx_agent.release import colours, deploy_lock
+from aipbx_agent.release.containers import colours
+from aipbx_agent.release.lock import deploy_lock
 from aipbx_agent.restore import incoming, restore, swap, swap_plan, trial_backend
 
 # Who owns which sequence, and how far it goes.

@@ -19,7 +19,7 @@ from aipbx_agent.core.errors import AgentError, Failed, Interrupted, Refused
 from aipbx_agent.core.process import pipe
 from aipbx_agent.databases import engine
 from aipbx_agent.databases.engine import Engine
-from aipbx_agent.databases.postgres import Postgres
+from aipbx_agent.databases.postgres.engine import Postgres
 from aipbx_agent.databases.quoting import literal
 from aipbx_agent.pitr import archive, base_check, collect, window
 from aipbx_agent.pitr.segments import Base, Segment

@@ -19,7 +19,7 @@ from aipbx_agent.core import config, files, metrics, times
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import AgentError, Failed, Interrupted
 from aipbx_agent.databases import engine
-from aipbx_agent.databases.postgres import Postgres
+from aipbx_agent.databases.postgres.engine import Postgres
 from aipbx_agent.pitr import archive, base_backup, window
 from aipbx_agent.pitr.collect import take
 from aipbx_agent.pitr.segments import Segment

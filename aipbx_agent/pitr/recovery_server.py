@@ -15,9 +15,10 @@ from aipbx_agent.core import docker, events
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import AgentError, Failed
 from aipbx_agent.core.process import last_words, run
-from aipbx_agent.databases import superuser, throwaway
-from aipbx_agent.databases.postgres import Postgres
-from aipbx_agent.databases.postgres_client import LONG
+from aipbx_agent.databases import throwaway
+from aipbx_agent.databases.postgres import superuser
+from aipbx_agent.databases.postgres.client import LONG
+from aipbx_agent.databases.postgres.engine import Postgres
 from aipbx_agent.pitr import archive
 from aipbx_agent.pitr.segments import BYTES
 from aipbx_agent.pitr.window import Needed

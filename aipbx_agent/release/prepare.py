@@ -17,7 +17,8 @@ from aipbx_agent.core import compose, docker, events, files
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import AgentError, Failed, Refused
 from aipbx_agent.core.process import run
-from aipbx_agent.release import colours, database_container, overlap
+from aipbx_agent.release.containers import colours, database_container
+from aipbx_agent.release.switch import overlap
 from aipbx_agent.roles import declare
 
 SECONDS = 180

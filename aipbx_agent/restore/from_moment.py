@@ -21,7 +21,7 @@ from aipbx_agent.core import docker, events, files
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import Failed, Refused
 from aipbx_agent.databases.engine import Engine
-from aipbx_agent.databases.postgres import Postgres
+from aipbx_agent.databases.postgres.engine import Postgres
 from aipbx_agent.databases.quoting import literal
 from aipbx_agent.pitr import archive, collect, recovery_server, segments, targets, window
 from aipbx_agent.pitr.recovery_server import Recovery

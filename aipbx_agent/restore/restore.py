@@ -15,10 +15,14 @@ from aipbx_agent.core import disk, docker, events, signals, times
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import Failed, Refused
 from aipbx_agent.core.process import run
-from aipbx_agent.databases import engine, mysql, mysql_rename, names, set_roles
+from aipbx_agent.databases import engine, names
 from aipbx_agent.databases.contents import Contents
 from aipbx_agent.databases.engine import Engine
-from aipbx_agent.release import colours, deploy_lock
+from aipbx_agent.databases.mysql import rename
+from aipbx_agent.databases.mysql.engine import MySQL
+from aipbx_agent.databases.postgres import set_roles
+from aipbx_agent.release.containers import colours
+from aipbx_agent.release.lock import deploy_lock
 from aipbx_agent.restore import find, incoming, retained, source, swap, swap_plan, trial_backend
 from aipbx_agent.restore.source import Source
 
@@ -54,8 +58,8 @@ def main(config: Config, options: argparse.Namespace) -> None:
 def _restored(config: Config, server: Engine, options: argparse.Namespace) -> dict[str, object]:
     tables = tuple(name for name in options.tables.split(",") if name)
     look = bool(tables or options.to_database)
-    if isinstance(server, mysql.MySQL):
-        mysql_rename.refuse(server, tables)
+    if isinstance(server, MySQL):
+        rename.refuse(server, tables)
     with ExitStack() as held:
         if not look:
             refuse_pending(config)
@@ -157,7 +161,7 @@ def _replace(config: Config, server: Engine, given: Source) -> dict[str, object]
         with events.step("statistics of the new database"):
             server.finish(new, config.database)
         # The stack declares no backend that works with MySQL; after the swap, the live one says whether it is ready.
-        if not isinstance(server, mysql.MySQL):
+        if not isinstance(server, MySQL):
             trial_backend.check(config, server, new, given.label)
     _remark(config, given, found)
     change = swap_plan.planned(config, f"restore of {given.title}", given.label, names.BEFORE, new, folders)

@@ -20,7 +20,8 @@ from aipbx_agent.core.errors import AgentError, Failed, Problem
 from aipbx_agent.core.signals import undisturbed
 from aipbx_agent.databases import engine
 from aipbx_agent.databases.engine import Engine
-from aipbx_agent.release import colours, public_check, stack
+from aipbx_agent.release.containers import colours, stack
+from aipbx_agent.release.switch import public_check
 from aipbx_agent.restore import retained, swap_journal, swap_plan
 from aipbx_agent.restore.swap_plan import Swap
 

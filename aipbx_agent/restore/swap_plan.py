@@ -9,7 +9,7 @@ from aipbx_agent.contract import MAINTENANCE
 from aipbx_agent.core import docker, times
 from aipbx_agent.core.config import Config
 from aipbx_agent.databases import names
-from aipbx_agent.release import colours
+from aipbx_agent.release.containers import colours
 from aipbx_agent.restore.retained import Replaced
 
 UNDO = "undo of the "

@@ -9,7 +9,7 @@ from aipbx_agent.core import events
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import Refused
 from aipbx_agent.databases import engine
-from aipbx_agent.release import deploy_lock
+from aipbx_agent.release.lock import deploy_lock
 from aipbx_agent.restore import retained, swap, swap_journal, swap_plan
 
 

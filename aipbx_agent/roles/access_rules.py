@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from aipbx_agent.contract import ADMIN, ROTATION_MARK
 from aipbx_agent.core.errors import Failed
 from aipbx_agent.core.process import run
-from aipbx_agent.databases.postgres import Postgres
+from aipbx_agent.databases.postgres.engine import Postgres
 
 SECONDS = 60
 # Seconds within which the server has read its rules; it takes milliseconds.

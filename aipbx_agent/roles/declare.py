@@ -17,9 +17,9 @@ from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import AgentError, Failed, Refused
 from aipbx_agent.core.process import run
 from aipbx_agent.databases import engine
-from aipbx_agent.databases.postgres import Postgres
+from aipbx_agent.databases.postgres.engine import Postgres
+from aipbx_agent.databases.postgres.superuser import BOOTSTRAP, FIRST_NUMBER
 from aipbx_agent.databases.quoting import identifier, literal
-from aipbx_agent.databases.superuser import BOOTSTRAP, FIRST_NUMBER
 from aipbx_agent.roles import access_rules, ownership, role_facts
 from aipbx_agent.roles.role_facts import Facts
 

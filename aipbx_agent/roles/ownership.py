@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from aipbx_agent.databases.postgres import Postgres
+from aipbx_agent.databases.postgres.engine import Postgres
+from aipbx_agent.databases.postgres.superuser import BOOTSTRAP, FIRST_NUMBER
 from aipbx_agent.databases.quoting import literal
-from aipbx_agent.databases.superuser import BOOTSTRAP, FIRST_NUMBER
 from aipbx_agent.migrations import ledger
 from aipbx_agent.migrations.ledger import SCHEMA as LEDGER  # what was migrated is not the application's to say
 

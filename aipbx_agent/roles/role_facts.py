@@ -6,9 +6,9 @@ import base64
 import json
 from dataclasses import dataclass
 
-from aipbx_agent.databases.postgres import Postgres
+from aipbx_agent.databases.postgres.engine import Postgres
+from aipbx_agent.databases.postgres.superuser import BOOTSTRAP
 from aipbx_agent.databases.quoting import literal
-from aipbx_agent.databases.superuser import BOOTSTRAP
 from aipbx_agent.roles.access_rules import Rules
 
 _DATABASES = (

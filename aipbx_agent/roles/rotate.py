@@ -18,7 +18,7 @@ from aipbx_agent.core import docker, events
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.process import attempt, run
 from aipbx_agent.databases.quoting import identifier
-from aipbx_agent.release import colours
+from aipbx_agent.release.containers import colours
 from aipbx_agent.roles import access_rules, declare, rotation
 
 # Over the network: on its own socket and on 127.0.0.1 the server asks for no password.

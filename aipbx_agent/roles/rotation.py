@@ -14,7 +14,7 @@ from aipbx_agent.contract import ENVIRONMENT, ROTATION_MARK
 from aipbx_agent.core import docker, events, files
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.process import run
-from aipbx_agent.release import colours
+from aipbx_agent.release.containers import colours
 from aipbx_agent.roles import access_rules, declare
 
 NAME = "DB_PASS"

@@ -10,7 +10,7 @@ from aipbx_agent.core.config import Config
 from aipbx_agent.core.docker import SECONDS
 from aipbx_agent.core.errors import AgentError
 from aipbx_agent.core.process import run
-from aipbx_agent.release import colours
+from aipbx_agent.release.containers import colours
 
 LABEL = "com.docker.compose"
 

@@ -20,7 +20,7 @@ from aipbx_agent.core import events, files, metrics, times
 from aipbx_agent.core.config import Config
 from aipbx_agent.offsite import copy_sets
 from aipbx_agent.pitr import daemon
-from aipbx_agent.release import pbxs
+from aipbx_agent.release.pbx import pbxs
 from aipbx_agent.report import notify
 from aipbx_agent.stores import configured
 

@@ -10,7 +10,7 @@ from aipbx_agent.contract import CERTIFICATE
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.disk import MIB
 from aipbx_agent.core.errors import AgentError
-from aipbx_agent.release import traffic
+from aipbx_agent.release.containers import traffic
 from aipbx_agent.tls import pem
 
 

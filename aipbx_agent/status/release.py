@@ -13,7 +13,9 @@ from aipbx_agent.core import compose, docker
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import AgentError, Problem
 from aipbx_agent.core.process import run
-from aipbx_agent.release import colours, database_container, overlap, pbxs
+from aipbx_agent.release.containers import colours, database_container
+from aipbx_agent.release.pbx import pbxs
+from aipbx_agent.release.switch import overlap
 
 
 def met(config: Config, asked: dict[str, Any], problem: Problem | None) -> dict[str, Any]:

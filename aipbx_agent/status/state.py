@@ -18,7 +18,9 @@ from aipbx_agent.core.config import Config, load
 from aipbx_agent.core.errors import Refused
 from aipbx_agent.core.files import read_json
 from aipbx_agent.pitr import daemon
-from aipbx_agent.release import colours, deploy_lock, ledger
+from aipbx_agent.release import ledger
+from aipbx_agent.release.containers import colours
+from aipbx_agent.release.lock import deploy_lock
 from aipbx_agent.report import run_state
 from aipbx_agent.restore import retained, swap_journal
 from aipbx_agent.status import containers, database, machine, release

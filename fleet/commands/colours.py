@@ -1,4 +1,4 @@
-"""Which colour of a service serves, as the host's files say (aipbx_agent/release/colours.py): the one place here.
+"""Which colour of a service serves, as the host's files say (the agent: containers/colours.py): the one place here.
 
 An operator says `backend`, and means the colour that serves; of logs, those of both while there are two.
 """

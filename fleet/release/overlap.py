@@ -1,7 +1,7 @@
 """Whether two backends would be up when the application's timers run: asked of the host, whose clock counts.
 
 Known before the operator is asked, and checked once more when what takes long is over (pulling, building), by the
-host itself (aipbx_agent/release/prepare.py), whose switch has the last look (aipbx_agent/release/overlap.py).
+host itself (aipbx_agent/release/prepare.py), whose switch has the last look (aipbx_agent/release/switch/overlap.py).
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ class Survey:
         lock: who has the deploy lock; empty when no one.
         lock_seconds: for how long.
         lock_standing: what is known of the run that it was taken for: open, ended, runs, stopped, by hand
-            (aipbx_agent/release/deploy_lock.py); empty: nothing.
+            (aipbx_agent/release/lock/deploy_lock.py); empty: nothing.
         maintenance: whether the maintenance page is on.
         disk_free_mib, disk_percent: of the file system that holds the application.
         memory_mib, memory_free_mib, load, processors: of the host.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aipbx_agent.contract import UNIT
 from fleet.errors import OperatorError
 
-# By what the host knows of that run (aipbx_agent/release/deploy_lock.py); a word that is not here: it knows nothing.
+# By what the host knows of that run (aipbx_agent/release/lock); a word that is not here: it knows nothing.
 KNOWN = {
     "open": "Its run is at it: the SSH connection that took the lock is open, or the host's own process runs.",
     "ended": "Its run is over: the SSH connection that took the lock, or the host's own process, has ended.",

@@ -14,7 +14,8 @@ from aipbx_agent import cleanup, recover
 from aipbx_agent.core import detached, docker, lock
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import Failed, Refused
-from aipbx_agent.release import colours, stack, switch, switch_journal
+from aipbx_agent.release.containers import colours, stack
+from aipbx_agent.release.switch import switch, switch_journal
 from aipbx_agent.report import notify, run_state
 from aipbx_agent.restore import swap, swap_journal
 from aipbx_agent.roles import rotation

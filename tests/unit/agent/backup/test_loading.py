@@ -10,8 +10,8 @@ import pytest
 
 from aipbx_agent.core import docker
 from aipbx_agent.core.errors import Failed
-from aipbx_agent.databases import postgres_client, postgres_dumps, sessions
-from aipbx_agent.databases.postgres import Postgres
+from aipbx_agent.databases.postgres import client, dumps, sessions
+from aipbx_agent.databases.postgres.engine import Postgres
 
 BACKUPS = Path("/app/aipbx/backups")
 DUMP = BACKUPS / "sets" / "x" / "database.dump"
@@ -28,7 +28,7 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def beside_the_server(monkeypatch: pytest.MonkeyPatch, run: Callable[..., bytes]) -> None:
-    for module in (postgres_client, postgres_dumps):
+    for module in (client, dumps):
         monkeypatch.setattr(module, "run", run)
 
 
@@ -135,7 +135,7 @@ def test_indexes_of_partitions_find_their_places_one_by_one(
     done = without_questions(commands)
     assert done[0::2] == [write + "\n".join(part) + "\n" for part in (lines[:4], lines[4:7], lines[7:])]
     loads = [one.partition(" pg_restore ")[2] for one in done[1::2]]
-    elsewhere = " ".join(postgres_dumps.ELSEWHERE)
+    elsewhere = " ".join(dumps.ELSEWHERE)
     words = f"--username u --dbname new --exit-on-error {elsewhere} --use-list=/tmp/aipbx-agent.list"
     path = "/var/lib/aipbx/backups/sets/x/database.dump"
     assert loads == [f"{words} --jobs={jobs} {path}" for jobs in (3, 1, 3)]

@@ -13,8 +13,8 @@ import pytest
 from aipbx_agent.backup import sets
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import Failed, Refused
-from aipbx_agent.databases.postgres import Postgres
-from aipbx_agent.databases.postgres_contents import TABLES
+from aipbx_agent.databases.postgres.contents import TABLES
+from aipbx_agent.databases.postgres.engine import Postgres
 from aipbx_agent.migrations import apply, baseline, due, facts, first_start, ledger, run_file
 from aipbx_agent.migrations.due import Found, Given, Pending
 from aipbx_agent.migrations.facts import Facts

@@ -21,7 +21,7 @@ from aipbx_agent.core import files, metrics
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import Failed, Interrupted, Refused
 from aipbx_agent.databases import engine
-from aipbx_agent.databases.postgres import Postgres
+from aipbx_agent.databases.postgres.engine import Postgres
 from aipbx_agent.offsite import send_point
 from aipbx_agent.pitr import archive, collect, daemon, ship
 from aipbx_agent.pitr.segments import Segment

@@ -14,7 +14,9 @@ from aipbx_agent.contract import STAGED
 from aipbx_agent.core import compose, docker
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import Failed, Refused
-from aipbx_agent.release import colours, database_container, overlap, prepare
+from aipbx_agent.release import prepare
+from aipbx_agent.release.containers import colours, database_container
+from aipbx_agent.release.switch import overlap
 from aipbx_agent.roles import declare
 
 IMAGES = {"backend": "b:1", "frontend": "f:2"}

@@ -14,7 +14,8 @@ from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import Failed, Refused
 from aipbx_agent.core.files import write_json
 from aipbx_agent.databases import engine, names
-from aipbx_agent.release import public_check, stack
+from aipbx_agent.release.containers import stack
+from aipbx_agent.release.switch import public_check
 from aipbx_agent.restore import discard, retained, swap, swap_journal, swap_plan, undo
 
 LABEL = "20261123T030000Z"

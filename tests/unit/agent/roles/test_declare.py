@@ -14,8 +14,8 @@ from aipbx_agent.contract import ADMIN
 from aipbx_agent.core import lock
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import Failed, Refused
-from aipbx_agent.databases import superuser
-from aipbx_agent.databases.postgres import Postgres
+from aipbx_agent.databases.postgres import superuser
+from aipbx_agent.databases.postgres.engine import Postgres
 from aipbx_agent.migrations import ledger
 from aipbx_agent.roles import access_rules, declare, ownership, role_facts
 

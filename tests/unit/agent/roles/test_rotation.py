@@ -11,7 +11,7 @@ import pytest
 
 from aipbx_agent.contract import ROTATION_MARK
 from aipbx_agent.core.config import Config
-from aipbx_agent.release import colours
+from aipbx_agent.release.containers import colours
 from aipbx_agent.roles import access_rules, declare, rotation
 
 OPEN = f'host "aipbx" "role" 10.0.0.7/32 trust {ROTATION_MARK}'

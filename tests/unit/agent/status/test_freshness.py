@@ -9,8 +9,8 @@ import pytest
 from aipbx_agent.backup import sets
 from aipbx_agent.core import files, metrics
 from aipbx_agent.core.config import Config
-from aipbx_agent.release import pbxs
-from aipbx_agent.release.pbx_addresses import Addresses
+from aipbx_agent.release.pbx import pbxs
+from aipbx_agent.release.pbx.pbx_addresses import Addresses
 from aipbx_agent.report import notify
 from aipbx_agent.status import freshness
 

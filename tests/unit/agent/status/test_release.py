@@ -9,7 +9,7 @@ import pytest
 
 from aipbx_agent.core import docker
 from aipbx_agent.core.config import Config
-from aipbx_agent.release import colours
+from aipbx_agent.release.containers import colours
 from aipbx_agent.status import release
 from tests.unit.shell import stub
 

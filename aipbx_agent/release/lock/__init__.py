@@ -1,0 +1,1 @@
+"""The deploy lock: taken, asked about, broken."""
