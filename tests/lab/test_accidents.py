@@ -60,7 +60,7 @@ cp -a {0}/. /run/full/ && mount --move /run/full {0} && rmdir /run/full"""
 # By what there is no room for: the folder, from when on, the exit code, and what the operator reads.
 DISKS = {
     "an image": ("/var/lib/docker/tmp", ".", 2, "inv prune --host="),
-    "what images ship": ("/var/lib/docker/containers", ".", 1, "a command failed"),
+    "what images ship": ("/var/lib/docker/containers", ".", 1, "docker failed with exit code 125"),
     "a container": ("/var/lib/docker/containers", " up .*backend", 1, "back to backend"),
     "nginx's next backend": ("/app/aipbx/nginx/active", " up .*backend", 1, "back to backend"),
 }
