@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from fleet.cli import REFUSED, agreed, finish, hosts_to_change, hosts_to_read, remotes, report_errors
+from fleet.cli import agreed, finish, hosts_to_change, hosts_to_read, remotes, report_errors
 from fleet.command_line import dry_run
 from fleet.command_line.verb import task
-from fleet.errors import OperatorError
+from fleet.errors import OperatorError, worst
 
 if TYPE_CHECKING:
     from invoke.context import Context
@@ -67,14 +67,14 @@ def diff(_: Context, host: str = "", json: bool = False) -> None:
     from fleet.env.host.remote import current
 
     rows: list[dict[str, Any]] = []
-    failed = False
+    failed: list[int] = []
     for chosen in hosts_to_read(host):
         try:
             ours = rendering.environments(files.load(chosen.name).values())
             there = current(_remote(chosen), chosen.data["app_dir"])
         except OperatorError as error:
             print(error, file=sys.stderr)
-            failed = True
+            failed.append(error.code)
             continue
         changes = comparison.changes(there, ours)
         rows.append({"host": chosen.name, "pushed_before": there is not None, "same": not changes})
@@ -86,7 +86,7 @@ def diff(_: Context, host: str = "", json: bool = False) -> None:
 
         print(notation.dumps(rows, indent=2, ensure_ascii=False))
     if failed:
-        finish(REFUSED)
+        finish(worst(failed))
     if not all(row["same"] for row in rows):
         finish(1)
 

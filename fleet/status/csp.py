@@ -13,7 +13,7 @@ from rich.table import Table
 
 from fleet import tables
 from fleet.commands import compose
-from fleet.errors import OperatorError
+from fleet.errors import OperatorError, worst
 from fleet.status.logs import LINE, age
 
 if TYPE_CHECKING:
@@ -84,13 +84,13 @@ def command(project: str, since: str) -> str:
     return f"{{ {logs} && echo {END}; }} | grep -e ' {MARK}' -e '^{END}$'"
 
 
-def show(hosts: Sequence[Remote], since: str) -> bool:
+def show(hosts: Sequence[Remote], since: str) -> int:
     """Print what was reported of each host's policy.
 
     Args:
         since: only reports younger than this, as `2h` or `3d`.
 
-    Returns: whether every host could be read.
+    Returns: the exit code: 0 when every host could be read.
 
     Raises:
         OperatorError: `since` is not a valid time.
@@ -103,7 +103,7 @@ def show(hosts: Sequence[Remote], since: str) -> bool:
             print(f"{host.name}: {output}")
         else:
             _print(host, summary(output.splitlines()))
-    return not any(isinstance(output, OperatorError) for output in outputs)
+    return worst([output.code for output in outputs if isinstance(output, OperatorError)])
 
 
 def _read(host: Remote, since: str) -> str | OperatorError:

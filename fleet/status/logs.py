@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from aipbx_agent.contract import SERVICES
+from aipbx_agent.contract import FAILED, SERVICES
 from fleet.commands import compose
-from fleet.errors import OperatorError
+from fleet.errors import OperatorError, worst
 from fleet.ssh import ssh
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def known(services: Sequence[str], data_services: Iterable[str]) -> list[str]:
     return list(services)
 
 
-def show(hosts: Sequence[Remote], services: list[str], *, follow: bool, since: str, tail: str, grep: str) -> bool:
+def show(hosts: Sequence[Remote], services: list[str], *, follow: bool, since: str, tail: str, grep: str) -> int:
     """Print logs, oldest line first; with `follow` until Ctrl-C.
 
     Args:
@@ -91,7 +91,7 @@ def show(hosts: Sequence[Remote], services: list[str], *, follow: bool, since: s
         tail: how many lines of each service, or `all`.
         grep: a regular expression that lines must match.
 
-    Returns: whether every host could be read.
+    Returns: the exit code: 0 when every host could be read.
     """
     since = age(since)
     if not (tail == "all" or tail.isdigit()):
@@ -101,7 +101,7 @@ def show(hosts: Sequence[Remote], services: list[str], *, follow: bool, since: s
     several_hosts, several_services = len(hosts) > 1, len(services) != 1
     paint: dict[str, str] = {}
     shown: dict[str, bool] = {}
-    failed: list[str] = []
+    failed: list[int] = []
     for host, line in _lines(hosts, services, follow=follow, since=since, tail=tail, failed=failed):
         matched = LINE.match(line)
         text = matched["text"] if matched else line
@@ -115,11 +115,11 @@ def show(hosts: Sequence[Remote], services: list[str], *, follow: bool, since: s
         console.print(
             Text.assemble((f"{prefix} | " if prefix else "", colour), (when, "dim"), Text.from_ansi(text)), end="\n"
         )
-    return not failed
+    return worst(failed)
 
 
 def _lines(
-    hosts: Sequence[Remote], services: list[str], *, follow: bool, since: str, tail: str, failed: list[str]
+    hosts: Sequence[Remote], services: list[str], *, follow: bool, since: str, tail: str, failed: list[int]
 ) -> Iterator[tuple[str, str]]:
     lines: queue.Queue[tuple[str, str] | None] = queue.Queue(maxsize=10000)
     with ExitStack() as stack:
@@ -154,7 +154,7 @@ def _time(item: tuple[str, str]) -> str:
 
 
 def _read(
-    host: Remote, process: subprocess.Popen[str], lines: queue.Queue[tuple[str, str] | None], failed: list[str]
+    host: Remote, process: subprocess.Popen[str], lines: queue.Queue[tuple[str, str] | None], failed: list[int]
 ) -> None:
     assert process.stdout is not None  # noqa: S101  a pipe
     assert process.stderr is not None  # noqa: S101  a pipe
@@ -163,19 +163,19 @@ def _read(
         lines.put((host.name, line.rstrip("\r\n").removeprefix("\x1b[2K")))
     words = process.stderr.read().strip()
     if code := process.wait():
-        failed.append(host.name)
-        ended = _unreachable(host) if code == ssh.FAILED else ""
-        lines.put((host.name, ended or f"{host.name}: its logs ended: {words or f'exit code {code}'}"))
+        problem = _unreachable(host) if code == ssh.FAILED else None
+        failed.append(problem.code if problem else FAILED)
+        lines.put((host.name, str(problem or f"{host.name}: its logs ended: {words or f'exit code {code}'}")))
     lines.put(None)
 
 
-def _unreachable(host: Remote) -> str:
-    """What keeps us out of a host, in our words instead of ssh's; empty: nothing does."""
+def _unreachable(host: Remote) -> OperatorError | None:
+    """Return what keeps us out of a host, in our words instead of ssh's; None: nothing does."""
     try:
         host.run("true")
     except OperatorError as error:
-        return str(error)
-    return ""
+        return error
+    return None
 
 
 def _end(process: subprocess.Popen[str]) -> None:

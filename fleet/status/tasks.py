@@ -62,8 +62,8 @@ def logs(
     hosts = remotes(hosts_to_read(host))
     extra = [name for one in hosts for name in one.settings.extra_services]
     meant = look.known([] if services == "all" else services.split(","), extra)
-    if not look.show(hosts, meant, follow=follow, since=since, tail=tail, grep=grep):
-        finish(1)
+    if code := look.show(hosts, meant, follow=follow, since=since, tail=tail, grep=grep):
+        finish(code)
 
 
 @task(help={"host": HOST, "since": "only reports younger than this: 10m, 2h, 3d, 2026-11-23T03:00:00"})
@@ -72,8 +72,8 @@ def csp(_: Context, host: str = "", since: str = "") -> None:
     """Show what the Content-Security-Policy on trial (csp_report_only) would block, as browsers report it."""
     from fleet.status import csp as look
 
-    if not look.show(remotes(hosts_to_read(host)), since):
-        finish(1)
+    if code := look.show(remotes(hosts_to_read(host)), since):
+        finish(code)
 
 
 @task(help={"host": f"{HOST}; default: all", "json": "print JSON"})

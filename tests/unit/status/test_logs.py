@@ -98,6 +98,6 @@ def test_a_stack_trace_belongs_to_its_line(monkeypatch: pytest.MonkeyPatch, caps
     texts = ["started", "Error: boom", "    at run (x.js:1)", "    at y", "fine", "    not of an error"]
     lines = [("aipbx.org", f"backend-blue-1  | 2026-11-23T10:00:00.000000000Z {text}") for text in texts]
     monkeypatch.setattr(logs, "_lines", lambda *_, **__: iter(lines))
-    assert logs.show([], ["backend"], follow=False, since="", tail="all", grep="Error")
+    assert logs.show([], ["backend"], follow=False, since="", tail="all", grep="Error") == 0
     shown = [line.partition("Z ")[2] for line in capsys.readouterr().out.splitlines()]
     assert shown == ["Error: boom", "    at run (x.js:1)", "    at y"]
