@@ -48,7 +48,7 @@ backend_repository = "git@github.com:krasterisk/aiPBX_backend.git"
 frontend_repository = "git@github.com:krasterisk/aiPBX.git"
 branch = "master"
 # Its images; the tag is the git SHA. `registry`: CI has pushed them, hosts pull them. `build`: the host builds them
-# from that SHA, niced and within build_memory_mib and build_cpus (Node builds peak at 1.9 GB).
+# from that SHA, niced and within build_memory_mib and build_cpus (builds peak at 2,366 and 2,805 MiB).
 images_from = "registry"
 backend_image = "ghcr.io/krasterisk/aipbx_backend"
 frontend_image = "ghcr.io/krasterisk/aipbx"
@@ -168,6 +168,9 @@ connections_per_client = 512
 # Requests a second that one client may make of /api/. The backend has a
 # limit of its own, 100 a minute and route, that counts all clients as one: it sees nginx's address only.
 api_requests_per_second = 10
+# Paths below /api/ that may take longer than 120 s to answer, and the seconds that nginx gives them. A recording that
+# is analyzed while its sender waits is transcribed for up to 300 s (the application's own limit), then judged.
+slow_paths = {"/api/operator-analytics/": 420}
 # Logins a minute of one client.
 login_requests_per_minute = 3
 # Seconds that a client is asked to wait while the maintenance page shows.
@@ -295,7 +298,7 @@ offsite_keep = {"days": 14, "weeks": 8, "months": 12}
 # --- System --------------------------------------------------------------------------------------------------------
 # Least free space on / and /var in MiB; below it nothing is begun: a full disk half-way is worse than a refusal.
 min_free_disk_mib = 2048
-# Hosts with less memory than this (MiB) get a swap file of swap_mib; Node builds peak at 1.9 GB.
+# Hosts with less memory than this (MiB) get a swap file of swap_mib: a build takes up to 2,805 MiB.
 swap_below_memory_mib = 3500
 swap_mib = 2048
 # Hour (UTC) from which security updates install; away from the nightly backup at 03:00.

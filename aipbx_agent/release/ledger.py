@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from aipbx_agent.contract import LEDGER
-from aipbx_agent.core import files
+from aipbx_agent.core import files, times
 from aipbx_agent.core.config import Config
 
 
@@ -44,10 +45,22 @@ def record(config: Config, entry: dict[str, Any]) -> None:
         file.flush()
         os.fsync(file.fileno())
     path(config).chmod(0o644)
-    if entry["result"] == "ok":
+    if entry["result"] == "ok" and entry["action"] != "rotation":
         after = entry["after"]
-        text = f"backend {after['backend'][:8]}, frontend {after['frontend'][:8]}, since {entry['time']}\n"
+        text = f"backend {after['backend'][:8]}, frontend {after['frontend'][:8]}, since {since(entry)}\n"
         files.write(config.app / "release", text, mode=0o644)
+
+
+def since(entry: dict[str, Any]) -> str:
+    """Return when the release of an entry began to serve, in ISO 8601: the entry is written at that moment.
+
+    Args:
+        entry: a whole line of the ledger.
+    """
+    try:
+        return times.text(times.read(entry["time"]) + timedelta(seconds=entry["seconds"]))
+    except (ValueError, TypeError):
+        return str(entry["time"])  # a hand has changed the line
 
 
 def about(entry: dict[str, Any]) -> str:

@@ -18,6 +18,7 @@ from aipbx_agent.core import events
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.docker import SECONDS
 from aipbx_agent.core.process import run
+from aipbx_agent.release import build_cache
 from aipbx_agent.release.fill import with_volumes
 
 SHA = re.compile(r"[0-9a-f]{40}")
@@ -33,12 +34,14 @@ class Request:
         remove: references that go if nothing needs them; None: every one.
         assets: an image of the frontend, and the minutes after which files go that no release had since; None: all
             stay.
+        cache: whether the build cache goes as far as it exceeds what stays for the next build.
     """
 
     repositories: dict[str, str]
     needed: dict[str, dict[str, str]]
     remove: list[str] | None
     assets: tuple[str, int] | None = None
+    cache: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,10 @@ def arguments(_: argparse.ArgumentParser) -> None:
 
 
 def main(config: Config, _: argparse.Namespace) -> None:
-    """Remove what is to go, and report the images as they were, which of them are gone, and the bytes that freed."""
+    """Remove what is to go, and report what there was, which images are gone, and the bytes that freed.
+
+    `excess` are the bytes of build cache beyond what stays.
+    """
     request = Request(**json.load(sys.stdin))
     if request.assets:
         image, minutes = request.assets
@@ -78,15 +84,19 @@ def main(config: Config, _: argparse.Namespace) -> None:
         with_volumes(image, {"/srv/assets": config.raw["volumes"]["frontend_assets"]}, script)
     images = judged(_inspected(request.repositories), _containers(), request)
     going = [one.reference for one in images if not one.stays and _is_meant(one, request.remove)]
-    before = _free() if going else 0
+    excess = max(0, build_cache.size() - build_cache.KEPT)
+    before = _free() if going or excess else 0
     for reference in going:
         # A container that got it meanwhile keeps it.
         run(["docker", "image", "rm", reference], seconds=5 * SECONDS, fine=(0, 1))
+    if request.cache and excess:
+        build_cache.prune()
     there = {one.reference for one in judged(_inspected(request.repositories), [], request)} if going else set()
     events.result(
         images=[asdict(one) for one in images],
         removed=[reference for reference in going if reference not in there],
-        freed=max(0, _free() - before) if going else 0,
+        freed=max(0, _free() - before) if going or excess else 0,
+        excess=excess,
     )
 
 

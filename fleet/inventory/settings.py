@@ -80,6 +80,7 @@ class Settings(BaseModel):
     cloudflare_ranges: Annotated[list[Network], Field(min_length=1)]
     connections_per_client: Annotated[int, Field(ge=1, le=65535)]
     api_requests_per_second: Annotated[int, Field(ge=1, le=10000)]
+    slow_paths: dict[Annotated[str, Field(pattern=r"^/api/[A-Za-z0-9._~/-]+$")], Annotated[int, Field(ge=120, le=3600)]]
     login_requests_per_minute: Annotated[int, Field(ge=1, le=6000)]
     maintenance_retry_seconds: Annotated[int, Field(ge=1, le=86400)]
     hsts_max_age_seconds: Annotated[int, Field(ge=0, le=126144000)]

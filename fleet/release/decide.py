@@ -17,7 +17,7 @@ from fleet.git.repository import Repository, chosen, repositories
 from fleet.migrations import run as migrations
 from fleet.output import say, step
 from fleet.release import configuration, overlap, plan, switch
-from fleet.release.images import build_arguments, restore_images
+from fleet.release.images import build_arguments, build_memory, restore_images
 from fleet.release.lock import recovery
 from fleet.state import survey
 from fleet.state.releases import Release
@@ -142,6 +142,8 @@ def deploy(
         )
     if edited := configuration.waiting(remote, found.met.variables):
         say(f"  Edited here and not pushed: {', '.join(edited)}. inv env.push --host={remote.name}", "yellow")
+    if short := build_memory.shortage(found, remote.settings, what.changed):
+        say(f"  {short}", "yellow")
     if ignored := build_arguments.ignored(remote):
         say(f"  No effect, because CI has built the images (images_from): {', '.join(ignored)}.", "yellow")
     if not options.accepts_overlap:

@@ -68,7 +68,7 @@ def _commits(entries: list[Entry]) -> list[str]:
 
 def _row(entry: Entry) -> list[str]:
     shas = [entry.after.sha(service)[:8] for service in contract.SERVICES]
-    when = entry.time.replace("T", " ").rstrip("Z")
+    when = entry.since.replace("T", " ").rstrip("Z")
     return [when, *shas, entry.action, entry.result, str(entry.seconds), entry.operator]
 
 

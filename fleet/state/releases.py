@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from aipbx_agent.contract import SERVICES
 from aipbx_agent.core.text import one_line
+from aipbx_agent.release import ledger
 
 SHA = re.compile(r"[0-9a-f]{40}")
 # As long as git's own advice lets a subject be, and half as much again.
@@ -64,6 +65,11 @@ class Entry:
     note: str = ""
     subjects: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def since(self) -> str:
+        """When it began to serve, UTC; of one that failed, when it was given up."""
+        return ledger.since({"time": self.time, "seconds": self.seconds})
+
     def line(self) -> str:
         """The entry as it is in the ledger."""
         # ASCII: a note may hold characters at which others end a line.
@@ -113,6 +119,12 @@ def _of(release: Release, known: dict[str, str]) -> dict[str, str]:
 def current(entries: list[Entry]) -> Entry | None:
     """The entry of the release that runs: the newest that went well."""
     return next((entry for entry in reversed(entries) if entry.result == "ok"), None)
+
+
+def since(entries: list[Entry]) -> str:
+    """When the release that runs began to serve, UTC; empty: there is none. A new password is no new release."""
+    came = current([entry for entry in entries if entry.action != "rotation"])
+    return came.since if came else ""
 
 
 def ran(entries: list[Entry]) -> list[Release]:

@@ -17,7 +17,7 @@ from fleet.converge import drift
 from fleet.errors import OperatorError
 from fleet.output import step
 from fleet.release.lock import lock_status
-from fleet.state import survey
+from fleet.state import releases, survey
 from fleet.status import troubles
 
 if TYPE_CHECKING:
@@ -69,13 +69,12 @@ def _facts(host: str, found: Survey | OperatorError, drifted: drift.Known | None
     if isinstance(found, OperatorError):
         return {"error": str(found)}
     now = datetime.now(UTC)
-    current = found.current
     services = {name: str(container) for name, container in found.containers.items()}
     ends = found.certificate_until
     return {
         "backend": found.running.backend if found.running else None,
         "frontend": found.running.frontend if found.running else None,
-        "since": current.time if current else None,
+        "since": releases.since(found.entries) or None,
         "services": services,
         "serving": found.colours,
         "maintenance": found.maintenance,

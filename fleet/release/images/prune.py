@@ -16,6 +16,7 @@ from rich.text import Text
 
 from aipbx_agent import contract
 from aipbx_agent.core.text import size
+from aipbx_agent.release.build_cache import KEPT
 from aipbx_agent.release.prune import Image
 from fleet import agent, tables
 from fleet.cli import agreed
@@ -68,11 +69,11 @@ def after_release(remote: Remote, entries: list[Entry], running: Release) -> Non
     minutes = int((datetime.now(UTC) - oldest).total_seconds() // 60) + 1
     assets = (plan.reference(data, "frontend", running.frontend), minutes)
     with step("prune"):
-        _ask(remote, entries, running, remove=None, assets=assets)
+        _ask(remote, entries, running, remove=None, assets=assets, cache=True)
 
 
 def prune(hosts: list[Remote], *, dry: bool, yes: bool) -> None:
-    """Show which images stay and which go, ask, and delete those.
+    """Show which images stay and which go, and what of the build cache; ask, and delete that.
 
     Args:
         hosts: where.
@@ -86,9 +87,10 @@ def prune(hosts: list[Remote], *, dry: bool, yes: bool) -> None:
         found = list(pool.map(survey.take, hosts))
         for host, one in zip(hosts, found, strict=True):
             _refuse(host, one, dry=dry)
-        images = list(pool.map(lambda host, one: _images(host, one.entries, one.running), hosts, found))
+        asked = list(pool.map(lambda host, one: _ask(host, one.entries, one.running, remove=[]), hosts, found))
     going = []
-    for host, one, there in zip(hosts, found, images, strict=True):
+    for host, one, answer in zip(hosts, found, asked, strict=True):
+        there = [Image(**each) for each in answer["images"]]
         gone = [image for image in there if not image.stays]
         _show(host.name, one, there)
         if gone:
@@ -96,13 +98,16 @@ def prune(hosts: list[Remote], *, dry: bool, yes: bool) -> None:
             say(
                 f"{host.name}: {len(gone)} of {len(there)} images go: {most} at most, less what others share.", "yellow"
             )
+        if excess := answer["excess"]:
+            say(f"{host.name}: {size(excess)} of build cache go; {size(KEPT)} stay for the next build.", "yellow")
+        if gone or excess:
             going.append((host, one, {image.reference for image in gone}))
         else:
             say(f"{host.name}: nothing to prune; {len(there)} images stay.", "green")
     if dry or not going:
         return
     names = ", ".join(host.name for host, *_ in going)
-    if not agreed(f"delete these images on {names}", yes=yes):
+    if not agreed(f"delete the listed images and cache of {names}", yes=yes):
         raise OperatorError(
             f"{names}: nothing was deleted.", "The question was not answered with yes.", "Run the command again."
         )
@@ -110,12 +115,8 @@ def prune(hosts: list[Remote], *, dry: bool, yes: bool) -> None:
         _delete(host, one, shown)
 
 
-def _images(remote: Remote, entries: list[Entry], running: Release | None) -> list[Image]:
-    return [Image(**each) for each in _ask(remote, entries, running, remove=[])["images"]]
-
-
 def _ask(
-    remote: Remote, entries: list[Entry], running: Release | None, **request: list[str] | tuple[str, int] | None
+    remote: Remote, entries: list[Entry], running: Release | None, **request: list[str] | tuple[str, int] | bool | None
 ) -> dict[str, Any]:
     """Have the host judge its images and remove some (aipbx_agent/release/prune.py)."""
     data = remote.settings
@@ -143,9 +144,9 @@ def _refuse(remote: Remote, state: Survey, *, dry: bool) -> None:
 
 
 def _delete(remote: Remote, state: Survey, shown: set[str]) -> None:
-    with held(remote, Pruning(), state, datetime.now(UTC)), step(f"{remote.name}: {len(shown)} images deleted"):
+    with held(remote, Pruning(), state, datetime.now(UTC)), step(f"{remote.name}: prune"):
         # Judged once more, now that no one else is at it: a container may have got one of them.
-        result = _ask(remote, state.entries, state.running, remove=sorted(shown))
+        result = _ask(remote, state.entries, state.running, remove=sorted(shown), cache=True)
     removed = result["removed"]
     say(f"{remote.name}: {len(removed)} images deleted, {size(result['freed'])} more are free.", "green")
     if left := shown - set(removed):
@@ -154,7 +155,7 @@ def _delete(remote: Remote, state: Survey, shown: set[str]) -> None:
 
 def _show(host: str, state: Survey, images: list[Image]) -> None:
     used = {
-        (service, entry.after.sha(service)): f"{entry.time[:16].replace('T', ' ')} {entry.result} "
+        (service, entry.after.sha(service)): f"{entry.since[:16].replace('T', ' ')} {entry.result} "
         f"{entry.subjects.get(service, '')}"
         for entry in releases.with_subjects(state.entries)
         for service in contract.SERVICES

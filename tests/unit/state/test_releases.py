@@ -118,3 +118,10 @@ def test_the_ledger_is_read_as_the_operator_lived_it() -> None:
     assert releases.before(lived, B) == [A]
     assert releases.before(lived[:4], A) == [B], "the way back leads to what ran before, not to nothing"
     assert releases.before([*lived, entry(C)], C) == [A, B], "a deploy is a step forward from wherever one was"
+
+
+def test_a_release_serves_since_its_end_and_a_new_password_is_no_release() -> None:
+    deployed = Entry("2026-11-23T10:00:00Z", "a@b", "deploy", "ok", 41, None, Release("a" * 40, "b" * 40), {})
+    rotated = replace(deployed, time="2026-11-24T10:00:00Z", action="rotation")
+    assert releases.since([deployed, rotated]) == "2026-11-23T10:00:41Z"
+    assert releases.since([]) == ""

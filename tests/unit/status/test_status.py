@@ -101,7 +101,7 @@ def test_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
         "aipbx.net": {
             "backend": "a" * 40,
             "frontend": "b" * 40,
-            "since": "2026-11-23T10:00:00Z",
+            "since": "2026-11-23T10:00:41Z",
             "services": {"backend": "healthy", "nginx": "healthy"},
             "serving": {"backend": "backend-green", "frontend": "frontend"},
             "maintenance": False,
@@ -165,7 +165,7 @@ def test_table(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
     assert cells(out) == {
         "backend": ["aaaaaaaa"],
         "frontend": ["bbbbbbbb"],
-        "since (UTC)": ["2026-11-23 10:00:00"],
+        "since (UTC)": ["2026-11-23 10:00:41"],
         "services": ["all healthy"],
         "serving": ["backend green"],
         "RTP flows": ["3"],

@@ -13,7 +13,7 @@ import pytest
 
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import Failed
-from aipbx_agent.release import prune
+from aipbx_agent.release import build_cache, prune
 from tests.unit.shell import stub
 
 BACKEND, FRONTEND = "ghcr.io/team/backend", "ghcr.io/team/frontend"
@@ -87,6 +87,8 @@ def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "containers" / "c").write_text(json.dumps(container("i1", ONE)))
     stub(tmp_path / "bin", "docker", DOCKER.format(folder=tmp_path))
     monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=":")
+    monkeypatch.setattr(build_cache, "size", lambda: build_cache.KEPT + 1)
+    monkeypatch.setattr(build_cache, "prune", (tmp_path / "cache_pruned").touch)
     return tmp_path
 
 
@@ -110,6 +112,15 @@ def test_what_nothing_needs_is_removed_and_told(
         "1": "container app-backend-1 has it",
         "2": "",
     }
+
+
+def test_the_build_cache_goes_when_asked_to(
+    docker: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, capsys, remove=[])["excess"] == 1
+    assert not (docker / "cache_pruned").exists()
+    run(monkeypatch, capsys, remove=[], cache=True)
+    assert (docker / "cache_pruned").exists()
 
 
 def test_assets_go_by_their_age(

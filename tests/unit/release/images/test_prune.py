@@ -55,9 +55,10 @@ class Host:
     name = "aipbx.ru"
     settings = DATA
 
-    def __init__(self, *shas: str, kept: str = "") -> None:
+    def __init__(self, *shas: str, kept: str = "", excess: int = 0) -> None:
         self.images = [backend(sha) for sha in shas]
         self.kept = kept
+        self.excess = excess
         self.requests: list[dict[str, Any]] = []
 
     def ask(self, verb: list[str], stdin: bytes) -> dict[str, Any]:
@@ -70,7 +71,7 @@ class Host:
         meant = self.images if request["remove"] is None else request["remove"]
         removed = [one for one in meant if not stays[one] and one != self.kept]
         self.images = [one for one in self.images if one not in removed]
-        return {"images": images, "removed": removed, "freed": 10**8 * len(removed)}
+        return {"images": images, "removed": removed, "freed": 10**8 * len(removed), "excess": self.excess}
 
 
 def found(**changes: Any) -> survey.Survey:
@@ -116,6 +117,14 @@ def test_nothing_is_deleted_when_nothing_is_to_go_or_it_only_shows(
     run(host, dry=dry)
     assert [request["remove"] for request in host.requests] == [[]]
     assert ("nothing to prune" in capsys.readouterr().err) != dry
+
+
+def test_a_build_cache_that_is_too_large_goes_without_an_image(capsys: pytest.CaptureFixture[str]) -> None:
+    host = Host("1" * 40, excess=5 << 30)
+    run(host, dry=True)
+    assert "5.0 GiB of build cache go; 4.0 GiB stay for the next build." in capsys.readouterr().err
+    run(host)
+    assert [(request["remove"], request.get("cache")) for request in host.requests[1:]] == [([], None), ([], True)]
 
 
 def test_without_a_yes_nothing_is_deleted() -> None:

@@ -17,7 +17,7 @@ from tests.unit.shell import stub
 
 SAYS = 'here=$(dirname "$0"); echo "$(basename "$0") $*" >>"$here/asked"'
 ENTRY = {
-    "time": "2026-11-26T10:00:00Z", "operator": "anna@desk", "action": "deploy", "result": "ok",
+    "time": "2026-11-26T10:00:00Z", "operator": "anna@desk", "action": "deploy", "seconds": 7, "result": "ok",
     "after": {"backend": "1" * 40, "frontend": "2" * 40},
 }  # fmt: skip
 
@@ -143,6 +143,6 @@ def test_the_ledger_has_each_release_once_after_a_line_that_was_cut_off(config: 
     ledger.record(config, {**ENTRY, "seconds": 9})
     lines = path.read_text().splitlines()
     assert (len(lines), json.loads(lines[1])) == (2, ENTRY)
-    assert (config.app / "release").read_text() == ("backend 11111111, frontend 22222222, since 2026-11-26T10:00:00Z\n")
+    assert (config.app / "release").read_text() == ("backend 11111111, frontend 22222222, since 2026-11-26T10:00:07Z\n")
     ledger.record(config, {**ENTRY, "time": "2026-11-26T11:00:00Z", "result": "failed"})
     assert "10:00" in (config.app / "release").read_text()
