@@ -129,6 +129,12 @@ application_timers = {
     "04:00": "anomalies are looked for",
     "09:00": "customers whose balance runs out are notified",
 }
+# Work that the backend does in the background, and does not take up again after a restart: rows of a table of the last
+# hour in which a column has a value. A deploy says how many there are before it asks.
+background_work = {
+    "analyses of recordings": {"table": "operator_analytics", "column": "status", "value": "processing"},
+    "documents read into knowledge bases": {"table": "knowledgeDocuments", "column": "status", "value": "processing"},
+}
 
 # --- Migrations ----------------------------------------------------------------------------------------------------
 # Seconds that a migration waits for a lock before it gives up and is rolled back: for so long visitors wait behind it.

@@ -16,6 +16,7 @@ from aipbx_agent.core.process import run
 from aipbx_agent.release.containers import colours, database_container
 from aipbx_agent.release.pbx import pbxs
 from aipbx_agent.release.switch import overlap
+from aipbx_agent.status import background
 
 
 def met(config: Config, asked: dict[str, Any], problem: Problem | None) -> dict[str, Any]:
@@ -35,6 +36,7 @@ def met(config: Config, asked: dict[str, Any], problem: Problem | None) -> dict[
         "taken": _tried(lambda: _taken(config)),
         "stray": _tried(lambda: database_container.stray(config)),
         "pbxs": _tried(lambda: pbxs.summary(config)),
+        "background": _tried(lambda: background.running(config)),
         "overlap": _tried(lambda: _overlap(config, float(asked["drain_seconds"]))),
     }
 

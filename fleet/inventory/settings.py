@@ -58,6 +58,16 @@ class Check(BaseModel):
     content_type: Annotated[str, Field(pattern=r"^[a-z]+/[a-z0-9.+-]+$")]
 
 
+class Work(BaseModel):
+    """Rows of a table that stand for work that is under way."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    table: Annotated[str, Field(min_length=1)]
+    column: Annotated[str, Field(min_length=1)]
+    value: str
+
+
 class Settings(BaseModel):
     """What group_data/all.py documents, typed. Unknown names are refused: a typing error must not be silence."""
 
@@ -124,6 +134,7 @@ class Settings(BaseModel):
     switch_mode: Literal["colours", "recreate"]
     drain_seconds: Annotated[int, Field(ge=0, le=14400)]
     application_timers: dict[Annotated[str, Field(pattern=_TIMER)], Annotated[str, Field(pattern=r"^[^\r\n]+$")]]
+    background_work: dict[Annotated[str, Field(pattern=r"^[^\r\n]+$")], Work]
     migration_lock_seconds: Annotated[float, Field(gt=0, le=60)]
     migration_statement_seconds: Annotated[float, Field(ge=1, le=43200)]
     migrations_before_first_start: list[Migration]

@@ -196,6 +196,9 @@ def _announce(remote: Remote, what: Plan, state: Survey, changes: list[str], dra
         known = configuration.knows_pbx(state.met.variables)
         cost = switch.interrupts(remote, what.changed, state.calls, drain_seconds=drain_seconds, hands_over=known)
         say(f"  {cost}", "" if cost.startswith("Interrupts nothing") else "yellow")
+        if "backend" in what.changed and state.met.background:
+            running = ", ".join(f"{count} {kind}" for kind, count in state.met.background.items())
+            say(f"  In the background: {running}. What is not done when the old backend ends stays undone.", "yellow")
         if failing := switch.after_failure(remote, what.changed, hands_over=known):
             say(f"  {failing}")
         if restarts := state.met.restarts:

@@ -49,6 +49,12 @@ class Met:
         return dict(self._value("pbxs"))
 
     @property
+    def background(self) -> dict[str, int]:
+        """How much of the application's background work runs, by kind; what could not be counted is left out."""
+        counts = self.answers.get("background") or {}
+        return {} if "error" in counts else dict(counts)
+
+    @property
     def overlap(self) -> dict[str, Any] | None:
         """That the application's timers would run in two backends (fleet/release/overlap.py)."""
         found: dict[str, Any] | None = self._value("overlap")

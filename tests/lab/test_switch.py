@@ -320,3 +320,21 @@ def test_a_rollback_begins_although_timers_run_twice(deployed: Inv, server: Host
         back = deployed("rollback", f"--host={server.name}", "--now", "--yes").succeeded()
     assert "all that there is. This run continues" in back.output
     assert "Two backends were up at" in back.output
+
+
+@pytest.mark.test_all
+def test_work_in_the_background_is_told_before_the_question(deployed: Inv, server: Host) -> None:
+    content.psql(
+        server,
+        "CREATE TABLE operator_analytics (status text, \"createdAt\" timestamptz DEFAULT now());"
+        "INSERT INTO operator_analytics VALUES ('processing'), ('processing'), ('error');"
+        "INSERT INTO operator_analytics VALUES ('processing', now() - interval '2 hours');",
+    )
+    try:
+        asked = deployed("deploy", f"--host={server.name}", "--service=backend", "--dry").succeeded().output
+        assert "In the background: 2 analyses of recordings." in asked
+        asked = deployed("deploy", f"--host={server.name}", "--service=frontend", "--dry").succeeded().output
+        assert "In the background" not in asked
+    finally:
+        content.psql(server, "DROP TABLE operator_analytics")
+    assert "In the background" not in deployed("deploy", f"--host={server.name}", "--dry").succeeded().output
