@@ -14,7 +14,7 @@ from lab import load, wait
 from lab.load import Met, Pbx
 from lab.machines.host import Host
 from lab.running import Running
-from tests.lab import colours
+from tests.lab import colours, content
 from tests.lab.application import BACKEND
 from tests.lab.inv_run import QUICK_BOOT, Inv
 from tests.lab.pyinfra_run import Run
