@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lab.engine import docker_engine, network
-from lab.errors import LabError
+from lab.errors import LabRefusedError
 from lab.machines.client import Client
 from lab.machines.host import Host
 from lab.topology import HOSTS, SYSTEMS, Lab, host_spec
@@ -74,7 +74,7 @@ def required(lab: Lab) -> Running:
     """
     running = current(lab)
     if running is None:
-        raise LabError(
+        raise LabRefusedError(
             "the lab is not up", "no Docker engine here has the network of this checkout's lab", "run inv lab.up"
         )
     return running

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import Path
 
-from lab.errors import LabError
+from lab.errors import LabRefusedError
 
 LABEL = "net.aipbx.lab"
 IMAGE_LABEL = "net.aipbx.lab.image"
@@ -59,7 +59,7 @@ def host_spec(name: str) -> HostSpec:
         if spec.name == name:
             return spec
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
-    raise LabError(
+    raise LabRefusedError(
         f"there is no lab host named {name!r}" + (f": did you mean {near[0]}?" if near else ""),
         f"the lab has {', '.join(names)}",
         "give one of these names, or all",
@@ -87,7 +87,7 @@ def wanted_specs(text: str) -> tuple[HostSpec, ...]:
     if not re.fullmatch("-?[0-9]+", text):
         return host_specs(text)
     if not 1 <= int(text) <= len(HOSTS):
-        raise LabError(
+        raise LabRefusedError(
             f"a lab cannot have {text} hosts",
             f"it has {', '.join(spec.name for spec in HOSTS)}",
             f"give a number from 1 to {len(HOSTS)}, or names with commas between them",
@@ -180,7 +180,7 @@ class Lab:
         """
         name = os.environ.get("AIPBX_LAB", "")
         if not re.fullmatch("[a-z0-9]{0,16}", name):
-            raise LabError(
+            raise LabRefusedError(
                 f"AIPBX_LAB is {name!r}", "it names a folder: small letters and digits, 16 at most", "unset AIPBX_LAB"
             )
         return cls(Path(__file__).resolve().parent.parent, name)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from paramiko import SSHConfig
 
 from lab.engine import docker_engine
-from lab.errors import LabError
+from lab.errors import LabRefusedError
 from lab.topology import Lab
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def resolved(ssh_config: Path, hosts: Sequence[str]) -> dict[str, str]:
     try:
         config = SSHConfig.from_path(str(ssh_config))
     except OSError as error:
-        raise LabError(
+        raise LabRefusedError(
             f"{ssh_config} cannot be read", str(error.strerror), "run inv lab.up: it writes .lab/ssh_config"
         ) from None
     return {name: str(config.lookup(name).get("hostname", name)) for name in hosts}
@@ -69,13 +69,13 @@ def refuse_strangers(given: Mapping[str, str], lab: Mapping[str, str]) -> None:
     """
     for name, address in given.items():
         if not lab.get(name):
-            raise LabError(
+            raise LabRefusedError(
                 f"{name} is not a running host of this lab",
                 "nothing here may ever contact the real server of that name",
                 "run inv lab.up, then try again",
             )
         if address != lab[name]:
-            raise LabError(
+            raise LabRefusedError(
                 f"{name} leads to {address}, not into the lab",
                 f"the lab's {name} has the address {lab[name]}",
                 "use the lab's own configuration: .lab/ssh_config, as inv lab.up writes it",

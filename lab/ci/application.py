@@ -15,7 +15,7 @@ from lab.app import history
 from lab.app.commits import BRANCH
 from lab.ci import pipeline
 from lab.ci.build import ARGUMENTS
-from lab.errors import LabError
+from lab.errors import LabError, LabRefusedError
 from lab.images.mirror import machine_mirror
 from lab.images.recipes import Images
 from lab.machines.workshop import Workshop
@@ -66,7 +66,7 @@ def read(service: str, given: str) -> Source:
     _refuse_no_repository(service, location, repository)
     found = _git(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision or 'HEAD'}^{{commit}}")
     if found.returncode != 0:
-        raise LabError(
+        raise LabRefusedError(
             f"{repository} has no commit {revision!r}" if revision else f"{repository} has no commit yet",
             "it is not the name of a branch, a tag or a SHA there" if revision else "nothing can be built of it",
             f"name one that `git -C {repository} log --oneline --all` shows",
@@ -79,24 +79,26 @@ def read(service: str, given: str) -> Source:
 def _refuse_no_repository(service: str, location: str, repository: Path) -> None:
     example = f"give the path of a clone: --{service}=../{GITHUB[service].rpartition('/')[2]}"
     if not location:
-        raise LabError(f"--{service} is empty", "it is the path of a git repository on this machine", example)
+        raise LabRefusedError(f"--{service} is empty", "it is the path of a git repository on this machine", example)
     if not repository.is_dir():
         why = "only repositories on this machine are taken" if ":" in location else "there is no such folder"
-        raise LabError(f"{location} is not a git repository on this machine", why, example)
+        raise LabRefusedError(f"{location} is not a git repository on this machine", why, example)
     # Git also answers from a folder inside another repository, such as this checkout.
     found = _git(repository, "rev-parse", "--is-shallow-repository", "--show-prefix")
     if found.returncode != 0 or found.stdout.split("\n")[1]:
         why = _last(found.stderr) if found.returncode != 0 else "it is a folder inside another repository"
-        raise LabError(f"{location} is not a git repository", why, example)
+        raise LabRefusedError(f"{location} is not a git repository", why, example)
     if found.stdout.startswith("true"):
         todo = f"git -C {location} fetch --unshallow"
-        raise LabError(f"{location} has only a part of its history", "a deploy reads the commits before it", todo)
+        raise LabRefusedError(
+            f"{location} has only a part of its history", "a deploy reads the commits before it", todo
+        )
 
 
 def _refuse_not_the_application(source: Source) -> None:
     there = _git(source.repository, "ls-tree", "--name-only", source.sha, *NEEDED).stdout.split()
     if missing := [name for name in NEEDED if name not in there]:
-        raise LabError(
+        raise LabRefusedError(
             f"no {source.service} can be built of {source.sha[:12]} in {source.repository}",
             f"this commit has no {', '.join(missing)}, which files/images/{source.service}/Dockerfile needs",
             "name a commit that has it; what is not committed is not taken",
@@ -142,7 +144,7 @@ def deploy(lab: Lab, given: Mapping[str, str], hosts: Sequence[inventory.Host]) 
         LabError: Nothing was given, or nothing can be built of it: nothing was touched. Or a build or a deploy failed.
     """
     if not given:
-        raise LabError(
+        raise LabRefusedError(
             "no repository was given",
             "this puts your own commits in the place of the lab's stand-in application",
             "inv lab.application --backend=../aiPBX_backend --frontend=../aiPBX",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lab.engine import daemon, packages
 from lab.engine.docker import Docker
-from lab.errors import LabError
+from lab.errors import LabRefusedError
 
 DEFAULT_ADDRESS = "unix:///var/run/docker.sock"
 OLDEST = (20, 10)
@@ -75,13 +75,13 @@ def refuse_machine(system: str, machine: str) -> None:
         LabError: The lab cannot run here.
     """
     if system != "Linux":
-        raise LabError(
+        raise LabRefusedError(
             f"the lab cannot run on {system}",
             "its hosts are Linux containers that are reached at their own addresses",
             "run it in a Linux virtual machine (Debian 12 or newer, 2 cores, 4 GiB of memory)",
         )
     if machine not in ARCHITECTURES:
-        raise LabError(
+        raise LabRefusedError(
             f"the lab cannot run on a processor of type {machine}",
             f"its images are made for {' and '.join(ARCHITECTURES)}",
             "use a machine with one of these",
@@ -100,20 +100,20 @@ def refuse_engine(info: dict[str, object]) -> None:
     version = str(info.get("ServerVersion", "0"))
     numbers = tuple(int(part) for part in version.split("+")[0].split("-")[0].split(".")[:2] if part.isdigit())
     if numbers < OLDEST:
-        raise LabError(
+        raise LabRefusedError(
             f"the Docker engine is too old: {version}",
             f"the lab needs {'.'.join(map(str, OLDEST))} or newer, for control groups of a host's own",
             "upgrade Docker, then run inv lab.up again",
         )
     options = info.get("SecurityOptions")
     if isinstance(options, list) and any("rootless" in str(option) for option in options):
-        raise LabError(
+        raise LabRefusedError(
             "the Docker engine runs rootless",
             "its containers have no addresses that this machine can reach",
             "point DOCKER_HOST at the system's engine (unix:///var/run/docker.sock)",
         )
     if "Docker Desktop" in str(info.get("OperatingSystem", "")):
-        raise LabError(
+        raise LabRefusedError(
             "the Docker engine is Docker Desktop's",
             "its containers run in a virtual machine, at addresses that this machine cannot reach",
             "install the Docker engine itself, and point DOCKER_HOST at its socket",
@@ -136,7 +136,7 @@ def refuse_disk(docker: Docker, *, first: bool) -> None:
     needed = FIRST_GIB if first else AGAIN_GIB
     free = shutil.disk_usage(folder).free / 2**30
     if free < needed:
-        raise LabError(
+        raise LabRefusedError(
             f"too little disk space: {free:.1f} GiB are free on the disk of {folder}",
             f"the lab needs {needed} GiB there" + (" to build its images and run" if first else ""),
             "free some space (docker system df shows what Docker uses), then run inv lab.up again",
@@ -146,13 +146,13 @@ def refuse_disk(docker: Docker, *, first: bool) -> None:
 def _named(address: str) -> Docker:
     docker = Docker(address)
     if not address.startswith("unix://"):
-        raise LabError(
+        raise LabRefusedError(
             f"DOCKER_HOST is {address}",
             "the lab's hosts are reached at their own addresses, so the engine must be on this machine",
             "unset DOCKER_HOST, or point it at a local socket (unix:///…)",
         )
     if not docker.answers():
-        raise LabError(
+        raise LabRefusedError(
             f"no Docker engine answers at {address}",
             "DOCKER_HOST names it, so the lab uses no other",
             "start that engine, or unset DOCKER_HOST",
@@ -162,7 +162,7 @@ def _named(address: str) -> Docker:
 
 def _install_and_start() -> Docker:
     if os.geteuid() != 0:
-        raise LabError(
+        raise LabRefusedError(
             "no Docker engine answers, and only root may install or start one",
             _reason_without_root(),
             "start Docker and join its group (sudo usermod -aG docker $USER, log in again), or run as root",

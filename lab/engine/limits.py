@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from lab.errors import LabError
+from lab.errors import LabRefusedError
 
 MAXIMUM = Path("/proc/sys/fs/inotify/max_user_instances")
 # systemd, logind, D-Bus, Docker and fail2ban of one converged host have 11, all of them root's.
@@ -31,7 +31,7 @@ def refuse_memory(hosts: int, meminfo: Path = MEMORY) -> None:
     free = next(int(words[1]) for words in lines if words[0] == "MemAvailable:") // 1024
     needed = (hosts + 1) * MIB_PER_HOST if hosts else 0
     if free < needed:
-        raise LabError(
+        raise LabRefusedError(
             f"too little memory: {free} MiB are available",
             f"{hosts} hosts with aiPBX on them, and the small internet, need {needed} MiB",
             "end other programs, or bring up one host: inv lab.up --hosts=1",
@@ -53,7 +53,7 @@ def refuse_inotify(hosts: int, maximum: Path = MAXIMUM, processes: Path = Path("
     limit = int(maximum.read_text())
     left = limit - _used(processes)
     if left < hosts * PER_HOST:
-        raise LabError(
+        raise LabRefusedError(
             f"too few inotify instances: {max(left, 0)} of {limit} are left",
             f"{hosts} hosts need {hosts * PER_HOST}; without them systemd and Docker fail there, with other messages",
             f"sudo sysctl -w fs.inotify.max_user_instances={max(ENOUGH, 2 * limit)}, then run inv lab.up again "

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 
 from lab import process
-from lab.errors import LabError
+from lab.errors import LabRefusedError
 
 # What each package is needed for, by the program that shows that it is there.
 _ENGINE = {"dockerd": "docker.io", "docker": "docker.io", "iptables": "iptables", "ip": "iproute2"}
@@ -71,7 +71,7 @@ def _install(packages: list[str], purpose: str) -> bool:
     if not packages:
         return False
     if not can_install():
-        raise LabError(
+        raise LabRefusedError(
             f"packages are missing: {', '.join(packages)}",
             "only root can install them, and only with apt-get (Debian, Ubuntu)",
             "install a Docker engine as your system does, then run inv lab.up again",

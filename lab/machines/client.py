@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from lab.errors import LabError
+from lab.errors import LabRefusedError
 from lab.machines.machine import Machine, create_command
 from lab.topology import CLIENT_NUMBER, HOSTS, WORLD_NUMBER
 
@@ -67,7 +67,7 @@ class Client(Machine):
         own = {str(self.subnet.address4(spec.number)) for spec in HOSTS}
         own |= {str(self.subnet.address6(spec.number)) for spec in HOSTS}
         if address not in own:
-            raise LabError(
+            raise LabRefusedError(
                 f"{address} is not scanned",
                 "it is not a host of this lab, and nothing here reaches out to anybody else",
                 "give an address that inv lab.status shows",

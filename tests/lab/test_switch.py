@@ -326,7 +326,7 @@ def test_a_rollback_begins_although_timers_run_twice(deployed: Inv, server: Host
 def test_work_in_the_background_is_told_before_the_question(deployed: Inv, server: Host) -> None:
     content.psql(
         server,
-        "CREATE TABLE operator_analytics (status text, \"createdAt\" timestamptz DEFAULT now());"
+        'CREATE TABLE operator_analytics (status text, "createdAt" timestamptz DEFAULT now());'
         "INSERT INTO operator_analytics VALUES ('processing'), ('processing'), ('error');"
         "INSERT INTO operator_analytics VALUES ('processing', now() - interval '2 hours');",
     )
