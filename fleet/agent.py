@@ -11,6 +11,7 @@ import shlex
 import subprocess
 import tempfile
 import threading
+from dataclasses import replace
 from queue import SimpleQueue
 from typing import IO, TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from aipbx_agent.contract import COMMAND, VERSION
 from fleet.command_line import interrupt
 from fleet.errors import FailedError, OperatorError
 from fleet.output import Steps
-from fleet.remote import as_root
+from fleet.remote import Output, as_root
 from fleet.ssh import ssh
 
 if TYPE_CHECKING:
@@ -116,13 +117,8 @@ def _followed(remote: Remote, verb: list[str], there: str, seconds: float, stdin
                 process.kill()
                 process.wait()
         errors.seek(0)
-        output = errors.read().decode(errors="replace")
-    if "error" in outcome:
-        raise problem(remote.name, outcome["error"])
-    if code == 0 and "result" in outcome:
-        result: dict[str, Any] = outcome["result"]
-        return result
-    raise _ended(remote, verb[0], code, output, seconds)
+        done = Output(code, "", errors.read().decode(errors="replace"))
+    return _result(remote, verb[0], outcome, done, seconds)
 
 
 def _interrupted(remote: Remote, verb: str, steps: Steps) -> None:
@@ -172,12 +168,17 @@ def query(
     outcome: dict[str, Any] = {}
     for line in filter(None, done.out.split("\n")):  # no other character ends a line of JSON
         outcome |= event(line)
+    # What it printed are events, not words.
+    return _result(remote, verb[0], outcome, replace(done, out=""), seconds)
+
+
+def _result(remote: Remote, verb: str, outcome: dict[str, Any], done: Output, seconds: float) -> dict[str, Any]:
     if "error" in outcome:
         raise problem(remote.name, outcome["error"])
     if done.code == 0 and "result" in outcome:
         result: dict[str, Any] = outcome["result"]
         return result
-    raise _ended(remote, verb[0], done.code, done.err, seconds)
+    raise _ended(remote, verb, done, seconds)
 
 
 def _send(pipe: IO[bytes] | None, content: bytes) -> None:
@@ -204,16 +205,16 @@ def _shown(event: dict[str, Any], steps: Steps) -> dict[str, Any]:
     return {key: event[key] for key in ("result", "error") if key in event}
 
 
-def _ended(remote: Remote, verb: str, code: int, output: str, seconds: float) -> OperatorError:
-    words = " / ".join(output.strip().splitlines()[-3:])[:600] or f"exit code {code}, no output"
-    if code == NOT_THERE or "invalid choice" in output or "unrecognized arguments" in output:
+def _ended(remote: Remote, verb: str, done: Output, seconds: float) -> OperatorError:
+    code, words = done.code, done.last_words
+    if code == NOT_THERE or "invalid choice" in done.err or "unrecognized arguments" in done.err:
         kind = MissingError if code == NOT_THERE else OperatorError
         return kind(
             f"{remote.name} has no agent yet, or an old one.",
             words,
             f"Converge it: pyinfra inventory.py deploys/bootstrap.py --limit {remote.name}",
         )
-    if code == ssh.FAILED and not remote.connected and NEVER_IN.search(output):
+    if code == ssh.FAILED and not remote.connected and NEVER_IN.search(done.err):
         return OperatorError(
             f"{remote.name} cannot be reached.", words, f"Nothing was begun. inv doctor --host={remote.name} says why."
         )
