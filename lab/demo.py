@@ -83,7 +83,7 @@ Three hosts run aiPBX (the lab's stand-in application):
 
 {pages}
 
-These names lead into the lab only for whoever is told so, and the lab has an authority of its own:
+These names lead into the lab only where that is configured, and the lab has an authority of its own:
 
     curl --cacert .lab/{files.AUTHORITIES} --resolve {first}:443:{address} https://{first}/
     chromium --user-data-dir=/tmp/aipbx-lab --ignore-certificate-errors --host-resolver-rules='{rules}' https://{first}
@@ -98,7 +98,7 @@ What to type next:
     inv deploy --host={first} --sha={earlier}     an earlier commit of the backend
     inv rollback --host={first}                  back to the release before
     pyinfra inventory.py deploys/bootstrap.py --dry   the hosts are as declared: nothing to change
-    inv lab.reset --host=aipbx.ru                  a fresh server again, to begin anew
+    inv lab.reset --host=aipbx.ru                  a fresh server again
     inv lab.down                                   take the lab away; `make clean` removes all of it
 """
 

@@ -16,7 +16,7 @@ from aipbx_agent.core.process import run
 
 SECONDS = 180
 # Every file below $1 gets to its place below $2 by a rename, and only where it differs: the one that is there is being
-# sent to somebody, who would get the rest of a file that `cp` has just emptied.
+# sent to someone, who would get the rest of a file that `cp` has just emptied.
 PLACE = """set -e
 place() {
   cd "$1"

@@ -29,7 +29,7 @@ keep() {
 		echo "aipbx: $spool has another $name." >&2
 		return 1
 	fi
-	[ "$(waiting "$spool" '[0-9A-F]*')" -lt "$most" ] || { echo "aipbx: nobody takes what is in $spool." >&2; return 1; }
+	[ "$(waiting "$spool" '[0-9A-F]*')" -lt "$most" ] || { echo "aipbx: nothing takes what is in $spool." >&2; return 1; }
 	room "$spool" || { echo "aipbx: the disk of $spool is about to be full." >&2; return 1; }
 	pack "$path" "$spool/.part-$name" && sync "$spool/.part-$name" &&
 		mv "$spool/.part-$name" "$spool/$name" && sync "$spool"

@@ -44,7 +44,7 @@ def _row(variable: Variable) -> str:
 
 
 def _readers(services: tuple[str, ...]) -> str:
-    return ", ".join(services) or "nobody"
+    return ", ".join(services) or "none"
 
 
 def _cell(text: str) -> str:

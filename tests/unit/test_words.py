@@ -100,3 +100,10 @@ def test_help_is_in_the_field_s_words(verb: str) -> None:
     task = tasks.namespace[verb]
     texts = [str(task.__doc__), *(argument.help or "" for argument in task.get_arguments())]
     assert {text: hits for text in texts if (hits := banned(text))} == {}
+
+
+def test_comments_of_what_is_shipped_are_in_the_field_s_words() -> None:
+    words = re.compile(r"\b(?:anew|nobody|somebody|anybody|everybody|whoever)\b", re.IGNORECASE)
+    shipped = [path for folder in ("templates", "files") for path in (ROOT / folder).rglob("*") if path.is_file()]
+    assert shipped
+    assert {str(path.relative_to(ROOT)) for path in shipped if words.search(path.read_text("utf-8"))} == set()

@@ -104,7 +104,7 @@ def take(config: Config, owner: str, *, tied: bool) -> None:
         tied: whether the connection of this call is noted: with that connection the owner's run is over.
 
     Raises:
-        Refused: somebody has it, or it cannot be written.
+        Refused: someone has it, or it cannot be written.
     """
     lock = config.app / "lock"
     try:
@@ -212,7 +212,7 @@ def taken_over(config: Config, owner: str) -> Iterator[None]:
     if written != owner:
         raise Refused(
             f"The lock of {config.host} is no longer yours.",
-            f"It is {written or 'nobody'}'s now: someone broke it.",
+            f"It is {written or 'no one'}'s now: someone broke it.",
             "Find out who; then run this again.",
         )
     files.write(file, f"{owner}{CARRIED_OUT}\n", mode=0o644)

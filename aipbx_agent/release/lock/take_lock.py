@@ -20,7 +20,7 @@ def main(config: Config, options: argparse.Namespace) -> None:
     """Take it, and report the ledger of releases: another may have come before.
 
     Raises:
-        Refused: somebody has it, or it cannot be written.
+        Refused: someone has it, or it cannot be written.
     """
     deploy_lock.take(config, sys.stdin.read().strip(), tied=options.tied)
     events.result(ledger=ledger.entries(config))
