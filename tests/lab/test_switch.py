@@ -328,7 +328,10 @@ def test_work_in_the_background_is_told_before_the_question(deployed: Inv, serve
         server,
         'CREATE TABLE operator_analytics (status text, "createdAt" timestamptz DEFAULT now());'
         "INSERT INTO operator_analytics VALUES ('processing'), ('processing'), ('error');"
-        "INSERT INTO operator_analytics VALUES ('processing', now() - interval '2 hours');",
+        "INSERT INTO operator_analytics VALUES ('processing', now() - interval '2 hours');"
+        # As the application's own tables: they belong to whom the database belongs to.
+        "SELECT format('ALTER TABLE operator_analytics OWNER TO %I', pg_get_userbyid(datdba)) FROM pg_database "
+        "WHERE datname = current_database() \\gexec",
     )
     try:
         asked = deployed("deploy", f"--host={server.name}", "--service=backend", "--dry").succeeded().output
