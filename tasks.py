@@ -15,6 +15,7 @@ import fleet.release.tasks as release
 import fleet.restore.tasks as restores
 import fleet.runs.tasks as runs
 import fleet.services.tasks as services
+import fleet.setup.tasks as setups
 import fleet.shell.tasks as shell
 import fleet.status.tasks as status
 import fleet.tls.tasks
@@ -24,6 +25,7 @@ from fleet.command_line import words
 
 namespace = Collection()
 for task in (
+    setups.setup,
     adoption.adopt,
     release.deploy,
     release.rollback,

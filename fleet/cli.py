@@ -145,19 +145,32 @@ def agreed(question: str, *, yes: bool = False) -> bool:
     Raises:
         OperatorError: there is no one to ask.
     """
-    if dry_run.active():
-        dry_run.end(question)
+    refuse_unasked(question, yes=yes)
     if yes:
         return True
-    if not sys.stdin.isatty():
-        raise OperatorError(
-            "There is no terminal for the confirmation.",
-            f"The question is: {question}?",
-            "Add --yes to answer it beforehand.",
-        )
     try:
         answer = input(f"{question}? [y/N] ").strip().lower()
     except EOFError:
         answer = ""
     record.answered(answer in ("y", "yes"))
     return answer in ("y", "yes")
+
+
+def refuse_unasked(question: str, *, yes: bool) -> None:
+    """End a dry run at a question, and refuse one that there is no one to answer.
+
+    Args:
+        question: what is about to be asked, without a question mark.
+        yes: the answer was given on the command line.
+
+    Raises:
+        OperatorError: there is no one to ask.
+    """
+    if dry_run.active():
+        dry_run.end(question)
+    if not yes and not sys.stdin.isatty():
+        raise OperatorError(
+            "There is no terminal for the confirmation.",
+            f"The question is: {question}?",
+            "Add --yes to answer it beforehand.",
+        )

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from aipbx_agent.contract import IMAGES
+from aipbx_agent.contract import CERTIFICATE, IMAGES
 from aipbx_agent.core import compose, docker
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import AgentError, Problem
@@ -17,6 +17,7 @@ from aipbx_agent.release.containers import colours, database_container
 from aipbx_agent.release.pbx import pbxs
 from aipbx_agent.release.switch import overlap
 from aipbx_agent.status import background
+from aipbx_agent.tls import declared, points_here
 
 
 def met(config: Config, asked: dict[str, Any], problem: Problem | None) -> dict[str, Any]:
@@ -33,6 +34,7 @@ def met(config: Config, asked: dict[str, Any], problem: Problem | None) -> dict[
     return {
         "variables": {**config.services, "host": config.secrets},
         "restarts": _tried(lambda: _restarts(config)),
+        "unknown_names": _tried(lambda: _unknown_names(config)),
         "taken": _tried(lambda: _taken(config)),
         "stray": _tried(lambda: database_container.stray(config)),
         "pbxs": _tried(lambda: pbxs.summary(config)),
@@ -66,6 +68,14 @@ def _restarts(config: Config) -> list[str]:
     if not (config.app / IMAGES).exists():
         return []
     return ["postgres"] * database_container.restarts(config, IMAGES) + ["nginx"] * _changed(config, "nginx")
+
+
+def _unknown_names(config: Config) -> list[str]:
+    """The names that DNS does not know, where the release would wait for a first certificate from the authority."""
+    wanted = declared.read(config)
+    if (config.app / CERTIFICATE).exists() or wanted.source != declared.LETSENCRYPT:
+        return []
+    return points_here.unknown(wanted.names)
 
 
 def _taken(config: Config) -> list[str]:

@@ -31,6 +31,11 @@ def require(config: Config, declared: Declared) -> None:
         challenge.unlink(missing_ok=True)
 
 
+def unknown(names: list[str]) -> list[str]:
+    """Return the names that DNS does not know: no authority finds a host under them, whatever answers there."""
+    return [name for name in names if not _resolved(name)]
+
+
 def _folder(config: Config) -> Path:
     """Make the folder of challenges, which nginx's container reads."""
     folder = config.app / "acme-challenge" / WELL_KNOWN

@@ -109,6 +109,7 @@ def deploy(
         plan.refuse(remote.name, found, remote.settings, first_allowed=True)
         if not old:  # that one has them both, and hands them over
             plan.refuse_uncertified(remote.name, found, remote.settings)
+            plan.refuse_unknown_names(remote.name, found.met.unknown_names)
             plan.refuse_taken(remote.name, found.met.taken)
         configuration.refuse_invalid(remote, found.met.variables)
         changes = asked.result()

@@ -146,6 +146,23 @@ def refuse_taken(host: str, taken: Sequence[str]) -> None:
         )
 
 
+def refuse_unknown_names(host: str, names: Sequence[str]) -> None:
+    """Refuse a first release whose certificate no authority would issue.
+
+    Args:
+        names: those of the host that DNS does not know.
+
+    Raises:
+        OperatorError: which.
+    """
+    if names:
+        raise OperatorError(
+            f"{host}: DNS does not know {', '.join(names)}.",
+            "The first deploy obtains the certificate, and the authority looks its names up.",
+            "Let them point to this host, or take them out of extra_names.",
+        )
+
+
 def refuse_uncertified(host: str, state: Survey, settings: Settings) -> None:
     """Refuse a host whose certificate is to be supplied by hand, and was not.
 

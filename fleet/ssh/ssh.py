@@ -88,9 +88,13 @@ def refused(route: Route, attempts: list[RefusedError], *, converged: bool) -> O
     return OperatorError(f"{host} refused the key for {accounts}.", why, do)
 
 
-def not_converged(host: str) -> OperatorError:
+class NotConvergedError(OperatorError):
+    """The host is not as this project makes it."""
+
+
+def not_converged(host: str) -> NotConvergedError:
     """The refusal of a verb that needs a converged host; no login was tried, so nothing counts as a guess."""
-    return OperatorError(
+    return NotConvergedError(
         f"{host} is not converged yet.",
         "Its sshd is not as this project declares it, and the deploy account has not opened it from here before.",
         f"pyinfra inventory.py deploys/bootstrap.py --limit {host}",

@@ -39,6 +39,11 @@ class Met:
         return list(self._value("taken") or [])
 
     @property
+    def unknown_names(self) -> list[str]:
+        """The host's names that DNS does not know, where its first certificate needs that."""
+        return list(self._value("unknown_names") or [])
+
+    @property
     def stray(self) -> bool:
         """Whether PostgreSQL's container is connected to a network that no longer exists: it is made again then."""
         return bool(self._value("stray"))

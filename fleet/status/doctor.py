@@ -40,7 +40,7 @@ def examine(remotes: list[Remote], *, as_json: bool) -> bool:
     for title, findings in _examined(remotes):
         found[title] = findings
         if not as_json:
-            _print(console, title, findings)
+            show(console, title, findings)
     if as_json:
         print(json.dumps({title: [asdict(one) for one in each] for title, each in found.items()}, indent=2))
     return all(one.well for each in found.values() for one in each)
@@ -53,7 +53,8 @@ def _examined(remotes: list[Remote]) -> Iterator[tuple[str, list[Finding]]]:
         yield from zip([remote.name for remote in remotes], pool.map(examined, remotes), strict=True)
 
 
-def _print(console: Console, title: str, findings: Iterable[Finding]) -> None:
+def show(console: Console, title: str, findings: Iterable[Finding]) -> None:
+    """Print findings under a title, with what to do."""
     console.print(f"[bold]{title}[/bold]")
     for finding in findings:
         mark = "[red]✗[/red]" if not finding.well else "[yellow]![/yellow]" if finding.do else "[green]✓[/green]"

@@ -63,7 +63,7 @@ def examined(remote: Remote) -> list[Finding]:
         findings += _condition(remote, found)
         findings.append(_drift(remote.name, converge))
         if pushed and found.running:
-            findings += [_public(remote), *_users(remote)]
+            findings += [_public(remote), *users(remote)]
     return findings
 
 
@@ -105,7 +105,7 @@ def _public(remote: Remote) -> Finding:
     return Finding("public name", output, well=False, do=f"inv tls.status {remote.name}; inv logs nginx {remote.name}")
 
 
-def _users(remote: Remote) -> list[Finding]:
+def users(remote: Remote) -> list[Finding]:
     """What users cannot do yet: nothing is out of order, but a new host needs more than a release."""
     try:
         lacking = state.lacking(state.read(remote), remote.name)

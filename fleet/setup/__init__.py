@@ -1,0 +1,1 @@
+"""A host from fresh to deployed, by one command."""

@@ -1,0 +1,92 @@
+"""`inv setup`: shows the steps to a deployed host, and runs the commands that remain, each of which asks by itself."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from fleet.checkout import ROOT
+from fleet.cli import finish, refuse_unasked
+from fleet.env.dotenv import files
+from fleet.errors import OperatorError
+from fleet.output import say
+from fleet.setup.look import look, refuse_by_hand
+from fleet.setup.steps import remaining, steps
+from fleet.status import doctor, doctor_host
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fleet.remote import Remote
+
+AGREED = {"pyinfra": "-y", "inv": "--yes"}
+# It asks nothing.
+ISSUE = "tls.issue"
+
+
+def carry_out(remote: Remote, *, yes: bool) -> None:
+    """Bring a host from where it is to a deployed one.
+
+    Args:
+        yes: whether the operator has agreed to every step in advance.
+
+    Raises:
+        OperatorError: what stands in the way, and that the same command continues from there.
+    """
+    try:
+        _carry_out(remote, yes=yes)
+    except OperatorError as error:
+        raise type(error)(error.what, error.why, f"{error.do}\n         Then {_continues(remote.name)}") from None
+
+
+def _carry_out(remote: Remote, *, yes: bool) -> None:
+    state, tls = look(remote), remote.settings.tls
+    say(f"{remote.name}: setup", "bold")
+    for step in steps(remote.name, tls, state):
+        say(step.line)
+    left = remaining(remote.name, tls, state)
+    if left:
+        refuse_unasked(f"{left[0].name} {remote.name}", yes=yes)
+    if not (state.file or state.pushed):
+        _run(remote.name, ("inv", "env.init", f"--host={remote.name}"))
+        files.checked(remote.name)
+    for step in left:
+        _run(remote.name, _agreed(step.command) if yes else step.command)
+        if step.name == "converge" and not state.release:
+            refuse_by_hand(remote)  # only now could the host be asked
+    _farewell(remote)
+
+
+def _agreed(command: Sequence[str]) -> list[str]:
+    return [*command, *([] if ISSUE in command else [AGREED[command[0]]])]
+
+
+def _run(host: str, command: Sequence[str]) -> None:
+    """Show a command and run it at the operator's terminal; one that does not end well ends the setup."""
+    say(f"\n$ {shlex.join(command)}", "bold")
+    sys.stdout.flush()
+    process = subprocess.Popen([Path(sys.executable).with_name(command[0]), *command[1:]], cwd=ROOT)
+    while True:
+        try:
+            code = process.wait()
+        except KeyboardInterrupt:  # the command got it too, and may ask what is meant
+            continue
+        break
+    if code != 0:
+        print(f"\n{_continues(host)}", file=sys.stderr)
+        finish(code)
+
+
+def _continues(host: str) -> str:
+    return f"inv setup --host={host} continues from here."
+
+
+def _farewell(remote: Remote) -> None:
+    say("")
+    doctor.show(Console(highlight=False, soft_wrap=True), remote.name, doctor_host.users(remote))
+    say(f"next: what stands there, then https://{remote.name}; inv doctor --host={remote.name} shows it again.")
