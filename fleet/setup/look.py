@@ -18,6 +18,7 @@ from fleet.state import survey
 
 if TYPE_CHECKING:
     from fleet.remote import Remote
+    from fleet.state.survey import Survey
 
 
 def look(remote: Remote) -> State:
@@ -29,12 +30,9 @@ def look(remote: Remote) -> State:
     there = next((path for path in files.paths(remote.name) if path.exists()), None)
     values = files.checked(remote.name) if there else {}
     file = files.shown(there) if there else ""
-    try:
-        with step("host"):
-            found = survey.take(remote)
-    except ssh.NotConvergedError:
-        return State(file=file)
-    if not found.converged:
+    with step("host"):
+        found = _asked(remote)
+    if found is None:
         return State(file=file)
     if not found.current:
         refuse_by_hand(remote)
@@ -50,6 +48,15 @@ def look(remote: Remote) -> State:
         # A first release that failed leaves images.env behind, and no entry that went well.
         release=str(found.running or "") if found.current else "",
     )
+
+
+def _asked(remote: Remote) -> Survey | None:
+    """How the host is; None where it was never converged, or not completely."""
+    try:
+        found = survey.take(remote)
+    except ssh.NotConvergedError:
+        return None
+    return found if found.converged else None
 
 
 def _differs(remote: Remote, values: dict[str, str]) -> int:

@@ -8,13 +8,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
 from fleet.checkout import ROOT
 from fleet.cli import finish, refuse_unasked
 from fleet.env.dotenv import files
 from fleet.errors import OperatorError
-from fleet.output import say
+from fleet.output import console, say
 from fleet.setup.look import look, refuse_by_hand
 from fleet.setup.steps import remaining, steps
 from fleet.status import doctor, doctor_host
@@ -88,5 +86,5 @@ def _continues(host: str) -> str:
 
 def _farewell(remote: Remote) -> None:
     say("")
-    doctor.show(Console(highlight=False, soft_wrap=True), remote.name, doctor_host.users(remote))
+    doctor.show(console, remote.name, doctor_host.users(remote))
     say(f"next: what stands there, then https://{remote.name}; inv doctor --host={remote.name} shows it again.")

@@ -69,7 +69,12 @@ def _converge(host: str, state: State) -> Step:
 def _variables(host: str, state: State) -> Step:
     command = ("inv", "env.push", f"--host={host}")
     if not state.file:
-        return Step("variables", "done: pushed before; no env file here" if state.pushed else "no env file yet")
+        return Step(
+            "variables",
+            "done: pushed before; no env file here"
+            if state.pushed
+            else "no env file yet: it is made first, for you to fill in",
+        )
     if not state.pushed:
         return Step("variables", f"to push: {state.file}", command)
     if state.differs:

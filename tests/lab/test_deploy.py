@@ -78,6 +78,15 @@ def test_the_host_is_as_declared_with_a_release_on_it(deployed: Inv, server: Hos
     assert server.name in deployed("tls.status", f"--host={server.name}").succeeded().output
 
 
+def test_a_setup_of_a_deployed_host_skips_every_step(deployed: Inv, server: Host) -> None:
+    before = state(server)
+    shown = deployed("setup", f"--host={server.name}").succeeded().output
+    assert re.findall(r"^  (\w+) +done: ", shown, re.MULTILINE) == ["converge", "variables", "certificate", "deploy"]
+    assert "$ " not in shown
+    assert "users: administer: there is no administrator" in shown
+    assert state(server) == before
+
+
 def test_an_odd_secret_reaches_the_application_byte_for_byte(deployed: Inv, server: Host) -> None:
     import base64
 

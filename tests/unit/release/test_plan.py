@@ -104,6 +104,12 @@ def test_other_programs_on_nginx_s_ports_are_named() -> None:
         plan.refuse_taken("aipbx.net", ["apache2 on port 80"])
 
 
+def test_names_that_dns_does_not_know_are_refused_before_a_first_certificate() -> None:
+    plan.refuse_unknown_names("aipbx.net", [])
+    with pytest.raises(OperatorError, match=r"DNS does not know www\.aipbx\.net\."):
+        plan.refuse_unknown_names("aipbx.net", ["www.aipbx.net"])
+
+
 def test_a_fresh_host_is_told_the_first_thing_first() -> None:
     with pytest.raises(OperatorError, match="is not converged"):
         plan.refuse("aipbx.net", survey.parse({}), DATA, first_allowed=True)

@@ -1,4 +1,4 @@
-"""What a release would meet: programs on the ports that nginx needs."""
+"""What a release would meet: programs on the ports that nginx needs, names that no authority would find."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from aipbx_agent.contract import CERTIFICATE
 from aipbx_agent.core import docker
 from aipbx_agent.core.config import Config
 from aipbx_agent.release.containers import colours
@@ -36,3 +37,20 @@ def test_where_our_nginx_runs_it_is_the_one_that_listens(monkeypatch: pytest.Mon
     monkeypatch.setattr(colours, "present", lambda *_: "abc")
     monkeypatch.setattr(docker, "running", lambda _: True)
     assert release._taken(CONFIG) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "certified", "unknown"),
+    [("letsencrypt", False, ["www.aipbx.org"]), ("letsencrypt", True, []), ("supplied", False, [])],
+)
+def test_names_that_dns_does_not_know_count_before_the_first_certificate(
+    source: str, certified: bool, unknown: list[str], tmp_path: Path
+) -> None:
+    stub(tmp_path, "getent", '[ "$4" = aipbx.org ] && echo "198.51.100.7 STREAM"')
+    if certified:
+        (tmp_path / CERTIFICATE).parent.mkdir(parents=True)
+        (tmp_path / CERTIFICATE).touch()
+    data = dict.fromkeys(("acme_directory", "acme_contact"), "") | {"cloudflare": False, "public_addresses": []}
+    data |= {"names": ["aipbx.org", "www.aipbx.org"], "source": source}
+    config = Config({"host": "aipbx.org", "app_dir": str(tmp_path), "certificate": data}, {}, {})
+    assert release._unknown_names(config) == unknown
