@@ -38,7 +38,15 @@ CANCEL_SECONDS = 3600
 # Becomes the program behind it, with Ctrl-C ignored; ssh keeps that.
 UNINTERRUPTED = ("sh", "-c", 'trap "" INT; exec "$@"', "sh")
 # Of the inventory, what the host goes by in a run: as an operator's data say now, not as the host was converged.
-GOES_BY = {"ready_seconds", "settle_seconds", "public_checks", "switch_mode", "application_timers", "background_work"}
+GOES_BY = {
+    "ready_seconds",
+    "settle_seconds",
+    "public_checks",
+    "switch_mode",
+    "application_timers",
+    "background_work",
+    "slow_paths",
+}
 
 
 class MissingError(OperatorError):

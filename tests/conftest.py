@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Generator
 
@@ -26,6 +27,8 @@ settings.load_profile("same-every-time")
 
 def pytest_configure(config: pytest.Config) -> None:
     """Under pytest-xdist each worker has a lab of its own; what they start is recorded in one place."""
+    # A shell's job in the background ignores Ctrl-C, and so would all that the tests start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     worker = getattr(config, "workerinput", None)
     if worker is None:
         os.environ[started.FOLDER] = tempfile.mkdtemp(prefix="aipbx-test-run-")

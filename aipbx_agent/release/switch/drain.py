@@ -54,17 +54,19 @@ def wait_for_quiet(config: Config, backend: str, seconds: float) -> None:
             time.sleep(PAUSE)
 
 
-def requests(container: str, port: int) -> None:
-    """Wait until a container has answered all requests; nginx hands it no new ones.
+def requests(config: Config, container: str, port: int) -> None:
+    """Wait until a container has answered all requests, as long as nginx does; nginx hands it no new ones.
 
     Args:
+        config: says which paths may take longer than others.
         container: its id.
         port: where it listens.
     """
-    end = time.monotonic() + REQUEST_SECONDS
+    seconds = max([REQUEST_SECONDS, *config.raw.get("slow_paths", {}).values()])
+    end = time.monotonic() + seconds
     while left := traffic.requests(int(docker.state(container)["Pid"]), port):
         if time.monotonic() > end:
-            events.note(f"{left} requests had no answer after {REQUEST_SECONDS:.0f} s and are cut.")
+            events.note(f"{left} requests had no answer after {seconds:.0f} s and are cut.")
             return
         time.sleep(PAUSE)
 

@@ -206,7 +206,7 @@ def _finish(config: Config, switch: Switch, cut: int) -> dict[str, int]:
         container = colours.present(config, old) if old else ""
         if container and docker.running(container):
             with events.step(f"{old} has answered its open requests"):
-                drain.requests(container, colours.HTTP_PORTS[service])
+                drain.requests(config, container, colours.HTTP_PORTS[service])
             if service == "backend":
                 ended, left = drain.calls(config, switch, container)
                 cut += left

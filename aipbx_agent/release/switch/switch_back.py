@@ -70,7 +70,7 @@ def reclaim(config: Config, switch: Switch) -> None:
             colours.start(config, new, config.app / IMAGES)
             health.wait(config, new, float(config.raw["ready_seconds"]))
             colours.point(config, "backend", new)
-            drain.requests(colours.present(config, old), colours.HTTP_PORTS["backend"])
+            drain.requests(config, colours.present(config, old), colours.HTTP_PORTS["backend"])
             colours.remove(config, old)
     except (AgentError, OSError) as problem:
         events.note(f"It does not: {in_words(problem)} New calls may fail until: inv deploy --host={config.host}")
