@@ -6,7 +6,7 @@ and a host that differ say so instead of going wrong.
 
 from __future__ import annotations
 
-VERSION = 5
+VERSION = 6
 
 # Where deploys/agent.py installs this program, and what its configuration is.
 COMMAND = "/usr/local/sbin/aipbx-agent"
@@ -31,6 +31,9 @@ CERTIFICATE = "tls/current/fullchain.pem"
 IMAGES, STAGED = "images.env", "images.env.staged"
 # The services that a switch moves from one colour to the other.
 SERVICES = ("backend", "frontend")
+# Seconds that nginx gives an answer of the application, and a switch one that the old colour still owes; `slow_paths`
+# have their own.
+REQUEST_SECONDS = 120
 # In the deploy lock: what follows an owner whose run the host itself carries out.
 CARRIED_OUT = "; the host carries it out"
 

@@ -133,7 +133,7 @@ application_timers = {
 # hour in which a column has a value. A deploy says how many there are before it asks.
 background_work = {
     "analyses of recordings": {"table": "operator_analytics", "column": "status", "value": "processing"},
-    "documents read into knowledge bases": {"table": "knowledgeDocuments", "column": "status", "value": "processing"},
+    "documents for knowledge bases": {"table": "knowledgeDocuments", "column": "status", "value": "processing"},
 }
 
 # --- Migrations ----------------------------------------------------------------------------------------------------
@@ -174,8 +174,8 @@ connections_per_client = 512
 # Requests a second that one client may make of /api/. The backend has a
 # limit of its own, 100 a minute and route, that counts all clients as one: it sees nginx's address only.
 api_requests_per_second = 10
-# Paths below /api/ that may take longer than 120 s to answer, and the seconds that nginx gives them. A recording that
-# is analyzed while its sender waits is transcribed for up to 300 s (the application's own limit), then judged.
+# Paths below /api/ that may take longer than others (120 s), and the seconds that nginx gives them. A recording that is
+# analyzed while its sender waits is transcribed for up to 300 s (the application's own limit), then judged.
 slow_paths = {"/api/operator-analytics/": 420}
 # Logins a minute of one client.
 login_requests_per_minute = 3

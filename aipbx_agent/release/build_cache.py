@@ -1,6 +1,6 @@
 """Docker's build cache: what builds on this host have left, and how much of it stays for the next one.
 
-Asked of the Engine's API: the command line tells sizes as `8.1GB`, and its option for what stays has had three names.
+Asked of the Engine's API: the command line prints sizes as `8.1GB`, and its option for what stays has had three names.
 """
 
 from __future__ import annotations

@@ -85,17 +85,18 @@ def main(config: Config, _: argparse.Namespace) -> None:
     images = judged(_inspected(request.repositories), _containers(), request)
     going = [one.reference for one in images if not one.stays and _is_meant(one, request.remove)]
     excess = max(0, build_cache.size() - build_cache.KEPT)
-    before = _free() if going or excess else 0
+    shrinks = request.cache and excess > 0
+    before = _free() if going or shrinks else 0
     for reference in going:
         # A container that got it meanwhile keeps it.
         run(["docker", "image", "rm", reference], seconds=5 * SECONDS, fine=(0, 1))
-    if request.cache and excess:
+    if shrinks:
         build_cache.prune()
     there = {one.reference for one in judged(_inspected(request.repositories), [], request)} if going else set()
     events.result(
         images=[asdict(one) for one in images],
         removed=[reference for reference in going if reference not in there],
-        freed=max(0, _free() - before) if going or excess else 0,
+        freed=max(0, _free() - before) if going or shrinks else 0,
         excess=excess,
     )
 

@@ -10,7 +10,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
+from aipbx_agent.contract import REQUEST_SECONDS
 from fleet.errors import OperatorError
+from fleet.inventory.application import Check, Work
 from fleet.inventory.stores import OffSite
 
 Port = Annotated[int, Field(ge=1, le=65535, strict=True)]
@@ -48,26 +50,6 @@ SERVICES = {"postgres", "backend", "frontend", "nginx"}
 VOLUMES = {"postgres_data", "backend_static", "backend_tts_voices", "frontend_assets"}
 
 
-class Check(BaseModel):
-    """A question over HTTP and the answers that are good."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    path: Annotated[str, Field(pattern=r"^/[!-~]*$")]
-    statuses: Annotated[list[Annotated[int, Field(ge=100, le=599)]], Field(min_length=1)]
-    content_type: Annotated[str, Field(pattern=r"^[a-z]+/[a-z0-9.+-]+$")]
-
-
-class Work(BaseModel):
-    """Rows of a table that stand for work that is under way."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    table: Annotated[str, Field(min_length=1)]
-    column: Annotated[str, Field(min_length=1)]
-    value: str
-
-
 class Settings(BaseModel):
     """What group_data/all.py documents, typed. Unknown names are refused: a typing error must not be silence."""
 
@@ -90,7 +72,9 @@ class Settings(BaseModel):
     cloudflare_ranges: Annotated[list[Network], Field(min_length=1)]
     connections_per_client: Annotated[int, Field(ge=1, le=65535)]
     api_requests_per_second: Annotated[int, Field(ge=1, le=10000)]
-    slow_paths: dict[Annotated[str, Field(pattern=r"^/api/[A-Za-z0-9._~/-]+$")], Annotated[int, Field(ge=120, le=3600)]]
+    slow_paths: dict[
+        Annotated[str, Field(pattern=r"^/api/[A-Za-z0-9._~/-]+$")], Annotated[int, Field(ge=REQUEST_SECONDS, le=3600)]
+    ]
     login_requests_per_minute: Annotated[int, Field(ge=1, le=6000)]
     maintenance_retry_seconds: Annotated[int, Field(ge=1, le=86400)]
     hsts_max_age_seconds: Annotated[int, Field(ge=0, le=126144000)]

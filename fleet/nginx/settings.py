@@ -5,6 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 from pathlib import Path
 
+from aipbx_agent.contract import REQUEST_SECONDS
 from fleet import templates
 from fleet.checkout import ROOT
 from fleet.inventory.settings import Settings
@@ -64,6 +65,7 @@ def files(host_name: str, settings: Settings) -> dict[str, str]:
             csp=policy(settings),
             csp_header=csp_header,
             reports=REPORTS,
+            request_seconds=REQUEST_SECONDS,
             hsts=hsts(settings),
             security_headers=SECURITY_HEADERS,
             hidden_headers=[

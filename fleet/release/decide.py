@@ -143,7 +143,7 @@ def deploy(
         )
     if edited := configuration.waiting(remote, found.met.variables):
         say(f"  Edited here and not pushed: {', '.join(edited)}. inv env.push --host={remote.name}", "yellow")
-    if short := build_memory.shortage(found, remote.settings, what.changed):
+    if short := build_memory.shortage(found, remote.settings, what.moving):
         say(f"  {short}", "yellow")
     if ignored := build_arguments.ignored(remote):
         say(f"  No effect, because CI has built the images (images_from): {', '.join(ignored)}.", "yellow")
@@ -199,7 +199,11 @@ def _announce(remote: Remote, what: Plan, state: Survey, changes: list[str], dra
         say(f"  {cost}", "" if cost.startswith("Interrupts nothing") else "yellow")
         if "backend" in what.changed and state.met.background:
             running = ", ".join(f"{count} {kind}" for kind, count in state.met.background.items())
-            say(f"  In the background: {running}. What is not done when the old backend ends stays undone.", "yellow")
+            say(
+                f"  In the background: {running}. Those that have not ended with the old backend stay unfinished. "
+                "To spare them, answer no, and deploy later.",
+                "yellow",
+            )
         if failing := switch.after_failure(remote, what.changed, hands_over=known):
             say(f"  {failing}")
         if restarts := state.met.restarts:

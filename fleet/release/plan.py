@@ -42,11 +42,12 @@ class Plan:
     @property
     def changed(self) -> list[str]:
         """The services whose release changes; all of them when it stays the same, because then it is restarted."""
-        changed = [service for service in SERVICES if not self.before or self._moves(service)]
-        return changed or list(SERVICES)
+        return self.moving or list(SERVICES)
 
-    def _moves(self, service: str) -> bool:
-        return self.before is None or self.before.sha(service) != self.after.sha(service)
+    @property
+    def moving(self) -> list[str]:
+        """The services that get another commit."""
+        return [name for name in SERVICES if self.before is None or self.before.sha(name) != self.after.sha(name)]
 
     def lines(self) -> list[str]:
         """What the operator reads before answering."""
@@ -54,7 +55,7 @@ class Plan:
         for service in SERVICES:
             old = self.before.sha(service)[:8] if self.before else "nothing"
             new = self.after.sha(service)[:8]
-            text.append(f"  {service:<9}{old} → {new}" if self._moves(service) else f"  {service:<9}{new} stays")
+            text.append(f"  {service:<9}{old} → {new}" if service in self.moving else f"  {service:<9}{new} stays")
             commits = self.commits.get(service, [])
             text += [f"      {commit}" for commit in commits[:10]]
             text += [f"      … and {len(commits) - 10} more"] if len(commits) > 10 else []
@@ -159,7 +160,7 @@ def refuse_unknown_names(host: str, names: Sequence[str]) -> None:
         raise OperatorError(
             f"{host}: DNS does not know {', '.join(names)}.",
             "The first deploy obtains the certificate, and the authority looks its names up.",
-            "Let them point to this host, or take them out of extra_names.",
+            "Create DNS records that point to this host, also for www. An extra name can leave extra_names instead.",
         )
 
 

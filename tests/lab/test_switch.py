@@ -323,7 +323,7 @@ def test_a_rollback_begins_although_timers_run_twice(deployed: Inv, server: Host
 
 
 @pytest.mark.test_all
-def test_work_in_the_background_is_told_before_the_question(deployed: Inv, server: Host) -> None:
+def test_work_in_the_background_is_shown_before_the_question(deployed: Inv, server: Host) -> None:
     content.psql(
         server,
         'CREATE TABLE operator_analytics (status text, "createdAt" timestamptz DEFAULT now());'

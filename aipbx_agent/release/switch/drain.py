@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from datetime import datetime
 
+from aipbx_agent.contract import REQUEST_SECONDS
 from aipbx_agent.core import docker, events
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import Refused
@@ -15,8 +16,6 @@ from aipbx_agent.release.switch.plan import Switch
 PAUSE = 0.5
 # Calls are counted so far: a stranger's PBX may name others each time.
 MOST_SEEN = 100_000
-# nginx gives an answer 120 s (proxy_read_timeout).
-REQUEST_SECONDS = 120.0
 # A call that read the dialplan's global a moment ago may still come.
 LATE_SECONDS = 3.0
 

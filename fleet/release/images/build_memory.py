@@ -1,4 +1,4 @@
-"""Whether a host has the memory that a build takes: said before the question, for a build without it is killed."""
+"""Whether a host has the memory for a build: shown before the question, as a build without it is killed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PEAK = {"backend": 2366, "frontend": 2805}
 
 
 def shortage(state: Survey, settings: Settings, services: Collection[str]) -> str:
-    """Return what is to be said of builds on this host; empty: it has room for them, or builds nothing.
+    """Return a warning about builds on this host; empty: it has the memory, or builds nothing.
 
     Args:
         services: whose images may be built.
@@ -24,7 +24,8 @@ def shortage(state: Survey, settings: Settings, services: Collection[str]) -> st
     service = max(services, key=PEAK.__getitem__)
     room = f"The build of the {service} takes up to {PEAK[service]} MiB"
     if settings.build_memory_mib < PEAK[service]:
-        return f"{room}, and build_memory_mib gives it {settings.build_memory_mib}: it may be killed."
+        return f"{room}, and build_memory_mib gives it {settings.build_memory_mib}: it may be killed. Raise that."
     if state.memory_free_mib < PEAK[service]:
-        return f"{room}, and {state.memory_free_mib} MiB are free: it is slow, or killed. CI can build: images_from."
+        free = f"{state.memory_free_mib} MiB are free"
+        return f"{room}, and {free}: it may be slow, or be killed. CI can build it instead: images_from."
     return ""

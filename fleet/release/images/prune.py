@@ -69,7 +69,8 @@ def after_release(remote: Remote, entries: list[Entry], running: Release) -> Non
     minutes = int((datetime.now(UTC) - oldest).total_seconds() // 60) + 1
     assets = (plan.reference(data, "frontend", running.frontend), minutes)
     with step("prune"):
-        _ask(remote, entries, running, remove=None, assets=assets, cache=True)
+        # Where nothing of ours is built, the cache is someone else's: `inv prune` asks before it goes.
+        _ask(remote, entries, running, remove=None, assets=assets, cache=data.images_from == "build")
 
 
 def prune(hosts: list[Remote], *, dry: bool, yes: bool) -> None:
