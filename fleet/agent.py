@@ -110,14 +110,16 @@ def _followed(remote: Remote, verb: list[str], there: str, seconds: float, stdin
     outcome: dict[str, Any] = {}
     argv = ssh.command(remote.name, remote.settings.deploy_user, as_root(there, seconds), "-T")
     asks = threading.current_thread() is threading.main_thread()
-    with tempfile.TemporaryFile() as errors, Steps() as steps:
+    lines: SimpleQueue[bytes | None] = SimpleQueue()
+    with tempfile.TemporaryFile() as errors, Steps() as steps, interrupt.caught(lambda: lines.put(None)):
         # Ctrl-C is ours to answer: it must not end the connection before the operator has said what he wants.
         shield = UNINTERRUPTED if asks else ()
         process = subprocess.Popen([*shield, *argv], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors)
         try:
             # Beside the reading: a program that talks before it has read everything must not wait for us.
             threading.Thread(target=_send, args=(process.stdin, stdin), daemon=True).start()
-            for line in _lines(process, lambda: _interrupted(remote, verb[0], steps)):
+            threading.Thread(target=_read, args=(process.stdout, lines), daemon=True).start()
+            for line in _until_end(lines, lambda: _interrupted(remote, verb[0], steps)):
                 outcome |= _shown(event(line.decode(errors="replace")), steps)
             code = process.wait()
         finally:
@@ -135,25 +137,19 @@ def _interrupted(remote: Remote, verb: str, steps: Steps) -> None:
     interrupt.answer(remote.name, verb, steps, lambda: query(remote, ["cancel"], seconds=CANCEL_SECONDS))
 
 
-def _lines(process: subprocess.Popen[bytes], interrupted: Callable[[], None]) -> Iterator[bytes]:
-    """Yield the lines of a program until its end; a thread reads them, so that Ctrl-C loses none."""
-    lines: SimpleQueue[bytes] = SimpleQueue()
+def _read(pipe: IO[bytes] | None, lines: SimpleQueue[bytes | None]) -> None:
+    for line in pipe or ():
+        lines.put(line)
+    lines.put(b"")
 
-    def read() -> None:
-        for line in process.stdout or ():
-            lines.put(line)
-        lines.put(b"")
 
-    threading.Thread(target=read, daemon=True).start()
-    while True:
-        try:
-            line = lines.get()
-        except KeyboardInterrupt:
+def _until_end(lines: SimpleQueue[bytes | None], interrupted: Callable[[], None]) -> Iterator[bytes]:
+    """Yield a program's lines until its end; None among them is a Ctrl-C, which so loses no line."""
+    while (line := lines.get()) != b"":
+        if line is None:
             interrupted()
-            continue
-        if not line:
-            return
-        yield line
+        else:
+            yield line
 
 
 def query(

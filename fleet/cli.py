@@ -45,7 +45,7 @@ def report_errors(function: Callable[P, R]) -> Callable[P, R]:
             sys.stdout.flush()
             raise Exit(printable(str(error)), code=error.code) from None
         except KeyboardInterrupt as interrupted:
-            raise Exit(f"\n{interrupted or 'Interrupted.'}", code=INTERRUPTED) from None
+            raise Exit(f"\n{str(interrupted) or 'Interrupted.'}", code=INTERRUPTED) from None
         except BrokenPipeError:
             # Anyone who read us (`| head`) has enough. Python would complain once more when it flushes.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -173,6 +173,22 @@ def test_ctrl_c_without_a_terminal_leaves_it_and_says_how_to_find_it_again(remot
     assert str(left.value) == f"aipbx.org: restore continues on the host. {hint}"
 
 
+def test_ctrl_c_while_a_line_is_being_shown_is_answered_too(
+    remote: Remote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    says(tmp_path, BEGUN, last=SLOW)
+    original = agent._shown
+
+    def press(told: dict[str, Any], steps: output.Steps) -> dict[str, Any]:
+        os.kill(os.getpid(), signal.SIGINT)
+        return original(told, steps)
+
+    monkeypatch.setattr(agent, "_shown", press)
+    with pytest.raises(KeyboardInterrupt, match="restore continues on the host"):
+        call(remote)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
 @pytest.mark.usefixtures("pressed")
 def test_ctrl_c_asks_and_watches_again(remote: Remote, tmp_path: Path, terminal: list[str]) -> None:
     says(tmp_path, BEGUN, last=SLOW)

@@ -24,7 +24,7 @@ def test_ctrl_c_is_no_traceback() -> None:
 
     with pytest.raises(Exit) as ended:
         verb()
-    assert ended.value.code == 130
+    assert (ended.value.code, ended.value.message) == (130, "\nInterrupted.")
 
 
 def test_what_changes_something_takes_no_default_host(monkeypatch: pytest.MonkeyPatch) -> None:
