@@ -10,6 +10,7 @@ from fleet.cli import finish, hosts_to_change, hosts_to_read, one, remotes, repo
 from fleet.command_line.verb import task
 
 if TYPE_CHECKING:
+    from fleet.git.repository import Repository
     from fleet.remote import Remote
 
 # The host's own deadline for what it waits for (aipbx_agent/core/detached.py) is an hour longer.
@@ -29,6 +30,8 @@ LONGEST_DRAIN_SECONDS = 14400
         "allow-destructive": "a migration that may delete rows; may be given several times",
         "despite-migrations": "an older commit can run with the migrations that it does not know",
         "wait": "wait for a lock on the host, and while its timers run, instead of being refused",
+        "plan": "only show which hosts get which commits, and ask no host",
+        "json": "with --plan: print JSON",
         "yes": "do not ask",
     },
 )
@@ -45,11 +48,14 @@ def deploy(
     allow_destructive: list[str] | None = None,
     despite_migrations: bool = False,
     wait: bool = False,
+    plan: bool = False,
+    json: bool = False,
     yes: bool = False,
 ) -> None:
     """Bring a release to a host: the head of the branch, or --sha; goes back by itself when it fails."""
     from aipbx_agent.contract import SERVICES
     from fleet.errors import OperatorError
+    from fleet.output import say
     from fleet.release import decide, waves
 
     if service and service not in SERVICES:
@@ -58,8 +64,19 @@ def deploy(
             "A release is a pair: backend and frontend.",
             f"--service={' or --service='.join(SERVICES)}",
         )
+    if json and not plan:
+        raise OperatorError(
+            "--json belongs to --plan.", "A deploy shows its steps and asks.", "Add --plan, or leave it out."
+        )
+    if plan:
+        _show_plan(host, service, sha or [], from_commit_message=from_commit_message, as_json=json)
+        return
     if from_commit_message:
-        host = _asked_for(host, service, sha or [])
+        host = ",".join(_asked_for(host, *_meant(service, sha or [])))
+        if not host:
+            say("The commit's message asks for no host (no [deploy:…] in it): nothing to do.")
+            finish(0)
+        say(f"The commit's message asks for {host.replace(',', ', ')}.")
     hosts = _free(remotes(hosts_to_change(host)), wait=wait)
     drifted = decide.asked_for_drift(hosts)
     prepared = []
@@ -72,12 +89,35 @@ def deploy(
     waves.carry_out(prepared, canary=True, atomic=atomic, yes=yes)
 
 
-def _asked_for(host: str, service: str, shas: list[str]) -> str:
-    """The hosts that the message of the commits names, with commas; ends the verb when it names none."""
-    from fleet.errors import OperatorError
+def _show_plan(host: str, service: str, shas: list[str], *, from_commit_message: bool, as_json: bool) -> None:
+    from fleet.inventory.hosts import load
+    from fleet.release import targets
+
+    repositories, named = _meant(service, shas)
+    if from_commit_message:
+        names = _asked_for(host, repositories, named)
+        hosts = remotes([one for one in load() if one.name in names])
+    else:
+        hosts = remotes(hosts_to_change(host))
+    targets.show(targets.of(hosts, repositories, named), as_json=as_json)
+
+
+def _meant(service: str, shas: list[str]) -> tuple[list[Repository], dict[str, str]]:
+    """The repositories of the services that are meant, refreshed, and the commits that were named."""
     from fleet.git.repository import chosen, repositories
     from fleet.inventory.hosts import load
-    from fleet.output import say
+
+    known = repositories(remotes(load())[0].settings)
+    meant = [known[service]] if service else list(known.values())
+    for repository in meant:
+        repository.refresh()
+    return meant, chosen(meant, shas)
+
+
+def _asked_for(host: str, repositories: list[Repository], shas: dict[str, str]) -> list[str]:
+    """The hosts that the message of the commits names."""
+    from fleet.errors import OperatorError
+    from fleet.inventory.hosts import load
     from fleet.release import commit_message
 
     if host:
@@ -86,17 +126,7 @@ def _asked_for(host: str, service: str, shas: list[str]) -> str:
             "They may contradict each other.",
             "Leave one of them out.",
         )
-    fleet = load()
-    known = repositories(remotes(fleet)[0].settings)
-    meant = [known[service]] if service else list(known.values())
-    for repository in meant:
-        repository.refresh()
-    names = commit_message.asked(meant, chosen(meant, shas), [one.name for one in fleet])
-    if not names:
-        say("The commit's message asks for no host (no [deploy:…] in it): nothing to do.")
-        finish(0)
-    say(f"The commit's message asks for {', '.join(names)}.")
-    return ",".join(names)
+    return commit_message.asked(repositories, shas, [one.name for one in load()])
 
 
 @task(

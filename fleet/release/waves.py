@@ -15,7 +15,7 @@ from fleet.cli import agreed
 from fleet.errors import FailedError, OperatorError
 from fleet.migrations import run as migrations
 from fleet.output import say, speaking_for, step
-from fleet.release import hooks, notice, run
+from fleet.release import hooks, notice, run, targets
 from fleet.release.lock.deploy_lock import operator
 from fleet.release.plan import Plan
 from fleet.state import survey
@@ -70,7 +70,8 @@ def order(prepared: list[Prepared], *, canary: bool) -> list[list[Prepared]]:
     # Where no host has a release yet, a canary would spare no one.
     if not canary or len(prepared) < 2 or all(one.what.before is None for one in prepared):
         return [prepared]
-    first = next((one for one in prepared if one.remote.settings.canary), prepared[0])
+    canary_host = targets.first_of([one.remote for one in prepared])
+    first = next(one for one in prepared if one.remote is canary_host)
     return [[first], [one for one in prepared if one is not first]]
 
 

@@ -1,0 +1,58 @@
+"""What a deploy would be about, without a host being asked: for CI, whose jobs follow from it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from fleet.output import say
+
+if TYPE_CHECKING:
+    from fleet.git.repository import Repository
+    from fleet.remote import Remote
+
+
+@dataclass(frozen=True)
+class Targets:
+    """Which hosts get which commits.
+
+    Attributes:
+        canary: the host that comes first; empty: no host is meant.
+        rest: the others, in the inventory's order.
+        shas: the whole SHA by service.
+    """
+
+    canary: str
+    rest: list[str]
+    shas: dict[str, str]
+
+
+def of(hosts: list[Remote], repositories: list[Repository], shas: dict[str, str]) -> Targets:
+    """Return what a deploy would be about.
+
+    Args:
+        hosts: those that are meant, in the inventory's order.
+        repositories: of the services that are meant, refreshed.
+        shas: the commit of each service that was named; the head of the branch of the others, unless one is named.
+    """
+    wanted = shas or {repository.service: repository.head() for repository in repositories}
+    first = first_of(hosts)
+    return Targets(first.name if first else "", [host.name for host in hosts if host is not first], wanted)
+
+
+def first_of(hosts: list[Remote]) -> Remote | None:
+    """Return the host whose data say that it is the canary, else the first; None: there is none."""
+    return next((host for host in hosts if host.settings.canary), hosts[0] if hosts else None)
+
+
+def show(targets: Targets, *, as_json: bool) -> None:
+    """Print it; as JSON in one line, as GitHub's job outputs want it."""
+    if as_json:
+        print(json.dumps(asdict(targets)))
+        return
+    if not targets.canary:
+        say("No host is meant: nothing to do.")
+        return
+    commits = ", ".join(f"{service} {sha[:12]}" for service, sha in targets.shas.items())
+    say(f"{commits}: first {targets.canary}, then {', '.join(targets.rest) or 'no other host'}")
