@@ -2,6 +2,11 @@
 
 Keep it plain literals: pyinfra takes every public list for a group of hosts. SSH details (address, port, key) stand
 in the operator's own ssh_config; every other setting has its default, with its unit and why, in group_data/all.py.
+
+Numbers in commit messages count in this order. A group `staging` may stand beside production, for hosts on which
+releases are tried out (group_data/staging.py, docs/staging.md); they are not counted, and `all` is without them:
+
+    staging = [("staging.aipbx.net", {"role": "staging"})]
 """
 
 production = [

@@ -63,17 +63,19 @@ def finish(code: int) -> NoReturn:
 def hosts_to_read(pattern: str) -> list[Host]:
     """The hosts that a verb which only reads is meant for.
 
-    Without `--host` the one that AIPBX_HOST names, else the inventory's first; which one is told on stderr.
+    Without `--host` the one that AIPBX_HOST names, else the inventory's first of production; which one is told on
+    stderr.
 
     Raises:
         OperatorError: an unknown host is named.
     """
-    from fleet.inventory.hosts import load, select
+    from fleet.inventory.hosts import default, load, select
 
     fleet = load()
     if pattern:
         return select(pattern, fleet)
-    chosen = select(os.environ.get("AIPBX_HOST") or fleet[0].name, fleet)
+    named = os.environ.get("AIPBX_HOST")
+    chosen = select(named, fleet) if named else [default(fleet)]
     names = ", ".join(host.name for host in chosen)
     print(f"host: {names} (another: --host=…; the default: AIPBX_HOST in .env)", file=sys.stderr)
     return chosen

@@ -3,6 +3,11 @@
 fleet/inventory/settings.py checks each of these before anything is touched; a malformed value is refused by its name.
 """
 
+# --- Staging -------------------------------------------------------------------------------------------------------
+# Whether releases are tried out here before customers get them. group_data/staging.py says so for the group `staging`.
+# `all`, numbers in commit messages and defaults leave such a host out: it is meant where it, or its group, is named.
+staging = False
+
 # --- Who logs in ---------------------------------------------------------------------------------------------------
 # The one account that operators and pyinfra use once a host is converged. Whose keys open it: operators/*.pub.
 deploy_user = "deploy"

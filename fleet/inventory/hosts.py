@@ -26,6 +26,11 @@ class Host:
     groups: tuple[str, ...]
     data: dict[str, Any]
 
+    @property
+    def staging(self) -> bool:
+        """Whether releases are tried out here (group_data/staging.py): it is meant only where it is named."""
+        return bool(self.data.get("staging"))
+
 
 def _public(path: Path) -> dict[str, Any]:
     try:
@@ -78,8 +83,22 @@ def load(root: Path = ROOT) -> list[Host]:
     return list(hosts.values())
 
 
+def production(hosts: list[Host]) -> list[Host]:
+    """Return the hosts that customers use: what `all` means, and what numbers count."""
+    return [host for host in hosts if not host.staging]
+
+
+def default(hosts: list[Host]) -> Host:
+    """Return the host that a verb which only reads takes when none is named: the first of production.
+
+    Raises:
+        OperatorError: there is none.
+    """
+    return select("all", hosts)[0]
+
+
 def select(pattern: str, hosts: list[Host]) -> list[Host]:
-    """The hosts that `pattern` means: a name, a group, or `all`; several with commas.
+    """The hosts that `pattern` means: a name, a group, or `all` of production; several with commas.
 
     Raises:
         OperatorError: a part of the pattern names neither a host nor a group.
@@ -87,7 +106,13 @@ def select(pattern: str, hosts: list[Host]) -> list[Host]:
     chosen: dict[str, Host] = {}
     groups = sorted({group for host in hosts for group in host.groups})
     for part in (word.strip() for word in pattern.split(",")):
-        matching = [host for host in hosts if part in (host.name, "all", *host.groups)]
+        matching = production(hosts) if part == "all" else [host for host in hosts if part in (host.name, *host.groups)]
+        if part == "all" and not matching:
+            raise OperatorError(
+                "The inventory has no production host.",
+                "`all` and defaults mean production; a staging host must be named.",
+                f"Add --host=<one of {', '.join(host.name for host in hosts)}>.",
+            )
         if not matching:
             known = [host.name for host in hosts] + groups + ["all"]
             close = difflib.get_close_matches(part, known, n=1)

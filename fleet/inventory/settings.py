@@ -55,6 +55,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    staging: bool
     role: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\r\n]*$")]
     deploy_user: Account
     first_login_users: list[Account]

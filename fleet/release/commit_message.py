@@ -9,21 +9,25 @@ from typing import TYPE_CHECKING
 from fleet.errors import OperatorError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from fleet.git.repository import Repository
+    from fleet.inventory.hosts import Host
 
 _BRACKETS = re.compile(r"\[\s*([a-z]+)\b[\s:]*([^\]]*)\]", re.IGNORECASE)
 _WORD = "deploy"
 
 
-def hosts(message: str, fleet: list[str]) -> list[str]:
+def hosts(message: str, fleet: Sequence[Host]) -> list[str]:
     """The hosts that the tags of a commit's message name, in the inventory's order; none when it has no tag.
 
-    A tag names hosts by their place in the inventory, by their names, or all of them: `[deploy:1]`, `[deploy 2,3]`,
-    `[deploy:aipbx.ru]`, `[deploy all]`, `[deploy:all]`; several tags add up.
+    A tag names hosts of production by their place in the inventory, by their names, or all of them: `[deploy:1]`,
+    `[deploy 2,3]`, `[deploy:aipbx.ru]`, `[deploy all]`, `[deploy:all]`; several tags add up. A staging host has no
+    number, and `all` is without it: it goes by its name.
 
     Args:
         message: the whole message.
-        fleet: the names of the inventory's hosts, in its order.
+        fleet: the inventory's hosts, in its order.
 
     Raises:
         OperatorError: a tag names no host, or is one letter away from being a tag.
@@ -35,21 +39,26 @@ def hosts(message: str, fleet: list[str]) -> list[str]:
             wanted.update(*(_named(name, found[0], fleet) for name in re.split(r"[\s,]+", found[2].strip())))
         elif difflib.get_close_matches(word, [_WORD], cutoff=0.8):
             raise _unknown(found[0], f"it says {found[1]}, not {_WORD}", fleet)
-    return [name for name in fleet if name in wanted]
+    return [host.name for host in fleet if host.name in wanted]
 
 
-def _named(name: str, tag: str, fleet: list[str]) -> list[str]:
+def _named(name: str, tag: str, fleet: Sequence[Host]) -> list[str]:
+    counted = _counted(fleet)
     if name.lower() == "all":
-        return fleet
-    if name.lower() in fleet:
+        return counted
+    if name.lower() in {host.name for host in fleet}:
         return [name.lower()]
-    if name.isdecimal() and 1 <= int(name) <= len(fleet):
-        return [fleet[int(name) - 1]]
+    if name.isdecimal() and 1 <= int(name) <= len(counted):
+        return [counted[int(name) - 1]]
     raise _unknown(tag, f"no host is called {name!r}" if name else "it names no host", fleet)
 
 
-def _unknown(tag: str, why: str, fleet: list[str]) -> OperatorError:
-    numbered = ", ".join(f"{number} is {name}" for number, name in enumerate(fleet, 1))
+def _counted(fleet: Sequence[Host]) -> list[str]:
+    return [host.name for host in fleet if not host.staging]
+
+
+def _unknown(tag: str, why: str, fleet: Sequence[Host]) -> OperatorError:
+    numbered = ", ".join(f"{number} is {name}" for number, name in enumerate(_counted(fleet), 1))
     return OperatorError(
         f"The commit's message has the tag {tag}, which is not known.",
         f"{why[0].upper()}{why[1:]}; {numbered}, and `all` is all of them.",
@@ -57,13 +66,13 @@ def _unknown(tag: str, why: str, fleet: list[str]) -> OperatorError:
     )
 
 
-def asked(repositories: list[Repository], shas: dict[str, str], fleet: list[str]) -> list[str]:
+def asked(repositories: list[Repository], shas: dict[str, str], fleet: Sequence[Host]) -> list[str]:
     """The hosts that the commits ask for which a deploy would bring.
 
     Args:
         repositories: of the services that are meant, refreshed.
         shas: the commit of each service that was named; the head of the branch of the others.
-        fleet: the names of the inventory's hosts, in its order.
+        fleet: the inventory's hosts, in its order.
 
     Raises:
         OperatorError: a tag is unknown.
@@ -71,4 +80,4 @@ def asked(repositories: list[Repository], shas: dict[str, str], fleet: list[str]
     wanted: set[str] = set()
     for repository in repositories:
         wanted.update(hosts(repository.message(shas.get(repository.service) or repository.head()), fleet))
-    return [name for name in fleet if name in wanted]
+    return [host.name for host in fleet if host.name in wanted]

@@ -105,9 +105,9 @@ def _show_plan(host: str, service: str, shas: list[str], *, from_commit_message:
 def _meant(service: str, shas: list[str]) -> tuple[list[Repository], dict[str, str]]:
     """The repositories of the services that are meant, refreshed, and the commits that were named."""
     from fleet.git.repository import chosen, repositories
-    from fleet.inventory.hosts import load
+    from fleet.inventory.hosts import default, load
 
-    known = repositories(remotes(load())[0].settings)
+    known = repositories(remotes([default(load())])[0].settings)
     meant = [known[service]] if service else list(known.values())
     for repository in meant:
         repository.refresh()
@@ -126,7 +126,7 @@ def _asked_for(host: str, repositories: list[Repository], shas: dict[str, str]) 
             "They may contradict each other.",
             "Leave one of them out.",
         )
-    return commit_message.asked(repositories, shas, [one.name for one in load()])
+    return commit_message.asked(repositories, shas, load())
 
 
 @task(

@@ -105,7 +105,7 @@ def _files() -> str:
 def _default_host() -> str:
     named = os.environ.get("AIPBX_HOST", "")
     if not named:
-        return f"{hosts.load()[0].name}, the inventory's first"
+        return f"{hosts.default(hosts.load()).name}, the inventory's first"
     return ", ".join(host.name for host in hosts.select(named, hosts.load()))
 
 

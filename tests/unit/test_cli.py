@@ -5,6 +5,8 @@ from invoke.exceptions import Exit
 
 from fleet import cli
 from fleet.errors import OperatorError
+from fleet.inventory import hosts
+from fleet.inventory.hosts import Host
 
 
 def test_an_operators_error_is_three_lines_and_exit_code_2() -> None:
@@ -35,6 +37,16 @@ def test_what_changes_something_takes_no_default_host(monkeypatch: pytest.Monkey
         cli.hosts_to_change("")
     monkeypatch.setenv("AIPBX_HOST", "")
     assert [host.name for host in cli.hosts_to_read("")] == ["aipbx.net"]
+
+
+def test_a_staging_host_is_never_a_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = Host("staging.aipbx.net", ("staging",), {"staging": True})
+    fleet = [first, *hosts.load()]
+    monkeypatch.setattr(hosts, "load", lambda: fleet)
+    monkeypatch.setenv("AIPBX_HOST", "")
+    assert [host.name for host in cli.hosts_to_read("")] == ["aipbx.net"]
+    assert "staging.aipbx.net" not in [host.name for host in cli.hosts_to_change("all")]
+    assert [host.name for host in cli.hosts_to_change("staging")] == ["staging.aipbx.net"]
 
 
 @pytest.mark.parametrize(("answer", "agreed"), [("y", True), ("YES", True), ("", False), ("n", False), ("yep", False)])

@@ -1,6 +1,7 @@
 """The inventory as the tasks read it."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 from fleet.checkout import ROOT
 from fleet.errors import OperatorError
-from fleet.inventory import hosts
+from fleet.inventory import hosts, settings
 
 
 def test_reads_the_inventory_as_pyinfra_does() -> None:
@@ -86,3 +87,37 @@ def test_an_unknown_host_is_refused_with_the_nearest_name(tmp_path: Path) -> Non
 def test_an_empty_name_is_refused(tmp_path: Path, pattern: str) -> None:
     with pytest.raises(OperatorError):
         hosts.select(pattern, fleet_in(tmp_path))
+
+
+def with_staging() -> list[hosts.Host]:
+    """A staging host stands first, two of production behind it."""
+    known = [("try.test", True), ("one.test", False), ("two.test", False)]
+    return [hosts.Host(name, ("staging" if tries else "production",), {"staging": tries}) for name, tries in known]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        ("all", ["one.test", "two.test"]),
+        ("production", ["one.test", "two.test"]),
+        ("staging", ["try.test"]),
+        ("try.test", ["try.test"]),
+        ("all,staging", ["one.test", "two.test", "try.test"]),
+    ],
+)
+def test_staging_is_meant_only_where_it_is_named(pattern: str, names: list[str]) -> None:
+    assert [host.name for host in hosts.select(pattern, with_staging())] == names
+
+
+def test_the_default_host_is_never_staging() -> None:
+    assert hosts.default(with_staging()).name == "one.test"
+    with pytest.raises(OperatorError, match="no production host") as refused:
+        hosts.default(with_staging()[:1])
+    assert "try.test" in refused.value.do
+
+
+def test_the_group_staging_is_staging(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "group_data", tmp_path / "group_data")
+    (tmp_path / "inventory.py").write_text("production = ['one.test']\nstaging = [('try.test', {'role': 'staging'})]\n")
+    assert {host.name: host.staging for host in hosts.load(tmp_path)} == {"one.test": False, "try.test": True}
+    assert settings.of_host("try.test", hosts.load(tmp_path)[1].data).staging

@@ -5,9 +5,15 @@ from __future__ import annotations
 import pytest
 
 from fleet.errors import OperatorError
+from fleet.inventory.hosts import Host
 from fleet.release.commit_message import hosts
 
-FLEET = ["aipbx.net", "aipbx.org", "aipbx.ru"]
+PRODUCTION = ["aipbx.net", "aipbx.org", "aipbx.ru"]
+# A staging host stands first: it takes no one's number.
+FLEET = [
+    Host("staging.aipbx.net", ("staging",), {"staging": True}),
+    *(Host(name, ("production",), {"staging": False}) for name in PRODUCTION),
+]
 
 
 @pytest.mark.parametrize(
@@ -15,11 +21,12 @@ FLEET = ["aipbx.net", "aipbx.org", "aipbx.ru"]
     [
         ("A new font for invoices [deploy:2]", ["aipbx.org"]),
         ("[deploy 1] Faster", ["aipbx.net"]),
-        ("Dark colours [deploy all]", FLEET),
-        ("Dark colours [deploy:all]", FLEET),
+        ("Dark colours [deploy all]", PRODUCTION),
+        ("Dark colours [deploy:all]", PRODUCTION),
         ("Both [Deploy:3] and\n\n[deploy:1]", ["aipbx.net", "aipbx.ru"]),
         ("Several [deploy: 3, 2]", ["aipbx.org", "aipbx.ru"]),
         ("By name [deploy:aipbx.ru]", ["aipbx.ru"]),
+        ("Tried out first [deploy:staging.aipbx.net]", ["staging.aipbx.net"]),
         ("Nothing asked for", []),
         ("[skip ci] Something else [fix:4] in brackets", []),
         ("Deploy:2 without brackets", []),
