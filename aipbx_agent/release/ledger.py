@@ -1,4 +1,4 @@
-"""The ledger of releases (fleet/state/releases.py), written by the host: it may not depend on an operator's line."""
+"""The ledger of releases (releases.py), written by the host: it may not depend on an operator's line."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """`aipbx-agent prune`: the application's images on this host, of which those go that nothing needs.
 
 What is judged are tags that are commits, in the application's repositories: nothing else on a host is ours. Which
-commits releases need, the operator's side says (fleet/release/images/prune.py).
+commits releases need comes over standard input: `request`, `after_release`.
 """
 
 from __future__ import annotations
@@ -12,14 +12,16 @@ import re
 import shutil
 import sys
 from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
 from typing import Any
 
 from aipbx_agent.core import events
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.docker import SECONDS
 from aipbx_agent.core.process import run
-from aipbx_agent.release import build_cache
+from aipbx_agent.release import build_cache, releases
 from aipbx_agent.release.fill import with_volumes
+from aipbx_agent.release.releases import Entry, Release
 
 SHA = re.compile(r"[0-9a-f]{40}")
 
@@ -68,6 +70,38 @@ class Image:
         return self.reference.rpartition(":")[2]
 
 
+def request(
+    entries: list[Entry], running: Release | None, repositories: dict[str, str], keep: int, **more: Any
+) -> dict[str, Any]:
+    """What a host is asked, as JSON has it (`Request`).
+
+    Args:
+        entries: its ledger.
+        running: the release that runs.
+        repositories: the application's, by service.
+        keep: how many releases keep their images.
+        more: the other fields.
+    """
+    by_service: dict[str, dict[str, str]] = {}
+    for (service, sha), why in releases.needed(entries, running, keep).items():
+        by_service.setdefault(service, {})[sha] = why
+    return {"repositories": repositories, "needed": by_service, **more}
+
+
+def after_release(
+    entries: list[Entry], running: Release, repositories: dict[str, str], keep: int, *, cache: bool
+) -> dict[str, Any]:
+    """The same once a release has come: all goes that no release needs which a rollback could go back to.
+
+    Args:
+        cache: whether the build cache goes, too, as far as it exceeds what stays for the next build.
+    """
+    oldest = datetime.fromisoformat(releases.kept(entries, keep)[-1].time.replace("Z", "+00:00"))
+    minutes = int((datetime.now(timezone.utc) - oldest).total_seconds() // 60) + 1
+    assets = (f"{repositories['frontend']}:{running.frontend}", minutes)
+    return request(entries, running, repositories, keep, remove=None, assets=assets, cache=cache)
+
+
 def arguments(_: argparse.ArgumentParser) -> None:
     """None: `main` reads them from standard input."""
 
@@ -77,22 +111,22 @@ def main(config: Config, _: argparse.Namespace) -> None:
 
     `excess` are the bytes of build cache beyond what stays.
     """
-    request = Request(**json.load(sys.stdin))
-    if request.assets:
-        image, minutes = request.assets
+    asked = Request(**json.load(sys.stdin))
+    if asked.assets:
+        image, minutes = asked.assets
         script = f"find /srv/assets -type f -mmin +{minutes} -delete"
         with_volumes(image, {"/srv/assets": config.raw["volumes"]["frontend_assets"]}, script)
-    images = judged(_inspected(request.repositories), _containers(), request)
-    going = [one.reference for one in images if not one.stays and _is_meant(one, request.remove)]
+    images = judged(_inspected(asked.repositories), _containers(), asked)
+    going = [one.reference for one in images if not one.stays and _is_meant(one, asked.remove)]
     excess = max(0, build_cache.size() - build_cache.KEPT)
-    shrinks = request.cache and excess > 0
+    shrinks = asked.cache and excess > 0
     before = _free() if going or shrinks else 0
     for reference in going:
         # A container that got it meanwhile keeps it.
         run(["docker", "image", "rm", reference], seconds=5 * SECONDS, fine=(0, 1))
     if shrinks:
         build_cache.prune()
-    there = {one.reference for one in judged(_inspected(request.repositories), [], request)} if going else set()
+    there = {one.reference for one in judged(_inspected(asked.repositories), [], asked)} if going else set()
     events.result(
         images=[asdict(one) for one in images],
         removed=[reference for reference in going if reference not in there],
@@ -105,17 +139,17 @@ def _is_meant(image: Image, remove: list[str] | None) -> bool:
     return remove is None or image.reference in remove
 
 
-def judged(inspected: list[dict[str, Any]], containers: list[dict[str, Any]], request: Request) -> list[Image]:
+def judged(inspected: list[dict[str, Any]], containers: list[dict[str, Any]], asked: Request) -> list[Image]:
     """Return the application's images, the newest first.
 
     Args:
         inspected: images, as `docker image inspect` shows them.
         containers: every container of the host, as `docker inspect` shows them.
-        request: says which are the application's, and needed.
+        asked: says which are the application's, and needed.
     """
     # By its id and by its name: a container keeps its image when another one has got that name since.
     used = {name: one["Name"] for one in containers for name in (one["Image"], one["Config"]["Image"])}
-    services = {_short(repository): service for service, repository in request.repositories.items()}
+    services = {_short(repository): service for service, repository in asked.repositories.items()}
     found = []
     for image in inspected:
         for reference in image["RepoTags"] or []:
@@ -123,7 +157,7 @@ def judged(inspected: list[dict[str, Any]], containers: list[dict[str, Any]], re
             if repository not in services:
                 continue
             service = services[repository]
-            why = request.needed.get(service, {}).get(tag, "")
+            why = asked.needed.get(service, {}).get(tag, "")
             if by := used.get(image["Id"]) or used.get(reference):
                 why = why or f"container {by.removeprefix('/')} has it"
             if not SHA.fullmatch(tag):

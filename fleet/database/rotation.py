@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from aipbx_agent.release.releases import Entry
 from fleet import agent
 from fleet.cli import agreed
 from fleet.env.dotenv import files
@@ -26,12 +27,11 @@ from fleet.release import configuration, plan, rollout, switch
 from fleet.release.lock import recovery
 from fleet.release.lock.deploy_lock import held, operator
 from fleet.state import survey
-from fleet.state.releases import Entry
 
 if TYPE_CHECKING:
+    from aipbx_agent.release.releases import Release
     from fleet.env.dotenv.files import HostFile
     from fleet.remote import Remote
-    from fleet.state.releases import Release
     from fleet.state.survey import Survey
 
 NAME = "DB_PASS"

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
+from aipbx_agent.release.releases import subject
 from fleet.checkout import ssh_config_path
 from fleet.commands import git
 from fleet.errors import OperatorError
-from fleet.state.releases import subject
 
 if TYPE_CHECKING:
     from fleet.inventory.settings import Settings

@@ -18,9 +18,9 @@ from fleet.state import survey
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from aipbx_agent.release.releases import Release
     from fleet.migrations.files import Files
     from fleet.remote import Remote
-    from fleet.state.releases import Release
 
 # A restore point of a large database, and what may take long on purpose.
 SECONDS = 12 * 3600

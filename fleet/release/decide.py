@@ -11,6 +11,7 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from aipbx_agent.contract import SERVICES
+from aipbx_agent.release.releases import Release
 from fleet.adoption import gate
 from fleet.converge import drift
 from fleet.git.repository import Repository, chosen, repositories
@@ -20,7 +21,6 @@ from fleet.release import configuration, overlap, plan, switch
 from fleet.release.images import build_arguments, build_memory, restore_images
 from fleet.release.lock import recovery
 from fleet.state import survey
-from fleet.state.releases import Release
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

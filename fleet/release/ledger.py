@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from aipbx_agent import contract
+from aipbx_agent.release import releases
 from fleet import agent, tables
 from fleet.command_line import completion
 from fleet.commands import docker
-from fleet.state import releases, survey
+from fleet.state import survey
 
 if TYPE_CHECKING:
+    from aipbx_agent.release.releases import Entry
     from fleet.remote import Remote
-    from fleet.state.releases import Entry
     from fleet.state.survey import Survey
 
 

@@ -13,9 +13,9 @@ from fleet.errors import OperatorError
 from fleet.output import say
 
 if TYPE_CHECKING:
+    from aipbx_agent.release.releases import Entry
     from fleet.release.plan import Plan
     from fleet.remote import Remote
-    from fleet.state.releases import Entry
 
 _DONE = {"deploy": "deployed", "rollback": "rolled back"}
 _COMMITS = 10

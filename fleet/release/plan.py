@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from aipbx_agent.contract import ENVIRONMENT, SERVICES
+from aipbx_agent.release import releases
+from aipbx_agent.release.releases import Release
 from fleet.errors import OperatorError
 from fleet.release.lock import lock_status
-from fleet.state import releases
-from fleet.state.releases import Release
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

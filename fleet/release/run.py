@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from aipbx_agent.contract import SERVICES
+from aipbx_agent.release.releases import Entry
 from fleet.adoption import takeover
 from fleet.errors import FailedError, OperatorError
 from fleet.migrations import run as migrations
@@ -17,7 +18,6 @@ from fleet.release import hooks, ledger, notice, overlap, plan, rollout, switch
 from fleet.release.decide import Prepared
 from fleet.release.images import prune, pull_or_build
 from fleet.release.lock.deploy_lock import held, operator
-from fleet.state.releases import Entry
 
 if TYPE_CHECKING:
     from fleet.release.plan import Plan

@@ -11,9 +11,9 @@ from fleet import agent
 from fleet.errors import OperatorError
 
 if TYPE_CHECKING:
+    from aipbx_agent.release.releases import Entry
     from fleet.remote import Remote
     from fleet.state.met import Met
-    from fleet.state.releases import Entry
 
 # What a switch takes beside waiting: starts, the public check, and the way back.
 STEPS_SECONDS = 600

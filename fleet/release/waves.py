@@ -21,8 +21,8 @@ from fleet.release.plan import Plan
 from fleet.state import survey
 
 if TYPE_CHECKING:
+    from aipbx_agent.release.releases import Entry
     from fleet.release.decide import Prepared
-    from fleet.state.releases import Entry
 
 _PAUSE_SECONDS = 5
 # A signal that comes while the main thread goes to sleep on a lock is seen only when it wakes: so it wakes.

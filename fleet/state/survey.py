@@ -9,13 +9,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from aipbx_agent import contract
+from aipbx_agent.release import releases
 from fleet import agent
-from fleet.state import releases
 from fleet.state.met import Met
 
 if TYPE_CHECKING:
+    from aipbx_agent.release.releases import Entry, Release
     from fleet.remote import Remote
-    from fleet.state.releases import Entry, Release
 
 # PBXs that do not answer are waited for, up to a minute for each 16 of them.
 RELEASE_SECONDS = 300

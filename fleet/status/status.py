@@ -12,12 +12,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from aipbx_agent import contract
+from aipbx_agent.release import releases
 from fleet import tables
 from fleet.converge import drift
 from fleet.errors import OperatorError
 from fleet.output import step
 from fleet.release.lock import lock_status
-from fleet.state import releases, survey
+from fleet.state import survey
 from fleet.status import troubles
 
 if TYPE_CHECKING:

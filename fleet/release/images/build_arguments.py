@@ -15,9 +15,9 @@ from fleet.env.host import build_values, rendering
 from fleet.errors import OperatorError
 
 if TYPE_CHECKING:
+    from aipbx_agent.release.releases import Release
     from fleet.git.repository import Repository
     from fleet.remote import Remote
-    from fleet.state.releases import Release
 
 _ARG = re.compile(r"^[ \t]*ARG[ \t]+(.+)$", re.MULTILINE | re.IGNORECASE)
 # Taken by every build, named or not.

@@ -16,19 +16,20 @@ from rich.text import Text
 
 from aipbx_agent import contract
 from aipbx_agent.core.text import size
+from aipbx_agent.release import prune as pruning
+from aipbx_agent.release import releases
 from aipbx_agent.release.build_cache import KEPT
 from aipbx_agent.release.prune import Image
 from fleet import agent, tables
 from fleet.cli import agreed
 from fleet.errors import OperatorError
 from fleet.output import say, step
-from fleet.release import plan
 from fleet.release.lock.deploy_lock import held
-from fleet.state import releases, survey
+from fleet.state import survey
 
 if TYPE_CHECKING:
+    from aipbx_agent.release.releases import Entry, Release
     from fleet.remote import Remote
-    from fleet.state.releases import Entry, Release
     from fleet.state.survey import Survey
 
 SECONDS = 300
@@ -41,21 +42,6 @@ class Pruning:
     action: str = "prune"
 
 
-def needed(entries: list[Entry], running: Release | None, keep: int) -> dict[tuple[str, str], str]:
-    """Which image of which service stays, by service and SHA, and why.
-
-    Args:
-        entries: the ledger.
-        running: the release that runs.
-        keep: how many releases keep their images.
-    """
-    back = releases.before(entries, running)[:1]
-    reasons = [(each.after, f"of the last {keep} releases") for each in releases.kept(entries, keep)]
-    reasons += [(release, "a rollback goes there") for release in back]
-    reasons += [(running, "runs now")] if running else []
-    return {(service, release.sha(service)): why for release, why in reasons for service in contract.SERVICES}
-
-
 def after_release(remote: Remote, entries: list[Entry], running: Release) -> None:
     """Delete the images and the assets that no release needs which `inv rollback` could go back to.
 
@@ -64,13 +50,12 @@ def after_release(remote: Remote, entries: list[Entry], running: Release) -> Non
         running: that release.
     """
     data = remote.settings
-    keep = releases.kept(entries, data.keep_releases)
-    oldest = datetime.fromisoformat(keep[-1].time)
-    minutes = int((datetime.now(UTC) - oldest).total_seconds() // 60) + 1
-    assets = (plan.reference(data, "frontend", running.frontend), minutes)
+    # Where nothing of ours is built, the cache is someone else's: `inv prune` asks before it goes.
+    content = pruning.after_release(
+        entries, running, _repositories(remote), data.keep_releases, cache=data.images_from == "build"
+    )
     with step("prune"):
-        # Where nothing of ours is built, the cache is someone else's: `inv prune` asks before it goes.
-        _ask(remote, entries, running, remove=None, assets=assets, cache=data.images_from == "build")
+        _judged(remote, content)
 
 
 def prune(hosts: list[Remote], *, dry: bool, yes: bool) -> None:
@@ -88,7 +73,7 @@ def prune(hosts: list[Remote], *, dry: bool, yes: bool) -> None:
         found = list(pool.map(survey.take, hosts))
         for host, one in zip(hosts, found, strict=True):
             _refuse(host, one, dry=dry)
-        asked = list(pool.map(lambda host, one: _ask(host, one.entries, one.running, remove=[]), hosts, found))
+        asked = list(pool.map(lambda host, one: _ask(host, one, remove=[]), hosts, found))
     going = []
     for host, one, answer in zip(hosts, found, asked, strict=True):
         there = [Image(**each) for each in answer["images"]]
@@ -116,17 +101,18 @@ def prune(hosts: list[Remote], *, dry: bool, yes: bool) -> None:
         _delete(host, one, shown)
 
 
-def _ask(
-    remote: Remote, entries: list[Entry], running: Release | None, **request: list[str] | tuple[str, int] | bool | None
-) -> dict[str, Any]:
-    """Have the host judge its images and remove some (aipbx_agent/release/prune.py)."""
-    data = remote.settings
-    repositories = {"backend": data.backend_image, "frontend": data.frontend_image}
-    by_service: dict[str, dict[str, str]] = {}
-    for (service, sha), why in needed(entries, running, data.keep_releases).items():
-        by_service.setdefault(service, {})[sha] = why
-    content = {"repositories": repositories, "needed": by_service, **request}
+def _ask(remote: Remote, state: Survey, **more: Any) -> dict[str, Any]:
+    """Have the host judge its images and remove some."""
+    keep = remote.settings.keep_releases
+    return _judged(remote, pruning.request(state.entries, state.running, _repositories(remote), keep, **more))
+
+
+def _judged(remote: Remote, content: dict[str, Any]) -> dict[str, Any]:
     return agent.query(remote, ["prune"], json.dumps(content).encode(), seconds=SECONDS)
+
+
+def _repositories(remote: Remote) -> dict[str, str]:
+    return {"backend": remote.settings.backend_image, "frontend": remote.settings.frontend_image}
 
 
 def _refuse(remote: Remote, state: Survey, *, dry: bool) -> None:
@@ -147,7 +133,7 @@ def _refuse(remote: Remote, state: Survey, *, dry: bool) -> None:
 def _delete(remote: Remote, state: Survey, shown: set[str]) -> None:
     with held(remote, Pruning(), state, datetime.now(UTC)), step(f"{remote.name}: prune"):
         # Judged once more, now that no one else is at it: a container may have got one of them.
-        result = _ask(remote, state.entries, state.running, remove=sorted(shown), cache=True)
+        result = _ask(remote, state, remove=sorted(shown), cache=True)
     removed = result["removed"]
     say(f"{remote.name}: {len(removed)} images deleted, {size(result['freed'])} more are free.", "green")
     if left := shown - set(removed):

@@ -17,9 +17,9 @@ from fleet.release.plan import reference
 from fleet.ssh.ssh import command as ssh_command
 
 if TYPE_CHECKING:
+    from aipbx_agent.release.releases import Release
     from fleet.git.repository import Repository
     from fleet.remote import Remote
-    from fleet.state.releases import Release
 
 PULL_SECONDS = 900
 UPLOAD_SECONDS = 300

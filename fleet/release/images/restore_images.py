@@ -10,9 +10,9 @@ from fleet.output import step
 from fleet.release import plan
 
 if TYPE_CHECKING:
+    from aipbx_agent.release.releases import Release
     from fleet.git.repository import Repository
     from fleet.remote import Remote
-    from fleet.state.releases import Release
 
 
 def needed(

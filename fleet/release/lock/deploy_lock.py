@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
+from aipbx_agent.release import releases
 from fleet import agent
 from fleet.errors import OperatorError
 from fleet.output import say
 from fleet.release.lock import lock_status
-from fleet.state import releases, survey
+from fleet.state import survey
 
 if TYPE_CHECKING:
     from fleet.remote import Remote

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from aipbx_agent.release.releases import Release
 from fleet import agent
 from fleet.database import rotation
 from fleet.database.rotation import Rotation
@@ -18,7 +19,6 @@ from fleet.env.dotenv.files import HostFile
 from fleet.errors import FailedError, OperatorError
 from fleet.release import plan, rollout, switch
 from fleet.release.lock.deploy_lock import Held
-from fleet.state.releases import Release
 
 OLD, NEW = "the-old-one-of-it", "the-new-one-of-it"
 VALUES = {"DB_USER": "role", "DB_NAME": "aipbx", "DB_PASS": OLD}

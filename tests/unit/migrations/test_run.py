@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from aipbx_agent import contract
+from aipbx_agent.release.releases import Release
 from fleet import agent
 from fleet.errors import OperatorError
 from fleet.migrations import files, run
 from fleet.migrations.files import Files
 from fleet.release.plan import Plan
-from fleet.state.releases import Release
 from tests.unit.migrations.test_plan import A, B, pending, row
 from tests.unit.migrations.test_plan import found as answer
 

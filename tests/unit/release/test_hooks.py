@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from aipbx_agent.release.releases import Release
 from fleet.checkout import ROOT
 from fleet.errors import OperatorError
 from fleet.release import hooks
 from fleet.release.plan import Plan
-from fleet.state.releases import Release
 
 OLD, NEW = Release("a" * 40, "b" * 40), Release("c" * 40, "b" * 40)
 TOLD = hooks.environment(Plan("aipbx.org", "deploy", OLD, NEW), "anna@laptop")

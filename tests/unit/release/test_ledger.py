@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from aipbx_agent.release.releases import Entry, Release
 from fleet.release import ledger
 from fleet.state import survey
-from fleet.state.releases import Entry, Release
 
 A, B = Release("a" * 40, "b" * 40), Release("c" * 40, "b" * 40)
 TOLD = {"backend": "[deploy:1] Login [bold]again[/]", "frontend": "A page"}

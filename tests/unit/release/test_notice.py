@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from aipbx_agent.release.releases import Entry, Release
 from fleet.release import notice
 from fleet.release.plan import Plan
-from fleet.state.releases import Entry, Release
 
 OLD, NEW = Release("a" * 40, "b" * 40), Release("c" * 40, "b" * 40)
 

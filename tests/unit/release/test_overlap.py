@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
+from aipbx_agent.release.releases import Release
 from fleet import agent
 from fleet.errors import OperatorError
 from fleet.inventory import hosts, settings
 from fleet.release import overlap
 from fleet.release.plan import Plan
 from fleet.state.met import Met
-from fleet.state.releases import Release
 
 DATA = settings.of_host("aipbx.ru", hosts.load()[0].data)
 A, B = Release("a" * 40, "b" * 40), Release("c" * 40, "b" * 40)

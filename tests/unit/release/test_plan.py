@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+from aipbx_agent.release.releases import Entry, Release
 from fleet.errors import OperatorError
 from fleet.inventory import hosts, settings
 from fleet.release import plan
 from fleet.release.plan import Plan
 from fleet.state import survey
-from fleet.state.releases import Entry, Release
 from fleet.state.survey import Container, Survey
 
 DATA = settings.of_host("aipbx.net", hosts.load()[0].data)

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from aipbx_agent.release.releases import Entry, Release
 from fleet.errors import FailedError, OperatorError
 from fleet.release import hooks, notice, run, waves
 from fleet.release.decide import Options, Prepared
 from fleet.release.plan import Plan
-from fleet.state.releases import Entry, Release
 
 OLD, NEW = Release("a" * 40, "b" * 40), Release("c" * 40, "b" * 40)
 WELL = SimpleNamespace(good=True, restarts=0)

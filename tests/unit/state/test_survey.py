@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from aipbx_agent.release.releases import Release
 from fleet import agent
 from fleet.errors import OperatorError
 from fleet.state import survey
-from fleet.state.releases import Release
 from fleet.state.survey import Container
 
 NOTHING = survey.parse({})

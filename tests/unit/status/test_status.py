@@ -10,12 +10,12 @@ from typing import Any, cast
 
 import pytest
 
+from aipbx_agent.release.releases import Entry, Release
 from fleet import agent
 from fleet.converge import drift
 from fleet.errors import OperatorError
 from fleet.remote import Remote
 from fleet.state import survey
-from fleet.state.releases import Entry, Release
 from fleet.status import status, troubles
 
 # When the tests were collected, which may be an hour before one runs: good for a threshold, not for an age.

@@ -14,8 +14,9 @@ from aipbx_agent.contract import CERTIFICATE, ROTATION_MARK
 from aipbx_agent.core import files
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import Refused
+from aipbx_agent.release import releases
 from aipbx_agent.status import database, release, state
-from fleet.state import releases, survey
+from fleet.state import survey
 from fleet.state.survey import Survey
 from tests.unit.shell import stub
 from tests.unit.tls import made

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
+from aipbx_agent.release.releases import Release
 from fleet.checkout import ROOT
 from fleet.env.dotenv import files
 from fleet.env.variables.table import VARIABLES
 from fleet.errors import OperatorError
 from fleet.inventory import hosts, settings
 from fleet.release.images import build_arguments
-from fleet.state.releases import Release
 
 DATA = settings.of_host("aipbx.ru", hosts.load()[0].data)
 RELEASE = Release("a" * 40, "b" * 40)

@@ -9,14 +9,15 @@ from typing import Any
 
 import pytest
 
+from aipbx_agent.release import releases
 from aipbx_agent.release.prune import Image
+from aipbx_agent.release.releases import Entry, Release
 from fleet import agent
 from fleet.errors import OperatorError
 from fleet.inventory import hosts, settings
 from fleet.release import plan
 from fleet.release.images import prune
 from fleet.state import survey
-from fleet.state.releases import Entry, Release
 
 DATA = settings.of_host("aipbx.ru", hosts.load()[0].data).model_copy(update={"keep_releases": 2})
 BUILT = "2026-11-01T10:00:00+00:00"
@@ -33,19 +34,19 @@ def backend(sha: str) -> str:
 
 def test_what_runs_where_a_rollback_goes_and_the_last_ones_stay() -> None:
     ledger = [entry(A), entry(B), entry(C), entry(D, "failed"), entry(B, action="rollback")]
-    stay = prune.needed(ledger, B, 2)
+    stay = releases.needed(ledger, B, 2)
     assert {sha[0]: told for (service, sha), told in stay.items() if service == "backend"} == {
         "1": "a rollback goes there",
         "2": "runs now",
         "3": "of the last 2 releases",
     }
     assert stay["frontend", "b" * 40] == "runs now"
-    assert prune.needed([], None, 2) == {}
+    assert releases.needed([], None, 2) == {}
 
 
 def test_a_service_that_two_releases_share_stays_with_either() -> None:
     half = Release(A.backend, "e" * 40)
-    stay = prune.needed([entry(A), entry(B), entry(half)], half, 2)
+    stay = releases.needed([entry(A), entry(B), entry(half)], half, 2)
     assert stay["backend", A.backend] == "runs now"
 
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
+from aipbx_agent.release.releases import Release
 from fleet.commands import docker
 from fleet.errors import OperatorError
 from fleet.inventory import hosts, settings
 from fleet.release import plan
 from fleet.release.images import restore_images
 from fleet.remote import Output
-from fleet.state.releases import Release
 
 DATA = settings.of_host("aipbx.ru", hosts.load()[0].data)
 WANTED = Release("1" * 40, "2" * 40)

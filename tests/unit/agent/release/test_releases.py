@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet.state import releases
-from fleet.state.releases import Entry, Release
+from aipbx_agent.release import releases
+from aipbx_agent.release.releases import Entry, Release
 
 A, B, C = (Release(digit * 40, digit.upper() * 40) for digit in "abc")
 

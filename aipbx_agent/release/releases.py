@@ -141,6 +141,21 @@ def kept(entries: list[Entry], number: int) -> list[Entry]:
     return list(newest.values())[:number]
 
 
+def needed(entries: list[Entry], running: Release | None, keep: int) -> dict[tuple[str, str], str]:
+    """Which image of which service stays, by service and SHA, and why.
+
+    Args:
+        entries: the ledger.
+        running: the release that runs.
+        keep: how many releases keep their images.
+    """
+    back = before(entries, running)[:1]
+    reasons = [(each.after, f"of the last {keep} releases") for each in kept(entries, keep)]
+    reasons += [(release, "a rollback goes there") for release in back]
+    reasons += [(running, "runs now")] if running else []
+    return {(service, release.sha(service)): why for release, why in reasons for service in SERVICES}
+
+
 def before(entries: list[Entry], release: Release | None) -> list[Release]:
     """The releases that were deployed before this one was, the latest first, as the operator lived it.
 
