@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from aipbx_agent.release.releases import Entry
 from fleet import agent
 from fleet.cli import agreed
-from fleet.env.dotenv import files
+from fleet.env.dotenv import files, findings
 from fleet.env.dotenv.replacing import with_value
 from fleet.env.host import comparison, rendering
 from fleet.env.host.remote import current, path_on_host
@@ -100,7 +100,7 @@ def rotate(remote: Remote, *, yes: bool) -> None:
 
 
 def _planned(remote: Remote, state: Survey) -> Rotation:
-    values = files.checked(remote.name)
+    values = findings.checked(remote.name)
     file = files.load(remote.name)
     there = current(remote, remote.settings.app_dir) or {}
     changes = comparison.changes(there, rendering.environments(values))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from fleet.env.dotenv import production
 from fleet.env.dotenv.files import HostFile, shown
+from fleet.env.dotenv.findings import of
 from fleet.env.host import build_values
 from fleet.env.host.comparison import Change
 
@@ -16,7 +18,7 @@ def findings(file: HostFile, images_from: str) -> int:
 
     Returns: the number of errors.
     """
-    found = file.findings() + build_values.findings(file.read, images_from)
+    found = of(file) + build_values.findings(file.read, images_from)
     errors = sum(finding.grave for finding in found)
     counts = ((errors, "error"), (len(found) - errors, "warning"))
     summary = ", ".join(f"{count} {word}{'s' * (count != 1)}" for count, word in counts if count)
@@ -26,10 +28,11 @@ def findings(file: HostFile, images_from: str) -> int:
     return errors
 
 
-def without_effect(file: HostFile, images_from: str) -> None:
-    """Show which values of a file reach nothing, however often they are pushed."""
-    for finding in build_values.findings(file.read, images_from):
-        print(f"    warning: {finding.text}")
+def warnings(file: HostFile, images_from: str) -> None:
+    """Show which values of a file reach nothing, however often they are pushed, and which are for a test host."""
+    for finding in build_values.findings(file.read, images_from) + production.findings(file):
+        if not finding.grave:
+            print(f"    warning: {finding.text}")
 
 
 def changes(host: str, found: list[Change], *, first: bool) -> None:

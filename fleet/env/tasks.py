@@ -62,7 +62,7 @@ def check(_: Context, host: str = "") -> None:
 def diff(_: Context, host: str = "", json: bool = False) -> None:
     """Show what a push would change, secrets masked; exit code 0: nothing, 1: something."""
     from fleet.env import report
-    from fleet.env.dotenv import files
+    from fleet.env.dotenv import files, findings, production
     from fleet.env.host import comparison, rendering
     from fleet.env.host.remote import current
 
@@ -70,7 +70,9 @@ def diff(_: Context, host: str = "", json: bool = False) -> None:
     failed: list[int] = []
     for chosen in hosts_to_read(host):
         try:
-            ours = rendering.environments(files.load(chosen.name).values())
+            file = files.load(chosen.name)
+            ours = rendering.environments(file.values())
+            findings.refuse(file, production.findings(file))
             there = current(_remote(chosen), chosen.data["app_dir"])
         except OperatorError as error:
             print(error, file=sys.stderr)
@@ -96,15 +98,15 @@ def diff(_: Context, host: str = "", json: bool = False) -> None:
 def push(_: Context, host: str = "", yes: bool = False) -> None:
     """Check an env file, show what changes, and put it on the host; it counts from the next deploy on."""
     from fleet.env import report
-    from fleet.env.dotenv import files
+    from fleet.env.dotenv import files, findings
     from fleet.env.host import push as pushing
 
     chosen_hosts = hosts_to_change(host)
-    values = files.all_checked([chosen.name for chosen in chosen_hosts])
+    values = findings.all_checked([chosen.name for chosen in chosen_hosts])
     for chosen in chosen_hosts:
         file = files.load(chosen.name)
         print(f"{chosen.name}: push {files.shown(file.path)}")
-        report.without_effect(file, chosen.data["images_from"])
+        report.warnings(file, chosen.data["images_from"])
         remote = _remote(chosen)
         ready = pushing.plan(remote, chosen.data["app_dir"], values[chosen.name])
         report.changes(chosen.name, ready.changes, first=ready.first)

@@ -116,9 +116,12 @@ def check(name: str) -> None:
     """Whether the store of the host called `name` can be what it says.
 
     Raises:
-        OperatorError: it names itself, an unknown host, or one that cannot be reached by its name.
+        OperatorError: it names itself, an unknown host, or one that cannot be reached by its name; or a staging host
+            and one of production would share a store.
     """
     fleet = {host.name: host for host in hosts.load()}
+    if name in fleet:
+        _refuse_mixed(fleet[name], list(fleet.values()))
     peer = _peer(fleet[name]) if name in fleet else None
     if peer is None:
         return
@@ -135,6 +138,24 @@ def check(name: str) -> None:
             f"{peer} is behind Cloudflare, which does not forward SSH.",
             f'Say where its SSH answers: offsite = {{"kind": "sftp", "host": "{peer}", "address": "203.0.113.20"}}',
         )
+
+
+def _refuse_mixed(host: Host, fleet: list[Host]) -> None:
+    """Refuse copies of production on a staging host, or the reverse, and a bucket of both."""
+    bucket = _bucket(host)
+    for other in (one for one in fleet if one.staging != host.staging):
+        if _peer(host) == other.name or (bucket and bucket == _bucket(other)):
+            kinds = ("production", "staging") if other.staging else ("staging", "production")
+            raise OperatorError(
+                f"{host.name}: its off-site copies would be in the same place as those of {other.name}.",
+                f"{host.name} is {kinds[0]}, {other.name} is {kinds[1]}: neither may read or fill the other's.",
+                "Name another host, or another bucket, in its `offsite`.",
+            )
+
+
+def _bucket(host: Host) -> tuple[Any, Any] | None:
+    declared = host.data.get("offsite") or {}
+    return (declared.get("endpoint"), declared.get("bucket")) if declared.get("kind") == "s3" else None
 
 
 def _peer(host: Host) -> str | None:

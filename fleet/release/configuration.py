@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fleet.env.dotenv import checks, dotenv_file, files
+from fleet.env.dotenv import checks, dotenv_file, files, production
 from fleet.env.host import comparison, rendering
 from fleet.errors import OperatorError
 
@@ -23,7 +23,9 @@ def refuse_invalid(remote: Remote, there: Environments) -> None:
         OperatorError: all that is wrong with them.
     """
     written = dotenv_file.written(there.get("backend", {}))
-    errors = [finding for finding in checks.check(dotenv_file.read(written.encode()), remote.name) if finding.grave]
+    read = dotenv_file.read(written.encode())
+    found = checks.check(read, remote.name) + production.keys(read, staging=remote.settings.staging)
+    errors = [finding for finding in found if finding.grave]
     if errors:
         raise OperatorError(
             f"{remote.name}: {len(errors)} of the application's variables on the host cannot be used.",

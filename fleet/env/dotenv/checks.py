@@ -162,8 +162,6 @@ def _together(values: Mapping[str, str], host: str) -> Iterator[tuple[bool, str,
         if values.get(name, "").lower().startswith("http://"):
             yield False, name, "is not https://", "customers would be sent to an address that only redirects"
     yield from _external_host(values.get("EXTERNAL_HOST", ""))
-    if "_test_" in values.get("STRIPE_SECRET_KEY", "")[:8]:
-        yield False, "STRIPE_SECRET_KEY", "is a test key", "no customer can pay with it; production needs sk_live_…"
     if "DB_PASS" in values and values["DB_PASS"] in (values.get("DB_USER"), values.get("DB_NAME")):
         yield True, "DB_PASS", "is the name of the role or of the database", "choose another"
     pairs = (

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from fleet.checkout import directory_in_use
 from fleet.env.dotenv import dotenv_file, encryption
-from fleet.env.dotenv.checks import Finding, check
 from fleet.env.dotenv.dotenv_file import EnvFile
 from fleet.errors import OperatorError
 
@@ -52,15 +51,6 @@ class HostFile:
                 f"inv env.check --host={self.host}   shows all of them",
             )
         return read.values
-
-    def findings(self) -> list[Finding]:
-        """Everything that is wrong with it."""
-        found = check(self.read, self.host)
-        mode = self.path.stat().st_mode & 0o777
-        if not self.sealed and mode & 0o077:
-            why, do = f"can be read by others on this machine (mode {mode:o})", f"chmod 600 {shown(self.path)}"
-            found.insert(0, Finding(True, self.path.name, None, why, do))
-        return found
 
 
 def paths(host: str) -> tuple[Path, Path]:
@@ -106,47 +96,6 @@ def refuse_existing(host: str) -> None:
                 "Its secrets would be lost.",
                 f"inv env.edit --host={host}",
             )
-
-
-def checked(host: str) -> dict[str, str]:
-    """The values for the host called `host`, which nothing is wrong with.
-
-    Raises:
-        OperatorError: there is no file, or it has errors: all of them, one a line.
-    """
-    file = load(host)
-    errors = [finding for finding in file.findings() if finding.grave]
-    if errors:
-        raise OperatorError(
-            f"{host}: {shown(file.path)} has {len(errors)} error{'s' * (len(errors) > 1)}.",
-            "\n         ".join(finding.text for finding in errors),
-            f"inv env.edit --host={host}   (nothing was touched on the host)",
-        )
-    return file.read.values
-
-
-def all_checked(hosts: list[str]) -> dict[str, dict[str, str]]:
-    """The values for each of several hosts, which nothing is wrong with.
-
-    Raises:
-        OperatorError: the errors of all of them at once.
-    """
-    values: dict[str, dict[str, str]] = {}
-    refused: list[OperatorError] = []
-    for host in hosts:
-        try:
-            values[host] = checked(host)
-        except OperatorError as error:
-            refused.append(error)
-    if len(refused) > 1:
-        raise OperatorError(
-            f"{len(refused)} of {len(hosts)} hosts cannot be served.",
-            "\n         ".join(f"{error.what} {error.why}" for error in refused),
-            "Fix these first; nothing was touched.",
-        )
-    if refused:
-        raise refused[0]
-    return values
 
 
 def save(path: Path, content: bytes) -> None:

@@ -24,6 +24,8 @@ class Variable:
         required: whether a host cannot do without it.
         empty_allowed: a required variable that may be set to nothing.
         secret: never shown.
+        exclusive: not secret, and yet a staging host must not have production's: it leads to customers, or to what
+            they use.
         default: for a required variable what `inv env.init` writes ({host} is the host's name); for an optional one
             what the application takes when it is not set.
         generate: makes a new secret.
@@ -42,6 +44,7 @@ class Variable:
     required: bool = False
     empty_allowed: bool = False
     secret: bool = False
+    exclusive: bool = False
     default: str | None = None
     generate: Callable[[], str] | None = None
     least: int = 0

@@ -29,15 +29,17 @@ PAYMENTS = Section(
             secret=True,
             format=STRIPE_HOOK,
         ),
-        Variable(name="ROBOKASSA_MERCHANT_LOGIN", help="Shop's name at Robokassa (aipbx.ru)."),
+        Variable(name="ROBOKASSA_MERCHANT_LOGIN", help="Shop's name at Robokassa (aipbx.ru).", exclusive=True),
         Variable(name="ROBOKASSA_PASSWORD_1", help="Robokassa's first password.", secret=True, least=8),
         Variable(name="ROBOKASSA_PASSWORD_2", help="Robokassa's second password.", secret=True, least=8),
         Variable(name="ROBOKASSA_TEST_MODE", help="Payments at Robokassa are play.", format=BOOLEAN),
-        Variable(name="ALFAWEBHOOK_BASE_URL", help="Service that reports payments at Alfa-Bank.", format=URL),
-        Variable(name="ALFA_BASE", help="Older name of ALFAWEBHOOK_BASE_URL.", format=URL),
+        Variable(
+            name="ALFAWEBHOOK_BASE_URL", help="Service that reports payments at Alfa-Bank.", exclusive=True, format=URL
+        ),
+        Variable(name="ALFA_BASE", help="Older name of ALFAWEBHOOK_BASE_URL.", exclusive=True, format=URL),
         Variable(name="ALFA_OUR_ORG_ID", help="Our organization there.", default="aipbx"),
-        Variable(name="ALFA_PBX_CALLBACK_URL", help="Where it reports a payment.", format=URL),
-        Variable(name="PBX_PUBLIC_URL", help="Used when ALFA_PBX_CALLBACK_URL is not set.", format=URL),
+        Variable(name="ALFA_PBX_CALLBACK_URL", help="Where it reports a payment.", exclusive=True, format=URL),
+        Variable(name="PBX_PUBLIC_URL", help="Used when ALFA_PBX_CALLBACK_URL is not set.", exclusive=True, format=URL),
         Variable(
             name="TENANT_CURRENCY",
             help="Currency that customers see; RUB on aipbx.ru.",
@@ -58,9 +60,9 @@ PAYMENTS = Section(
 ACCOUNTING = Section(
     "Invoices and accounting (SBIS)",
     (
-        Variable(name="SBIS_LOGIN", help="Login at SBIS."),
+        Variable(name="SBIS_LOGIN", help="Login at SBIS.", exclusive=True),
         Variable(name="SBIS_PASS", help="Password at SBIS.", secret=True, least=8),
-        Variable(name="SBIS_ACC", help="Number of the account at SBIS."),
+        Variable(name="SBIS_ACC", help="Number of the account at SBIS.", exclusive=True),
         Variable(name="SBIS_VAT_MODE", help="How VAT is put on invoices.", default="none"),
         Variable(name="SBIS_INVOICE_SOURCE", help="Who makes invoices: SBIS, or the application.", format=WORD),
         Variable(name="SBIS_AIPBX_SUBJECT_DEFAULT", help="Subject of invoices.", format=TEXT),
@@ -91,8 +93,13 @@ ACCOUNTING = Section(
 MAIL_AND_LOGIN = Section(
     "Mail and logins",
     (
-        Variable(name="MAIL_HOST", help="SMTP server; mails (activation, invoices) go out by port 587.", format=HOST),
-        Variable(name="MAIL_USER", help="Account there, and sender of the mails.", format=MAIL),
+        Variable(
+            name="MAIL_HOST",
+            help="SMTP server; mails (activation, invoices) go out by port 587.",
+            exclusive=True,
+            format=HOST,
+        ),
+        Variable(name="MAIL_USER", help="Account there, and sender of the mails.", exclusive=True, format=MAIL),
         Variable(name="MAIL_PASS", help="Its password.", secret=True, least=8),
         Variable(
             name="GOOGLE_CLIENT_ID",
@@ -142,9 +149,14 @@ OTHERS = Section(
         Variable(name="REDIS_URL", help="Redis; may carry a password.", secret=True, format=REDIS_URL),
         Variable(name="SENTRY_DSN", help="Where errors are reported.", secret=True, format=URL),
         Variable(name="SENTRY_ENVIRONMENT", help="Name of this host there.", format=WORD),
-        Variable(name="HELPDESK_PBX_URL_ALLOWLIST", help="PBX addresses the helpdesk may call.", format=TEXT),
         Variable(
-            name="AMI_HOST", help="Asterisk's manager interface; the module that reads it is not loaded.", format=HOST
+            name="HELPDESK_PBX_URL_ALLOWLIST", help="PBX addresses the helpdesk may call.", exclusive=True, format=TEXT
+        ),
+        Variable(
+            name="AMI_HOST",
+            help="Asterisk's manager interface; the module that reads it is not loaded.",
+            exclusive=True,
+            format=HOST,
         ),
         Variable(name="AMI_PORT", help="Its port.", format=PORT),
         Variable(name="AMI_USER", help="Account there.", format=WORD),

@@ -133,12 +133,14 @@ HOST = Section(
         Variable(
             name="EXTERNAL_HOST",
             help="Where Asterisk sends RTP: this server's own public address and 3032; each colour gets its own port.",
+            exclusive=True,
             required=True,
             format=HOST_AND_PORT,
         ),
         Variable(
             name="API_URL",
             help="Public address of the API, used in mails and callbacks.",
+            exclusive=True,
             required=True,
             format=URL,
             default="https://{host}",
@@ -146,6 +148,7 @@ HOST = Section(
         Variable(
             name="CLIENT_URL",
             help="Public address of the web interface, for redirects.",
+            exclusive=True,
             required=True,
             format=URL,
             default="https://{host}",
@@ -153,6 +156,7 @@ HOST = Section(
         Variable(
             name="FRONTEND_URL",
             help="Public address of the web interface, for links. Unset, links lead to app.aipbx.ru.",
+            exclusive=True,
             required=True,
             format=URL,
             default="https://{host}",
@@ -244,6 +248,7 @@ PBX = Section(
         Variable(
             name="ARI_URL",
             help="Asterisk's REST interface, read by the host alone: https://pbx.example.com:8089/ari.",
+            exclusive=True,
             format=URL,
             read_by=("host",),
         ),
@@ -275,6 +280,11 @@ TELEGRAM = Section(
     "Telegram",
     (
         Variable(name="TELEGRAM_BOT_TOKEN", help="Token of the bot: notices and logins.", secret=True, least=30),
-        Variable(name="TELEGRAM_ADMIN_CHATID", help="Chat that gets the administrator's notices.", format=CHAT),
+        Variable(
+            name="TELEGRAM_ADMIN_CHATID",
+            help="Chat that gets the administrator's notices.",
+            exclusive=True,
+            format=CHAT,
+        ),
     ),
 )

@@ -111,3 +111,20 @@ def test_a_converged_host_is_known_by_what_its_sshd_offers() -> None:
         "HostKey /etc/ssh/ssh_host_ed25519_key"
     ]
     assert {"ssh-ed25519"} == transport.HOST_KEYS
+
+
+@pytest.mark.parametrize(
+    "offsite",
+    [
+        {"kind": "sftp", "host": "aipbx.ru"},
+        {"kind": "s3", "endpoint": "https://s3.test", "bucket": "copies", "region": "other"},
+    ],
+)
+def test_staging_and_production_share_no_store(fleet: dict[str, Host], offsite: dict[str, str]) -> None:
+    declare(fleet, "aipbx.ru", kind="s3", endpoint="https://s3.test", bucket="copies", region="r")
+    declare(fleet, "aipbx.net", **offsite)
+    stores.check("aipbx.net")
+    fleet["aipbx.net"].data["staging"] = True
+    with pytest.raises(OperatorError, match=r"in the same place as those of aipbx\.ru") as refused:
+        stores.check("aipbx.net")
+    assert refused.value.why.startswith("aipbx.net is staging, aipbx.ru is production")

@@ -12,7 +12,7 @@ import pytest
 from invoke.exceptions import Exit
 
 from fleet.command_line import dry_run
-from fleet.env.dotenv import files
+from fleet.env.dotenv import findings
 from fleet.errors import OperatorError
 from fleet.remote import Remote
 from fleet.setup import run
@@ -89,7 +89,7 @@ def test_without_an_env_file_one_is_made_and_the_host_left_alone(typed: Path, mo
         raise OperatorError("3 errors.", "ADMIN_EMAIL still is a placeholder", "inv env.edit --host=aipbx.org")
 
     found(monkeypatch, State())
-    monkeypatch.setattr(files, "checked", checked)
+    monkeypatch.setattr(findings, "checked", checked)
     with pytest.raises(OperatorError) as refused:
         run.carry_out(HOST, yes=True)
     assert typed.read_text() == "inv env.init --host=aipbx.org\n"

@@ -90,7 +90,6 @@ def test_errors(name: str, value: str, said: str) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("STRIPE_SECRET_KEY", "sk_test_abcdefghijklmnop", "is a test key"),
         ("API_URL", "https://aipbx.net", "leads to aipbx.net, and this is aipbx.org"),
         ("CLIENT_URL", "http://aipbx.org", "is not https://"),
         ("EXTERNAL_HOST", "rtp.aipbx.org:3032", "is a name"),

@@ -8,7 +8,7 @@ import pyrage
 import pytest
 
 from fleet.env import report
-from fleet.env.dotenv import editing, encryption, files
+from fleet.env.dotenv import editing, encryption, files, findings
 from fleet.errors import OperatorError
 
 AGE_KEY = pyrage.x25519.Identity.generate()
@@ -42,7 +42,7 @@ def test_a_file_that_others_can_read_is_an_error(folder: Path) -> None:
     path = files.paths("aipbx.org")[0]
     path.write_text("")
     path.chmod(0o644)
-    first = files.load("aipbx.org").findings()[0]
+    first = findings.of(files.load("aipbx.org"))[0]
     assert (first.grave, first.do) == (True, f"chmod 600 {path}")
 
 
@@ -51,14 +51,14 @@ def test_values_that_reach_no_build_are_a_warning_where_images_are_pulled(
 ) -> None:
     files.save(files.paths("aipbx.org")[0], b"FRONTEND_GA4_MEASUREMENT_ID='G-1'\nFRONTEND_API_URL='/api'\n")
     file = files.load("aipbx.org")
-    report.without_effect(file, "registry")
+    report.warnings(file, "registry")
     warning = capsys.readouterr().out
     assert warning.startswith("    warning: line 1: FRONTEND_GA4_MEASUREMENT_ID has no effect: the host pulls images ")
     assert warning.count("\n") == 1
     report.findings(file, "registry")
     assert warning in capsys.readouterr().out
     report.findings(file, "build")
-    report.without_effect(file, "build")
+    report.warnings(file, "build")
     assert "has no effect" not in capsys.readouterr().out
 
 
@@ -77,7 +77,7 @@ def test_no_file_and_two_files_are_refused(folder: Path) -> None:
 def test_all_errors_of_all_hosts_at_once(folder: Path) -> None:
     files.save(files.paths("aipbx.org")[0], b"PORT='1'\n")
     with pytest.raises(OperatorError, match="2 of 2 hosts") as refused:
-        files.all_checked(["aipbx.org", "aipbx.ru"])
+        findings.all_checked(["aipbx.org", "aipbx.ru"])
     assert "line 1: PORT must be 5005" in refused.value.why
     assert "DB_PASS is missing" in refused.value.why
     assert "There is no env file for aipbx.ru" in refused.value.why
