@@ -11,6 +11,7 @@ import fleet.database.tasks as rotations
 import fleet.env.tasks
 import fleet.migrations.tasks as migrations
 import fleet.offsite.tasks
+import fleet.release.promotion_tasks as promotions
 import fleet.release.tasks as release
 import fleet.restore.tasks as restores
 import fleet.runs.tasks as runs
@@ -28,6 +29,7 @@ for task in (
     setups.setup,
     adoption.adopt,
     release.deploy,
+    promotions.promote,
     release.rollback,
     release.releases_,
     release.prune,

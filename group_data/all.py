@@ -7,6 +7,8 @@ fleet/inventory/settings.py checks each of these before anything is touched; a m
 # Whether releases are tried out here before customers get them. group_data/staging.py says so for the group `staging`.
 # `all`, numbers in commit messages and defaults leave such a host out: it is meant where it, or its group, is named.
 staging = False
+# Minutes that a release must have run, healthy, on a staging host before `inv promote` brings it to production.
+soak_minutes = 60
 
 # --- Who logs in ---------------------------------------------------------------------------------------------------
 # The one account that operators and pyinfra use once a host is converged. Whose keys open it: operators/*.pub.

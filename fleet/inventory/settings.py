@@ -56,6 +56,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     staging: bool
+    soak_minutes: Annotated[int, Field(ge=0, le=43200)]
     role: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\r\n]*$")]
     deploy_user: Account
     first_login_users: list[Account]

@@ -11,10 +11,6 @@ from fleet.command_line.verb import task
 
 if TYPE_CHECKING:
     from fleet.git.repository import Repository
-    from fleet.remote import Remote
-
-# The host's own deadline for what it waits for (aipbx_agent/core/detached.py) is an hour longer.
-LONGEST_DRAIN_SECONDS = 14400
 
 
 @task(
@@ -56,7 +52,7 @@ def deploy(
     from aipbx_agent.contract import SERVICES
     from fleet.errors import OperatorError
     from fleet.output import say
-    from fleet.release import decide, waves
+    from fleet.release import decide, each_host, waves
 
     if service and service not in SERVICES:
         raise OperatorError(
@@ -77,15 +73,8 @@ def deploy(
             say("The commit's message asks for no host (no [deploy:…] in it): nothing to do.")
             finish(0)
         say(f"The commit's message asks for {host.replace(',', ', ')}.")
-    hosts = _free(remotes(hosts_to_change(host)), wait=wait)
-    drifted = decide.asked_for_drift(hosts)
-    prepared = []
-    for remote in hosts:
-        drain_seconds = _drain_seconds(remote, drain_timeout, now=now)
-        options = decide.Options(
-            drain_seconds, allow_destructive or [], despite_migrations, waits=wait, accepts_overlap=now
-        )
-        prepared.append(decide.deploy(remote, sha or [], service, options, drifted))
+    options = decide.Options(0, allow_destructive or [], despite_migrations, waits=wait, accepts_overlap=now)
+    prepared = each_host.deploys(hosts_to_change(host), sha or [], service, drain_timeout, options)
     waves.carry_out(prepared, canary=True, atomic=atomic, yes=yes)
 
 
@@ -152,37 +141,15 @@ def rollback(
     yes: bool = False,
 ) -> None:
     """Go back to an earlier release; says first which images must be pulled or built again."""
-    from fleet.release import decide, waves
+    from fleet.release import decide, each_host, waves
 
     prepared = []
-    for remote in _free(remotes(hosts_to_change(host)), wait=wait):
-        drain_seconds = _drain_seconds(remote, drain_timeout, now=now)
+    for remote in each_host.free(remotes(hosts_to_change(host)), wait=wait):
+        drain_seconds = each_host.drain_seconds(remote, drain_timeout, now=now)
         prepared.append(
             decide.rollback(remote, to, decide.Options(drain_seconds, despite_migrations=despite_migrations))
         )
     waves.carry_out(prepared, canary=False, atomic=False, yes=yes)
-
-
-def _free(hosts: list[Remote], *, wait: bool) -> list[Remote]:
-    """The hosts; where locks are to be waited for, once they are gone."""
-    from fleet.release.lock import deploy_lock
-
-    for remote in hosts if wait else ():
-        deploy_lock.wait(remote)
-    return hosts
-
-
-def _drain_seconds(remote: Remote, given: int, *, now: bool) -> int:
-    """How long calls may continue: as typed, else as the host's data say; 0 with --now."""
-    from fleet.errors import OperatorError
-
-    if given > LONGEST_DRAIN_SECONDS or (now and given >= 0):
-        raise OperatorError(
-            f"--drain-timeout={given} cannot be{' together with --now' * now}.",
-            f"How long calls may continue, in seconds, {LONGEST_DRAIN_SECONDS} at most; --now is 0.",
-            "Leave one of them out, or give fewer seconds.",
-        )
-    return 0 if now else given if given >= 0 else remote.settings.drain_seconds
 
 
 @task(name="releases", help={"host": "a host, several with commas, a group, or all", "json": "print JSON"})

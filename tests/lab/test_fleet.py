@@ -190,6 +190,22 @@ def test_one_host_first_then_the_rest_and_everybody_hears_of_it(
         assert f"backend: nothing → {NEXT[:8]}" in text
 
 
+@pytest.mark.parametrize("others", [OTHERS[1:]], indirect=True, ids=["two"])
+def test_production_gets_what_staging_has_proved(fleet: Inv, others: tuple[str, ...], lab: Running) -> None:
+    (staging,) = others
+    fleet("deploy", f"--host={staging}", f"--sha={FIRST}", "--now", "--yes").succeeded()
+    with fleet.changed(staging, staging=True, soak_minutes=600):
+        run = fleet("promote", "--host=all", "--now", "--yes")
+        run.refused(f"{staging} has not proved its release (backend {FIRST[:8]}", "of 600 minutes")
+        assert run.code == 2
+    with fleet.changed(staging, staging=True, soak_minutes=0):
+        fleet("deploy", f"--host={staging}", "--now", "--yes").refused("STRIPE_SECRET_KEY is a live key")
+        run = fleet("promote", "--host=all", "--now", "--yes").succeeded()
+    assert f"{staging} has run backend {FIRST[:8]}" in run.output
+    assert f"{NEXT[:8]} → {FIRST[:8]}" in run.output
+    assert serves(lab, (*others, CANARY)) == dict.fromkeys((*others, CANARY), FIRST)
+
+
 @pytest.mark.test_all
 @EVERYBODY
 def test_a_hook_that_says_no_keeps_everything_from_every_host(fleet: Inv, lab: Running) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fleet.errors import OperatorError
-from fleet.release import switch, tasks
+from fleet.release import each_host, switch
 from fleet.state.met import Met
 
 HOST: Any = SimpleNamespace(settings=SimpleNamespace(switch_mode="colours", drain_seconds=1800))
@@ -58,13 +58,13 @@ def test_a_release_that_fails_costs_a_start_where_the_pbx_knows_one_name() -> No
     ("given", "now", "seconds"), [(-1, False, 1800), (0, False, 0), (60, False, 60), (-1, True, 0)]
 )
 def test_how_long_calls_may_go_on(given: int, now: bool, seconds: int) -> None:
-    assert tasks._drain_seconds(HOST, given, now=now) == seconds
+    assert each_host.drain_seconds(HOST, given, now=now) == seconds
 
 
-@pytest.mark.parametrize(("given", "now"), [(60, True), (tasks.LONGEST_DRAIN_SECONDS + 1, False)])
+@pytest.mark.parametrize(("given", "now"), [(60, True), (each_host.LONGEST_DRAIN_SECONDS + 1, False)])
 def test_what_makes_no_sense_is_refused(given: int, now: bool) -> None:
     with pytest.raises(OperatorError):
-        tasks._drain_seconds(HOST, given, now=now)
+        each_host.drain_seconds(HOST, given, now=now)
 
 
 def test_pbxs_that_are_left_out_are_named_with_what_it_costs() -> None:
