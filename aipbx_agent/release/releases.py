@@ -157,33 +157,35 @@ def needed(entries: list[Entry], running: Release | None, keep: int) -> dict[tup
 
 
 def before(entries: list[Entry], release: Release | None) -> list[Release]:
-    """The releases that were deployed before this one was, the latest first, as the operator lived it.
+    """The way back from a release: those that ran before it, the latest first, as the operator lived it.
 
-    A deploy is a step forward, from wherever one was; a rollback leads back along these steps, so going back twice
-    leads two releases back, not to and fro. A rotation of the password is no step.
+    A deploy is a step forward from the release that ran. A rollback leads back along these steps, so going back twice
+    leads two releases back, not to and fro; what it left comes last in the way back of a deploy that follows. A
+    rotation of the password is no step.
     """
-    steps, here = _steps(entries)
-    if release is not None and (here < 0 or steps[here] != release):
-        here = _last(steps, release, len(steps))
-        here = len(steps) if here < 0 else here
-    return [each for each in dict.fromkeys(reversed(steps[: max(here, 0)])) if each != release]
+    way, left = _way(entries)
+    place = _last(way, release)
+    way_back = [*reversed(way[:place] if place >= 0 else way), *reversed(left)]
+    return [each for each in dict.fromkeys(way_back) if each != release]
 
 
-def _steps(entries: list[Entry]) -> tuple[list[Release], int]:
-    """The releases in the order of their deploys, and the place among them of the one that runs; -1: none does."""
-    steps: list[Release] = []
-    here = -1
+def _way(entries: list[Entry]) -> tuple[list[Release], list[Release]]:
+    """The releases that led to the one that runs, oldest first, and those that were rolled back before its deploy."""
+    way: list[Release] = []
+    left: list[Release] = []
+    rolled_back: list[Release] = []
     for entry in entries:
         if entry.result != "ok" or entry.action == "rotation":
             continue
-        if entry.action == "rollback" and (back := _last(steps, entry.after, here + 1)) >= 0:
-            here = back
+        if entry.action == "rollback" and (place := _last(way, entry.after)) >= 0:
+            rolled_back = way[place + 1 :] + rolled_back
+            way = way[: place + 1]
         else:
-            steps.append(entry.after)
-            here = len(steps) - 1
-    return steps, here
+            left, rolled_back = left + rolled_back, []
+            way.append(entry.after)
+    return way, left
 
 
-def _last(steps: list[Release], release: Release, end: int) -> int:
-    """The last place of a release among the first `end` steps; -1: it is not there."""
-    return next((place for place in range(end - 1, -1, -1) if steps[place] == release), -1)
+def _last(way: list[Release], release: Release | None) -> int:
+    """The last place of a release among these; -1: it is not there."""
+    return next((place for place in range(len(way) - 1, -1, -1) if way[place] == release), -1)

@@ -160,7 +160,9 @@ def test_visitors_who_flood_the_checked_path_take_no_release_back(deployed: Inv,
     assert run.returncode == 0, told
     throttled = Web(server)(PRICES)
     assert (throttled.status, throttled.header("x-answered-by")) == (429, "")
+    # Not to the release that a story before this one was rolled back from.
     deployed("rollback", f"--host={server.name}", "--yes").succeeded()
+    assert version(server) == HEAD
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from aipbx_agent.release import releases
 from aipbx_agent.release.releases import Entry, Release
 
-A, B, C = (Release(digit * 40, digit.upper() * 40) for digit in "abc")
+A, B, C, D = (Release(digit * 40, digit.upper() * 40) for digit in "abcd")
 
 
 def entry(
@@ -117,7 +117,14 @@ def test_the_ledger_is_read_as_the_operator_lived_it() -> None:
     lived = [entry(A), entry(B), back_to_a, entry(A), back_to_b, replace(entry(B), action="rotation")]
     assert releases.before(lived, B) == [A]
     assert releases.before(lived[:4], A) == [B], "the way back leads to what ran before, not to nothing"
-    assert releases.before([*lived, entry(C)], C) == [A, B], "a deploy is a step forward from wherever one was"
+    assert releases.before([*lived, entry(C)], C) == [B, A], "a deploy is a step forward from wherever one was"
+
+
+def test_after_a_bad_release_the_way_back_leads_to_the_one_that_ran_and_not_to_another_bad_one() -> None:
+    bad_one = [entry(A), entry(B), entry(C), replace(entry(B), action="rollback")]
+    assert releases.before([*bad_one, entry(D)], D) == [B, A, C]
+    back = [*bad_one, entry(D), replace(entry(B), action="rollback")]
+    assert releases.before(back, B) == [A, C]
 
 
 def test_a_release_serves_since_its_end_and_a_new_password_is_no_release() -> None:
