@@ -12,6 +12,7 @@ import pytest
 from hypothesis import settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
+from xdist.workermanage import WorkerController
 
 from lab.topology import Lab
 from tests import started
@@ -38,10 +39,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class Parts(LoadScopeScheduling):  # type: ignore[misc] # it has no types
-    """The application's stories run beside all others; who has done his part takes the next story."""
+    """The stories of the application's server run beside those of hosts; a worker that is done takes the next file."""
 
     def _split_scope(self, nodeid: str) -> str:
         return order.part(nodeid)
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        others = {file for other, files in self.assigned_work.items() if other is not node for file in files}
+        chosen = order.following(list(self.workqueue), self.assigned_work[node], others)
+        self.workqueue.move_to_end(chosen, last=False)
+        super()._assign_work_unit(node)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:

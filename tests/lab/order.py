@@ -1,5 +1,10 @@
-"""Which stories come first and last, and which of them must follow each other in one lab."""
+"""Which stories come first and last, which follow each other in one lab, and what a worker takes next."""
 
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+# They make fresh hosts of whatever there is.
 FIRST = ("test_lab.py", "test_fresh_to_converged.py")
 # In this order each finds a deployed server, whichever ran before it; the first of them makes it.
 DEPLOYED = (
@@ -23,30 +28,53 @@ DEPLOYED = (
     "test_pitr.py",
     "test_mysql_sets.py",
 )
-# It makes its server by hand, from the beginning: nothing comes after it.
+# It makes its server by hand, from the beginning: no story of a host comes after it.
 LAST = (*DEPLOYED, "test_adoption.py")
+UNIT, HOSTS, SERVER = "unit", "hosts", "server"
 
 
 def part(node: str) -> str:
-    """What a worker takes as a whole: a story from LAST, or all the others.
+    """What a worker takes as a whole: a file. Each prepares what it needs, once for all that a worker takes.
 
     Args:
         node: pytest's name for a test.
     """
-    story = _story(node)
-    return story if story in LAST else "hosts"
+    return node.partition("::")[0]
+
+
+def kind(file: str) -> str:
+    """What a file's tests need: nothing, hosts, or a host with the application, which each lab makes once."""
+    story = _story(file)
+    return UNIT if not story else SERVER if story in LAST else HOSTS
 
 
 def rank(node: str) -> int:
-    """When a test comes, counted from the first.
+    """When a test comes, counted from the first; unit tests fill what is left of any worker's time.
 
     Args:
         node: pytest's name for it.
     """
-    story = _story(node)
+    story = _story(part(node))
+    if not story:
+        return 100
     return FIRST.index(story) if story in FIRST else 10 + LAST.index(story) if story in LAST else 5
 
 
-def _story(node: str) -> str:
-    folder, _, name = node.partition("::")[0].rpartition("/")
+def following(queue: Sequence[str], mine: Collection[str], others: Collection[str]) -> str:
+    """What a worker takes next: of what it has hosts for already, else the first.
+
+    A worker that has nothing yet begins with what no other has begun: what each lab makes once is made in few labs.
+
+    Args:
+        queue: the files that no worker has taken, in their order.
+        mine: the files that it has taken.
+        others: those of other workers.
+    """
+    begun, elsewhere = {kind(file) for file in mine}, {kind(file) for file in others}
+    preferred = [file for file in queue if (kind(file) in begun if begun else kind(file) not in elsewhere)]
+    return (preferred or list(queue))[0]
+
+
+def _story(file: str) -> str:
+    folder, _, name = file.rpartition("/")
     return name if folder == "tests/lab" else ""
