@@ -14,6 +14,7 @@ import fleet.offsite.tasks
 import fleet.release.promotion_tasks as promotions
 import fleet.release.tasks as release
 import fleet.restore.tasks as restores
+import fleet.runbook.tasks as runbooks
 import fleet.runs.tasks as runs
 import fleet.services.tasks as services
 import fleet.setup.tasks as setups
@@ -42,6 +43,7 @@ for task in (
     status.logs,
     status.csp,
     status.doctor,
+    runbooks.runbook,
     backups.backup,
     backups.backups,
     restores.restore,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from invoke.exceptions import Exit
 
 from aipbx_agent.contract import SERVICES
+from fleet.checkout import ROOT
 from fleet.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 # By option or positional word: what it means.
 MEANS = {"host": "hosts", "sha": "shas", "to": "shas", "what": "sets", "name": "sets"}
-MEANS |= {"service": "services", "services": "services", "state": "states"}
+MEANS |= {"service": "services", "services": "services", "state": "states", "page": "pages"}
 SEEN = "seen.json"
 
 
@@ -58,7 +59,7 @@ def candidates(argv: Sequence[str], *, fresh: bool, namespace: Collection) -> li
     option = before[-1].lstrip("-") if before[-1].startswith("--") else ""
     if option in arguments and arguments[option].takes_value:
         return _of(MEANS.get(option, ""))
-    positional = [name for name, one in arguments.items() if one.positional and name in MEANS]
+    positional = [name for name, one in arguments.items() if (one.positional or name == "page") and name in MEANS]
     return [word for name in [*positional, *(["host"] if "host" in arguments else [])] for word in _of(MEANS[name])]
 
 
@@ -68,6 +69,8 @@ def _of(meaning: str) -> list[str]:
 
         hosts = load()
         return [*(host.name for host in hosts), *sorted({group for host in hosts for group in host.groups}), "all"]
+    if meaning == "pages":
+        return sorted(path.stem for path in (ROOT / "docs" / "ru" / "runbook").glob("*.md"))
     if meaning == "services":
         return ["postgres", *SERVICES, "nginx"]
     return ["on", "off"] if meaning == "states" else _seen().get(meaning, [])

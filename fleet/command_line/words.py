@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 HELP = {"-h", "--help"}
 QUERY = {"db", "db.shell"}
+# Options whose value may stand alone, too: Invoke's own positional words may not be left out.
+ALONE = ("services", "page")
 VALUE_MISSING = "It is last, or another option follows it."
 
 
@@ -66,7 +68,7 @@ def _prepare(program: Any, namespace: Namespace) -> None:
 def _show_help(program: Any, namespace: Namespace, verb: str) -> NoReturn:
     context = next(one for one in namespace.to_contexts() if verb in (one.name, *one.aliases))
     words = [verb, *(str(argument.name).upper() for argument in context.positional_args)]
-    words += ["[SERVICES]"] * _takes_services(list(context.args.values()))
+    words += [f"[{name.upper()}]" for name in _alone(list(context.args.values()))]
     words += ["[HOST]"] * (_takes_host(list(context.args.values())) and "HOST" not in words) + ["[options]"] * bool(
         context.args
     )
@@ -87,7 +89,7 @@ def before_command(argv: Sequence[str]) -> list[str]:
 
 
 def with_hosts(argv: Sequence[str], namespace: Namespace, known: Callable[[], Collection[str]]) -> list[str]:
-    """Return the words with an option for each that stands alone: a host or group, a service, a query of `inv db`.
+    """Return the words with an option for each that stands alone: host or group, service, page, query of `inv db`.
 
     Args:
         argv: the verb and what follows it.
@@ -102,10 +104,11 @@ def with_hosts(argv: Sequence[str], namespace: Namespace, known: Callable[[], Co
     named = [n for n in alone if set(typed[n].split(",")) <= set(known())] if _takes_host(arguments) else []
     others = [n for n in alone if n not in named]
     queries = [n for n in others if argv[0] in QUERY and " " in typed[n]]
-    services = others if _takes_services(arguments) else []
-    kept = [word for n, word in enumerate(argv) if n not in {*named, *queries, *services}]
+    option = _alone(arguments)
+    values = others if option else []
+    kept = [word for n, word in enumerate(argv) if n not in {*named, *queries, *values}]
     given = [f"--host={','.join(typed[n] for n in named)}"] if named else []
-    given += [f"--services={','.join(typed[n] for n in services)}"] if services else []
+    given += [f"--{option[0]}={','.join(typed[n] for n in values)}"] if values else []
     return [kept[0], *given, *(f"--command={typed[n]}" for n in queries), *kept[1:]]
 
 
@@ -113,9 +116,9 @@ def _takes_host(arguments: Sequence[Any]) -> bool:
     return any("host" in one.names for one in arguments)
 
 
-def _takes_services(arguments: Sequence[Any]) -> bool:
-    """Whether services are an option that may be left out; Invoke's positional words may not."""
-    return any("services" in one.names and not one.positional for one in arguments)
+def _alone(arguments: Sequence[Any]) -> list[str]:
+    """The option of a verb whose value may stand alone, where it has one."""
+    return [name for name in ALONE for one in arguments if name in one.names and not one.positional]
 
 
 def _hosts() -> list[str]:

@@ -17,6 +17,7 @@ from fleet.checkout import ROOT, operator_keys, ssh_config_path
 from fleet.errors import OperatorError
 from fleet.git.repository import repositories
 from fleet.inventory import hosts
+from fleet.runbook import pages
 from fleet.status.doctor_host import Finding, examined
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def examine(remotes: list[Remote], *, as_json: bool) -> bool:
 
 
 def _examined(remotes: list[Remote]) -> Iterator[tuple[str, list[Finding]]]:
-    yield "this machine", [_of(*check) for check in _LOCAL]
+    yield "this machine", [*(_of(*check) for check in _LOCAL), _runbook()]
     yield "git", [_repository(repository) for repository in _repositories(remotes)]
     with ThreadPoolExecutor() as pool:
         yield from zip([remote.name for remote in remotes], pool.map(examined, remotes), strict=True)
@@ -107,6 +108,17 @@ def _default_host() -> str:
     if not named:
         return f"{hosts.default(hosts.load()).name}, the inventory's first"
     return ", ".join(host.name for host in hosts.select(named, hosts.load()))
+
+
+def _runbook() -> Finding:
+    """Whether the runbook's first page says whom to call: not out of order, but missed at the worst time."""
+    found = pages.unfilled()
+    if not found:
+        return Finding("runbook", "its first page is filled in")
+    places = " and ".join(f"{count} in {file}" for file, count in found.items())
+    return Finding(
+        "runbook", f"places with {pages.PLACEHOLDER}: {places}", do="write there whom to call, and commit it"
+    )
 
 
 _LOCAL: tuple[tuple[str, Callable[[], str]], ...] = (

@@ -52,7 +52,7 @@ class Inv:
         shutil.copytree(ssh_config.parent / "operators", self.ssh_config.parent / "operators")
         (self.ssh_config.parent / "env").mkdir()
         (tree / ".venv").symlink_to(Path(sys.executable).parent.parent)
-        for name in (*NEEDED, "tasks.py", "lab", "requirements.lock"):
+        for name in (*NEEDED, "tasks.py", "lab", "docs", "requirements.lock"):
             source = ROOT / name
             if source.is_dir():
                 shutil.copytree(source, tree / name, ignore=shutil.ignore_patterns("__pycache__"))

@@ -153,6 +153,9 @@ def test_the_doctor(deployed: Inv, server: Host) -> None:
     well = deployed("doctor").succeeded().output
     assert "master is at" in well
     assert "login: deploy, and sudo works" in well
+    # The team fills them in; none of it makes a host unwell.
+    assert "! runbook: places with <fill in>" in well
+    assert deployed("runbook", "SiteDown", "--language=en").succeeded().output.startswith("# The site does not open\n")
     with deployed.changed(server.name, branch="develop"):
         sick = deployed("doctor")
     assert sick.code == 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 import typing
 from collections.abc import Iterator
@@ -13,13 +12,12 @@ import pytest
 import tasks
 from fleet.env import reference
 from fleet.release import hooks
+from tests.unit import texts
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("[a-z]*/*.md"))]
+PAGES = [path for depth in ("*", "[a-z]*/*", "docs/*/*/*") for path in sorted(ROOT.glob(f"{depth}.md"))]
 MOST_LINES = 150
 MOST_WORDS = 40
-# Whatever can print a message to an operator.
-SOURCES = ("fleet", "aipbx_agent", "files", "deploys", "templates")
 LIST_ITEM = re.compile(r"\s*(?:[-*]|\d+\.) ")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 VERB = re.compile(r"\binv ([a-z]+(?:\.[a-z-]+)?)")
@@ -51,6 +49,20 @@ def prose(text: str) -> Iterator[str]:
 
 def test_the_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= MOST_LINES
+
+
+def shown(page: str) -> list[str]:
+    """What a page has in blocks, without comments, and the verbs of its table."""
+    text = (ROOT / page).read_text("utf-8")
+    blocks = "".join(re.findall(r"^ *```\w*\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL))
+    rows = re.findall(r"^\| (`inv .*?) \|", text, re.MULTILINE)
+    return [*re.sub(r" +# .*", "", blocks).splitlines(), *(verb for row in rows for verb in re.findall("`(.+?)`", row))]
+
+
+def test_both_readmes_show_the_same_commands() -> None:
+    ours = shown("README.md")
+    assert "inv lab.up" in ours
+    assert shown("README.ru.md") == ours
 
 
 @every_page
@@ -93,7 +105,7 @@ def test_verbs_exist(page: Path) -> None:
 
 def test_verbs_in_messages_exist() -> None:
     known = {name for verb, aliases in tasks.namespace.task_names.items() for name in (verb, *aliases)}
-    named = {verb for text in _texts() for verb in VERB.findall(text)}
+    named = {verb for text in texts.printed() for verb in VERB.findall(text)}
     assert not named - known - set(tasks.namespace.collections)
 
 
@@ -108,16 +120,6 @@ def test_options_exist(page: Path) -> None:
 def test_messages_on_pages_are_ours(name: str, least: int) -> None:
     page = (ROOT / "docs" / f"{name}.md").read_text("utf-8")
     messages = re.findall(r"^\| `([^`]+)` \|", page, re.MULTILINE)
-    ours = "\n".join(_texts())
+    ours = "\n".join(texts.printed())
     assert len(messages) >= least
     assert not [message for message in messages if message not in ours]
-
-
-def _texts() -> Iterator[str]:
-    """Everything that the program could print: strings of its sources, `…` where a value stands."""
-    for path in (path for folder in SOURCES for path in (ROOT / folder).rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.JoinedStr):
-                yield "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values)
-            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-                yield node.value

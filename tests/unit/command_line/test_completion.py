@@ -31,6 +31,11 @@ def test_services_and_states() -> None:
     assert after("deploy --service=") == ["postgres", "backend", "frontend", "nginx"]
 
 
+def test_pages_of_the_runbook() -> None:
+    assert "first-page" in after("runbook ")
+    assert "aipbx.org" not in after("runbook ")
+
+
 def test_sets_and_shas_that_were_shown_here() -> None:
     assert after("rollback --to=") == []
     completion.remember("shas", ["aaaaaaaa", "bbbbbbbb", "aaaaaaaa"])

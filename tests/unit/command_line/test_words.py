@@ -28,6 +28,7 @@ HOSTS = ["aipbx.net", "aipbx.org", "production", "all"]
         ("deploy aipbx.og", "deploy aipbx.og"),
         ("exec backend aipbx.org -- ping aipbx.net", "exec --host=aipbx.org backend -- ping aipbx.net"),
         ("restart backend nginx aipbx.org", "restart --host=aipbx.org --services=backend,nginx"),
+        ("runbook disk --language=en", "runbook --page=disk --language=en"),
         ("deply aipbx.org", "deply aipbx.org"),
     ],
 )

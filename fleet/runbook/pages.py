@@ -1,0 +1,110 @@
+"""The pages of the runbook (docs/<language>/runbook/*.md): found by name, listed, printed."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from pathlib import Path
+
+from rich.console import Console
+from rich.markdown import Markdown
+from rich.table import Table
+
+from fleet import tables
+from fleet.checkout import ROOT
+from fleet.errors import OperatorError
+
+# The team's first; the pages have the same names in each.
+LANGUAGES = ("ru", "en")
+# Whom to call, and where keys are.
+FIRST = "first-page"
+# What only the team can know, and has not written yet.
+PLACEHOLDER = "<fill in>"
+# Longer lines are hard to read, however wide the terminal.
+COLUMNS = 110
+
+
+def folder(language: str) -> Path:
+    """Where the pages of a language are."""
+    return ROOT / "docs" / language / "runbook"
+
+
+def names() -> list[str]:
+    """Return the pages' names: the first page, then all others by the alphabet."""
+    found = sorted(path.stem for path in folder(LANGUAGES[0]).glob("*.md"))
+    return sorted(found, key=lambda name: name != FIRST)
+
+
+def title(name: str, language: str) -> str:
+    """Return a page's title, which is one sentence."""
+    return _text(name, language).partition("\n")[0].removeprefix("# ")
+
+
+def show(page: str, language: str) -> None:
+    """Print a page, formatted on a terminal and as it is in a pipe; or the list of pages.
+
+    Args:
+        page: as typed; empty: the list.
+        language: as typed; empty: the machine's.
+
+    Raises:
+        OperatorError: there is no such page or language.
+    """
+    chosen = _language(language)
+    if not page:
+        _list(chosen)
+        return
+    text = _text(named(page), chosen)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        print(text, end="")
+        return
+    console.print(Markdown(text), width=min(console.width, COLUMNS))
+
+
+def named(typed: str) -> str:
+    """Return the page that is meant: by its name, by a part of it, or by an alert's name (DiskSpaceLow).
+
+    Raises:
+        OperatorError: none is, or several are.
+    """
+    known = names()
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", typed).lower()
+    alike = [name] if name in known else [one for one in known if name in one]
+    if len(alike) == 1:
+        return alike[0]
+    close = alike or difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    raise OperatorError(
+        f"The runbook has {'several pages' if alike else 'no page'} {typed!r}.",
+        f"{'They are' if alike else 'Close to it are'}: {', '.join(close)}." if close else "No name is close to it.",
+        f"inv runbook {close[0]}" if close else "inv runbook lists the pages.",
+    )
+
+
+def unfilled() -> dict[str, int]:
+    """Return how many places of the first page the team has not filled in, by the file; nothing of filled ones."""
+    counts = {f"docs/{each}/runbook/{FIRST}.md": _text(FIRST, each).count(PLACEHOLDER) for each in LANGUAGES}
+    return {file: count for file, count in counts.items() if count}
+
+
+def _language(typed: str) -> str:
+    language = typed or os.environ.get("AIPBX_LANGUAGE") or LANGUAGES[0]
+    if language not in LANGUAGES:
+        raise OperatorError(
+            f"The runbook has no language {language!r}.",
+            f"--language or AIPBX_LANGUAGE names it; there are {' and '.join(LANGUAGES)}.",
+            f"inv runbook --language={LANGUAGES[0]}",
+        )
+    return language
+
+
+def _list(language: str) -> None:
+    table = Table(*tables.typed("inv runbook …"), "")
+    for name in names():
+        table.add_row(name, title(name, language))
+    tables.show(table)
+
+
+def _text(name: str, language: str) -> str:
+    return (folder(language) / f"{name}.md").read_text("utf-8")

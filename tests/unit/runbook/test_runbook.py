@@ -1,0 +1,71 @@
+"""`inv runbook`: pages by name, the list, two languages; `inv doctor` finds what no one filled in."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fleet.errors import OperatorError
+from fleet.runbook import pages
+from fleet.status import doctor
+
+ROOT = Path(__file__).resolve().parents[3]
+INV = str(Path(sys.executable).with_name("inv"))
+
+
+@pytest.fixture(autouse=True)
+def _no_language(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AIPBX_LANGUAGE", raising=False)
+
+
+@pytest.mark.parametrize(
+    ("typed", "page"),
+    [("disk-space-low", "disk-space-low"), ("DiskSpaceLow", "disk-space-low"), ("space", "disk-space-low")],
+)
+def test_a_page_by_its_name_a_part_of_it_or_an_alert(typed: str, page: str) -> None:
+    assert pages.named(typed) == page
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"), [("dsk-space", "inv runbook disk-space-low"), ("-", "several pages"), ("xyzzy", "lists")]
+)
+def test_a_wrong_name_gets_a_proposal(typed: str, said: str) -> None:
+    with pytest.raises(OperatorError) as refused:
+        pages.named(typed)
+    assert said in str(refused.value)
+
+
+def test_in_a_pipe_it_is_the_page_as_it_is_written(capsys: pytest.CaptureFixture[str]) -> None:
+    pages.show("host-down", "en")
+    assert capsys.readouterr().out == (ROOT / "docs" / "en" / "runbook" / "host-down.md").read_text("utf-8")
+
+
+def test_the_language_of_a_machine(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    pages.show("host-down", "")
+    assert "## Сделать" in capsys.readouterr().out
+    monkeypatch.setenv("AIPBX_LANGUAGE", "en")
+    pages.show("host-down", "")
+    assert "## Do\n" in capsys.readouterr().out
+    with pytest.raises(OperatorError, match="no language 'de'"):
+        pages.show("host-down", "de")
+
+
+def test_without_a_page_the_list_is_shown() -> None:
+    shown = subprocess.run([INV, "runbook", "--language=en"], cwd=ROOT, capture_output=True, text=True, check=True)
+    lines = [line.strip() for line in shown.stdout.splitlines()]
+    assert [line.split()[0] for line in lines if line and line.split()[0] in pages.names()] == pages.names()
+    assert any(line.endswith(pages.title("host-down", "en")) for line in lines)
+
+
+def test_the_doctor_finds_what_no_one_filled_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for language in pages.LANGUAGES:
+        page = tmp_path / language / "first-page.md"
+        page.parent.mkdir()
+        page.write_text("Ann: +7 495 000\n" if language == "ru" else "Ann: `<fill in>`\n")
+    monkeypatch.setattr(pages, "folder", lambda language: tmp_path / language)
+    found = doctor._runbook()
+    assert (found.well, found.text) == (True, "places with <fill in>: 1 in docs/en/runbook/first-page.md")
+    assert found.do
