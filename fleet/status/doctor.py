@@ -18,7 +18,8 @@ from fleet.errors import OperatorError
 from fleet.git.repository import repositories
 from fleet.inventory import hosts
 from fleet.runbook import pages
-from fleet.status.doctor_host import Finding, examined
+from fleet.status.doctor_host import examined
+from fleet.status.finding import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

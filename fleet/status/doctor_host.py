@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
-from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from aipbx_agent.contract import ENVIRONMENT
@@ -12,7 +12,8 @@ from fleet.adoption import found as adoption
 from fleet.converge import drift
 from fleet.errors import OperatorError
 from fleet.state import survey
-from fleet.status import troubles
+from fleet.status import pins, troubles
+from fleet.status.finding import Finding
 from fleet.users import state
 
 if TYPE_CHECKING:
@@ -21,24 +22,16 @@ if TYPE_CHECKING:
 
 # A clock that is further off than this breaks TLS, logs and the ledger.
 CLOCK_SECONDS = 5
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was checked: its name, how it is, and what to do; also about what is well, but not complete."""
-
-    name: str
-    text: str
-    well: bool = True
-    do: str = ""
+# Its distribution and version, a line each.
+SYSTEM = '. /etc/os-release; echo "$ID"; echo "${VERSION_ID:-}"'
 
 
 def examined(remote: Remote) -> list[Finding]:
     """Check a host, and return what was found, what is well included."""
     try:
         before = time.time()
-        there = float(remote.sudo_output("date +%s.%N"))
-        skew = there - (before + time.time()) / 2
+        there, system, version = remote.sudo_output(f"date +%s.%N; {SYSTEM}").splitlines()
+        skew = float(there) - (before + time.time()) / 2
     except OperatorError as error:
         return [Finding("login", f"{error.what} {error.why}", well=False, do=error.do)]
     findings = [Finding("login", f"{remote.settings.deploy_user}, and sudo works")]
@@ -47,6 +40,7 @@ def examined(remote: Remote) -> list[Finding]:
             "clock", f"{skew:+.1f} s", abs(skew) < CLOCK_SECONDS, "" if abs(skew) < CLOCK_SECONDS else "timedatectl"
         )
     )
+    findings += pins.of(remote.settings, (system, version), datetime.now(UTC).date())
     found = survey.take(remote)
     converge = f"pyinfra inventory.py deploys/bootstrap.py --limit {remote.name}"
     findings.append(

@@ -18,7 +18,7 @@ from fleet.remote import Remote
 from fleet.setup import run
 from fleet.setup.steps import State
 from fleet.status import doctor_host
-from fleet.status.doctor_host import Finding
+from fleet.status.finding import Finding
 from tests.unit.shell import stub
 
 HOST = cast("Remote", SimpleNamespace(name="aipbx.org", settings=SimpleNamespace(tls="letsencrypt")))
