@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
@@ -12,17 +11,18 @@ from rich.table import Table
 
 from aipbx_agent.contract import AUDIT, LEDGER
 from aipbx_agent.core.text import one_line
-from fleet import tables
+from fleet import answers, tables
+from fleet.errors import OperatorError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from fleet.remote import Remote
 
 LONGEST = 80
 
 
-def show(hosts: Sequence[Remote], *, tail: int, as_json: bool) -> None:
+def show(hosts: Sequence[Remote], *, tail: int, as_json: bool) -> int:
     """Print what was changed, oldest first.
 
     Args:
@@ -30,22 +30,25 @@ def show(hosts: Sequence[Remote], *, tail: int, as_json: bool) -> None:
         tail: how many of the newest lines of each.
         as_json: for a script.
 
-    Raises:
-        OperatorError: a host cannot be asked.
+    Returns: the exit code: 0 when every one of them answered.
     """
-    with ThreadPoolExecutor() as pool:
-        found = dict(zip([host.name for host in hosts], pool.map(_of, hosts), strict=True))
-    lines = {name: entries[-tail:] for name, entries in found.items()}
+    found = answers.at_once(hosts, lambda host: _of(host)[-tail:])
     if as_json:
-        print(json.dumps(lines, indent=2, ensure_ascii=False))
-        return
+        answers.print_json(found)
+    else:
+        _print(found)
+    return answers.exit_code(found)
+
+
+def _print(found: Mapping[str, list[dict[str, Any]] | OperatorError]) -> None:
     table = Table("host", "when (UTC)", "who", "what", "result", "s")
-    for name, entries in lines.items():
-        for one in entries:
+    for name, entries in found.items():
+        for one in entries if isinstance(entries, list) else ():
             result = one["result"] if one["result"] == "ok" else f"[red]{one['result']}[/red]"
             who, verb = (escape(one_line(one[key], LONGEST)) for key in ("operator", "verb"))
             table.add_row(name, one["time"].replace("T", " ").rstrip("Z"), who, verb, result, str(one["seconds"]))
     tables.show(table)
+    answers.print_errors(found)
 
 
 def _of(host: Remote) -> list[dict[str, Any]]:

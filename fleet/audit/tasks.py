@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from invoke.context import Context
 
-from fleet.cli import hosts_to_read, remotes, report_errors
+from fleet.cli import finish, hosts_to_read, remotes, report_errors
 from fleet.command_line.verb import task
 
 
@@ -20,4 +20,5 @@ def audit(_: Context, host: str = "", tail: int = 50, json: bool = False) -> Non
     """Show who changed what on a host: releases, restores, variables, shells, locks; when, and how it ended."""
     from fleet.audit import show
 
-    show.show(remotes(hosts_to_read(host)), tail=tail, as_json=json)
+    if code := show.show(remotes(hosts_to_read(host)), tail=tail, as_json=json):
+        finish(code)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import shlex
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +12,7 @@ from rich.table import Table
 
 from aipbx_agent.core import times
 from aipbx_agent.core.text import size
-from fleet import agent, tables
+from fleet import agent, answers, tables
 from fleet.command_line import completion
 from fleet.errors import FailedError, OperatorError
 from fleet.output import say, step
@@ -51,31 +49,23 @@ def make(remote: Remote) -> None:
     say(f"  It is in {made['place']}; unverified until: inv verify --host={remote.name}")
 
 
-def show(hosts: Sequence[Remote], *, as_json: bool) -> bool:
+def show(hosts: Sequence[Remote], *, as_json: bool) -> int:
     """Print the sets of hosts.
 
     Args:
         as_json: for a script.
 
-    Returns: whether every one of them answered.
+    Returns: the exit code: 0 when every one of them answered.
     """
-    with step("hosts"), ThreadPoolExecutor() as pool:
-        found = dict(zip([host.name for host in hosts], pool.map(_asked, hosts), strict=True))
+    with step("hosts"):
+        found = answers.at_once(hosts, lambda host: agent.query(host, ["list"]))
     listed = [one["sets"] for one in found.values() if isinstance(one, dict)]
     completion.remember("sets", (each["name"] for sets in listed for each in reversed(sets)))
     if as_json:
-        rows = {name: {"error": str(one)} if isinstance(one, OperatorError) else one for name, one in found.items()}
-        print(json.dumps(rows, indent=2, ensure_ascii=False))
+        answers.print_json(found)
     else:
         _print(found)
-    return not any(isinstance(one, OperatorError) for one in found.values())
-
-
-def _asked(host: Remote) -> dict[str, Any] | OperatorError:
-    try:
-        return agent.query(host, ["list"])
-    except OperatorError as error:
-        return error
+    return answers.exit_code(found)
 
 
 def _print(found: dict[str, dict[str, Any] | OperatorError]) -> None:

@@ -42,5 +42,5 @@ def backups(_: Context, host: str = "", json: bool = False) -> None:
     """Show the backup sets of hosts: age, size, release, verified or not, off-site or not."""
     from fleet.backup import sets
 
-    if not sets.show(remotes(hosts_to_read(host)), as_json=json):
-        finish(1)
+    if code := sets.show(remotes(hosts_to_read(host)), as_json=json):
+        finish(code)

@@ -2,11 +2,55 @@
 
 from __future__ import annotations
 
-from fleet.env.dotenv import production
+from typing import TYPE_CHECKING, Any
+
+from fleet import answers
+from fleet.env.dotenv import files, production
 from fleet.env.dotenv.files import HostFile, shown
 from fleet.env.dotenv.findings import of
 from fleet.env.host import build_values
 from fleet.env.host.comparison import Change
+from fleet.errors import OperatorError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fleet.env.dotenv.checks import Finding
+
+
+def check(images_from: Mapping[str, str], *, as_json: bool) -> bool:
+    """Show what is wrong with the files of hosts, each for itself.
+
+    Args:
+        images_from: the setting of each host.
+        as_json: for a script.
+
+    Returns: whether none has an error.
+    """
+    found: dict[str, dict[str, Any] | OperatorError] = {}
+    errors = 0
+    for host, setting in images_from.items():
+        try:
+            file = files.load(host)
+            errors += sum(each.grave for each in _found(file, setting)) if as_json else findings(file, setting)
+            found[host] = {"file": shown(file.path), "findings": [_row(each) for each in _found(file, setting)]}
+        except OperatorError as error:
+            found[host] = error
+            errors += 1
+            if not as_json:
+                print(f"{host}: {error}")
+    if as_json:
+        answers.print_json(found)
+    return not errors
+
+
+def _row(one: Finding) -> dict[str, Any]:
+    kind = "error" if one.grave else "warning"
+    return {"kind": kind, "variable": one.name or None, "line": one.line or None, "why": one.why, "do": one.do}
+
+
+def _found(file: HostFile, images_from: str) -> list[Finding]:
+    return of(file) + build_values.findings(file.read, images_from)
 
 
 def findings(file: HostFile, images_from: str) -> int:
@@ -18,7 +62,7 @@ def findings(file: HostFile, images_from: str) -> int:
 
     Returns: the number of errors.
     """
-    found = of(file) + build_values.findings(file.read, images_from)
+    found = _found(file, images_from)
     errors = sum(finding.grave for finding in found)
     counts = ((errors, "error"), (len(found) - errors, "warning"))
     summary = ", ".join(f"{count} {word}{'s' * (count != 1)}" for count, word in counts if count)

@@ -38,22 +38,13 @@ def init(_: Context, host: str = "") -> None:
         print(f"next: replace each <…> in it: inv env.edit --host={chosen.name}")
 
 
-@task(help={"host": HOST})
+@task(help={"host": HOST, "json": "print JSON"})
 @report_errors
-def check(_: Context, host: str = "") -> None:
+def check(_: Context, host: str = "", json: bool = False) -> None:
     """Show everything that is wrong with env files, all at once; exit code 1 when there are errors."""
     from fleet.env import report
-    from fleet.env.dotenv import files
 
-    wrong: list[str] = []
-    for chosen in hosts_to_read(host):
-        try:
-            errors = report.findings(files.load(chosen.name), chosen.data["images_from"])
-        except OperatorError as error:
-            print(f"{chosen.name}: {error}")
-            errors = 1
-        wrong += [chosen.name] * bool(errors)
-    if wrong:
+    if not report.check({chosen.name: chosen.data["images_from"] for chosen in hosts_to_read(host)}, as_json=json):
         finish(1)
 
 

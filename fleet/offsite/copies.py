@@ -118,25 +118,33 @@ def fetch(remote: Remote, name: str, folder: Path) -> Path:
     return path
 
 
-def check(remote: Remote, name: str) -> None:
+def check(remote: Remote, name: str) -> dict[str, Any]:
     """Prove that a copy could be restored: bring it here, open it, compare every file with the manifest; keep nothing.
 
     Args:
         remote: the host whose set it is.
         name: the set's; empty: the newest whole one.
 
+    Returns: set, and whether its host itself confirms that it is the copy which it made.
+
     Raises:
         OperatorError: there is none, or it is not what was stored.
     """
     copy = chosen(remote.name, copies(remote), name)
     encrypted_set.prove(_sending(remote, copy), copy)
+    there = _listed(remote)
+    refuse_exchanged(remote.name, copy, there or [])
+    say(f"{remote.name}: {copy['name']} came from off-site, was opened here, and every file is as its manifest says.")
+    return {"set": copy["name"], "confirmed_by_host": there is not None}
+
+
+def _listed(remote: Remote) -> list[dict[str, Any]] | None:
+    """Return the sets that a host lists; None: it cannot be asked, and that is said."""
     try:
-        there = agent.query(remote, ["list"])["sets"]
+        return list(agent.query(remote, ["list"])["sets"])
     except OperatorError as problem:
         say(f"{problem.what} So only the store confirms that it is the copy which {remote.name} made.", "yellow")
-    else:
-        refuse_exchanged(remote.name, copy, there)
-    say(f"{remote.name}: {copy['name']} came from off-site, was opened here, and every file is as its manifest says.")
+        return None
 
 
 def refuse_exchanged(host: str, copy: dict[str, Any], there: list[dict[str, Any]]) -> None:

@@ -27,11 +27,19 @@ def init(_: Context, host: str = "") -> None:
         copies.init(remote)
 
 
-@task(help={"host": "a host, several with commas, a group, or all", "name": "the set; default: the newest copy"})
+@task(
+    help={
+        "host": "a host, several with commas, a group, or all",
+        "name": "the set; default: the newest copy",
+        "json": "print JSON",
+    }
+)
 @report_errors
-def check(_: Context, host: str = "", name: str = "") -> None:
+def check(_: Context, host: str = "", name: str = "", json: bool = False) -> None:
     """Prove an off-site copy: download it, open it with your key, compare every file; nothing is retained."""
+    from fleet import answers
     from fleet.offsite import copies
 
-    for remote in remotes(hosts_to_read(host)):
-        copies.check(remote, name)
+    answers.report(
+        answers.in_turn(remotes(hosts_to_read(host)), lambda remote: copies.check(remote, name)), as_json=json
+    )

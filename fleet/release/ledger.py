@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
@@ -11,37 +9,52 @@ from rich.table import Table
 
 from aipbx_agent import contract
 from aipbx_agent.release import releases
-from fleet import agent, tables
+from fleet import agent, answers, tables
 from fleet.command_line import completion
 from fleet.commands import docker
+from fleet.errors import OperatorError
 from fleet.state import survey
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from aipbx_agent.release.releases import Entry
     from fleet.remote import Remote
     from fleet.state.survey import Survey
 
 
-def show(hosts: list[Remote], *, as_json: bool) -> None:
+def show(hosts: list[Remote], *, as_json: bool) -> int:
     """Print what ran on these hosts, newest first.
 
     Args:
-        as_json: for a script: one object a host.
+        as_json: for a script: the entries of each host.
+
+    Returns: the exit code: 0 when every one of them answered.
     """
-    with ThreadPoolExecutor() as pool:
-        found = dict(zip([host.name for host in hosts], pool.map(_taken, hosts), strict=True))
-        on_host = dict(zip(found, pool.map(_images, hosts), strict=True))
-    releases_shown = [entry.after for one in found.values() for entry in reversed(one.entries)]
+    found = answers.at_once(hosts, lambda host: (_taken(host), set() if as_json else _images(host)))
+    good = {name: one for name, one in found.items() if not isinstance(one, OperatorError)}
+    releases_shown = [entry.after for one, _ in good.values() for entry in reversed(one.entries)]
     completion.remember("shas", (each.sha(name)[:8] for each in releases_shown for name in contract.SERVICES))
     if as_json:
-        print(json.dumps({name: [asdict(entry) for entry in one.entries] for name, one in found.items()}, indent=2))
-        return
-    for name, one in found.items():
+        answers.print_json(
+            {
+                name: one if isinstance(one, OperatorError) else [asdict(entry) for entry in one[0].entries]
+                for name, one in found.items()
+            }
+        )
+    else:
+        _print(good)
+        answers.print_errors(found)
+    return answers.exit_code(found)
+
+
+def _print(found: Mapping[str, tuple[Survey, set[str]]]) -> None:
+    for name, (one, on_host) in found.items():
         shas = tables.typed(*contract.SERVICES)
         table = Table("", "since (UTC)", *shas, "action", "result", "s", "operator", "images", title=name)
         for entry in reversed(one.entries):
             mark = "→" if entry is one.current else ""
-            there = set(entry.images.values()) <= on_host[name]
+            there = set(entry.images.values()) <= on_host
             table.add_row(mark, *_row(entry), "there" if there else "pruned")
         if one.entries:
             tables.show(table)

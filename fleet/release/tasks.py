@@ -158,7 +158,8 @@ def releases_(_: Context, host: str = "", json: bool = False) -> None:
     """Show the ledger: what ran on a host, since when, who deployed it."""
     from fleet.release import ledger
 
-    ledger.show(remotes(hosts_to_read(host)), as_json=json)
+    if code := ledger.show(remotes(hosts_to_read(host)), as_json=json):
+        finish(code)
 
 
 @task(

@@ -171,11 +171,13 @@ def discard(remote: Remote, database: str, *, yes: bool) -> None:
     say(f"{remote.name}: gone: {', '.join(result['discarded'])}.", "green")
 
 
-def verify(remote: Remote, name: str) -> None:
+def verify(remote: Remote, name: str) -> dict[str, Any]:
     """Restore a set into a scratch server on its host, and compare.
 
     Args:
         name: the set's; empty: the newest.
+
+    Returns: set, rows, tables, rto_seconds, rpo_seconds.
 
     Raises:
         OperatorError: it was refused.
@@ -188,6 +190,7 @@ def verify(remote: Remote, name: str) -> None:
         f"  It took {result['rto_seconds']} s (RTO), in a scratch server of {remote.settings.verify_cpus} CPUs; "
         f"its data were {result['rpo_seconds'] / 3600:.1f} h old (RPO)."
     )
+    return {key: result[key] for key in ("set", "rows", "tables", "rto_seconds", "rpo_seconds")}
 
 
 def agree(remote: Remote, question: str, *, yes: bool) -> None:

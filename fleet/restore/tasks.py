@@ -91,12 +91,18 @@ def restore(
 
 
 @task(
-    help={"name": "a set (see inv backups); default: the newest", "host": "a host, several with commas, or all"},
+    help={
+        "name": "a set (see inv backups); default: the newest",
+        "host": "a host, several with commas, or all",
+        "json": "print JSON",
+    },
 )
 @report_errors
-def verify(_: Context, name: str = "", host: str = "") -> None:
+def verify(_: Context, name: str = "", host: str = "", json: bool = False) -> None:
     """Prove that a backup can be restored: loaded into a throwaway server on its host, and compared."""
+    from fleet import answers
     from fleet.restore import restore as data
 
-    for remote in remotes(hosts_to_read(host)):
-        data.verify(remote, name)
+    answers.report(
+        answers.in_turn(remotes(hosts_to_read(host)), lambda remote: data.verify(remote, name)), as_json=json
+    )

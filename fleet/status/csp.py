@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 from rich.table import Table
 
-from fleet import tables
+from fleet import answers, tables
 from fleet.commands import compose
-from fleet.errors import OperatorError, worst
-from fleet.status.logs import LINE, age
+from fleet.errors import OperatorError
+from fleet.status.log_streams import LINE
+from fleet.status.logs import age
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -84,11 +84,12 @@ def command(project: str, since: str) -> str:
     return f"{{ {logs} && echo {END}; }} | grep -e ' {MARK}' -e '^{END}$'"
 
 
-def show(hosts: Sequence[Remote], since: str) -> int:
+def show(hosts: Sequence[Remote], since: str, *, as_json: bool) -> int:
     """Print what was reported of each host's policy.
 
     Args:
         since: only reports younger than this, as `2h` or `3d`.
+        as_json: for a script: all of them, and whether a policy is on trial.
 
     Returns: the exit code: 0 when every host could be read.
 
@@ -96,24 +97,32 @@ def show(hosts: Sequence[Remote], since: str) -> int:
         OperatorError: `since` is not a valid time.
     """
     age(since)
-    with ThreadPoolExecutor() as pool:
-        outputs = list(pool.map(lambda host: _read(host, since), hosts))
-    for host, output in zip(hosts, outputs, strict=True):
-        if isinstance(output, OperatorError):
-            print(f"{host.name}: {output}")
-        else:
-            _print(host, summary(output.splitlines()))
-    return worst([output.code for output in outputs if isinstance(output, OperatorError)])
+    found = answers.at_once(hosts, lambda host: _read(host, since))
+    if as_json:
+        answers.print_json({host.name: _for_script(host, found[host.name]) for host in hosts})
+    else:
+        for host in hosts:
+            reports = found[host.name]
+            if isinstance(reports, OperatorError):
+                print(f"{host.name}: {reports}")
+            else:
+                _print(host, reports)
+    return answers.exit_code(found)
 
 
-def _read(host: Remote, since: str) -> str | OperatorError:
-    try:
-        output = host.sudo_output(command(host.settings.compose_project, since), timeout=SECONDS)
-    except OperatorError as error:
-        return error
+def _read(host: Remote, since: str) -> list[Report]:
+    output = host.sudo_output(command(host.settings.compose_project, since), timeout=SECONDS)
     if not output.endswith(f"{END}\n"):
-        return OperatorError("Its nginx's log could not be read to the end.", "Compose failed.", "inv logs nginx")
-    return output
+        raise OperatorError(
+            "Its nginx's log could not be read to the end.", "Compose failed.", f"inv logs nginx --host={host.name}"
+        )
+    return summary(output.splitlines())
+
+
+def _for_script(host: Remote, reports: list[Report] | OperatorError) -> dict[str, Any] | OperatorError:
+    if isinstance(reports, OperatorError):
+        return reports
+    return {"report_only": host.settings.csp_report_only, "reports": [asdict(each) for each in reports]}
 
 
 def _print(host: Remote, reports: list[Report]) -> None:

@@ -44,6 +44,7 @@ def config(_: Context, host: str = "", json: bool = False) -> None:
         "since": "only lines younger than this: 10m, 2h, 2026-11-23T03:00:00",
         "tail": "lines of each service, or all",
         "grep": "only lines that match this regular expression",
+        "json": "print a JSON object a line",
     },
 )
 @report_errors
@@ -55,6 +56,7 @@ def logs(
     since: str = "",
     tail: str = "100",
     grep: str = "",
+    json: bool = False,
 ) -> None:
     """Show the text logs of services: `inv logs backend -f`, `inv logs backend,nginx --host=all --since=10m`."""
     from fleet.status import logs as look
@@ -62,17 +64,23 @@ def logs(
     hosts = remotes(hosts_to_read(host))
     extra = [name for one in hosts for name in one.settings.extra_services]
     meant = look.known([] if services == "all" else services.split(","), extra)
-    if code := look.show(hosts, meant, follow=follow, since=since, tail=tail, grep=grep):
+    if code := look.show(hosts, meant, follow=follow, since=since, tail=tail, grep=grep, as_json=json):
         finish(code)
 
 
-@task(help={"host": HOST, "since": "only reports younger than this: 10m, 2h, 3d, 2026-11-23T03:00:00"})
+@task(
+    help={
+        "host": HOST,
+        "since": "only reports younger than this: 10m, 2h, 3d, 2026-11-23T03:00:00",
+        "json": "print JSON",
+    }
+)
 @report_errors
-def csp(_: Context, host: str = "", since: str = "") -> None:
+def csp(_: Context, host: str = "", since: str = "", json: bool = False) -> None:
     """Show what the Content-Security-Policy on trial (csp_report_only) would block, as browsers report it."""
     from fleet.status import csp as look
 
-    if code := look.show(remotes(hosts_to_read(host)), since):
+    if code := look.show(remotes(hosts_to_read(host)), since, as_json=json):
         finish(code)
 
 

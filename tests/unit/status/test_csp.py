@@ -8,6 +8,8 @@ import pytest
 
 from fleet import checkout
 from fleet.errors import OperatorError
+from fleet.inventory import hosts, settings
+from fleet.remote import Remote
 from fleet.status import csp
 
 
@@ -47,4 +49,23 @@ def test_nginx_marks_its_lines_so() -> None:
 
 def test_a_time_that_is_none_is_refused_before_any_host_is_asked() -> None:
     with pytest.raises(OperatorError, match="is not a valid time"):
-        csp.show([], "abc")
+        csp.show([], "abc", as_json=False)
+
+
+def test_a_script_gets_all_reports_and_whether_they_are_of_a_trial(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    host = settings.of_host("aipbx.ru", hosts.load()[0].data)
+    text = f"{line(1, 'img-src', 'inline')}\n{csp.END}\n"
+    good = Remote("aipbx.ru", host.model_copy(update={"csp_report_only": True}))
+    monkeypatch.setattr(good, "sudo_output", lambda *_, **__: text)
+    cut = Remote("aipbx.org", host)
+    monkeypatch.setattr(cut, "sudo_output", lambda *_, **__: "")
+    assert csp.show([good, cut], "", as_json=True) == OperatorError.code
+    told = json.loads(capsys.readouterr().out)
+    assert told["aipbx.ru"]["report_only"] is True
+    assert told["aipbx.ru"]["reports"] == [
+        {"directive": "img-src", "blocked": "inline", "page": "https://aipbx.ru/", "times": 1,
+         "last": "2026-11-23T10:00:01Z"}
+    ]  # fmt: skip
+    assert "could not be read to the end" in told["aipbx.org"]["error"]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from fleet.errors import OperatorError
-from fleet.status import logs
+from fleet.errors import FailedError, OperatorError
+from fleet.status import log_streams, logs
 
 
 @pytest.mark.parametrize(
@@ -22,14 +24,14 @@ from fleet.status import logs
     ],
 )
 def test_a_line_of_composes(line: str, parts: tuple[str, str, str]) -> None:
-    matched = logs.LINE.match(line)
+    matched = log_streams.LINE.match(line)
     assert matched
     assert matched.group("service", "time", "text") == parts
 
 
-@pytest.mark.parametrize("line", ["", "aipbx.net: its logs ended: exit code 1", "backend-1  | no time", "a | b"])
+@pytest.mark.parametrize("line", ["", "backend-1  | no time", "a | b"])
 def test_another_line(line: str) -> None:
-    assert logs.LINE.match(line) is None
+    assert log_streams.LINE.match(line) is None
 
 
 def test_known() -> None:
@@ -97,7 +99,37 @@ def test_no_number_of_lines(tail: str) -> None:
 def test_a_stack_trace_belongs_to_its_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     texts = ["started", "Error: boom", "    at run (x.js:1)", "    at y", "fine", "    not of an error"]
     lines = [("aipbx.org", f"backend-blue-1  | 2026-11-23T10:00:00.000000000Z {text}") for text in texts]
-    monkeypatch.setattr(logs, "_lines", lambda *_, **__: iter(lines))
+    monkeypatch.setattr(log_streams, "lines", lambda *_, **__: iter(lines))
     assert logs.show([], ["backend"], follow=False, since="", tail="all", grep="Error") == 0
     shown = [line.partition("Z ")[2] for line in capsys.readouterr().out.splitlines()]
     assert shown == ["Error: boom", "    at run (x.js:1)", "    at y"]
+
+
+BACKEND = "backend-blue-1  | 2026-11-23T10:00:00.000000000Z"
+
+
+def test_a_script_gets_an_object_a_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    gone = FailedError("b: the connection was lost.", "why", "do")
+    lines = [("a", f"{BACKEND} \x1b[31mError\x1b[0m: [x]"), ("a", f"{BACKEND} fine"), ("b", gone)]
+    monkeypatch.setattr(log_streams, "lines", lambda *_, **__: iter(lines))
+    code = logs.show([], [], follow=False, since="", tail="all", grep="Error", as_json=True)
+    assert code == FailedError.code
+    first, second = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert first == {
+        "host": "a",
+        "service": "backend-blue",
+        "time": "2026-11-23T10:00:00.000000000Z",
+        "text": "Error: [x]",
+    }
+    assert (second["host"], second["error"]) == ("b", str(gone))
+
+
+def test_why_a_host_says_no_more_is_shown_whatever_was_searched(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [("a", "no such service: tts"), ("a", FailedError("a: its logs ended.", "exit code 1, no output", "do"))]
+    monkeypatch.setattr(log_streams, "lines", lambda *_, **__: iter(lines))
+    assert logs.show([], ["tts"], follow=False, since="", tail="all", grep="Error") == FailedError.code
+    shown = capsys.readouterr().out
+    assert "no such service: tts" in shown
+    assert "a: its logs ended." in shown

@@ -1,5 +1,6 @@
 """Env files on the operator's side: found, kept private, encrypted to colleagues, edited in memory only."""
 
+import json
 import stat
 import subprocess
 from pathlib import Path
@@ -179,3 +180,13 @@ def test_an_editor_that_fails_saves_nothing(name: str, said: str, monkeypatch: p
 def test_vim_is_told_to_keep_no_copies(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VISUAL", "/usr/bin/vim -R")
     assert editing.editor() == ["/usr/bin/vim", "-R", "-n", "-i", "NONE", "--cmd", editing.VIM[-1]]
+
+
+def test_a_script_gets_the_findings_of_each_host(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files.save(files.paths("aipbx.org")[0], b"NOTHING_OF_OURS=1\n")
+    assert not report.check({"aipbx.org": "registry", "aipbx.ru": "registry"}, as_json=True)
+    told = json.loads(capsys.readouterr().out)
+    assert told["aipbx.org"]["file"].endswith("aipbx.org.env")
+    assert {"error"} <= {one["kind"] for one in told["aipbx.org"]["findings"]}
+    assert all(one["why"] and one["do"] for one in told["aipbx.org"]["findings"])
+    assert "There is no env file for aipbx.ru" in told["aipbx.ru"]["error"]
