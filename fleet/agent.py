@@ -16,7 +16,7 @@ from queue import SimpleQueue
 from typing import IO, TYPE_CHECKING, Any
 
 from aipbx_agent.contract import COMMAND, VERSION
-from fleet.command_line import interrupt
+from fleet.command_line import hints, interrupt
 from fleet.errors import FailedError, OperatorError
 from fleet.output import Steps
 from fleet.remote import Output, as_root
@@ -73,9 +73,10 @@ def event(line: str) -> dict[str, Any]:
 
 
 def problem(host: str, error: dict[str, Any]) -> OperatorError:
-    """The error that the agent reported, with its host before it."""
+    """The error that the agent reported, with its host before it, and in the commands that it advises."""
     kind = OperatorError if error.get("code") == OperatorError.code else FailedError
-    return kind(f"{host}: {error.get('what')}", str(error.get("why", "")), str(error.get("do", "")))
+    do = hints.with_host(str(error.get("do", "")), host)
+    return kind(f"{host}: {error.get('what')}", str(error.get("why", "")), do)
 
 
 def run(remote: Remote, verb: list[str], *, seconds: float, stdin: bytes = b"") -> dict[str, Any]:

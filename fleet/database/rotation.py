@@ -108,7 +108,7 @@ def _planned(remote: Remote, state: Survey) -> Rotation:
         raise OperatorError(
             f"{remote.name}: {', '.join(others)} differ{'s' * (len(others) == 1)} from what the host has.",
             f"{files.shown(file.path)} was edited and not pushed, or the host's is newer; only the password may move.",
-            f"inv env.diff --host={remote.name} shows it; then inv env.push, or fix the file.",
+            f"inv env.diff --host={remote.name} shows it; then inv env.push --host={remote.name}, or fix the file.",
         )
     seen = _step(remote, "look")
     cut_off = bool(seen["under_way"])
@@ -117,7 +117,7 @@ def _planned(remote: Remote, state: Survey) -> Rotation:
             f"{remote.name}: {NAME} in {files.shown(file.path)} is not the one that the host has.",
             "The file is out of date, or was edited; no rotation is under way.",
             "Get the current file from the operator who rotated last, "
-            "or put the host's value back (inv exec backend -- env).",
+            f"or put the host's value back (inv exec backend --host={remote.name} -- env).",
         )
     return Rotation(
         file=file,
@@ -132,7 +132,9 @@ def _planned(remote: Remote, state: Survey) -> Rotation:
 
 def _release(remote: Remote, state: Survey) -> Release:
     if state.running is None:  # refused before (plan.refuse); for mypy
-        raise OperatorError(f"{remote.name} has no release yet.", "images.env is empty.", "inv deploy")
+        raise OperatorError(
+            f"{remote.name} has no release yet.", "images.env is empty.", f"inv deploy --host={remote.name}"
+        )
     return state.running
 
 

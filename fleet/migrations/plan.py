@@ -110,7 +110,8 @@ def refuse_losses(host: str, found: dict[str, Any], allowed: Sequence[str]) -> N
             raise OperatorError(
                 f"{host}: there is no migration {name!r} to run, so nothing of it can be allowed.",
                 f"To run: {', '.join(pending) or 'none'}.",
-                "Name a file as it is called in the repository, without its folder; inv migrate --dry shows them.",
+                "Name a file as it is called in the repository, without its folder; "
+                f"inv migrate --dry --host={host} shows them.",
             )
     asking = {name: losses for name, losses in pending.items() if losses and name not in allowed}
     if asking and found["state"] == KNOWN:
@@ -168,7 +169,9 @@ def _no_way_back(host: str, sha: str, breaking: list[dict[str, Any]], sets: list
     points = [row["restore_point"] for row in breaking if row["restore_point"]]
     way = "There is no restore point from before it: it was marked as applied."
     if points:
-        there = "" if points[0] in sets else " (no longer on the host: inv backups shows its off-site copy)"
+        there = (
+            "" if points[0] in sets else f" (no longer on the host: inv backups --host={host} shows its off-site copy)"
+        )
         way = (
             f"inv restore {points[0]} --host={host}{there} brings the data from before, and keeps those of now; then "
             "this works."

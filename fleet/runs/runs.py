@@ -38,7 +38,9 @@ def cancel(remote: Remote, *, yes: bool) -> None:
         say(f"{remote.name}: {one['verb']}, since {one['since']}")
     verbs = " and ".join(one["verb"] for one in found)
     if not agreed(f"stop the {verbs} on {remote.name}", yes=yes):
-        raise OperatorError(f"{remote.name}: nothing was stopped.", "You did not say yes.", "inv attach shows it.")
+        raise OperatorError(
+            f"{remote.name}: nothing was stopped.", "You did not say yes.", f"inv attach --host={remote.name} shows it."
+        )
     for one in agent.query(remote, ["cancel"], seconds=agent.CANCEL_SECONDS)["ended"]:
         if one["completed"]:
             say(f"{remote.name}: {one['verb']} is done: it could no longer be taken back.", "yellow")

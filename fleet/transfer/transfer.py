@@ -99,7 +99,9 @@ def arriving(path: Path, length: int) -> Iterator[Path]:
         free = shutil.disk_usage(path.parent).free
         if free < length:
             raise OperatorError(
-                f"There is no room for {path.name} ({size(length)}).", f"{size(free)} are free here.", "Add --to=…."
+                f"There is no room for {path.name} ({size(length)}).",
+                f"{size(free)} are free in {path.parent}.",
+                "Make room there.",
             )
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600
     except OSError as problem:

@@ -101,5 +101,6 @@ def _run(host: Remote, found: State, sql: str) -> None:
         raise FailedError(
             f"{host.name}: the database refused.",
             result.last_words,
-            "Nothing was changed. Does this version of the application have other tables? inv db shows them.",
+            "Nothing was changed. Does this version of the application have other tables? "
+            f"inv db --host={host.name} shows them.",
         )
