@@ -52,6 +52,7 @@ for task in (
     services.start,
     services.stop,
     services.restart,
+    services.images,
     runs.attach,
     runs.cancel,
     shell.exec_,

@@ -1,9 +1,10 @@
-"""Security updates install by night; Docker's packages are left alone, and nothing reboots by itself."""
+"""Security updates install by night; Docker's packages and images are left alone, and nothing reboots by itself."""
 
 from fleet.converge.context import render
 from fleet.converge.files import configuration, services
 
 TIMER = "/etc/systemd/system/apt-daily-upgrade.timer.d/90-aipbx.conf"
+IMAGES_TIMER = "/etc/systemd/system/aipbx-images.timer"
 
 configuration.file(
     name="Updates: write unattended-upgrades configuration",
@@ -17,3 +18,14 @@ configuration.file(
 )
 services.running(name="Updates: start apt-daily-upgrade.timer", unit="apt-daily-upgrade.timer", config=(TIMER,))
 services.running(name="Updates: start apt-daily.timer", unit="apt-daily.timer")
+
+# --- Newer images in the registry are told every week, and taken by `inv images --update` ---
+configuration.file(
+    name="Updates: write aipbx-images.service",
+    path="/etc/systemd/system/aipbx-images.service",
+    text=render("systemd/aipbx-images.service.j2"),
+)
+configuration.file(
+    name="Updates: write aipbx-images.timer", path=IMAGES_TIMER, text=configuration.shipped("agent/aipbx-images.timer")
+)
+services.running(name="Updates: start aipbx-images.timer", unit="aipbx-images.timer", config=(IMAGES_TIMER,))

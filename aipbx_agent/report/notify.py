@@ -58,8 +58,8 @@ def receivers(secrets: dict[str, str]) -> list[str]:
     return [message.receiver for message in messages(secrets, "", "")]
 
 
-def send(config: Config, title: str, text: str) -> None:
-    """Notify the operators; that no one could be notified is noted, and stops nothing.
+def send(config: Config, title: str, text: str) -> bool:
+    """Notify the operators, and return whether any receiver took it; that none did is noted, and stops nothing.
 
     Args:
         title: what it is about, in one line.
@@ -68,11 +68,12 @@ def send(config: Config, title: str, text: str) -> None:
     found = messages(config.secrets, title, text)
     if not found:
         events.note("No one is notified: neither ALERT_SLACK_WEBHOOK nor ALERT_TELEGRAM_* is set (inv env.edit).")
-    for message in found:
-        problem = _posted(message)
+    problems = [_posted(message) for message in found]
+    for message, problem in zip(found, problems, strict=True):
         events.note(
             f"{message.receiver} was not notified: {problem}" if problem else f"{message.receiver} was notified."
         )
+    return "" in problems
 
 
 def _posted(message: Message) -> str:

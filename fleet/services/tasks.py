@@ -1,4 +1,4 @@
-"""`inv start`, `inv stop`, `inv restart`."""
+"""`inv start`, `inv stop`, `inv restart`, `inv images`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
-from fleet.cli import hosts_to_change, remotes, report_errors
+from fleet.cli import finish, hosts_to_change, hosts_to_read, remotes, report_errors
 from fleet.command_line.verb import task
 
 if TYPE_CHECKING:
@@ -38,6 +38,27 @@ def stop(_: Context, services: str = "", host: str = "", yes: bool = False) -> N
 def restart(_: Context, services: str = "", host: str = "", yes: bool = False) -> None:
     """Restart services as they are, with a deploy's checks; new variables come with `inv deploy`."""
     _act("restart", services, host, yes=yes)
+
+
+@task(
+    help={
+        "host": HELP["host"],
+        "update": "take the newest image of this service's pin: nginx, postgres, or one of extra_services",
+        "json": "print JSON",
+        "yes": HELP["yes"],
+    }
+)
+@report_errors
+def images(_: Context, host: str = "", update: str = "", json: bool = False, yes: bool = False) -> None:
+    """Show which images of others run and which are newer in the registry; `inv images --update=nginx` takes one."""
+    from fleet.services import images as look
+    from fleet.status.logs import known
+
+    if not update:
+        finish(look.show(remotes(hosts_to_read(host)), as_json=json))
+    for remote in remotes(hosts_to_change(host)):
+        known([update], remote.settings.extra_services)
+        look.update(remote, update, yes=yes)
 
 
 def _act(action: Action, services: str, host: str, *, yes: bool) -> None:

@@ -119,7 +119,9 @@ def test_a_dry_run_says_what_stands_there(inv: Inv, machine: Host) -> None:
 def test_converging_it_interrupts_nothing(inv: Inv, machine: Host, lab: Running) -> None:
     before = started(machine)
     with watched(lab.client, machine) as outages:
-        inv.bootstrap("-y").succeeded()
+        run = inv.bootstrap("-y").succeeded()
+    assert "Watchtower (watchtower) is stopped: it replaces containers while calls are live" in run.output
+    assert machine.run("docker inspect -f '{{.State.Status}}' watchtower").stdout == "exited\n"
     assert started(machine) == before
     assert outages == []
     assert machine.run("docker info -f '{{.LiveRestoreEnabled}} {{.LoggingDriver}}'").stdout == "true json-file\n"

@@ -11,7 +11,8 @@ import pytest
 
 from lab import wait
 from lab.machines.host import Host
-from tests.lab import faults
+from lab.running import Running
+from tests.lab import faults, newer_images
 from tests.lab.inv_run import Inv
 from tests.lab.pyinfra_run import read_until
 from tests.lab.web import Web
@@ -45,6 +46,37 @@ def test_a_service_is_stopped_and_started_and_everyone_is_told(deployed: Inv, se
     deployed("restart", "nginx", server.name, "--yes").succeeded()
     assert server.run("docker inspect -f '{{.State.StartedAt}}' aipbx-nginx-1").stdout != started
     assert Web(server)("/").status == 200
+
+
+def test_a_newer_image_is_told_once_taken_and_taken_back_where_it_is_not_well(
+    deployed: Inv, server: Host, lab: Running
+) -> None:
+    nginx, web = "library/nginx:1.30-alpine", Web(server)
+    with newer_images.kept(lab.world, nginx):
+        at_first = running_image(deployed, server, "newest")
+        newer = newer_images.publish(lab.world, nginx, Labels={"built": "again"})
+        assert running_image(deployed, server, f"newer: {newer[:19]}") == at_first
+        assert "No one is notified" in server.run("/usr/local/sbin/aipbx-agent images --tell").stdout
+        shown = deployed("images", server.name, "--update=nginx", "--yes").succeeded().output
+        assert "INTERRUPTS: nothing is served while it starts (nginx)." in shown
+        assert running_image(deployed, server, "newest") != at_first
+        newer_images.publish(lab.world, nginx, Entrypoint=["/bin/false"])
+        deployed("images", server.name, "--update=nginx", "--yes").refused(
+            "nginx is not well with the newer nginx:1.30-alpine; it runs with the one before."
+        )
+        assert web("/").status == 200
+        assert server.run("ls /app/aipbx/lock", check=False).returncode != 0
+        deployed("images", server.name, "--update=backend", "--yes").refused("backend is the application's.")
+    deployed("images", server.name, "--update=nginx", "--yes").succeeded()
+    assert running_image(deployed, server, "newest") == at_first
+
+
+def running_image(operator: Inv, server: Host, verdict: str) -> str:
+    """The id of the image that nginx runs, of which `inv images` says this."""
+    shown = operator("images", server.name).succeeded().output
+    line = next(line for line in shown.splitlines() if line.split()[:1] == ["nginx"])
+    assert verdict in line, line
+    return server.run("docker inspect -f '{{.Image}}' aipbx-nginx-1").stdout.strip()
 
 
 @pytest.mark.test_all

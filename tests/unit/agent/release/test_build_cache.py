@@ -12,6 +12,7 @@ from typing import ClassVar
 
 import pytest
 
+from aipbx_agent.core import engine_api
 from aipbx_agent.core.errors import Failed
 from aipbx_agent.release import build_cache
 
@@ -39,7 +40,7 @@ class Engine(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Engine]]:
-    monkeypatch.setattr(build_cache, "SOCKET", str(tmp_path / "s"))
+    monkeypatch.setattr(engine_api, "SOCKET", str(tmp_path / "s"))
     monkeypatch.setattr(Engine, "asked", [])
     with socketserver.UnixStreamServer(str(tmp_path / "s"), Engine) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,)).start()
@@ -63,6 +64,6 @@ def test_an_engine_that_refuses_or_is_not_there(engine: type[Engine], monkeypatc
     monkeypatch.setattr(engine, "status", 500)
     with pytest.raises(Failed, match="build cache"):
         build_cache.size()
-    monkeypatch.setattr(build_cache, "SOCKET", "/none")
+    monkeypatch.setattr(engine_api, "SOCKET", "/none")
     with pytest.raises(Failed, match="No such file"):
         build_cache.size()

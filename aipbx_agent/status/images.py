@@ -1,0 +1,107 @@
+"""`aipbx-agent images`: which image each service of others' runs, and whether its tag has a newer one in the registry.
+
+The application's own images are commits, which never change: a deploy brings them. Every week, with --tell, the team is
+notified of what is newer, once for each digest. Nothing is pulled.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict, dataclass
+from urllib.parse import quote
+
+from aipbx_agent.contract import SERVICES
+from aipbx_agent.core import engine_api, events, files
+from aipbx_agent.core.config import Config
+from aipbx_agent.core.errors import Failed
+from aipbx_agent.report import notify
+
+# Below the app's folder: the digests that the team has been notified of.
+TOLD = "told-images.json"
+_ABOUT = "the stack's images"
+
+
+@dataclass(frozen=True)
+class Image:
+    """What a service runs.
+
+    Args:
+        service: what Compose calls it.
+        image: as it is pinned.
+        running: digests in the registry of the image that its container has; none of one that was never pulled.
+        built: when that was built, in ISO 8601.
+        newest: the digest that the registry has for the pin now; empty: it does not say.
+        why: what it says instead.
+    """
+
+    service: str
+    image: str
+    running: list[str]
+    built: str
+    newest: str
+    why: str
+
+    @property
+    def outdated(self) -> bool:
+        """Whether the registry has another one."""
+        return bool(self.newest) and self.newest not in self.running
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Whether the team is notified."""
+    parser.add_argument("--tell", action="store_true", help="notify of what is newer, once for each digest")
+
+
+def main(config: Config, options: argparse.Namespace) -> None:
+    """Report them, and notify."""
+    images = look(config)
+    if options.tell:
+        _tell(config, [one for one in images if one.outdated])
+    events.result(images=[{**asdict(one), "outdated": one.outdated} for one in images])
+
+
+def look(config: Config) -> list[Image]:
+    """Return the stack's images, the application's left out, by service.
+
+    Raises:
+        Failed: Docker does not answer.
+    """
+    labels = json.dumps(
+        {"label": [f"com.docker.compose.project={config.project}", "com.docker.compose.oneoff=False"]},
+        separators=(",", ":"),
+    )
+    containers = engine_api.ask("GET", f"/containers/json?all=true&filters={quote(labels)}", _ABOUT)
+    found = {one["Labels"]["com.docker.compose.service"]: one["Id"] for one in containers}
+    return [_image(name, found[name]) for name in sorted(found) if name.rpartition("-")[0] not in SERVICES]
+
+
+def _image(service: str, container: str) -> Image:
+    made = engine_api.ask("GET", f"/containers/{container}/json", _ABOUT)
+    pinned: str = made["Config"]["Image"]
+    has = engine_api.ask("GET", f"/images/{made['Image']}/json", _ABOUT)
+    running = [one.rpartition("@")[2] for one in has["RepoDigests"] or []]
+    newest, why = _newest(pinned)
+    return Image(service, pinned, running, f"{has['Created'][:19]}Z", newest, why)
+
+
+def _newest(pinned: str) -> tuple[str, str]:
+    """The digest that the registry has for a pin, or why it does not say."""
+    try:
+        answer = engine_api.ask("GET", f"/distribution/{quote(pinned, safe='')}/json", f"the registry's {pinned}")
+        return str(answer["Descriptor"]["digest"]), ""
+    except Failed as problem:
+        return "", problem.why
+
+
+def _tell(config: Config, outdated: list[Image]) -> None:
+    """Notify of those whose digest nobody was told yet."""
+    path = config.app / TOLD
+    told = files.read_json(path)
+    news = [one for one in outdated if told.get(one.service) != one.newest]
+    if not news:
+        return
+    lines = [f"{one.service}: {one.image}, the one that runs was built {one.built[:10]}." for one in news]
+    lines.append(f"inv images --host={config.host} shows them, --update=<service> takes one.")
+    if notify.send(config, f"{config.host}: newer images in the registry", "\n".join(lines)):
+        files.write_json(path, told | {one.service: one.newest for one in news})
