@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from fleet.remote import Remote
 
+# What is printed of each service where no one says how much.
+LAST_LINES = "100"
 COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "bright_red", "bright_cyan", "bright_magenta")
 AGE = re.compile(r"\d+[smhd]|\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?Z?)?")
 
@@ -91,13 +93,13 @@ def show(
         services: of which services; none: of all.
         follow: whether to continue.
         since: only lines younger than this, as `10m`, `2h`, `2026-11-23T03:00:00`.
-        tail: how many lines of each service, or `all`.
+        tail: how many lines of each service, or `all`; empty: the last ones, or all where they are searched.
         grep: a regular expression that lines must match.
         as_json: for a script: an object a line.
 
     Returns: the exit code: 0 when every host could be read.
     """
-    since = age(since)
+    since, tail = age(since), tail or ("all" if grep and not follow else LAST_LINES)
     if not (tail == "all" or tail.isdigit()):
         raise OperatorError(f"{tail!r} is not a valid number of lines.", "--tail takes a number, or all.", "--tail=200")
     failed: list[int] = []

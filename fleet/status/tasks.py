@@ -42,7 +42,7 @@ def config(_: Context, host: str = "", json: bool = False) -> None:
         "host": HOST,
         "follow": "continue until Ctrl-C",
         "since": "only lines younger than this: 10m, 2h, 2026-11-23T03:00:00",
-        "tail": "lines of each service, or all",
+        "tail": "lines of each service, or all; default: 100, and all with --grep",
         "grep": "only lines that match this regular expression",
         "json": "print a JSON object a line",
     },
@@ -54,7 +54,7 @@ def logs(
     host: str = "",
     follow: bool = False,
     since: str = "",
-    tail: str = "100",
+    tail: str = "",
     grep: str = "",
     json: bool = False,
 ) -> None:

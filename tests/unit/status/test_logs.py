@@ -90,7 +90,7 @@ def test_no_age(typed: str) -> None:
         logs.age(typed)
 
 
-@pytest.mark.parametrize("tail", ["", "-1", "ten", "1.5"])
+@pytest.mark.parametrize("tail", ["-1", "ten", "1.5"])
 def test_no_number_of_lines(tail: str) -> None:
     with pytest.raises(OperatorError, match="is not a valid number of lines"):
         logs.show([], [], follow=False, since="", tail=tail, grep="")
@@ -133,3 +133,21 @@ def test_why_a_host_says_no_more_is_shown_whatever_was_searched(
     shown = capsys.readouterr().out
     assert "no such service: tts" in shown
     assert "a: its logs ended." in shown
+
+
+@pytest.mark.parametrize(
+    ("tail", "grep", "follow", "asked"),
+    [("", "", False, "100"), ("", "ERROR", False, "all"), ("", "ERROR", True, "100"), ("20", "ERROR", False, "20")],
+)
+def test_all_lines_are_searched(
+    monkeypatch: pytest.MonkeyPatch, tail: str, grep: str, follow: bool, asked: str
+) -> None:
+    found: list[str] = []
+
+    def lines(*_: object, tail: str, **__: object) -> list[tuple[str, str]]:
+        found.append(tail)
+        return []
+
+    monkeypatch.setattr(log_streams, "lines", lines)
+    logs.show([], ["backend"], follow=follow, since="", tail=tail, grep=grep)
+    assert found == [asked]
