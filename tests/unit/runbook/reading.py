@@ -91,6 +91,8 @@ def read_ssh(argv: list[str]) -> None:
     host, *rest = [word for word in argv if word != "-v"]
     account, _, name = host.partition("@")
     assert (account, name in known_hosts()) == ("deploy", True), host
+    # ssh joins its words with spaces: a quote that is meant for the host must be quoted once more.
+    assert len(rest) == 1 or [word for word in rest if word != shlex.quote(word)] == [], rest
     read_there(" ".join(rest))
 
 
