@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 # Progress is for eyes; what a script reads goes to standard output.
 console = Console(stderr=True, highlight=False, soft_wrap=True)
+# Seconds after which someone who sees no new line wonders whether it continues.
+REMIND_SECONDS = 10
 # Whose lines these are while several hosts are at work at once; empty: there is only one.
 _speaker: ContextVar[str] = ContextVar("speaker", default="")
 
@@ -59,10 +62,32 @@ def say(text: str, style: str = "") -> None:
 
 
 @contextmanager
+def _waited(text: str) -> Iterator[Status | None]:
+    """Show what is in progress: it moves on a terminal; else a line from time to time says that it continues."""
+    if _alive():
+        with console.status(escape(text)) as status:
+            yield status
+        return
+    over, prefix, begun = threading.Event(), _prefix(), time.monotonic()
+
+    def remind() -> None:
+        while not over.wait(REMIND_SECONDS):
+            console.print(f"{prefix}  … {escape(text)} [dim]({time.monotonic() - begun:.0f} s)[/dim]")
+
+    reminder = threading.Thread(target=remind, daemon=True)
+    reminder.start()
+    try:
+        yield None
+    finally:
+        over.set()
+        reminder.join()
+
+
+@contextmanager
 def step(text: str) -> Iterator[None]:
     """Show that a step is in progress, and then how long it took; a failure is marked, and raised again."""
     begun = time.monotonic()
-    with console.status(escape(text)) if _alive() else nullcontext():
+    with _waited(text):
         try:
             yield
         except BaseException:
@@ -80,6 +105,7 @@ class Steps:
     """Steps that someone else tells of: the one in progress is alive on a terminal, each that ended is a line."""
 
     def __init__(self) -> None:
+        self._waiting = ExitStack()
         self._status: Status | None = None
         self._text = ""
 
@@ -93,9 +119,7 @@ class Steps:
         """Show that a step is in progress."""
         self._still()
         self._text = text
-        if _alive():
-            self._status = console.status(escape(text))
-            self._status.start()
+        self._status = self._waiting.enter_context(_waited(text))
 
     def progress(self, done: int, total: int) -> None:
         """How far it is, in bytes."""
@@ -117,9 +141,8 @@ class Steps:
         self._still()
 
     def _still(self) -> None:
-        if self._status:
-            self._status.stop()
-            self._status = None
+        self._waiting.close()
+        self._status = None
 
 
 @contextmanager

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 
-from fleet.output import how_far, say, speaking_for, step
+from fleet import output
+from fleet.output import Steps, how_far, say, speaking_for, step
 
 
 def test_a_step_that_went_well(capsys: pytest.CaptureFixture[str]) -> None:
@@ -34,6 +36,23 @@ def test_several_at_once_say_whose_lines_they_are(capsys: pytest.CaptureFixture[
     lines = capsys.readouterr().err.splitlines()
     assert lines[:2] == ["aipbx.org first", "aipbx.org second"]
     assert lines[2].startswith("aipbx.org   ✓ database healthy (")
+
+
+def test_what_takes_long_says_so_where_nothing_moves(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(output, "REMIND_SECONDS", 0.05)
+    with speaking_for("aipbx.org"), step("pull [x]"):
+        time.sleep(0.2)
+    with Steps() as steps:
+        steps.begin("backend ready")
+        time.sleep(0.2)
+        steps.end("backend ready", 0.2, good=True)
+    time.sleep(0.2)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "aipbx.org   … pull [x] (0 s)"
+    assert "  … backend ready (0 s)" in lines
+    assert lines[-1] == "  ✓ backend ready (0.2 s)"
 
 
 @pytest.mark.parametrize(
