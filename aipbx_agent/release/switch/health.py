@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Any
 
@@ -80,5 +81,6 @@ def _state(config: Config, name: str) -> tuple[dict[str, Any], int]:
     container = colours.present(config, name)
     if not container:
         raise Failed(f"{name} is gone.", "Its container was removed.", "Run it again.")
-    restarts = run(["docker", "inspect", "--format", "{{.RestartCount}}", container], seconds=docker.SECONDS)
-    return docker.state(container), int(restarts)
+    argv = ["docker", "inspect", "--format", "{{.RestartCount}} {{json .State}}", container]
+    restarts, _, state = run(argv, seconds=docker.SECONDS).decode().partition(" ")
+    return json.loads(state), int(restarts)

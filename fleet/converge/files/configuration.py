@@ -202,8 +202,8 @@ class TreeHashes(FactBase[dict[str, str]]):
         """One round trip."""
         folder = shlex.quote(path)
         return (
-            f"[ ! -d {folder} ] || {{ cd {folder} && find . -type f -name '*.py' -exec sha256sum {{}} + | "
-            'while read -r hash file; do echo "$(stat -c \'%a %U:%G\' "$file") $hash ${file#./}"; done; }'
+            f"[ ! -d {folder} ] || {{ cd {folder} && find . -type f -name '*.py' -printf '%m %u:%g  %p\\n' && "
+            "find . -type f -name '*.py' -exec sha256sum {} +; }"
         )
 
     @staticmethod
@@ -212,8 +212,12 @@ class TreeHashes(FactBase[dict[str, str]]):
         return {}
 
     def process(self, output: list[str]) -> dict[str, str]:
-        """`mode owner hash path` a line."""
-        return {line.split(" ", 3)[3]: line.rsplit(" ", 1)[0] for line in output}
+        """`mode owner  path` a line, then `hash  path`."""
+        found: dict[str, str] = {}
+        for line in output:
+            value, _, path = line.partition("  ./")
+            found[path] = f"{found[path]} {value}" if path in found else value
+        return found
 
 
 @operation()

@@ -94,7 +94,7 @@ def test_while_both_lie_there_green_serves_and_one_stays(config: Config) -> None
 def test_a_colour_that_is_not_ready_tells_why(
     config: Config, programs: Path, state: str, restarts: int, said: str
 ) -> None:
-    answers = f"*RestartCount*) echo {restarts};; *json*State*) echo '{state}';; *Health.Log*) echo refused;;"
+    answers = f"*RestartCount*State*) echo '{restarts} {state}';; *Health.Log*) echo refused;;"
     stub(programs, "docker", f'case "$*" in ps*) echo c0ffee;; {answers} logs*) echo "no database";; esac')
     with pytest.raises(Failed, match="the backend is not ready") as told:
         health.wait(config, "backend-green", 0)
