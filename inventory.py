@@ -6,7 +6,7 @@ in the operator's own ssh_config; every other setting has its default, with its 
 Numbers in commit messages count in this order. A group `staging` may stand beside production, for hosts on which
 releases are tried out (group_data/staging.py, docs/staging.md); they are not counted, and `all` is without them:
 
-    staging = [("staging.aipbx.net", {"role": "staging"})]
+    staging = [("staging.aipbx.net", {"role": "staging", "web_from": ["198.51.100.7"]})]
 """
 
 production = [

@@ -9,6 +9,10 @@ fleet/inventory/settings.py checks each of these before anything is touched; a m
 staging = False
 # Minutes that a release must have run, healthy, on a staging host before `inv promote` brings it to production.
 soak_minutes = 60
+# Where the containers of a staging host may connect, TCP: ports by network ("203.0.113.7" is one address). Names are
+# always looked up; everything else is refused. So mails, charges and calls go nowhere, whatever the env file says.
+# Production is not limited.
+outgoing: dict[str, list[int]] = {}
 
 # --- Who logs in ---------------------------------------------------------------------------------------------------
 # The one account that operators and pyinfra use once a host is converged. Whose keys open it: operators/*.pub.
@@ -166,6 +170,9 @@ cloudflare = False
 # Whether the web ports are open for Cloudflare's machines only: no one then gets past it to the origin's own address.
 # Every name must go through Cloudflare (the orange cloud), or it can no longer be reached.
 web_from_cloudflare_only = False
+# Networks (IPv4 or IPv6) that may open the web interface, port 443; empty: anyone. A staging host must say some. Port
+# 80 stays open: it answers the certificate authority and leads to https, and never serves the application.
+web_from: list[str] = []
 # Cloudflare's networks: compare with https://www.cloudflare.com/ips-v4 and /ips-v6 before a host goes behind it.
 cloudflare_ranges = [
     "173.245.48.0/20", "103.21.244.0/22", "103.22.200.0/22", "103.31.4.0/22", "141.101.64.0/18",

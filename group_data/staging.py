@@ -1,6 +1,7 @@
 """What staging hosts have instead of group_data/all.py: releases are tried out on them before customers get them."""
 
 staging = True
+# Each staging host says its own `web_from`, whose networks may open it, and `outgoing`, where its containers connect.
 
 # --- A smaller server ------------------------------------------------------------------------------------------------
 # MiB and CPUs for one tester at a time; the database and the backend of a host without customers need no more.

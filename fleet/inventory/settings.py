@@ -71,6 +71,8 @@ class Settings(BaseModel):
     extra_names: list[Domain]
     cloudflare: bool
     web_from_cloudflare_only: bool
+    web_from: list[Network]
+    outgoing: dict[Network, Annotated[list[Port], Field(min_length=1)]]
     cloudflare_ranges: Annotated[list[Network], Field(min_length=1)]
     connections_per_client: Annotated[int, Field(ge=1, le=65535)]
     api_requests_per_second: Annotated[int, Field(ge=1, le=10000)]
@@ -224,6 +226,35 @@ class Settings(BaseModel):
             raise ValueError("needs cloudflare = True: no one else would reach the host")
         return value
 
+    @field_validator("web_from")
+    @classmethod
+    def _staging_is_not_for_everyone(cls, value: list[Any], info: ValidationInfo) -> list[Any]:
+        if info.data.get("staging") and not value:
+            raise ValueError("a staging host is not for everyone: say whose networks may open it")
+        if value and info.data.get("web_from_cloudflare_only"):
+            raise ValueError("web_from_cloudflare_only says already who may come; only one of them can hold")
+        return value
+
+    @field_validator("outgoing")
+    @classmethod
+    def _only_staging_is_limited(cls, value: dict[Any, Any], info: ValidationInfo) -> dict[Any, Any]:
+        if value and not info.data.get("staging"):
+            raise ValueError("only a staging host's containers are limited in where they may connect")
+        if any(network.prefixlen == 0 for network in value):
+            raise ValueError("a network of /0 is the whole internet, customers included")
+        return value
+
+    @field_validator("compose_profiles")
+    @classmethod
+    def _no_way_around_the_firewall(cls, value: list[str], info: ValidationInfo) -> list[str]:
+        running = {
+            name: one for name, one in info.data.get("extra_services", {}).items() if {*value} & {*one["profiles"]}
+        }
+        for name, service in running.items() if info.data.get("staging") else ():
+            if service.get("network_mode") == "host":
+                raise ValueError(f"{name} has network_mode: host, so a staging host's `outgoing` would not hold for it")
+        return value
+
     @field_validator("hsts_preload")
     @classmethod
     def _preload_means_all(cls, value: bool, info: ValidationInfo) -> bool:
@@ -231,7 +262,7 @@ class Settings(BaseModel):
             raise ValueError("browsers' lists demand hsts_include_subdomains and hsts_max_age_seconds >= 31536000")
         return value
 
-    @field_validator("pbx_addresses", "cloudflare_ranges", "fail2ban_never_ban", mode="after")
+    @field_validator("pbx_addresses", "cloudflare_ranges", "web_from", "fail2ban_never_ban", mode="after")
     @classmethod
     def _no_network_is_everything(cls, value: list[IPv4Network | IPv6Network]) -> list[IPv4Network | IPv6Network]:
         if any(network.prefixlen == 0 for network in value):

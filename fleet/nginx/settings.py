@@ -14,7 +14,8 @@ TEMPLATES = ("nginx.conf", "plain.conf", "https.conf", "headers.conf", "proxied.
 SHIPPED = ROOT / "files" / "nginx"
 REVISION = "revision.conf"
 # Open to the internet beside SSH, for the host and for what containers publish.
-WEB_PORTS = [80, 443]
+HTTP_PORT, HTTPS_PORT = 80, 443
+WEB_PORTS = [HTTP_PORT, HTTPS_PORT]
 # On every response, also errors and files.
 SECURITY_HEADERS = {
     "X-Frame-Options": "SAMEORIGIN",
@@ -23,6 +24,8 @@ SECURITY_HEADERS = {
     "X-XSS-Protection": "0",
     "Referrer-Policy": "strict-origin-when-cross-origin",
 }
+# Beside them on a staging host: its pages are not for search engines.
+NOT_INDEXED = {"X-Robots-Tag": "noindex, nofollow"}
 # Where browsers send reports of a policy on trial.
 REPORTS = "/.aipbx/csp-report"
 
@@ -55,6 +58,7 @@ def files(host_name: str, settings: Settings) -> dict[str, str]:
     nginx serves the revision, a hash of all the others, inside its container: it shows which configuration nginx has
     read (files/proxy/nginx.sh).
     """
+    security_headers = SECURITY_HEADERS | (NOT_INDEXED if settings.staging else {})
     csp_header = "Content-Security-Policy" + "-Report-Only" * settings.csp_report_only
     found = {
         name: templates.render(
@@ -67,9 +71,9 @@ def files(host_name: str, settings: Settings) -> dict[str, str]:
             reports=REPORTS,
             request_seconds=REQUEST_SECONDS,
             hsts=hsts(settings),
-            security_headers=SECURITY_HEADERS,
+            security_headers=security_headers,
             hidden_headers=[
-                *SECURITY_HEADERS,
+                *security_headers,
                 "Content-Security-Policy",
                 "Content-Security-Policy-Report-Only",
                 "Strict-Transport-Security",

@@ -73,7 +73,7 @@ def proved(host: str, state: Survey, soak_minutes: int, now: datetime | None = N
         OperatorError: it has not proved it; says all that is missing.
     """
     release = state.running
-    if release is None or not state.current:
+    if release is None or not releases.since(state.entries):
         raise OperatorError(f"{host} has no release yet.", "There is nothing to promote.", f"inv deploy --host={host}")
     if missing := [*_unhealthy(state), *_too_young(state, soak_minutes, now or datetime.now(UTC))]:
         raise OperatorError(
@@ -98,11 +98,11 @@ def _unhealthy(state: Survey) -> list[str]:
 
 def _too_young(state: Survey, soak_minutes: int, now: datetime) -> list[str]:
     """Whether the release serves, and its containers run, for too short a time: a restart begins again."""
-    begun = {"it serves": releases.since(state.entries)}
-    begun |= {f"{name} runs": one.started for name, one in _of_release(state)}
+    begun = {"it has served": releases.since(state.entries)}
+    begun |= {f"{name} has run": one.started for name, one in _of_release(state)}
     ages = {what: int((now - datetime.fromisoformat(when)).total_seconds() // 60) for what, when in begun.items()}
     what, minutes = min(ages.items(), key=lambda item: item[1])
-    return [f"{what} since {minutes} of {soak_minutes} minutes"] if minutes < soak_minutes else []
+    return [f"{what} for {minutes} of {soak_minutes} minutes"] if minutes < soak_minutes else []
 
 
 def _of_release(state: Survey) -> list[tuple[str, Container]]:

@@ -11,6 +11,7 @@ from fleet import agent
 from fleet.backup import sets
 from fleet.cli import agreed, hosts_to_change, one
 from fleet.errors import OperatorError
+from fleet.inventory import hosts
 from fleet.offsite import copies
 from fleet.output import say, step
 from fleet.restore import dump_file
@@ -42,6 +43,7 @@ def restore(what: str, host: str, tables: str, database: str, *, yes: bool) -> N
     if not host and not given.host:
         raise OperatorError(f"{what} does not name its host.", "Only a set in a file does so.", "Add --host=…")
     remote = one(hosts_to_change(host or given.host))
+    refuse_clear_data(remote, given)
     with step("host"):
         calls = survey.take(remote).calls
         live = agent.query(remote, ["retained"])["live"]
@@ -52,6 +54,22 @@ def restore(what: str, host: str, tables: str, database: str, *, yes: bool) -> N
         given = given if given.path else _found(remote, given, Path(folder))
         lines = looking(remote.name, given, live, tables) if look else announcement(remote.name, given, live, calls)
         go(remote, given, lines, tables, database, yes=yes)
+
+
+def refuse_clear_data(remote: Remote, request: Given) -> None:
+    """Refuse to bring customers' data to a staging host, also for inspection: nothing there protects them.
+
+    Raises:
+        OperatorError: it is a staging host, and what is asked for was not taken on one.
+    """
+    origin = request.host or ("" if request.path else remote.name)
+    if remote.settings.staging and not any(host.staging for host in hosts.load() if host.name == origin):
+        where = f"on {origin}, which is not staging" if origin else "no one knows where"
+        raise OperatorError(
+            f"{remote.name} is a staging host: {request.name} is not restored there.",
+            f"It was taken {where}: names, mail addresses, calls and keys of customers would be on it in clear.",
+            "Restore sets that were taken on staging only.",
+        )
 
 
 def go(remote: Remote, request: Given, lines: list[str], tables: str, database: str, *, yes: bool) -> None:

@@ -19,6 +19,7 @@ DEPLOYED = (
     "test_eyes.py",
     "test_day.py",
     "test_users.py",
+    "test_staging.py",
     "test_browser.py",
     "test_roles.py",
     "test_rotation.py",

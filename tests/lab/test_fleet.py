@@ -34,6 +34,7 @@ FLEET = (*OTHERS, CANARY)
 EVERYBODY = pytest.mark.parametrize("others", [OTHERS], indirect=True, ids=["three"])
 # What the canary has, and what comes to all.
 FIRST, NEXT = BACKEND["third"], BACKEND["fourth"]
+STAGING = {"staging": True, "web_from": ["198.51.100.7"]}
 QUICK = {"settle_seconds": 1, "ready_seconds": 60, "canary_soak_seconds": 2}
 TOLD = {
     "ALERT_SLACK_WEBHOOK": "https://hooks.slack.com/services/T0/B0/fleet",
@@ -194,11 +195,11 @@ def test_one_host_first_then_the_rest_and_everybody_hears_of_it(
 def test_production_gets_what_staging_has_proved(fleet: Inv, others: tuple[str, ...], lab: Running) -> None:
     (staging,) = others
     fleet("deploy", f"--host={staging}", f"--sha={FIRST}", "--now", "--yes").succeeded()
-    with fleet.changed(staging, staging=True, soak_minutes=600):
+    with fleet.changed(staging, **STAGING, soak_minutes=600):
         run = fleet("promote", "--host=all", "--now", "--yes")
         run.refused(f"{staging} has not proved its release (backend {FIRST[:8]}", "of 600 minutes")
         assert run.code == 2
-    with fleet.changed(staging, staging=True, soak_minutes=0):
+    with fleet.changed(staging, **STAGING, soak_minutes=0):
         fleet("deploy", f"--host={staging}", "--now", "--yes").refused("STRIPE_SECRET_KEY is a live key")
         run = fleet("promote", "--host=all", "--now", "--yes").succeeded()
     assert f"{staging} has run backend {FIRST[:8]}" in run.output

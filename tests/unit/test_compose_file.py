@@ -184,3 +184,10 @@ def test_volumes_of_more_services_are_declared_and_external() -> None:
     assert set(volumes) == settings.VOLUMES | {"aipbx_mysql", "long-form"}
     assert volumes["aipbx_mysql"] == {"name": "aipbx_mysql", "external": True}
     assert settings.volumes_of({"mysql": mysql}, {"backend_tts_voices"}) == ["aipbx_mysql", "long-form"]
+
+
+def test_certbot_of_a_staging_host_reaches_the_authority_and_the_application_does_not() -> None:
+    usual, staging = stack()["services"], stack(staging=True, web_from=["198.51.100.7"])["services"]
+    assert (usual["certbot"]["networks"], "network_mode" in usual["certbot"]) == (["public"], False)
+    assert (staging["certbot"]["network_mode"], "networks" in staging["certbot"]) == ("host", False)
+    assert [name for name, service in staging.items() if service.get("network_mode") == "host"] == ["certbot"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Literal
@@ -18,12 +18,13 @@ from fleet.converge.files import configuration
 from fleet.converge.firewall import foreign_rules
 from fleet.converge.output import of_kind, sections
 from fleet.inventory.settings import Settings
-from fleet.nginx.settings import WEB_PORTS
+from fleet.nginx.settings import HTTP_PORT, HTTPS_PORT
 
 Version = Literal[4, 6]
 STAGE = "/var/lib/aipbx/stage/ufw"
 # Every container network of Docker has an interface of one of these names; the server's own cards never do.
-DOCKER_INTERFACES = ("docker0", "br-+")
+BUILDS, NETWORKS = "docker0", "br-+"
+DOCKER_INTERFACES = (BUILDS, NETWORKS)
 TOOLS: dict[Version, str] = {4: "iptables", 6: "ip6tables"}
 
 
@@ -74,10 +75,12 @@ class Declared:
     Attributes:
         opened: ports that are open from outside.
         shut: networks that containers cannot reach.
+        outgoing: ports by network, all that containers of Compose's networks can reach; None: everything.
     """
 
     opened: list[Opening]
     shut: list[IPv4Network | IPv6Network] = field(default_factory=list)
+    outgoing: Mapping[IPv4Network | IPv6Network, list[int]] | None = None
 
     def docker_user(self) -> list[str]:
         """The chain DOCKER-USER, as `iptables -S` prints it.
@@ -94,8 +97,25 @@ class Declared:
             ),
             *(opening.forward_rule() for opening in self.opened),
             "-A DOCKER-USER -m conntrack --ctstate DNAT -j DROP",
-            *(f"-A DOCKER-USER -i {name} -j RETURN" for name in DOCKER_INTERFACES),
+            *self._out(),
             "-A DOCKER-USER -j DROP",
+        ]
+
+    def _out(self) -> list[str]:
+        """What containers reach; builds, on Docker's own network, are none of the application's."""
+        if self.outgoing is None:
+            return [f"-A DOCKER-USER -i {name} -j RETURN" for name in DOCKER_INTERFACES]
+        return [
+            f"-A DOCKER-USER -i {BUILDS} -j RETURN",
+            f"-A DOCKER-USER -i {NETWORKS} -o {NETWORKS} -j RETURN",
+            *(f"-A DOCKER-USER -i {NETWORKS} -p {name} -m {name} --dport 53 -j RETURN" for name in ("udp", "tcp")),
+            *(
+                f"-A DOCKER-USER -d {network} -i {NETWORKS} -p tcp -m tcp --dport {port} -j RETURN"
+                for network, ports in self.outgoing.items()
+                for port in ports
+            ),
+            # Refused at once: the application waits for no answer.
+            f"-A DOCKER-USER -i {NETWORKS} -p tcp -j REJECT --reject-with tcp-reset",
         ]
 
 
@@ -104,11 +124,16 @@ def declared(settings: Settings, version: Version) -> Declared:
     web = settings.cloudflare_ranges if settings.web_from_cloudflare_only else []
     opened = [
         Opening("tcp", settings.sshd_port),
-        *_for("tcp", WEB_PORTS, web, version),
+        *_for("tcp", [HTTP_PORT], web, version),
+        *_for("tcp", [HTTPS_PORT], web or settings.web_from, version),
         *_for("udp", settings.rtp_ports, settings.pbx_addresses, version),
     ]
     metadata = map(ip_network, METADATA_NETWORKS)
-    return Declared(opened, [network for network in metadata if network.version == version])
+    shut = [network for network in metadata if network.version == version]
+    if not settings.staging:
+        return Declared(opened, shut)
+    outgoing = {network: ports for network, ports in settings.outgoing.items() if network.version == version}
+    return Declared(opened, shut, outgoing)
 
 
 def _for(

@@ -118,6 +118,8 @@ def test_the_default_host_is_never_staging() -> None:
 
 def test_the_group_staging_is_staging(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "group_data", tmp_path / "group_data")
-    (tmp_path / "inventory.py").write_text("production = ['one.test']\nstaging = [('try.test', {'role': 'staging'})]\n")
+    (tmp_path / "inventory.py").write_text(
+        "production = ['one.test']\nstaging = [('try.test', {'role': 'staging', 'web_from': ['198.51.100.7']})]\n"
+    )
     assert {host.name: host.staging for host in hosts.load(tmp_path)} == {"one.test": False, "try.test": True}
     assert settings.of_host("try.test", hosts.load(tmp_path)[1].data).staging

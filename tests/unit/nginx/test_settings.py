@@ -247,3 +247,11 @@ def test_a_path_that_may_take_longer_has_its_own_time_and_all_else_of_the_api() 
     slow, api = (text.partition(f"location {path} {{")[2].partition("}")[0] for path in ("/api/slow/", "/api/"))
     assert "proxy_read_timeout 900s;" in slow
     assert slow == api.replace("proxy_read_timeout 120s;", "proxy_read_timeout 900s;")
+
+
+def test_a_staging_host_is_not_indexed() -> None:
+    header = 'add_header X-Robots-Tag "noindex, nofollow" always;'
+    assert header not in files()["headers.conf"]
+    found = files(staging=True, web_from=["198.51.100.7"])
+    assert header in found["headers.conf"]
+    assert "proxy_hide_header X-Robots-Tag;" in found["proxied.conf"]

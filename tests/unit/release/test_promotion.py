@@ -42,13 +42,13 @@ def test_what_has_run_long_enough_is_the_pair() -> None:
 
 
 def test_it_says_for_how_long_it_has_served() -> None:
-    assert missing(STATE, 120) == "it serves since 119 of 120 minutes."
+    assert missing(STATE, 120) == "it has served for 119 of 120 minutes."
 
 
 @pytest.mark.parametrize(
     ("state", "why"),
     [
-        (with_container("backend", started="2026-11-29T11:30:00Z"), "backend runs since 30 of 60 minutes"),
+        (with_container("backend", started="2026-11-29T11:30:00Z"), "backend has run for 30 of 60 minutes"),
         (with_container("backend", health="unhealthy"), "backend is unhealthy"),
         (with_container("frontend", restarts=2), "frontend restarted by itself (2 times)"),
         (with_container("postgres", status="exited"), "postgres is exited"),
@@ -57,7 +57,7 @@ def test_it_says_for_how_long_it_has_served() -> None:
         (replace(STATE, lock="anna", lock_standing="runs"), "a run is under way there (anna)"),
         (
             replace(STATE, entries=[ENTRY, replace(ENTRY, time="2026-11-29T11:50:00Z", action="rollback")]),
-            "it serves since 9 of 60 minutes",
+            "it has served for 9 of 60 minutes",
         ),
     ],
 )
@@ -67,7 +67,7 @@ def test_what_is_missing_is_said(state: Survey, why: str) -> None:
 
 def test_all_that_is_missing_is_said_at_once() -> None:
     why = missing(replace(with_container("backend", restarts=1), maintenance=True), 500)
-    assert all(text in why for text in ("backend restarted", "maintenance page", "it serves since 119 of 500"))
+    assert all(text in why for text in ("backend restarted", "maintenance page", "it has served for 119 of 500"))
 
 
 def test_a_host_without_a_release_has_nothing_to_promote() -> None:

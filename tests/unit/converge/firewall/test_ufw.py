@@ -50,6 +50,40 @@ def test_the_web_only_for_cloudflare() -> None:
     ]
 
 
+def test_https_only_for_some_networks() -> None:
+    found = opened(4, web_from=["198.51.100.7", "2001:db8:7::/48"])
+    assert found[1:3] == [Opening("tcp", 80), Opening("tcp", 443, ip_network("198.51.100.7/32"))]
+    assert Opening("tcp", 443, ip_network("2001:db8:7::/48")) in opened(6, web_from=["2001:db8:7::/48"])
+
+
+@pytest.mark.parametrize(
+    ("outgoing", "allowed"),
+    [
+        ({}, []),
+        (
+            {"203.0.113.7": [443, 8089], "2001:db8::/48": [443]},
+            [
+                "-A DOCKER-USER -d 203.0.113.7/32 -i br-+ -p tcp -m tcp --dport 443 -j RETURN",
+                "-A DOCKER-USER -d 203.0.113.7/32 -i br-+ -p tcp -m tcp --dport 8089 -j RETURN",
+            ],
+        ),
+    ],
+)
+def test_containers_of_a_staging_host_reach_what_is_allowed(outgoing: dict[str, list[int]], allowed: list[str]) -> None:
+    """As `iptables -S` prints it (1.8.11, nf_tables)."""
+    data = settings.of_host("try.test", DATA | {"staging": True, "web_from": ["198.51.100.7"], "outgoing": outgoing})
+    rules = ufw.declared(data, 4).docker_user()
+    assert rules[rules.index("-A DOCKER-USER -m conntrack --ctstate DNAT -j DROP") + 1 :] == [
+        "-A DOCKER-USER -i docker0 -j RETURN",
+        "-A DOCKER-USER -i br-+ -o br-+ -j RETURN",
+        "-A DOCKER-USER -i br-+ -p udp -m udp --dport 53 -j RETURN",
+        "-A DOCKER-USER -i br-+ -p tcp -m tcp --dport 53 -j RETURN",
+        *allowed,
+        "-A DOCKER-USER -i br-+ -p tcp -j REJECT --reject-with tcp-reset",
+        "-A DOCKER-USER -j DROP",
+    ]
+
+
 def test_ufw_reads_its_own_record_of_a_rule() -> None:
     opening = Opening("udp", 3032, ip_network("203.0.113.7/32"))
     assert opening.ufw_tuple("0.0.0.0/0") == "### tuple ### allow udp 3032 0.0.0.0/0 any 203.0.113.7/32 in"
