@@ -58,6 +58,10 @@ app_dir = "/app/aipbx"
 backend_repository = "git@github.com:krasterisk/aiPBX_backend.git"
 frontend_repository = "git@github.com:krasterisk/aiPBX.git"
 branch = "master"
+# Where its secret variables come from. The env file: {}. Vault or OpenBao, KV version 2, entry aipbx/<host>:
+# {"kind": "vault", "address": "https://vault.example.org:8200"}, and "mount" and "folder" where these are others.
+# Operators and CI read it when they push the environment; hosts and deploys never do (docs/secrets.md).
+secrets_from: dict[str, str] = {}
 # Its images; the tag is the git SHA. `registry`: CI has pushed them, hosts pull them. `build`: the host builds them
 # from that SHA, niced and within build_memory_mib and build_cpus (builds peak at 2,366 and 2,805 MiB).
 images_from = "registry"

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from aipbx_agent.release.releases import Entry
 from fleet import agent
 from fleet.cli import agreed
-from fleet.env.dotenv import files, findings
+from fleet.env import findings
+from fleet.env.dotenv import files
 from fleet.env.dotenv.replacing import with_value
 from fleet.env.host import comparison, rendering
 from fleet.env.host.remote import current, path_on_host
@@ -99,9 +100,19 @@ def rotate(remote: Remote, *, yes: bool) -> None:
         say(f"  Commit it: git add {files.shown(ready.file.path)}")
 
 
+def _refuse_store(remote: Remote) -> None:
+    if remote.settings.secrets_from is not None:
+        raise OperatorError(
+            f"{remote.name}: the password of its database cannot be rotated from here.",
+            "Its secrets come from a store, and a rotation writes the env file alone.",
+            "Take `secrets_from` out of the inventory and put the secrets back into the env file, then rotate.",
+        )
+
+
 def _planned(remote: Remote, state: Survey) -> Rotation:
-    values = findings.checked(remote.name)
+    _refuse_store(remote)
     file = files.load(remote.name)
+    values = findings.checked(file)
     there = current(remote, remote.settings.app_dir) or {}
     changes = comparison.changes(there, rendering.environments(values))
     if others := sorted({change.name for change in changes} - {NAME}):

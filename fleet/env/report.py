@@ -5,40 +5,43 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fleet import answers
-from fleet.env.dotenv import files, production
+from fleet.env import production
 from fleet.env.dotenv.files import HostFile, shown
-from fleet.env.dotenv.findings import of
+from fleet.env.findings import of
 from fleet.env.host import build_values
 from fleet.env.host.comparison import Change
+from fleet.env.secret_store import merging
 from fleet.errors import OperatorError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable
 
     from fleet.env.dotenv.checks import Finding
+    from fleet.inventory.hosts import Host
 
 
-def check(images_from: Mapping[str, str], *, as_json: bool) -> bool:
-    """Show what is wrong with the files of hosts, each for itself.
+def check(hosts: Iterable[Host], *, as_json: bool) -> bool:
+    """Show what is wrong with the files of hosts and their stores, each for itself.
 
     Args:
-        images_from: the setting of each host.
+        hosts: whose.
         as_json: for a script.
 
     Returns: whether none has an error.
     """
     found: dict[str, dict[str, Any] | OperatorError] = {}
     errors = 0
-    for host, setting in images_from.items():
+    for host in hosts:
+        setting = host.data["images_from"]
         try:
-            file = files.load(host)
+            file = merging.of_host(host)
             errors += sum(each.grave for each in _found(file, setting)) if as_json else findings(file, setting)
-            found[host] = {"file": shown(file.path), "findings": [_row(each) for each in _found(file, setting)]}
+            found[host.name] = {"file": shown(file.path), "findings": [_row(each) for each in _found(file, setting)]}
         except OperatorError as error:
-            found[host] = error
+            found[host.name] = error
             errors += 1
             if not as_json:
-                print(f"{host}: {error}")
+                print(f"{host.name}: {error}")
     if as_json:
         answers.print_json(found)
     return not errors

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fleet.cli import agreed, finish, hosts_to_change, hosts_to_read, remotes, report_errors
@@ -44,7 +45,7 @@ def check(_: Context, host: str = "", json: bool = False) -> None:
     """Show everything that is wrong with env files, all at once; exit code 1 when there are errors."""
     from fleet.env import report
 
-    if not report.check({chosen.name: chosen.data["images_from"] for chosen in hosts_to_read(host)}, as_json=json):
+    if not report.check(hosts_to_read(host), as_json=json):
         finish(1)
 
 
@@ -52,16 +53,16 @@ def check(_: Context, host: str = "", json: bool = False) -> None:
 @report_errors
 def diff(_: Context, host: str = "", json: bool = False) -> None:
     """Show what a push would change, secrets masked; exit code 0: nothing, 1: something."""
-    from fleet.env import report
-    from fleet.env.dotenv import files, findings, production
+    from fleet.env import findings, production, report
     from fleet.env.host import comparison, rendering
     from fleet.env.host.remote import current
+    from fleet.env.secret_store import merging
 
     rows: list[dict[str, Any]] = []
     failed: list[int] = []
     for chosen in hosts_to_read(host):
         try:
-            file = files.load(chosen.name)
+            file = merging.of_host(chosen)
             ours = rendering.environments(file.values())
             findings.refuse(file, production.findings(file))
             there = current(_remote(chosen), chosen.data["app_dir"])
@@ -88,18 +89,19 @@ def diff(_: Context, host: str = "", json: bool = False) -> None:
 @report_errors
 def push(_: Context, host: str = "", yes: bool = False) -> None:
     """Check an env file, show what changes, and put it on the host; it counts from the next deploy on."""
-    from fleet.env import report
-    from fleet.env.dotenv import files, findings
+    from fleet.env import findings, report
+    from fleet.env.dotenv import files
     from fleet.env.host import push as pushing
+    from fleet.env.secret_store import merging
 
     chosen_hosts = hosts_to_change(host)
-    values = findings.all_checked([chosen.name for chosen in chosen_hosts])
+    checked = findings.all_checked({chosen.name: partial(merging.of_host, chosen) for chosen in chosen_hosts})
     for chosen in chosen_hosts:
-        file = files.load(chosen.name)
-        print(f"{chosen.name}: push {files.shown(file.path)}")
+        file = checked[chosen.name]
+        print(f"{chosen.name}: push {files.shown(file.path)}{file.store and f' with the secrets of {file.store}'}")
         report.warnings(file, chosen.data["images_from"])
         remote = _remote(chosen)
-        ready = pushing.plan(remote, chosen.data["app_dir"], values[chosen.name])
+        ready = pushing.plan(remote, chosen.data["app_dir"], file.values())
         report.changes(chosen.name, ready.changes, first=ready.first)
         if not ready.changes:
             continue
@@ -121,6 +123,7 @@ def edit(_: Context, host: str = "") -> None:
     """Edit an env file in $EDITOR, an encrypted one in memory only, and check it."""
     from fleet.env import report
     from fleet.env.dotenv import dotenv_file, editing, files
+    from fleet.env.secret_store import merging
 
     chosen = _one(host)
     file = files.load(chosen.name)
@@ -149,7 +152,7 @@ def edit(_: Context, host: str = "") -> None:
         )
     files.save(file.path, content)
     print(f"{chosen.name}: saved {files.shown(file.path)}{' (encrypted)' if file.sealed else ''}.")
-    if report.findings(files.load(chosen.name), chosen.data["images_from"]) == 0:
+    if report.findings(merging.of_host(chosen), chosen.data["images_from"]) == 0:
         print(f"next: inv env.push --host={chosen.name}")
 
 
@@ -165,6 +168,35 @@ def encrypt(_: Context, host: str = "") -> None:
         files.save(sealed, file.content)
         plain.unlink(missing_ok=True)
         print(f"{chosen.name}: {files.shown(sealed)} is encrypted to all recipients, and may be committed to git.")
+
+
+@task(
+    help={
+        "host": "a host's name",
+        "to": "vault or aws: the store that the inventory names; age: the encrypted env file",
+        "yes": "do not ask",
+    }
+)
+@report_errors
+def move(_: Context, host: str = "", to: str = "", yes: bool = False) -> None:
+    """Move a host's secrets between its env file and its store: written, read back, compared, then removed."""
+    from fleet.env import moving
+    from fleet.inventory import secret_sources
+
+    chosen = _one(host)
+    ready = moving.plan(chosen.name, secret_sources.declared(chosen.data), to)
+    if not ready.lines:
+        print(f"{chosen.name}: nothing to move.")
+        return
+    print(f"{chosen.name}: move secrets")
+    for line in ready.lines:
+        print(f"    {line}")
+    if not agreed(f"Move the secrets of {chosen.name}", yes=yes):
+        print(f"{chosen.name}: nothing was changed.")
+        finish(1)
+    moving.carry_out(chosen.name, ready)
+    print(f"{chosen.name}: moved; what was read back is the same.")
+    print(f"next: {ready.next}")
 
 
 def _one(host: str) -> Host:

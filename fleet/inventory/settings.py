@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from aipbx_agent.contract import REQUEST_SECONDS
 from fleet.errors import OperatorError
 from fleet.inventory.application import Check, Work
+from fleet.inventory.secret_sources import SecretSource
 from fleet.inventory.stores import OffSite
 
 Port = Annotated[int, Field(ge=1, le=65535, strict=True)]
@@ -93,6 +94,7 @@ class Settings(BaseModel):
     app_dir: Folder
     backend_repository: Annotated[str, Field(min_length=1, pattern=r"^[^\s-]\S*$")]
     frontend_repository: Annotated[str, Field(min_length=1, pattern=r"^[^\s-]\S*$")]
+    secrets_from: SecretSource
     branch: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._/-]*$")]
     images_from: Literal["registry", "build"]
     backend_image: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9./_-]*$")]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fleet.env.dotenv import checks, dotenv_file, files, production
+from fleet.env import production
+from fleet.env.dotenv import checks, dotenv_file, files
 from fleet.env.host import comparison, rendering
+from fleet.env.variables.table import declared
 from fleet.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -37,13 +39,15 @@ def refuse_invalid(remote: Remote, there: Environments) -> None:
 def waiting(remote: Remote, there: Environments) -> list[str]:
     """The variables that differ between this machine's env file and the host: what was edited and not pushed.
 
-    Nothing when this machine has no env file for the host, or one that cannot be read.
+    Nothing when this machine has no env file for the host, or one that cannot be read. The secrets of a host that has
+    a store are not compared: a deploy asks no store.
     """
     try:
         ours = rendering.environments(files.load(remote.name).values())
     except OperatorError:
         return []
-    return [change.name for change in comparison.changes(there, ours)]
+    found = [change.name for change in comparison.changes(there, ours)]
+    return found if remote.settings.secrets_from is None else [name for name in found if not declared(name).secret]
 
 
 def knows_pbx(there: Environments) -> bool:

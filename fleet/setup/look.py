@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 from aipbx_agent.contract import ENVIRONMENT
 from fleet.adoption import found as by_hand
 from fleet.converge import drift
-from fleet.env.dotenv import files, findings
+from fleet.env import findings
+from fleet.env.dotenv import files
 from fleet.env.host import comparison, rendering
 from fleet.env.host.remote import current
+from fleet.env.secret_store import merging
 from fleet.errors import OperatorError
 from fleet.output import step
 from fleet.setup.steps import State
@@ -28,7 +30,7 @@ def look(remote: Remote) -> State:
         OperatorError: the env file has errors, the host cannot be reached, or must be adopted.
     """
     there = next((path for path in files.paths(remote.name) if path.exists()), None)
-    values = findings.checked(remote.name) if there else {}
+    values = findings.checked(merging.load(remote.name, remote.settings.secrets_from)) if there else {}
     file = files.shown(there) if there else ""
     with step("host"):
         found = _asked(remote)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from fleet.checkout import ROOT
 from fleet.cli import finish, refuse_unasked
-from fleet.env.dotenv import findings
+from fleet.env import findings
+from fleet.env.secret_store import merging
 from fleet.errors import OperatorError
 from fleet.output import console, say
 from fleet.setup.look import look, refuse_by_hand
@@ -52,7 +53,7 @@ def _carry_out(remote: Remote, *, yes: bool) -> None:
         refuse_unasked(f"{left[0].name} {remote.name}", yes=yes)
     if not (state.file or state.pushed):
         _run(remote.name, ("inv", "env.init", f"--host={remote.name}"))
-        findings.checked(remote.name)
+        findings.checked(merging.load(remote.name, remote.settings.secrets_from))
     for step in left:
         _run(remote.name, _agreed(step.command) if yes else step.command)
         if step.name == "converge" and not state.release:

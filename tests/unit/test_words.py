@@ -22,7 +22,7 @@ BANNED = {
     r"mends?|mended": "fix, repair",
     r"tidy|tidied": "cleanup",
     r"siblings?": "peer",
-    r"seals?|sealed": "encrypt",
+    r"seals?|(?<!store is )sealed": "encrypt",  # what Vault says of itself
     r"go(?:es)? on|went on": "continue",
     r"(?:comes?|came) to its end": "complete",
     r"stands? for|stood": "means, was",

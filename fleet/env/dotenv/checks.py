@@ -61,9 +61,9 @@ def check(file: EnvFile, host: str) -> list[Finding]:
     spoilt = {fault.name for fault in file.faults}
     for name, value in file.values.items():
         if name not in spoilt:
-            found += [Finding(grave, name, file.lines[name], why, do) for grave, why, do in _of(name, value)]
+            found += [Finding(grave, name, file.lines.get(name, 0), why, do) for grave, why, do in _of(name, value)]
     found += [
-        Finding(grave, name, file.lines[name], why, do)
+        Finding(grave, name, file.lines.get(name, 0), why, do)
         for grave, name, why, do in _together(file.values, host)
         if name not in spoilt
     ]

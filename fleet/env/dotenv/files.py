@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from fleet.checkout import directory_in_use
@@ -20,11 +21,17 @@ class HostFile:
     Args:
         path: where it stands.
         content: its bytes in clear.
+        store: where its secrets come from, as operators read it; empty: from the file.
+        stored: the secrets that come from there.
+        version: of what the store has; what a write wants to replace.
     """
 
     host: str
     path: Path
-    content: bytes
+    content: bytes = field(repr=False)
+    store: str = ""
+    stored: Mapping[str, str] = field(default_factory=dict, repr=False)
+    version: str = ""
 
     @property
     def sealed(self) -> bool:
@@ -33,8 +40,9 @@ class HostFile:
 
     @property
     def read(self) -> EnvFile:
-        """What it says."""
-        return dotenv_file.read(self.content)
+        """What it says, and what its store adds; that has no line."""
+        read = dotenv_file.read(self.content)
+        return replace(read, values={**read.values, **self.stored})
 
     def values(self) -> dict[str, str]:
         """Its values, right or wrong.
@@ -79,8 +87,17 @@ def load(host: str) -> HostFile:
             "Which of them applies is ambiguous.",
             "Compare them, then delete the one that is out of date.",
         )
-    content = _content(there[0])
-    return HostFile(host, there[0], encryption.unseal(content, there[0]) if there[0] == sealed else content)
+    return read(host, there[0])
+
+
+def read(host: str, path: Path) -> HostFile:
+    """Read one env file of the host called `host`; an encrypted one is decrypted in memory.
+
+    Raises:
+        OperatorError: it cannot be read or decrypted.
+    """
+    content = _content(path)
+    return HostFile(host, path, encryption.unseal(content, path) if path.suffix == ".age" else content)
 
 
 def refuse_existing(host: str) -> None:

@@ -1,8 +1,9 @@
-"""One value in an env file is another one; every other byte stays."""
+"""Some values in an env file are others, or none; every other byte stays."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Mapping
 
 from fleet.env.dotenv import dotenv_file
 
@@ -23,7 +24,45 @@ def with_value(content: bytes, name: str, value: str) -> bytes:
         OperatorError: the value cannot be written.
     """
     number = dotenv_file.read(content).lines[name] - 1
+    return _rewritten(content, {number: dotenv_file.assignment(name, value)})
+
+
+def without(content: bytes, names: Collection[str]) -> bytes:
+    """The text of an env file in which the lines of these variables are comments without values, as in a new file.
+
+    Args:
+        content: a text without faults.
+    """
+    at = {line: name for name, line in dotenv_file.read(content).lines.items() if name in names}
+    return _rewritten(content, {number - 1: _unset(name) for number, name in at.items()})
+
+
+def with_values(content: bytes, values: Mapping[str, str]) -> bytes:
+    """The text of an env file that sets these, too: where a comment waits for one, otherwise at its end.
+
+    Args:
+        content: a text without faults.
+        values: those that it sets already are left out.
+
+    Raises:
+        OperatorError: a value cannot be written.
+    """
+    there = dotenv_file.read(content).values
+    new = {name: dotenv_file.assignment(name, value) for name, value in values.items() if name not in there}
+    lines = [line.rstrip("\r\n") for line in _LINE.findall(content.decode())]
+    at = {lines.index(_unset(name)): name for name in new if _unset(name) in lines}
+    text = _rewritten(content, {number: new[name] for number, name in at.items()}).decode()
+    missing = "".join(f"{line}\n" for name, line in new.items() if name not in at.values())
+    return (text + "\n" * bool(missing and text and not text.endswith(("\n", "\r"))) + missing).encode()
+
+
+def _unset(name: str) -> str:
+    return f"# {name}="
+
+
+def _rewritten(content: bytes, new: Mapping[int, str]) -> bytes:
+    """Lines by their number are others; their ends stay."""
     lines = _LINE.findall(content.decode())
-    old = lines[number]
-    lines[number] = dotenv_file.assignment(name, value) + old[len(old.rstrip("\r\n")) :]
+    for number, line in new.items():
+        lines[number] = line + lines[number][len(lines[number].rstrip("\r\n")) :]
     return "".join(lines).encode()

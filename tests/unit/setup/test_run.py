@@ -6,13 +6,13 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from invoke.exceptions import Exit
 
 from fleet.command_line import dry_run
-from fleet.env.dotenv import findings
+from fleet.env.secret_store import merging
 from fleet.errors import OperatorError
 from fleet.remote import Remote
 from fleet.setup import run
@@ -21,7 +21,7 @@ from fleet.status import doctor_host
 from fleet.status.finding import Finding
 from tests.unit.shell import stub
 
-HOST = cast("Remote", SimpleNamespace(name="aipbx.org", settings=SimpleNamespace(tls="letsencrypt")))
+HOST = cast("Remote", SimpleNamespace(name="aipbx.org", settings=SimpleNamespace(tls="letsencrypt", secrets_from=None)))
 FRESH = State(file="env/aipbx.org.env")
 UNTIL = datetime(2027, 2, 27, tzinfo=UTC)
 DEPLOYED = State(True, [], True, FRESH.file, certificate_until=UNTIL, release="backend 1a, frontend 2b")
@@ -85,11 +85,11 @@ def test_a_certificate_is_obtained_without_an_answer(typed: Path, monkeypatch: p
 
 
 def test_without_an_env_file_one_is_made_and_the_host_left_alone(typed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def checked(_: str) -> None:
+    def loaded(*_: Any) -> None:
         raise OperatorError("3 errors.", "ADMIN_EMAIL still is a placeholder", "inv env.edit --host=aipbx.org")
 
     found(monkeypatch, State())
-    monkeypatch.setattr(findings, "checked", checked)
+    monkeypatch.setattr(merging, "load", loaded)
     with pytest.raises(OperatorError) as refused:
         run.carry_out(HOST, yes=True)
     assert typed.read_text() == "inv env.init --host=aipbx.org\n"

@@ -3,14 +3,16 @@
 import json
 import stat
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import pyrage
 import pytest
 
-from fleet.env import report
-from fleet.env.dotenv import editing, encryption, files, findings
+from fleet.env import findings, report
+from fleet.env.dotenv import editing, encryption, files
 from fleet.errors import OperatorError
+from fleet.inventory.hosts import Host
 
 AGE_KEY = pyrage.x25519.Identity.generate()
 
@@ -78,7 +80,7 @@ def test_no_file_and_two_files_are_refused(folder: Path) -> None:
 def test_all_errors_of_all_hosts_at_once(folder: Path) -> None:
     files.save(files.paths("aipbx.org")[0], b"PORT='1'\n")
     with pytest.raises(OperatorError, match="2 of 2 hosts") as refused:
-        findings.all_checked(["aipbx.org", "aipbx.ru"])
+        findings.all_checked({name: partial(files.load, name) for name in ("aipbx.org", "aipbx.ru")})
     assert "line 1: PORT must be 5005" in refused.value.why
     assert "DB_PASS is missing" in refused.value.why
     assert "There is no env file for aipbx.ru" in refused.value.why
@@ -184,7 +186,9 @@ def test_vim_is_told_to_keep_no_copies(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_script_gets_the_findings_of_each_host(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     files.save(files.paths("aipbx.org")[0], b"NOTHING_OF_OURS=1\n")
-    assert not report.check({"aipbx.org": "registry", "aipbx.ru": "registry"}, as_json=True)
+    assert not report.check(
+        [Host(name, (), {"images_from": "registry"}) for name in ("aipbx.org", "aipbx.ru")], as_json=True
+    )
     told = json.loads(capsys.readouterr().out)
     assert told["aipbx.org"]["file"].endswith("aipbx.org.env")
     assert {"error"} <= {one["kind"] for one in told["aipbx.org"]["findings"]}

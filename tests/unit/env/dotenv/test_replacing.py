@@ -1,11 +1,11 @@
-"""One value of an env file is replaced, and nothing else."""
+"""Some values of an env file are replaced, and nothing else."""
 
 from __future__ import annotations
 
 import pytest
 
 from fleet.env.dotenv import dotenv_file
-from fleet.env.dotenv.replacing import with_value
+from fleet.env.dotenv.replacing import with_value, with_values, without
 
 TEXT = b"# DB_PASS='not this'\r\nA='1'\r\n\r\nDB_PASS='old'\r\nB='DB_PASS'  # of DB_PASS='old'\n# end"
 VALUE = "n'e\\w$"
@@ -30,3 +30,15 @@ def test_a_line_is_what_the_reader_takes_for_one() -> None:
 def test_what_is_not_there_is_not_added() -> None:
     with pytest.raises(KeyError):
         with_value(b"A='1'\n", "DB_PASS", "new")
+
+
+def test_a_line_taken_out_waits_for_its_value() -> None:
+    left = without(TEXT, ["DB_PASS"])
+    assert left == TEXT.replace(b"\r\nDB_PASS='old'", b"\r\n# DB_PASS=")
+    assert with_values(left, {"DB_PASS": "old"}) == TEXT
+
+
+def test_what_has_no_line_comes_last_and_what_is_set_stays() -> None:
+    assert with_values(b"A='1'", {"A": "2", "DB_PASS": VALUE}) == b"A='1'\nDB_PASS='n\\'e\\\\w$'\n"
+    assert with_values(b"", {"A": "2"}) == b"A='2'\n"
+    assert with_values(TEXT, {}) == TEXT

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from fleet.env.dotenv import checks, files, production
+from collections.abc import Callable, Mapping
+
+from fleet.env import production
+from fleet.env.dotenv import checks
 from fleet.env.dotenv.checks import Finding
 from fleet.env.dotenv.files import HostFile, shown
+from fleet.env.variables.table import declared
 from fleet.errors import OperatorError
 
 
@@ -15,7 +19,17 @@ def of(file: HostFile) -> list[Finding]:
     if not file.sealed and mode & 0o077:
         why, do = f"can be read by others on this machine (mode {mode:o})", f"chmod 600 {shown(file.path)}"
         found.insert(0, Finding(True, file.path.name, None, why, do))
-    return found
+    return found + _left_behind(file)
+
+
+def _left_behind(file: HostFile) -> list[Finding]:
+    """Return a warning for each secret in the file of a host that has a store."""
+    if not file.store:
+        return []
+    why = {True: "stands in the store, too", False: "is a secret, and those of this host come from a store"}
+    do = f"inv env.move --host={file.host} takes it out of the file"
+    names = [name for name in file.read.lines if declared(name).secret]
+    return [Finding(False, name, file.read.lines[name], why[name in file.stored], do) for name in names]
 
 
 def refuse(file: HostFile, found: list[Finding]) -> None:
@@ -29,43 +43,48 @@ def refuse(file: HostFile, found: list[Finding]) -> None:
     """
     errors = [finding for finding in found if finding.grave]
     if errors:
+        store = f", or correct {file.store}" * bool(file.store)
         raise OperatorError(
             f"{file.host}: {shown(file.path)} has {len(errors)} error{'s' * (len(errors) > 1)}.",
             "\n         ".join(finding.text for finding in errors),
-            f"inv env.edit --host={file.host}   (nothing was touched on the host)",
+            f"inv env.edit --host={file.host}{store}   (nothing was touched on the host)",
         )
 
 
-def checked(host: str) -> dict[str, str]:
-    """Return the values for the host called `host`, which nothing is wrong with.
+def checked(file: HostFile) -> dict[str, str]:
+    """Return the values of a file, which nothing is wrong with.
 
     Raises:
-        OperatorError: there is no file, or it has errors: all of them, one a line.
+        OperatorError: it has errors: all of them, one a line.
     """
-    file = files.load(host)
     refuse(file, of(file))
     return file.read.values
 
 
-def all_checked(hosts: list[str]) -> dict[str, dict[str, str]]:
-    """Return the values for each of several hosts, which nothing is wrong with.
+def all_checked(reads: Mapping[str, Callable[[], HostFile]]) -> dict[str, HostFile]:
+    """Return the files of several hosts, which nothing is wrong with.
+
+    Args:
+        reads: what reads each host's.
 
     Raises:
         OperatorError: the errors of all of them at once.
     """
-    values: dict[str, dict[str, str]] = {}
+    found: dict[str, HostFile] = {}
     refused: list[OperatorError] = []
-    for host in hosts:
+    for host, read in reads.items():
         try:
-            values[host] = checked(host)
+            file = read()
+            checked(file)
+            found[host] = file
         except OperatorError as error:
             refused.append(error)
     if len(refused) > 1:
         raise OperatorError(
-            f"{len(refused)} of {len(hosts)} hosts cannot be served.",
+            f"{len(refused)} of {len(reads)} hosts cannot be served.",
             "\n         ".join(f"{error.what} {error.why}" for error in refused),
             "Fix these first; nothing was touched.",
         )
     if refused:
         raise refused[0]
-    return values
+    return found

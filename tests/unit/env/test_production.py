@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from fleet.env import report
-from fleet.env.dotenv import files, findings, production
+from fleet.env import findings, production, report
+from fleet.env.dotenv import files
 from fleet.env.dotenv.checks import Finding
 from fleet.env.dotenv.dotenv_file import read, written
 from fleet.errors import OperatorError
@@ -103,7 +103,7 @@ def test_a_production_file_that_is_not_here_is_a_warning(fleet: Path) -> None:
 def test_a_push_to_staging_is_refused(fleet: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found(DB_PASS=THEIRS["DB_PASS"], NEW_FEATURE="a-word-of-both")
     with pytest.raises(OperatorError) as refused:
-        findings.checked("try.test")
+        findings.checked(files.load("try.test"))
     assert "DB_PASS is the same as DB_PASS of aipbx.net" in refused.value.why
     report.warnings(files.load("try.test"), "registry")
     assert "warning: line 2: NEW_FEATURE is the same as NEW_FEATURE of aipbx.net" in capsys.readouterr().out

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from fleet.env.dotenv import files
 from fleet.env.dotenv.checks import PLACEHOLDER, Finding
+from fleet.env.secret_store import merging
 from fleet.env.variables.formats import hostname_of
 from fleet.env.variables.table import VARIABLES, declared
 from fleet.errors import OperatorError
@@ -70,7 +70,7 @@ def _test(values: Values) -> Iterator[tuple[str, str, str]]:
 def _compared(file: EnvFile, host: Host) -> list[Finding]:
     """What a staging host's values have in common with a production host's."""
     try:
-        theirs = files.load(host.name).values()
+        theirs = merging.of_host(host).values()
     except OperatorError as problem:
         why = f"could not be compared: {problem.what}"
         return [Finding(False, f"{host.name}.env", None, why, "ask an operator of production to check this file too")]
@@ -80,7 +80,7 @@ def _compared(file: EnvFile, host: Host) -> list[Finding]:
 def _shared(file: EnvFile, theirs: Values, host: str) -> Iterator[Finding]:
     secrets = {value: name for name, value in theirs.items() if _secret(name, value)}
     for name, value in file.values.items():
-        line = file.lines[name]
+        line = file.lines.get(name, 0)
         if VARIABLES.get(name) and VARIABLES[name].exclusive and _place(value) == _place(theirs.get(name, "")) != "":
             yield Finding(True, name, line, f"is {host}'s", "staging must not reach what customers use: set its own")
         elif _secret(name, value) and value in secrets:
