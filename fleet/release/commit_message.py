@@ -23,7 +23,7 @@ def hosts(message: str, fleet: Sequence[Host]) -> list[str]:
 
     A tag names hosts of production by their place in the inventory, by their names, or all of them: `[deploy:1]`,
     `[deploy 2,3]`, `[deploy:aipbx.ru]`, `[deploy all]`, `[deploy:all]`; several tags add up. A staging host has no
-    number, and `all` is without it: it goes by its name.
+    number, and `all` is without it: it goes by its name, or its group's.
 
     Args:
         message: the whole message.
@@ -46,8 +46,8 @@ def _named(name: str, tag: str, fleet: Sequence[Host]) -> list[str]:
     counted = _counted(fleet)
     if name.lower() == "all":
         return counted
-    if name.lower() in {host.name for host in fleet}:
-        return [name.lower()]
+    if named := [host.name for host in fleet if name.lower() in (host.name, *host.groups)]:
+        return named
     if name.isdecimal() and 1 <= int(name) <= len(counted):
         return [counted[int(name) - 1]]
     raise _unknown(tag, f"no host is called {name!r}" if name else "it names no host", fleet)

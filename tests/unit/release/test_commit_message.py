@@ -27,6 +27,7 @@ FLEET = [
         ("Several [deploy: 3, 2]", ["aipbx.org", "aipbx.ru"]),
         ("By name [deploy:aipbx.ru]", ["aipbx.ru"]),
         ("Tried out first [deploy:staging.aipbx.net]", ["staging.aipbx.net"]),
+        ("Tried out first [deploy:staging]", ["staging.aipbx.net"]),
         ("Nothing asked for", []),
         ("[skip ci] Something else [fix:4] in brackets", []),
         ("Deploy:2 without brackets", []),
