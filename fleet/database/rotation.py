@@ -1,8 +1,8 @@
-"""A new password for the database: the role's, the env file's, the host's, the backend's, in this order.
+"""A new password for the database: the env file's or the store's, the role's, the host's, the backend's, in this order.
 
 What runs has the old one until it is restarted. So first it is let in by its address: whatever happens from then on,
 it continues. As long as the server's rules say so, a rotation is under way; the next run finds that, and brings all to
-what the env file says by then.
+what the env file or the store says by then.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from fleet import agent
 from fleet.cli import agreed
 from fleet.env import findings
 from fleet.env.dotenv import files
-from fleet.env.dotenv.replacing import with_value
 from fleet.env.host import comparison, rendering
 from fleet.env.host.remote import current, path_on_host
+from fleet.env.secret_store import merging, place
 from fleet.env.variables import declaration
 from fleet.errors import FailedError, OperatorError
 from fleet.output import say, step
@@ -32,6 +32,7 @@ from fleet.state import survey
 if TYPE_CHECKING:
     from aipbx_agent.release.releases import Release
     from fleet.env.dotenv.files import HostFile
+    from fleet.env.secret_store.place import Place
     from fleet.remote import Remote
     from fleet.state.survey import Survey
 
@@ -43,7 +44,7 @@ class Rotation:
     """A rotation that may be made.
 
     Args:
-        file: the operator's env file, as it is now.
+        place: where the password stands: in the operator's env file, or in the host's store.
         before: the values that the host has.
         after: those that it will have.
         release: what runs.
@@ -52,7 +53,7 @@ class Rotation:
         cut_off: whether an earlier one was interrupted.
     """
 
-    file: HostFile
+    place: Place
     before: dict[str, str]
     after: dict[str, str]
     release: Release
@@ -93,45 +94,37 @@ def rotate(remote: Remote, *, yes: bool) -> None:
             _end(remote, ready, owner)
         else:
             _change(remote, ready, owner)
-    say(f"{remote.name}: the database, {files.shown(ready.file.path)} and the backend have the same password.", "green")
+    say(f"{remote.name}: the database, {ready.place.shown} and the backend have the same password.", "green")
     if not ready.cut_off and _opens(remote, ready.before[NAME]):
         say("  The old one opens the database all the same: pg_hba.conf of this server asks for none.", "yellow")
-    if ready.file.sealed:
-        say(f"  Commit it: git add {files.shown(ready.file.path)}")
-
-
-def _refuse_store(remote: Remote) -> None:
-    if remote.settings.secrets_from is not None:
-        raise OperatorError(
-            f"{remote.name}: the password of its database cannot be rotated from here.",
-            "Its secrets come from a store, and a rotation writes the env file alone.",
-            "Take `secrets_from` out of the inventory and put the secrets back into the env file, then rotate.",
-        )
+    if ready.place.to_commit:
+        say(f"  Commit it: git add {ready.place.to_commit}")
 
 
 def _planned(remote: Remote, state: Survey) -> Rotation:
-    _refuse_store(remote)
-    file = files.load(remote.name)
+    file = merging.load(remote.name, remote.settings.secrets_from)
     values = findings.checked(file)
+    stands = place.of(file, remote.settings.secrets_from, NAME)
     there = current(remote, remote.settings.app_dir) or {}
     changes = comparison.changes(there, rendering.environments(values))
     if others := sorted({change.name for change in changes} - {NAME}):
         raise OperatorError(
             f"{remote.name}: {', '.join(others)} differ{'s' * (len(others) == 1)} from what the host has.",
-            f"{files.shown(file.path)} was edited and not pushed, or the host's is newer; only the password may move.",
-            f"inv env.diff --host={remote.name} shows it; then inv env.push --host={remote.name}, or fix the file.",
+            f"{_origin(file)} was changed and not pushed, or the host's is newer; only the password may move.",
+            f"inv env.diff --host={remote.name} shows it; then inv env.push --host={remote.name}, "
+            "or put the host's values back.",
         )
     seen = _step(remote, "look")
     cut_off = bool(seen["under_way"])
     if values[NAME] != there["backend"][NAME] and not cut_off:
         raise OperatorError(
-            f"{remote.name}: {NAME} in {files.shown(file.path)} is not the one that the host has.",
-            "The file is out of date, or was edited; no rotation is under way.",
-            "Get the current file from the operator who rotated last, "
+            f"{remote.name}: {NAME} in {stands.shown} is not the one that the host has.",
+            "It is out of date there, or was edited; no rotation is under way.",
+            "Get the current one from the operator who rotated last, "
             f"or put the host's value back (inv exec backend --host={remote.name} -- env).",
         )
     return Rotation(
-        file=file,
+        place=stands,
         before={**values, NAME: there["backend"][NAME]},
         after=values if cut_off else {**values, NAME: declaration.password()},
         release=_release(remote, state),
@@ -139,6 +132,10 @@ def _planned(remote: Remote, state: Survey) -> Rotation:
         running=_passwords(seen),
         cut_off=cut_off,
     )
+
+
+def _origin(file: HostFile) -> str:
+    return files.shown(file.path) + f" or {file.store}" * bool(file.store)
 
 
 def _release(remote: Remote, state: Survey) -> Release:
@@ -153,11 +150,11 @@ def _announce(remote: Remote, ready: Rotation, state: Survey) -> None:
     say(f"{remote.name}: {ready.action}", "bold")
     if ready.cut_off:
         say(
-            f"  An earlier rotation was interrupted: everything is set to what {files.shown(ready.file.path)} says.",
+            f"  An earlier rotation was interrupted: everything is set to what {ready.place.shown} says.",
             "yellow",
         )
     else:
-        say(f"  A new one for role {ready.after['DB_USER']}; {files.shown(ready.file.path)} gets it, then the host.")
+        say(f"  A new one for role {ready.after['DB_USER']}; {ready.place.shown} gets it, then the host.")
     if not ready.restarts:
         say("  The backend has it already, and is not restarted.")
         return
@@ -180,9 +177,9 @@ def _change(remote: Remote, ready: Rotation, owner: str) -> None:
         raise
     undo: list[Callable[[], None]] = []
     try:
-        undo.insert(0, lambda: files.save(ready.file.path, ready.file.content))
-        with step(f"{files.shown(ready.file.path)} has the new one"):
-            files.save(ready.file.path, with_value(ready.file.content, NAME, ready.after[NAME]))
+        undo.insert(0, lambda: ready.place.take_back(ready.after[NAME]))
+        with step(f"{ready.place.shown} has the new one"):
+            ready.place.put(ready.after[NAME])
         # The database first, then the rest: an old backend starts again only when it gets in.
         undo.insert(0, lambda: _alter_back(remote, ready))
         with step("the database has it"):
@@ -201,7 +198,7 @@ def _change(remote: Remote, ready: Rotation, owner: str) -> None:
 
 
 def _end(remote: Remote, ready: Rotation, owner: str) -> None:
-    """Bring everything to what the env file says; there is nothing to go back to, so a failure leaves it under way."""
+    """Bring everything to what the env file or the store says; there is no way back: a failure leaves it under way."""
     try:
         _let_in(remote, ready.addresses)
         with step("the database has it"):

@@ -11,6 +11,7 @@ from fleet.env.findings import of
 from fleet.env.host import build_values
 from fleet.env.host.comparison import Change
 from fleet.env.secret_store import merging
+from fleet.env.variables.table import declared
 from fleet.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -97,3 +98,16 @@ def changes(host: str, found: list[Change], *, first: bool) -> None:
         print(f"{host}: the host has exactly this.")
     for change in found:
         print(f"    {change.line}")
+
+
+def store(file: HostFile, found: list[Change], *, first: bool) -> None:
+    """Show which secrets of a host's store are others than at the last push.
+
+    Args:
+        found: what a push would change.
+        first: whether the host has no environment yet.
+    """
+    names = {each.name for each in found if declared(each.name).secret and not declared(each.name).ours}
+    changed = sorted(names - file.read.lines.keys())
+    if file.store and changed and not first:
+        print(f"    note: changed in the store since the last push: {', '.join(changed)}")

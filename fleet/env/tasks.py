@@ -75,6 +75,7 @@ def diff(_: Context, host: str = "", json: bool = False) -> None:
         rows[-1]["changes"] = [change.as_json for change in changes]
         if not json:
             report.changes(chosen.name, changes, first=there is None)
+            report.store(file, changes, first=there is None)
     if json:
         import json as notation
 
@@ -103,6 +104,7 @@ def push(_: Context, host: str = "", yes: bool = False) -> None:
         remote = _remote(chosen)
         ready = pushing.plan(remote, chosen.data["app_dir"], file.values())
         report.changes(chosen.name, ready.changes, first=ready.first)
+        report.store(file, ready.changes, first=ready.first)
         if not ready.changes:
             continue
         for line in ready.consequences:

@@ -25,10 +25,27 @@ class Vault(BaseModel):
     folder: _Path = "aipbx"
 
 
-SecretSource = Annotated[Vault | None, BeforeValidator(lambda value: value or None)]
-_SOURCE: TypeAdapter[Vault | None] = TypeAdapter(SecretSource)
+class Aws(BaseModel):
+    """AWS Secrets Manager: one secret a host, `<folder>/<host>`.
+
+    Args:
+        region: where it is, as in eu-central-1.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["aws"]
+    region: Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
+    folder: _Path = "aipbx"
 
 
-def declared(data: dict[str, Any]) -> Vault | None:
+Source = Vault | Aws
+SecretSource = Annotated[
+    Annotated[Source, Field(discriminator="kind")] | None, BeforeValidator(lambda value: value or None)
+]
+_SOURCE: TypeAdapter[Source | None] = TypeAdapter(SecretSource)
+
+
+def declared(data: dict[str, Any]) -> Source | None:
     """The source in the data of a host, which were checked; None: its env file holds its secrets."""
     return _SOURCE.validate_python(data.get("secrets_from"))

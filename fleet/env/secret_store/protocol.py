@@ -8,6 +8,8 @@ from typing import Protocol
 
 from fleet.errors import OperatorError
 
+SECONDS = 15.0
+
 
 @dataclass(frozen=True)
 class Stored:
@@ -34,6 +36,12 @@ class SecretStore(Protocol):
 
     def write(self, values: Mapping[str, str], replaces: str) -> None:
         """Replace all values; OperatorError when the version `replaces` is no longer the one that counts."""
+
+
+def refuse_other_than_text(place: str, values: Mapping[str, object]) -> None:
+    """Refuse an entry with a value that cannot be a variable's."""
+    if odd := sorted(name for name, value in values.items() if not isinstance(value, str)):
+        raise unknown(place, f"Not text: {', '.join(odd)}.")
 
 
 def sealed(place: str) -> OperatorError:

@@ -8,11 +8,10 @@ from typing import Any
 
 from fleet.env.secret_store import protocol
 from fleet.env.secret_store.deadline import within
-from fleet.env.secret_store.protocol import Stored
+from fleet.env.secret_store.protocol import SECONDS, Stored
 from fleet.errors import OperatorError
 from fleet.inventory.secret_sources import Vault
 
-SECONDS = 15.0
 LOGIN = "VAULT_ROLE_ID and VAULT_SECRET_ID, VAULT_TOKEN, or ~/.vault-token"
 
 
@@ -52,8 +51,7 @@ class VaultStore:
         except (KeyError, TypeError):
             why = f"It is not that of a KV engine of version 2 at {self._source.mount}/."
             raise protocol.unknown(self.place, why) from None
-        if odd := sorted(name for name, value in values.items() if not isinstance(value, str)):
-            raise protocol.unknown(self.place, f"Not text: {', '.join(odd)}.")
+        protocol.refuse_other_than_text(self.place, values)
         return Stored(values, version)
 
     def _asked(self, call: Callable[[Any], Any]) -> Any:

@@ -1,7 +1,8 @@
-"""A real OpenBao server, one for all tests, on loopback and in memory."""
+"""A real OpenBao server and moto's stand-in for AWS, one each for all tests, on loopback and in memory."""
 
 from __future__ import annotations
 
+import logging
 import socket
 import subprocess
 import sys
@@ -12,9 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import boto3
 import hvac
 import pytest
 import requests
+from moto.server import ThreadedMotoServer
 
 BAO = Path(sys.executable).parent / "bao"
 
@@ -78,3 +81,36 @@ def bao(server: Bao, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bao:
     monkeypatch.setenv("VAULT_TOKEN", server.root.token)
     server.root.secrets.kv.v2.delete_metadata_and_all_versions("aipbx/aipbx.org", mount_point="secret")
     return server
+
+
+@dataclass(frozen=True)
+class Moto:
+    """The stand-in; `client` may do everything."""
+
+    address: str
+    client: Any
+
+
+@pytest.fixture(scope="session")
+def stand_in() -> Iterator[str]:
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        yield "http://{}:{}".format(*server.get_host_and_port())
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def moto(stand_in: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Moto:
+    """The stand-in, empty, for an operator who has a key and nothing else."""
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", stand_in)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAOPERATOR")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "of-no-account")
+    requests.post(f"{stand_in}/moto-api/reset", timeout=5)
+    return Moto(stand_in, boto3.client("secretsmanager", region_name="eu-central-1"))

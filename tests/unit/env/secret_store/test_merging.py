@@ -10,7 +10,7 @@ import pytest
 
 from fleet.env import findings, report
 from fleet.env.dotenv import files
-from fleet.env.host import rendering
+from fleet.env.host import comparison, rendering
 from fleet.env.secret_store import merging
 from fleet.env.secret_store.vault import VaultStore
 from fleet.env.variables.table import VARIABLES
@@ -106,6 +106,30 @@ def test_secrets_left_in_the_file_are_a_warning(folder: Path, bao: Bao) -> None:
     assert warned["DB_PASS"] == "stands in the store, too"  # noqa: S105  a sentence
     assert warned["JWT_SECRET"] == "is a secret, and those of this host come from a store"  # noqa: S105  a sentence
     assert "DB_NAME" not in warned
+
+
+@pytest.mark.parametrize(
+    ("there", "first", "note"),
+    [
+        (
+            {"DB_PASS": "older", "MAIL_PASS": "gone"},
+            False,
+            "since the last push: DB_PASS, MAIL_PASS\n",
+        ),
+        ({"DB_PASS": PASSWORD, "OPENAI_API_KEY": "older"}, False, ""),
+        ({}, True, ""),
+    ],
+)
+def test_what_was_changed_in_the_store_since_the_last_push_is_shown(
+    folder: Path, bao: Bao, capsys: pytest.CaptureFixture[str], there: dict[str, str], first: bool, note: str
+) -> None:
+    write("DB_NAME='aipbx'\nOPENAI_API_KEY='edited-in-the-file'\n")
+    store(bao, DB_PASS=PASSWORD)
+    file = merging.of_host(host(bao))
+    values = {"DB_NAME": "another", "OPENAI_API_KEY": "edited-in-the-file", **there}
+    found = comparison.changes(rendering.environments(values), rendering.environments(file.values()))
+    report.store(file, found, first=first)
+    assert capsys.readouterr().out == (f"    note: changed in the store {note}" if note else "")
 
 
 def test_a_deploy_asks_no_store_and_compares_no_secret(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ from fleet.env.secret_store.protocol import SecretStore
 from fleet.inventory import secret_sources
 from fleet.inventory.hosts import Host
 from tests.unit.env.dotenv.test_checks import GOOD
-from tests.unit.env.secret_store.conftest import Bao
+from tests.unit.env.secret_store.conftest import Bao, Moto
 
 NAME = "aipbx.org"
 SECRET = "pa$$ # ' \" \\ é-and-more"  # noqa: S105  of no database
@@ -28,9 +28,10 @@ MOVED = {"DB_PASS", "PRIVATE_KEY", "ENCRYPTION_KEY", "HELPDESK_ENCRYPTION_KEY", 
 TEXT = "# what it opens\n" + dotenv_file.written(VALUES) + "# the end\n"
 
 
-@pytest.fixture
-def source(bao: Bao) -> dict[str, str]:
-    return {"kind": "vault", "address": bao.address}
+@pytest.fixture(params=["vault", "aws"])
+def source(bao: Bao, moto: Moto, request: pytest.FixtureRequest) -> dict[str, str]:
+    found = {"vault": {"address": bao.address}, "aws": {"region": "eu-central-1"}}
+    return {"kind": request.param, **found[request.param]}
 
 
 @pytest.fixture
@@ -87,7 +88,7 @@ def test_secrets_move_into_the_store_and_back(
 
 
 def test_what_the_store_has_already_stays(host: Host, source: dict[str, str]) -> None:
-    store_of(host).write({"MAIL_PASS": "another-one"}, "0")
+    store_of(host).write({"MAIL_PASS": "another-one"}, store_of(host).read().version)
     move(source["kind"])
     assert set(stored(host)) == {*MOVED, "MAIL_PASS"}
 
@@ -155,7 +156,7 @@ def test_a_file_that_was_edited_meanwhile_is_left_alone(
 
 
 def test_a_store_that_says_something_else_is_not_overwritten(host: Host, source: dict[str, str]) -> None:
-    store_of(host).write({"DB_PASS": "another"}, "0")
+    store_of(host).write({"DB_PASS": "another"}, store_of(host).read().version)
     assert "say different things about DB_PASS" in refused(source["kind"])
     assert (text(), stored(host)) == (TEXT, {"DB_PASS": "another"})
 

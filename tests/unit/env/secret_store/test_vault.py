@@ -2,36 +2,21 @@
 
 from __future__ import annotations
 
-import builtins
 import socket
 import time
-import traceback
-from typing import Any
 
 import pytest
 
 from fleet.env.secret_store.vault import VaultStore
-from fleet.errors import OperatorError
 from fleet.inventory.secret_sources import Vault
 from tests.unit.env.secret_store.conftest import Bao, free_port
+from tests.unit.env.secret_store.refusals import SECRET, refusal, without_library
 
-SECRET = "pa$$ # ' \" \\ é"  # noqa: S105  of no store
 ENTRY = {"path": "aipbx/aipbx.org", "mount_point": "secret"}
 
 
 def at(address: str, seconds: float = 15.0, mount: str = "secret") -> VaultStore:
     return VaultStore(Vault(kind="vault", address=address, mount=mount), "aipbx.org", seconds)
-
-
-def refusal(store: VaultStore, *, write: bool = False) -> str:
-    with pytest.raises(OperatorError) as refused:
-        store.write({"DB_PASS": SECRET}, "0") if write else store.read()
-    told = "".join(traceback.format_exception(refused.value))
-    assert SECRET not in told
-    assert "During handling" not in told
-    assert refused.value.why
-    assert refused.value.do
-    return refused.value.what
 
 
 def test_what_is_written_is_read_byte_for_byte(bao: Bao) -> None:
@@ -45,7 +30,7 @@ def test_what_is_written_is_read_byte_for_byte(bao: Bao) -> None:
 def test_a_write_that_would_undo_another_is_refused(bao: Bao) -> None:
     store = at(bao.address)
     store.write({"DB_PASS": "first"}, "0")
-    assert refusal(store, write=True).endswith("the entry was changed by someone else meanwhile.")
+    assert refusal(store, write="0").endswith("the entry was changed by someone else meanwhile.")
     assert store.read().values == {"DB_PASS": "first"}
 
 
@@ -86,7 +71,7 @@ def test_ci_reads_by_its_role_and_writes_nothing(bao: Bao, monkeypatch: pytest.M
     monkeypatch.setenv("VAULT_ROLE_ID", role.read_role_id("ci")["data"]["role_id"])
     monkeypatch.setenv("VAULT_SECRET_ID", role.generate_secret_id("ci")["data"]["secret_id"])
     assert at(bao.address).read().values == {"DB_PASS": "first"}
-    assert refusal(at(bao.address), write=True).endswith("the store refused.")
+    assert refusal(at(bao.address), write="0").endswith("the store refused.")
 
 
 def test_the_policy_that_docs_give_operators_is_enough(bao: Bao, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,12 +106,5 @@ def test_a_server_that_never_answers_is_left(bao: Bao) -> None:
 
 
 def test_a_machine_without_the_library_says_so(bao: Bao, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = builtins.__import__
-
-    def without(name: str, *args: Any, **names: Any) -> Any:
-        if name == "hvac":
-            raise ImportError(name)
-        return real(name, *args, **names)
-
-    monkeypatch.setattr(builtins, "__import__", without)
+    without_library(monkeypatch, "hvac")
     assert refusal(at(bao.address)).endswith("hvac is not installed on this machine.")
