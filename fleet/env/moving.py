@@ -180,6 +180,27 @@ def carry_out(host: str, move: Move) -> None:
         ) from None
 
 
+def keep_apart(host: str, source: SecretSource, content: bytes) -> bytes:
+    """Return a new env file without the secrets that belong in its host's store, which has them by then.
+
+    Args:
+        source: that store; None: the file keeps them.
+        content: the new file, with secrets that were made for it. The store's own win; what must be filled in stays.
+
+    Raises:
+        OperatorError: the store cannot be read or written; nothing was changed.
+    """
+    if source is None:
+        return content
+    store = opening.store(host, source)
+    stored = store.read()
+    made = {name: value for name, value in dotenv_file.read(content).values.items() if declared(name).generate}
+    values = {**made, **stored.values}
+    if values != stored.values:
+        store.write(values, stored.version)
+    return replacing.without(content, values)
+
+
 def _compare(place: str, before: Mapping[str, str], after: Mapping[str, str]) -> None:
     if names := sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name)):
         raise OperatorError(

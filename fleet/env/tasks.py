@@ -24,8 +24,9 @@ HOST = "a host's name, several with commas, a group, or all"
 @report_errors
 def init(_: Context, host: str = "") -> None:
     """Write a new env file: every required variable, strong secrets made, the rest explained."""
-    from fleet.env import address
+    from fleet.env import address, moving
     from fleet.env.dotenv import files, template
+    from fleet.inventory import secret_sources
 
     hosts = hosts_to_change(host)
     for chosen in hosts:
@@ -34,8 +35,10 @@ def init(_: Context, host: str = "") -> None:
         public = address.public_address(chosen.name)
         known = {"EXTERNAL_HOST": f"{public or '<public IPv4>'}:3032"}
         path = files.paths(chosen.name)[0]
-        files.save(path, template.new_file(chosen.name, known).encode())
-        print(f"{chosen.name}: wrote {files.shown(path)} (mode 600, not in git) with new secrets.")
+        source = secret_sources.declared(chosen.data)
+        files.save(path, moving.keep_apart(chosen.name, source, template.new_file(chosen.name, known).encode()))
+        secrets = "its secrets are in the store" if source else "with new secrets"
+        print(f"{chosen.name}: wrote {files.shown(path)} (mode 600, not in git), {secrets}.")
         print(f"next: replace each <…> in it: inv env.edit --host={chosen.name}")
 
 

@@ -1,5 +1,6 @@
 """What belongs to production never comes to a staging host, and play payments do not come to production unnoticed."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from fleet.env import findings, production, report
 from fleet.env.dotenv import files
 from fleet.env.dotenv.checks import Finding
 from fleet.env.dotenv.dotenv_file import read, written
+from fleet.env.secret_store import merging, protocol
 from fleet.errors import OperatorError
 from fleet.inventory import hosts
 from fleet.inventory.hosts import Host
@@ -98,6 +100,22 @@ def test_a_production_file_that_is_not_here_is_a_warning(fleet: Path) -> None:
     (finding,) = found(DB_PASS=THEIRS["DB_PASS"])
     assert not finding.grave
     assert finding.text.startswith("aipbx.net.env could not be compared: There is no env file for aipbx.net.")
+
+
+def test_production_s_secrets_in_a_store_are_compared_too(fleet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files.save(files.paths("aipbx.net")[0], b"DB_NAME='aipbx'\n")
+    file = replace(files.load("aipbx.net"), stored={"DB_PASS": THEIRS["DB_PASS"]})
+    monkeypatch.setattr(merging, "of_host", lambda _: file)
+    (finding,) = found(DB_PASS=THEIRS["DB_PASS"])
+    assert finding.why == "is the same as DB_PASS of aipbx.net"
+
+    def sealed(_: Host) -> None:
+        raise protocol.sealed("aipbx.net: a store")
+
+    monkeypatch.setattr(merging, "of_host", sealed)
+    (finding,) = found(DB_PASS=THEIRS["DB_PASS"])
+    assert not finding.grave
+    assert "could not be compared: aipbx.net: a store: the store is sealed." in finding.text
 
 
 def test_a_push_to_staging_is_refused(fleet: Path, capsys: pytest.CaptureFixture[str]) -> None:

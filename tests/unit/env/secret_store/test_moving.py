@@ -205,3 +205,19 @@ def test_a_file_with_errors_is_not_moved(host: Host, source: dict[str, str]) -> 
 def test_several_hosts_are_refused(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tasks, "hosts_to_change", lambda _: [host, host])
     assert "takes one host" in refused("age")
+
+
+def test_the_secrets_of_a_new_file_go_into_the_store_at_once(
+    host: Host, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("fleet.env.address.public_address", lambda _: "203.0.113.20")
+    files.paths(NAME)[0].unlink()
+    tasks.init(Context(), host=NAME)
+    made = stored(host)
+    assert {"DB_PASS", "PRIVATE_KEY", "ENCRYPTION_KEY"} <= made.keys()
+    assert not [value for value in made.values() if value in text() + capsys.readouterr().out]
+    assert "\nOPENAI_API_KEY='<" in text(), "an operator has that one"
+    files.paths(NAME)[0].unlink()
+    tasks.init(Context(), host=NAME)
+    assert stored(host) == made, "on a second machine, the store has them"
+    assert "# DB_PASS=\n" in text()
