@@ -10,6 +10,7 @@ import fleet.database.import_tasks as imports
 import fleet.database.tasks as rotations
 import fleet.env.tasks
 import fleet.migrations.tasks as migrations
+import fleet.monitoring.tasks as monitoring
 import fleet.offsite.tasks
 import fleet.release.promotion_tasks as promotions
 import fleet.release.tasks as release
@@ -44,6 +45,8 @@ for task in (
     status.csp,
     status.doctor,
     runbooks.runbook,
+    monitoring.alerts,
+    monitoring.silence,
     backups.backup,
     backups.backups,
     restores.restore,

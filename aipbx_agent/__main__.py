@@ -21,11 +21,14 @@ from aipbx_agent.contract import VERSION
 from aipbx_agent.core import detached, events, lock
 from aipbx_agent.core.config import Config, load
 from aipbx_agent.core.errors import AgentError, Failed, Interrupted, Refused
+from aipbx_agent.monitoring import silence
 from aipbx_agent.report import run_state
 
 
 class Verb(NamedTuple):
     """What the program can do: in which module, whether one run at a time, whether the team is notified when it fails.
+
+    One that disturbs silences the alerts that it causes itself.
 
     Without a stack goes what asks nothing of the application: a host may keep others' copies, and is given a
     certificate, before it has one.
@@ -34,10 +37,13 @@ class Verb(NamedTuple):
     module: str
     exclusive: bool = False
     watched: bool = False
+    disturbs: bool = False
     stack: bool = True
 
 
 VERBS = {
+    "alerted": Verb("aipbx_agent.monitoring.alerted", stack=False),
+    "alerts": Verb("aipbx_agent.monitoring.alerts", stack=False),
     "attach": Verb("aipbx_agent.report.attach", stack=False),
     "base": Verb("aipbx_agent.pitr.base_backup"),
     "backup": Verb("aipbx_agent.backup.take", exclusive=True, watched=True),
@@ -47,13 +53,15 @@ VERBS = {
     "cleanup": Verb("aipbx_agent.cleanup"),
     "cancel": Verb("aipbx_agent.report.cancel", stack=False),
     "discard": Verb("aipbx_agent.restore.discard", exclusive=True, watched=True),
+    "figures": Verb("aipbx_agent.monitoring.figures", stack=False),
     "fill": Verb("aipbx_agent.release.fill"),
     "images": Verb("aipbx_agent.status.images"),
-    "import-mysql": Verb("aipbx_agent.mysql_import.run", exclusive=True, watched=True),
+    "import-mysql": Verb("aipbx_agent.mysql_import.run", exclusive=True, watched=True, disturbs=True),
     "list": Verb("aipbx_agent.status.listing"),
     "lock": Verb("aipbx_agent.release.lock.take_lock", stack=False),
-    "migrate": Verb("aipbx_agent.migrations.apply", exclusive=True, watched=True),
+    "migrate": Verb("aipbx_agent.migrations.apply", exclusive=True, watched=True, disturbs=True),
     "migrations": Verb("aipbx_agent.migrations.due"),
+    "monitoring": Verb("aipbx_agent.monitoring.stack", stack=False),
     "notify": Verb("aipbx_agent.report.send_notice"),
     "overlap": Verb("aipbx_agent.release.switch.overlap"),
     "point": Verb("aipbx_agent.pitr.targets"),
@@ -61,15 +69,16 @@ VERBS = {
     "prune": Verb("aipbx_agent.release.prune"),
     "record": Verb("aipbx_agent.release.record"),
     "recover": Verb("aipbx_agent.recover"),
-    "renew": Verb("aipbx_agent.release.containers.renew", watched=True),
-    "restore": Verb("aipbx_agent.restore.restore", exclusive=True, watched=True),
+    "renew": Verb("aipbx_agent.release.containers.renew", watched=True, disturbs=True),
+    "restore": Verb("aipbx_agent.restore.restore", exclusive=True, watched=True, disturbs=True),
     "retained": Verb("aipbx_agent.restore.retained"),
     "roles": Verb("aipbx_agent.roles.declare"),
     "rotate": Verb("aipbx_agent.roles.rotate"),
-    "services": Verb("aipbx_agent.release.containers.services", watched=True),
+    "services": Verb("aipbx_agent.release.containers.services", watched=True, disturbs=True),
+    "silence": Verb("aipbx_agent.monitoring.silence", stack=False),
     "state": Verb("aipbx_agent.status.state", stack=False),
-    "switch": Verb("aipbx_agent.release.switch.switch", watched=True),
-    "undo": Verb("aipbx_agent.restore.undo", exclusive=True, watched=True),
+    "switch": Verb("aipbx_agent.release.switch.switch", watched=True, disturbs=True),
+    "undo": Verb("aipbx_agent.restore.undo", exclusive=True, watched=True, disturbs=True),
     "unlock": Verb("aipbx_agent.release.lock.unlock", stack=False),
     "verify": Verb("aipbx_agent.backup.verify", exclusive=True, watched=True),
     "watch": Verb("aipbx_agent.status.freshness"),
@@ -138,6 +147,8 @@ def _run(config: Config, options: argparse.Namespace) -> None:
             stack.enter_context(lock.held(options.verb))
         if run:
             run.begun()
+        if verb.disturbs:
+            stack.enter_context(silence.during(config, options.verb))
         importlib.import_module(verb.module).main(config, options)
 
 

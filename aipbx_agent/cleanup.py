@@ -20,6 +20,7 @@ from aipbx_agent.databases import engine, names, throwaway
 from aipbx_agent.databases.postgres import set_roles
 from aipbx_agent.databases.postgres.engine import Postgres
 from aipbx_agent.migrations import first_start
+from aipbx_agent.monitoring import silence
 from aipbx_agent.pitr import recovery_server
 from aipbx_agent.release.lock import deploy_lock
 from aipbx_agent.release.switch import switch
@@ -41,6 +42,7 @@ def main(config: Config, options: argparse.Namespace) -> None:
     if options.after:
         run_state.after(config, options.after)
     detached.clear()
+    silence.cleanup(config)
     docker.answering()
     switch.cleanup(config)
     with ExitStack() as stack:

@@ -6,7 +6,7 @@ and a host that differ say so instead of going wrong.
 
 from __future__ import annotations
 
-VERSION = 6
+VERSION = 7
 
 # Where deploys/agent.py installs this program, and what its configuration is.
 COMMAND = "/usr/local/sbin/aipbx-agent"
@@ -55,6 +55,13 @@ UNKNOWN = "unknown"
 # The dialplan's global variable that says which backend gets a new call: Stasis(${GLOBAL(AIBOT)}).
 ARI_VARIABLE = "AIBOT"
 
+# PostgreSQL's role that reads its statistics for monitoring.
+MONITOR = "aipbx_monitor"
+# Monitoring (deploys/monitoring.py): its Compose project, and below the application's folder its files.
+MONITORING_PROJECT, MONITORING_FOLDER = "aipbx-monitoring", "monitoring"
+MONITORING_UNIT = "aipbx-monitoring.service"
+# There, too, in the folder that its container reads: the password of MONITOR.
+MONITOR_PASSWORD = "secrets/postgres"  # noqa: S105  a file's name
 # Where the textfile collector of node_exporter reads figures: Debian's place for them.
 METRICS = "/var/lib/prometheus/node-exporter"
 

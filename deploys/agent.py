@@ -6,6 +6,7 @@ from aipbx_agent import contract
 from fleet.converge.context import host_name, settings
 from fleet.converge.files import configuration, services
 from fleet.converge.system import packages
+from fleet.inventory import monitoring as network
 from fleet.inventory import stores
 from fleet.nginx import settings as nginx_settings
 
@@ -52,6 +53,9 @@ configuration.file(
             "offsite": stores.agent_settings(host_name(), settings().offsite),
             "offsite_keep": settings().offsite_keep,
             "backup_recipients": settings().backup_recipients,
+            # For the counts of nginx's answers; a switch brings its own.
+            "slow_paths": settings().slow_paths,
+            "monitoring": network.agent_settings(settings()),
             "keeps_for": {origin.name: origin.data["offsite_keep"] for origin in stores.origins(host_name())},
             "keeps_wal_for": {origin.name: origin.data["wal_keep_days"] for origin in stores.origins(host_name())},
         },
@@ -63,7 +67,10 @@ configuration.program(name="Agent: install program", path=contract.LIBRARY, text
 configuration.file(
     name="Agent: install command", path=contract.COMMAND, text=configuration.shipped("agent/aipbx-agent"), mode="755"
 )
-services.only(name="Agent: remove units that are no longer declared", names=services.shipped())
+services.only(
+    name="Agent: remove units that are no longer declared",
+    names=services.shipped() - (set() if settings().monitoring else network.UNITS),
+)
 configuration.file(
     name="Agent: write aipbx-recover.service", path=RECOVERY, text=configuration.shipped("agent/aipbx-recover.service")
 )

@@ -23,4 +23,5 @@ local.include("deploys/agent.py")  # the program on the host: releases, backups,
 local.include("deploys/tls.py")  # the certificate: how it is obtained, renewed, checked and served
 local.include("deploys/backups.py")  # timers for backups and verification
 local.include("deploys/offsite.py")  # off-site copies, and peers' copies stored here
+local.include("deploys/monitoring.py")  # metrics, alerts, and a look at the other hosts
 local.include("deploys/former_agent.py")  # removes the agent's former program

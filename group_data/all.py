@@ -320,6 +320,21 @@ backup_recipients: list[str] = []
 # How many off-site copies stay: of the last days, weeks and months, one each. The newest verified one always stays.
 offsite_keep = {"days": 14, "weeks": 8, "months": 12}
 
+# --- Monitoring (docs/monitoring.md) -------------------------------------------------------------------------------
+# Whether this host collects metrics of itself, looks at the public names of the other hosts, and reports what is wrong.
+monitoring = True
+prometheus_image = "prom/prometheus:v3.5.0"
+alertmanager_image = "prom/alertmanager:v0.28.1"
+blackbox_image = "prom/blackbox-exporter:v0.26.0"
+postgres_exporter_image = "prometheuscommunity/postgres-exporter:v0.17.1"
+# The network of these containers: any private IPv4 network of 16 addresses or more that the host does not use.
+monitoring_network = "172.31.207.0/28"
+# Metrics are kept for so many days, and never more than so many MiB of them.
+monitoring_keep_days = 15
+monitoring_max_mib = 512
+# Asked every minute while this host's monitoring works: a service outside that reports when this ends. Empty: none.
+deadman_url = ""
+
 # --- System --------------------------------------------------------------------------------------------------------
 # Least free space on / and /var in MiB; below it nothing is begun: a full disk half-way is worse than a refusal.
 min_free_disk_mib = 2048

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -36,3 +37,9 @@ def write(name: str, lines: list[str]) -> None:
     """
     # Collected are names that end in .prom only; readable, because the exporter is not root.
     files.write(FOLDER / f"aipbx_{name}.prom", "".join(f"{line}\n" for line in lines), mode=0o644)
+
+
+def sample(name: str, value: float, **labels: str) -> str:
+    """One line of a figure with labels."""
+    words = ",".join(f"{label}={json.dumps(text, ensure_ascii=False)}" for label, text in labels.items())
+    return f"{name}{{{words}}} {value:.15g}" if words else f"{name} {value:.15g}"

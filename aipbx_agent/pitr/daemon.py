@@ -20,6 +20,7 @@ from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import AgentError, Failed, Interrupted
 from aipbx_agent.databases import engine
 from aipbx_agent.databases.postgres.engine import Postgres
+from aipbx_agent.monitoring import alerts
 from aipbx_agent.pitr import archive, base_backup, window
 from aipbx_agent.pitr.collect import take
 from aipbx_agent.pitr.segments import Segment
@@ -162,14 +163,17 @@ class Watch:
                 metrics.write("wal", figures(state))
         if lasts and not self._told:
             self._told = True
-            notify.send(
-                current, f"{current.host}: its WAL is not archived: point-in-time recovery would lose data", error
-            )
+            # What is lost is told by itself: no metric says it.
+            if at_once or not alerts.tells(current):
+                notify.send(
+                    current, f"{current.host}: its WAL is not archived: point-in-time recovery would lose data", error
+                )
         elif not error and self._told:
             self._told = False
-            notify.send(
-                current, f"{current.host}: its WAL is archived again", "Every time from now on can be restored."
-            )
+            if not alerts.tells(current):
+                notify.send(
+                    current, f"{current.host}: its WAL is archived again", "Every time from now on can be restored."
+                )
 
 
 def figures(state: dict[str, Any]) -> list[str]:

@@ -18,14 +18,14 @@ LABEL = "com.docker.compose"
 def found(config: Config) -> dict[str, dict[str, Any]]:
     """Image, status, restarts, health, start, declaration and networks by service, of those with a container."""
     try:
-        every = _of_project(config.project)
+        every = of_project(config.project)
     except AgentError:
         return {}
     names = {service: colours.active(config, service) for service in ("postgres", *SERVICES, "nginx")}
     return {service: _summary(every[name]) for service, name in names.items() if name in every}
 
 
-def _of_project(project: str) -> dict[str, dict[str, Any]]:
+def of_project(project: str) -> dict[str, dict[str, Any]]:
     """The newest container of each of a project's Compose services, as `docker inspect` shows it."""
     argv = ["docker", "ps", "--all", "--quiet", "--no-trunc", f"--filter=label={LABEL}.project={project}"]
     identities = run([*argv, f"--filter=label={LABEL}.oneoff=False"], seconds=SECONDS).decode().split()

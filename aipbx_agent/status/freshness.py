@@ -18,6 +18,7 @@ from aipbx_agent.backup import sets
 from aipbx_agent.contract import IMAGES
 from aipbx_agent.core import events, files, metrics, times
 from aipbx_agent.core.config import Config
+from aipbx_agent.monitoring import alerts
 from aipbx_agent.offsite import copy_sets
 from aipbx_agent.pitr import daemon
 from aipbx_agent.release.pbx import pbxs
@@ -76,7 +77,8 @@ def main(config: Config, _: argparse.Namespace) -> None:
     told_at = _moment(state.get("told_at"))
     if is_news(bad, state.get("bad", []), told_at, now):
         told_at = now
-        _notify(config, found, bad, now)
+        if not alerts.tells(config):
+            _notify(config, found, bad, now)
     seen = {"began": began.isoformat(), "bad": bad, "told_at": told_at.isoformat() if told_at else None}
     files.write_json(path, {**seen, "pbxs_let_in": _moved(config, state.get("pbxs_let_in", []))})
     pbxs.keep(config)
@@ -111,6 +113,14 @@ def ages(config: Config, began: datetime) -> dict[str, Age]:
         looked = _moment(files.read_json(config.backups / daemon.STATE).get("at"))
         found["log"] = Age("check WAL archiving (aipbx-wal.service)", looked, looked or began, LOG_HOURS)
     return found
+
+
+def measure(config: Config) -> None:
+    """Write the ages as metrics, between two checks; what is too old is reported by whoever reads them."""
+    began = _moment(files.read_json(config.backups / STATE).get("began"))
+    now = datetime.now(timezone.utc)
+    found = ages(config, began or now)
+    _figures(found, sorted(kind for kind, age in found.items() if age.too_old(now)))
 
 
 def is_news(bad: list[str], before: list[str], told_at: datetime | None, now: datetime) -> bool:

@@ -17,6 +17,7 @@ from aipbx_agent.core import events
 from aipbx_agent.core.config import Config, load
 from aipbx_agent.core.errors import Refused
 from aipbx_agent.core.files import read_json
+from aipbx_agent.monitoring import alerts
 from aipbx_agent.pitr import daemon
 from aipbx_agent.release import ledger
 from aipbx_agent.release.containers import colours
@@ -64,6 +65,7 @@ def found(config: Config) -> dict[str, Any]:
         **_backups(config),
         "rotation": database.rotation(config),
         "migrations": database.unapplied(config),
+        "alerts": alerts.summary(config),
     }
 
 

@@ -143,6 +143,15 @@ class Settings(BaseModel):
     offsite: OffSite
     backup_recipients: list[Recipient]
     offsite_keep: dict[Literal["days", "weeks", "months"], Annotated[int, Field(ge=0, le=1000)]]
+    monitoring: bool
+    prometheus_image: Image
+    alertmanager_image: Image
+    blackbox_image: Image
+    postgres_exporter_image: Image
+    monitoring_network: Annotated[IPv4Network, BeforeValidator(IPv4Network)]
+    monitoring_keep_days: Annotated[int, Field(ge=1, le=366)]
+    monitoring_max_mib: Annotated[int, Field(ge=128, le=65536)]
+    deadman_url: Annotated[str, Field(pattern=r"^(https://[^\s\"\\]+)?$")]
     min_free_disk_mib: Annotated[int, Field(ge=100)]
     swap_below_memory_mib: Annotated[int, Field(ge=0)]
     swap_mib: Annotated[int, Field(ge=128, le=65536)]
@@ -219,6 +228,13 @@ class Settings(BaseModel):
             mounts = service.get("volumes", [])
             if not isinstance(mounts, list) or not all(isinstance(mount, (str, dict)) for mount in mounts):
                 raise ValueError(f"{name}.volumes is not a list of what Compose mounts")
+        return value
+
+    @field_validator("monitoring_network")
+    @classmethod
+    def _room_for_its_containers(cls, value: IPv4Network) -> IPv4Network:
+        if not value.is_private or value.prefixlen > 28:
+            raise ValueError("must be a private network of 16 addresses or more")
         return value
 
     @field_validator("web_from_cloudflare_only")

@@ -9,9 +9,11 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
+from aipbx_agent import contract
 from fleet.command_line import record
 from fleet.commands import compose, docker, postgres
 from fleet.errors import FailedError, OperatorError
+from fleet.inventory import monitoring as network
 from fleet.output import say
 from fleet.ssh import ssh
 
@@ -94,6 +96,25 @@ def _free(port: int) -> bool:
     return True
 
 
+def _address(host: Remote, service: str) -> str:
+    """The address of a service's container, as the host reaches it.
+
+    Raises:
+        OperatorError: it does not run.
+    """
+    data, monitoring = host.settings, service in network.CONTAINERS
+    project, app_dir = (contract.MONITORING_PROJECT, "") if monitoring else (data.compose_project, data.app_dir)
+    # One that has ended has no address.
+    address = host.run(docker.address(project, service, app_dir)).out.split()
+    if not address:
+        raise OperatorError(
+            f"{host.name}: {service} does not run.",
+            "There is no container to connect to.",
+            f"inv status --host={host.name}",
+        )
+    return network.address(data, service) if monitoring else address[0]
+
+
 def tunnel(host: Remote, service: str, port: int, local_port: int) -> None:
     """Bring a service's port to this machine, on 127.0.0.1, until Ctrl-C.
 
@@ -106,23 +127,18 @@ def tunnel(host: Remote, service: str, port: int, local_port: int) -> None:
         OperatorError: the service does not run, or the local port is taken.
         FailedError: ssh could not keep it open.
     """
-    port = port or PORTS.get(service, 0)
+    usual = PORTS | {name: one[1] for name, one in network.CONTAINERS.items()}
+    port = port or usual.get(service, 0)
     if not port:
         raise OperatorError(
-            f"Which port of {service}?", f"Only {', '.join(PORTS)} have a usual one.", "Add --port=9090."
+            f"Which port of {service}?", f"Only {', '.join(usual)} have a usual one.", "Add --port=9090."
         )
     for number in (port, local_port):
         if not 0 <= number <= 65535:
             raise OperatorError(
                 f"{number} is not a valid port.", "Ports are 1 to 65535.", "inv tunnel postgres --local=15432"
             )
-    address = host.run(docker.address(host.settings.compose_project, service, host.settings.app_dir)).out.split()
-    if not address:
-        raise OperatorError(
-            f"{host.name}: {service} does not run.",
-            "There is no container to connect to.",
-            f"inv status --host={host.name}",
-        )
+    address = _address(host, service)
     here = local_port or port
     if not _free(here):
         other = next((number for number in range(here + 10000, 65536) if _free(number)), 0)
@@ -131,7 +147,7 @@ def tunnel(host: Remote, service: str, port: int, local_port: int) -> None:
             "Another program listens on it, or only root may (below 1024).",
             f"inv tunnel {service} --host={host.name} --local={other}" if other else "Give another one by --local.",
         )
-    forward = f"127.0.0.1:{here}:{address[0]}:{port}"
+    forward = f"127.0.0.1:{here}:{address}:{port}"
     options = ["-N", "-o", "ExitOnForwardFailure=yes", "-L", forward]
     say(f"{service} on {host.name} is 127.0.0.1:{here} here, until Ctrl-C.", "green")
     result = subprocess.run(ssh.command(host.name, host.settings.deploy_user, "", *options), check=False)

@@ -52,7 +52,7 @@ def exec_(_: Context, service: str, host: str = "") -> None:
 @task(
     positional=["service"],
     help={
-        "service": "whose port: postgres, backend, frontend, or another one with --port",
+        "service": "whose port: postgres, backend, frontend, prometheus, alertmanager; others with --port",
         "host": "a host",
         "port": "the port inside the network",
         "local": "the port on this machine",

@@ -68,6 +68,8 @@ class Survey:
         kept: the restore that keeps what was live before it; empty: none does.
         calls: live RTP flows; None when they cannot be counted.
         migrations: how many of the release's files the database has not seen, or FIRST_START, or UNKNOWN.
+        alerts: what fires: names by severity (page, ticket), works (whether monitoring does), why (it does not); None:
+            the host has no monitoring.
         met: what a release would meet; nothing where it was not asked for.
     """
 
@@ -97,6 +99,7 @@ class Survey:
     kept: str
     calls: int | None
     migrations: str
+    alerts: dict[str, Any] | None = None
     met: Met = field(default_factory=lambda: Met("", {}))
 
     @property
@@ -147,6 +150,7 @@ def parse(state: dict[str, Any], host: str = "") -> Survey:
         kept=state.get("kept", ""),
         calls=state.get("calls"),
         migrations=state.get("migrations", ""),
+        alerts=state.get("alerts"),
         met=Met(host, state.get("release", {})),
     )
 

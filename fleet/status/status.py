@@ -97,6 +97,7 @@ def _facts(host: str, found: Survey | OperatorError, drifted: drift.Known | None
         "migrations": found.migrations or None,
         "lock": found.lock or None,
         "lock_standing": found.lock_standing or None,
+        "alerts": found.alerts,
         "not_well": [f"{one.topic}: {one.what}" for one in troubles.of(host, found)],
         "drift": drifted.changes if drifted else None,
         "drift_at": f"{drifted.at:%Y-%m-%dT%H:%M:%SZ}" if drifted else None,
@@ -188,6 +189,16 @@ def _migrations(row: dict[str, Any]) -> str:
     return f"[red]{due} not applied: inv migrate[/red]"
 
 
+def _alerts(row: dict[str, Any]) -> str:
+    found = row["alerts"]
+    if found is None:
+        return "-"
+    if not found["works"]:
+        return "[red]monitoring does not work[/red]"
+    counts = [f"{len(names)} {severity}" for severity in ("page", "ticket") if (names := found[severity])]
+    return _red(", ".join(counts), True) if counts else "none"
+
+
 def _drift(row: dict[str, Any]) -> str:
     changes = row["drift"]
     if changes is None:
@@ -215,5 +226,6 @@ _CELLS = (
     ("migrations", _migrations),
     ("previous data", lambda row: f"[yellow]{escape(row['kept'])}[/yellow]" if row["kept"] else "-"),
     ("lock", _lock),
+    ("alerts", _alerts),
     ("drift", _drift),
 )

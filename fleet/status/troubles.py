@@ -45,7 +45,7 @@ def of(host: str, state: Survey) -> list[Trouble]:
     if not state.converged:
         return []
     at = f"--host={host}"
-    return [*_serving(state, at), *_machine(state, at), *_unfinished(state, at), *_data(state, at)]
+    return [*_serving(state, at), *_machine(state, at), *_unfinished(state, at), *_data(state, at), *_alerts(state, at)]
 
 
 def _serving(state: Survey, at: str) -> Iterator[Trouble]:
@@ -71,6 +71,16 @@ def _serving(state: Survey, at: str) -> Iterator[Trouble]:
 def _machine(state: Survey, at: str) -> Iterator[Trouble]:
     if state.disk_percent > DISK_PERCENT:
         yield Trouble("disk", f"{state.disk_percent} % full", f"inv prune {at}")
+
+
+def _alerts(state: Survey, at: str) -> Iterator[Trouble]:
+    if not state.alerts:
+        return
+    if not state.alerts["works"]:
+        yield Trouble("monitoring", f"it does not work: {state.alerts['why']}", f"inv alerts {at}", now=False)
+    for severity in ("page", "ticket"):
+        if names := state.alerts[severity]:
+            yield Trouble("alerts", f"{', '.join(names)}", f"inv alerts {at}", now=severity == "page")
 
 
 def _unfinished(state: Survey, at: str) -> Iterator[Trouble]:

@@ -32,6 +32,11 @@ def _postgres(name: str, real: str, account: int, pgvector: str) -> Recipe:
     return Recipe(name, "postgres", "trixie", arguments, python="3.12")
 
 
+def _monitoring(real: str, package: str, program: str, state: str) -> StandIn:
+    arguments = {"REAL": real, "PACKAGE": package, "PROGRAM": program, "STATE": state}
+    return StandIn(f"{_HUB}/{real}", Recipe(program, "monitoring", "trixie", arguments))
+
+
 def stand_ins(architecture: str, *, stories: bool) -> list[StandIn]:
     """Return the stand-ins that can be made for a processor.
 
@@ -45,6 +50,15 @@ def stand_ins(architecture: str, *, stories: bool) -> list[StandIn]:
         StandIn(f"{_HUB}/library/nginx:1.30-alpine", Recipe("nginx", "nginx", "trixie")),
         StandIn(f"{_HUB}/library/mariadb:11", Recipe("mariadb", "mariadb", "trixie"), deployed=False),
         StandIn(f"{_HUB}/certbot/certbot:v5.1.0", Recipe("certbot", "certbot", "trixie"), trusting=True),
+        _monitoring("prom/prometheus:v3.5.0", "prometheus", "prometheus", "/prometheus"),
+        _monitoring("prom/alertmanager:v0.28.1", "prometheus-alertmanager", "alertmanager", "/alertmanager"),
+        _monitoring("prom/blackbox-exporter:v0.26.0", "prometheus-blackbox-exporter", "blackbox_exporter", "/state"),
+        _monitoring(
+            "prometheuscommunity/postgres-exporter:v0.17.1",
+            "prometheus-postgres-exporter",
+            "postgres_exporter",
+            "/state",
+        ),
     ]
     if architecture == "amd64":
         plain = _postgres("postgres", "postgres:16-alpine", 70, "no")

@@ -62,9 +62,10 @@ class Inv:
         self._write()
 
     def _write(self) -> None:
-        # Stories run at any minute of the hour.
+        # Stories run at any minute of the hour; monitoring has a story of its own.
         hosts = [
-            (name, {"role": "of a story", "application_timers": {}} | values) for name, values in self._data.items()
+            (name, {"role": "of a story", "application_timers": {}, "monitoring": False} | values)
+            for name, values in self._data.items()
         ]
         (self.tree / "inventory.py").write_text(f'"""A story\'s."""\n\nproduction = {pprint.pformat(hosts)}\n')
 
@@ -87,7 +88,7 @@ class Inv:
     @property
     def bootstrap(self) -> Bootstrap:
         """pyinfra in the same copy."""
-        return Bootstrap(self.ssh_config, self.tree)
+        return Bootstrap(self.ssh_config, self.tree, data=())
 
     @property
     def environment(self) -> dict[str, str]:

@@ -17,6 +17,7 @@ DEPLOYED = (
     "test_fleet.py",
     "test_migrate.py",
     "test_eyes.py",
+    "test_monitoring.py",
     "test_day.py",
     "test_users.py",
     "test_staging.py",

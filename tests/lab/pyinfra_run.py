@@ -76,16 +76,24 @@ class Bootstrap:
         ssh_config: the lab's.
         tree: the folder to run it in: this checkout, or a copy that a story has changed.
         concerns: the files of deploys/.
+        data: what the inventory is overruled by: its images take seconds to come, and it has a story of its own.
     """
 
-    def __init__(self, ssh_config: Path, tree: Path = ROOT, concerns: tuple[str, ...] = ("bootstrap",)) -> None:
+    def __init__(
+        self,
+        ssh_config: Path,
+        tree: Path = ROOT,
+        concerns: tuple[str, ...] = ("bootstrap",),
+        data: tuple[str, ...] = ("--data", "monitoring=false"),
+    ) -> None:
         self.ssh_config = ssh_config
         self.tree = tree
         self.concerns = concerns
+        self.data = data
 
     def only(self, *concerns: str) -> Bootstrap:
         """Files of deploys/ in bootstrap's place: all that a story needs of it, and seconds instead of a dozen."""
-        return Bootstrap(self.ssh_config, self.tree, concerns)
+        return Bootstrap(self.ssh_config, self.tree, concerns, self.data)
 
     @property
     def _environment(self) -> dict[str, str]:
@@ -93,7 +101,8 @@ class Bootstrap:
 
     def command(self, *options: str) -> list[str]:
         """What is typed."""
-        return [PYINFRA, "inventory.py", *(f"deploys/{concern}.py" for concern in self.concerns), *options]
+        files = (f"deploys/{concern}.py" for concern in self.concerns)
+        return [PYINFRA, "inventory.py", *files, *self.data, *options]
 
     def _finished(self, command: list[str], errors: int) -> subprocess.CompletedProcess[str]:
         return finished(command, self.tree, self._environment, DEADLINE_SECONDS, errors)
@@ -134,7 +143,7 @@ class Bootstrap:
                 shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
             else:
                 shutil.copy(source, folder / name)
-        return Bootstrap(self.ssh_config, folder, self.concerns)
+        return Bootstrap(self.ssh_config, folder, self.concerns, self.data)
 
 
 def finished(

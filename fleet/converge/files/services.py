@@ -106,7 +106,7 @@ def shipped() -> set[str]:
     """The units of ours that this repository declares."""
     files = (path for folder in ("files", "templates") for path in (ROOT / folder).rglob("aipbx*"))
     names = (path.name.removesuffix(".j2") for path in files)
-    return {name for name in names if Path(name).suffix in {".service", ".timer", ".slice"}}
+    return {name for name in names if Path(name).suffix in {".service", ".socket", ".timer", ".slice"}}
 
 
 class OurUnits(Lines):

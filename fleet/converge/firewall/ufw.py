@@ -17,6 +17,7 @@ from fleet.converge.access import guard
 from fleet.converge.files import configuration
 from fleet.converge.firewall import foreign_rules
 from fleet.converge.output import of_kind, sections
+from fleet.inventory import monitoring as network
 from fleet.inventory.settings import Settings
 from fleet.nginx.settings import HTTP_PORT, HTTPS_PORT
 
@@ -36,29 +37,37 @@ class Opening:
         protocol: tcp or udp.
         port: the port that the client asks for.
         source: who may; None is anyone.
+        interface: by which they come; empty is any. A port that only containers ask for is the host's own: none
+            publishes it.
     """
 
     protocol: Literal["tcp", "udp"]
     port: int
     source: IPv4Network | IPv6Network | None = None
+    interface: str = ""
 
     @property
     def _from(self) -> str:
         return f"-s {self.source} " if self.source else ""
 
+    @property
+    def _by(self) -> str:
+        return f"-i {self.interface} " if self.interface else ""
+
     def ufw_tuple(self, anywhere: str) -> str:
         """ufw's own record of the rule, which `ufw status` and `ufw delete` read."""
-        return f"### tuple ### allow {self.protocol} {self.port} {anywhere} any {self.source or anywhere} in"
+        way = f"in_{self.interface}" if self.interface else "in"
+        return f"### tuple ### allow {self.protocol} {self.port} {anywhere} any {self.source or anywhere} {way}"
 
     def input_rule(self, chain: str) -> str:
         """The rule for the host's own port."""
-        match = f"-p {self.protocol} --dport {self.port}"
+        match = f"{self._by}-p {self.protocol} --dport {self.port}"
         source = f" -s {self.source}" if self.source else ""
         return f"-A {chain} {match}{source} -j ACCEPT"
 
     def kernel_rule(self, chain: str) -> str:
         """The same, as `iptables -S` prints it."""
-        return f"-A {chain} {self._from}-p {self.protocol} -m {self.protocol} --dport {self.port} -j ACCEPT"
+        return f"-A {chain} {self._from}{self._by}-p {self.protocol} -m {self.protocol} --dport {self.port} -j ACCEPT"
 
     def forward_rule(self) -> str:
         """The rule for a port that a container publishes, as `iptables -S` prints it."""
@@ -95,7 +104,7 @@ class Declared:
                 f"-A DOCKER-USER -d {network} -p tcp -m tcp ! --dport 53 -j REJECT --reject-with tcp-reset"
                 for network in self.shut
             ),
-            *(opening.forward_rule() for opening in self.opened),
+            *(opening.forward_rule() for opening in self.opened if not opening.interface),
             "-A DOCKER-USER -m conntrack --ctstate DNAT -j DROP",
             *self._out(),
             "-A DOCKER-USER -j DROP",
@@ -128,6 +137,8 @@ def declared(settings: Settings, version: Version) -> Declared:
         *_for("tcp", [HTTPS_PORT], web or settings.web_from, version),
         *_for("udp", settings.rtp_ports, settings.pbx_addresses, version),
     ]
+    if settings.monitoring and version == 4:
+        opened += [Opening("tcp", port, interface=network.BRIDGE) for port in network.PORTS]
     metadata = map(ip_network, METADATA_NETWORKS)
     shut = [network for network in metadata if network.version == version]
     if not settings.staging:

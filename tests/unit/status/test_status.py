@@ -123,6 +123,7 @@ def test_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
             "migrations": None,
             "lock": None,
             "lock_standing": None,
+            "alerts": None,
             "not_well": [],
             "drift": ["sshd"],
             "drift_at": json.loads(out)["aipbx.net"]["drift_at"],
@@ -180,6 +181,7 @@ def test_table(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
         "migrations": ["-"],
         "previous data": ["-"],
         "lock": ["-"],
+        "alerts": ["-"],
         "drift": ["as declared"],
     }
 

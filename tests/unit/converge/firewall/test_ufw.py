@@ -27,7 +27,19 @@ def test_openings_for_everybody() -> None:
         Opening("tcp", 443),
         Opening("udp", 3032),
         Opening("udp", 3034),
+        Opening("tcp", 9100, interface="br-aipbx-mon"),
+        Opening("tcp", 9180, interface="br-aipbx-mon"),
     ]
+    assert [one.port for one in opened(4, monitoring=False)] == [22, 80, 443, 3032, 3034]
+    assert [one.port for one in opened(6)] == [22, 80, 443, 3032, 3034]
+
+
+def test_a_port_for_one_interface_is_open_to_nothing_that_is_forwarded() -> None:
+    opening = Opening("tcp", 9100, interface="br-aipbx-mon")
+    assert opening.ufw_tuple("0.0.0.0/0") == "### tuple ### allow tcp 9100 0.0.0.0/0 any 0.0.0.0/0 in_br-aipbx-mon"
+    assert opening.input_rule("ufw-user-input") == "-A ufw-user-input -i br-aipbx-mon -p tcp --dport 9100 -j ACCEPT"
+    assert opening.kernel_rule("x") == "-A x -i br-aipbx-mon -p tcp -m tcp --dport 9100 -j ACCEPT"
+    assert not any("9100" in rule for rule in Declared([opening]).docker_user())
 
 
 def test_rtp_only_for_the_pbx_of_the_same_ip_version() -> None:

@@ -79,6 +79,10 @@ def test_stand_ins_go_by_the_names_that_production_uses() -> None:
         "docker.io/library/postgres:16-alpine",
         "docker.io/pgvector/pgvector:pg16",
         "docker.io/certbot/certbot:v5.1.0",
+        "docker.io/prom/prometheus:v3.5.0",
+        "docker.io/prom/alertmanager:v0.28.1",
+        "docker.io/prom/blackbox-exporter:v0.26.0",
+        "docker.io/prometheuscommunity/postgres-exporter:v0.17.1",
     }
     assert len({stand_in.recipe.name for stand_in in found}) == len(found)
     for stand_in in found:
@@ -89,7 +93,8 @@ def test_stand_ins_go_by_the_names_that_production_uses() -> None:
 def test_without_stories_there_is_what_a_host_with_aipbx_pulls() -> None:
     data: dict[str, object] = {}
     exec((ROOT / "group_data" / "all.py").read_text(), data)  # noqa: S102 # this repository's own data
-    pulled = {str(data[f"{name}_image"]) for name in ("postgres", "nginx", "certbot")}
+    monitoring = ("prometheus", "alertmanager", "blackbox", "postgres_exporter")
+    pulled = {str(data[f"{name}_image"]) for name in ("postgres", "nginx", "certbot", *monitoring)}
     found = {
         each.reference.removeprefix("docker.io/").removeprefix("library/") for each in stand_ins("amd64", stories=False)
     }
@@ -98,4 +103,4 @@ def test_without_stories_there_is_what_a_host_with_aipbx_pulls() -> None:
 
 def test_another_processor_has_no_postgresql() -> None:
     folders = {stand_in.recipe.folder for stand_in in stand_ins("arm64", stories=True)}
-    assert folders == {"python", "node", "nginx", "mariadb", "certbot"}
+    assert folders == {"python", "node", "nginx", "mariadb", "certbot", "monitoring"}

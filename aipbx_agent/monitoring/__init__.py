@@ -1,0 +1,1 @@
+"""Metrics that no exporter has, the containers of monitoring, and what its alerts say."""

@@ -1,0 +1,43 @@
+"""`inv alerts`, `inv silence`."""
+
+from __future__ import annotations
+
+from invoke.context import Context
+
+from fleet.cli import finish, hosts_to_change, hosts_to_read, remotes, report_errors
+from fleet.command_line.verb import task
+
+HOST = "a host, several with commas, a group, or all"
+
+
+@task(help={"host": f"{HOST}; default: all", "json": "print JSON"})
+@report_errors
+def alerts(_: Context, host: str = "all", json: bool = False) -> None:
+    """Show the alerts that fire on hosts, what to do, and the page of each; exit code 1: one does."""
+    from fleet.monitoring import alerts as look
+
+    if code := look.show(remotes(hosts_to_read(host)), as_json=json):
+        finish(code)
+
+
+@task(
+    help={
+        "host": HOST,
+        "for": "for how long: 30m, 2h, 1d",
+        "reason": "why, for the others",
+        "alert": "only this one, as inv alerts calls it; default: every one",
+        "lift": "end what operators silenced",
+    }
+)
+@report_errors
+def silence(
+    _: Context, host: str = "", for_: str = "2h", reason: str = "", alert: str = "", lift: bool = False
+) -> None:
+    """Notify no one of a host's alerts for a while: `inv silence --host=aipbx.ru --for=2h --reason=…`."""
+    from fleet.monitoring import silences
+
+    hosts = remotes(hosts_to_change(host))
+    if lift:
+        silences.lift(hosts)
+    else:
+        silences.begin(hosts, for_, reason, alert)

@@ -1,0 +1,60 @@
+"""Each alert has what the team is told, cases with which it is tried out, and one name."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from fleet.checkout import ROOT
+from fleet.errors import OperatorError
+from fleet.monitoring import probes, silences
+from fleet.runbook import pages
+from tests.lab.alert_cases import CASES
+
+RULES = (ROOT / "files" / "monitoring" / "alerts.yml").read_text("utf-8")
+BLOCKS = {block.split("\n", 1)[0].strip(): block for block in RULES.split("- alert: ")[1:]}
+
+
+def test_each_alert_has_cases() -> None:
+    assert set(BLOCKS) == set(CASES)
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_each_says_what_is_wrong_and_what_to_do(name: str) -> None:
+    slug = re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
+    assert f"runbook: inv runbook {slug}\n" in BLOCKS[name]
+    assert re.search(r"severity: (page|ticket|none)}", BLOCKS[name])
+    assert re.search(r'summary: ".+\."\n', BLOCKS[name])
+    assert re.search(r'action: ".+"\n', BLOCKS[name])
+
+
+def test_silences_of_runs_name_alerts_that_there_are() -> None:
+    from aipbx_agent.monitoring.silence import CAUSED
+
+    assert set(CAUSED) <= set(BLOCKS)
+
+
+@pytest.mark.parametrize(("length", "seconds"), [("30m", 1800), ("2h", 7200), ("1d", 86400)])
+def test_lengths_of_a_silence(length: str, seconds: int) -> None:
+    assert silences.seconds(length) == seconds
+
+
+@pytest.mark.parametrize("length", ["", "2", "0m", "2w", "8d", "-1h"])
+def test_lengths_that_are_none(length: str) -> None:
+    with pytest.raises(OperatorError):
+        silences.seconds(length)
+
+
+def test_a_host_asks_the_others_what_a_deploy_asks_and_what_only_a_stranger_sees() -> None:
+    found = [one for one in probes.of_peers("aipbx.net") if one.peer == "aipbx.ru"]
+    assert [one.check for one in found] == ["site", "api", "socket-io", "tls", "ping"]
+    assert found[1].target == "https://aipbx.ru/api/prices/public"
+    assert {one.peer for one in probes.of_peers("aipbx.net")} == {"aipbx.org", "aipbx.ru"}
+    assert {one.module for one in found} == {*probes.modules("aipbx.net"), "unverified", "ping"}
+
+
+@pytest.mark.parametrize("language", pages.LANGUAGES)
+def test_each_has_a_page_in_both_languages(language: str) -> None:
+    named = set(re.findall(r"runbook: inv runbook ([a-z-]+)", RULES))
+    assert named - {path.stem for path in pages.folder(language).glob("*.md")} == set()
