@@ -42,20 +42,21 @@ def title(name: str, language: str) -> str:
 
 
 def show(page: str, language: str) -> None:
-    """Print a page, formatted on a terminal and as it is in a pipe; or the list of pages.
+    """Print a page, formatted on a terminal and as it is in a pipe; or the list of pages that may be meant.
 
     Args:
-        page: as typed; empty: the list.
+        page: as typed; empty: all of them.
         language: as typed; empty: the machine's.
 
     Raises:
         OperatorError: there is no such page or language.
     """
     chosen = _language(language)
-    if not page:
-        _list(chosen)
+    found = matching(page, chosen)
+    if len(found) > 1:
+        _list(found, chosen)
         return
-    text = _text(named(page), chosen)
+    text = _text(found[0], chosen)
     console = Console(highlight=False)
     if not console.is_terminal:
         print(text, end="")
@@ -63,21 +64,21 @@ def show(page: str, language: str) -> None:
     console.print(Markdown(text), width=min(console.width, COLUMNS))
 
 
-def named(typed: str) -> str:
-    """Return the page that is meant: by its name, by a part of it, or by an alert's name (DiskSpaceLow).
+def matching(typed: str, language: str) -> list[str]:
+    """Return the pages that may be meant: by name, an alert's name (DiskSpaceLow), or a part of name or title.
 
     Raises:
-        OperatorError: none is, or several are.
+        OperatorError: none is.
     """
-    known = names()
-    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", typed).lower()
-    alike = [name] if name in known else [one for one in known if name in one]
-    if len(alike) == 1:
-        return alike[0]
-    close = alike or difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    known, name = names(), re.sub(r"(?<=[a-z])(?=[A-Z])", "-", typed).lower()
+    if name in known:
+        return [name]
+    if found := [one for one in known if name in one or typed.lower() in title(one, language).lower()]:
+        return found
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     raise OperatorError(
-        f"The runbook has {'several pages' if alike else 'no page'} {typed!r}.",
-        f"{'They are' if alike else 'Close to it are'}: {', '.join(close)}." if close else "No name is close to it.",
+        f"The runbook has no page {typed!r}.",
+        f"Close to it are: {', '.join(close)}." if close else "No name or title is close to it.",
         f"inv runbook {close[0]}" if close else "inv runbook lists the pages.",
     )
 
@@ -99,9 +100,9 @@ def _language(typed: str) -> str:
     return language
 
 
-def _list(language: str) -> None:
+def _list(found: list[str], language: str) -> None:
     table = Table(*tables.typed("inv runbook …"), "")
-    for name in names():
+    for name in found:
         table.add_row(name, title(name, language))
     tables.show(table)
 

@@ -22,19 +22,24 @@ def _no_language(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("typed", "page"),
-    [("disk-space-low", "disk-space-low"), ("DiskSpaceLow", "disk-space-low"), ("space", "disk-space-low")],
+    ("typed", "found"),
+    [
+        ("disk-space-low", ["disk-space-low"]),
+        ("DiskSpaceLow", ["disk-space-low"]),
+        ("SocketIoDown", ["socket-io-down"]),
+        ("space", ["disk-space-low"]),
+        ("disk", ["disk-fills-up", "disk-space-low"]),
+        ("Сертификат", ["certificate-expires", "certificate-wrong"]),
+    ],
 )
-def test_a_page_by_its_name_a_part_of_it_or_an_alert(typed: str, page: str) -> None:
-    assert pages.named(typed) == page
+def test_a_page_by_its_name_a_part_of_name_or_title_or_an_alert(typed: str, found: list[str]) -> None:
+    assert pages.matching(typed, "ru") == found
 
 
-@pytest.mark.parametrize(
-    ("typed", "said"), [("dsk-space", "inv runbook disk-space-low"), ("-", "several pages"), ("xyzzy", "lists")]
-)
+@pytest.mark.parametrize(("typed", "said"), [("dsk-space", "inv runbook disk-space-low"), ("xyzzy", "lists the pages")])
 def test_a_wrong_name_gets_a_proposal(typed: str, said: str) -> None:
     with pytest.raises(OperatorError) as refused:
-        pages.named(typed)
+        pages.matching(typed, "ru")
     assert said in str(refused.value)
 
 
@@ -69,3 +74,9 @@ def test_the_doctor_finds_what_no_one_filled_in(monkeypatch: pytest.MonkeyPatch,
     found = doctor._runbook()
     assert (found.well, found.text) == (True, "places with <fill in>: 1 in docs/en/runbook/first-page.md")
     assert found.do
+
+
+def test_nothing_is_left_to_fill_in_where_each_place_was() -> None:
+    text = pages._text("first-page", "ru")
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    assert text.count(pages.PLACEHOLDER) == sum(pages.PLACEHOLDER in row for row in rows) > 10
