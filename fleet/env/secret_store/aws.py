@@ -40,7 +40,7 @@ class AwsStore:
     def __init__(self, source: Aws, host: str, seconds: float = SECONDS) -> None:
         self._source, self._seconds = source, seconds
         self._id = f"{source.folder}/{host}"
-        self.place = f"{host}: AWS Secrets Manager {source.region} {self._id}"
+        self.place = f"AWS Secrets Manager {source.region} {self._id}"
 
     def read(self) -> Stored:
         """Return what it has."""

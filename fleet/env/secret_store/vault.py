@@ -21,7 +21,7 @@ class VaultStore:
     def __init__(self, source: Vault, host: str, seconds: float = SECONDS) -> None:
         self._source, self._seconds = source, seconds
         self._entry = {"path": f"{source.folder}/{host}", "mount_point": source.mount}
-        self.place = f"{host}: {source.address} {source.mount}/{source.folder}/{host}"
+        self.place = f"{source.address} {source.mount}/{source.folder}/{host}"
         self._client: Any = None
 
     def read(self) -> Stored:
