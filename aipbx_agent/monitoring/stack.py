@@ -52,7 +52,6 @@ def start(config: Config) -> None:
         STOPPED.touch()
         return
     profile = ["--profile", "database"] if database_ready(config) else []
-    # Alone among Compose's words, `--wait` would also wait for health checks; there are none.
     compose.run([*files(config), *profile, "up", "--detach", "--remove-orphans"], seconds=UP_SECONDS)
     STOPPED.unlink(missing_ok=True)
 
@@ -69,7 +68,7 @@ def keep(config: Config, running: set[str]) -> None:
             notify.send(config, f"{config.host}: monitoring runs again", "There is room on the disk again.")
     elif is_short(config):
         _give_way(config)
-    elif running and "postgres-exporter" not in running and has_network(config):
+    elif running and "postgres-exporter" not in running and database_ready(config):
         start(config)
 
 

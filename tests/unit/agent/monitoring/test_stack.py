@@ -23,8 +23,8 @@ class World:
         self.config = Config({**raw, "monitoring": {"prometheus": "x"}}, {"backend": {}}, {})
         monkeypatch.setattr(stack, "STOPPED", tmp_path / "stopped")
         monkeypatch.setattr(stack, "free", lambda _: self.free * MIB)
-        monkeypatch.setattr(stack, "has_network", lambda _: True)
-        monkeypatch.setattr(stack, "database_ready", lambda _: True)
+        self.database = True
+        monkeypatch.setattr(stack, "database_ready", lambda _: self.database)
         monkeypatch.setattr(compose, "run", self._compose)
         monkeypatch.setattr(notify, "send", lambda _, title, __: self.done.append(title))
 
@@ -66,7 +66,10 @@ def test_a_start_waits_for_room(world: World) -> None:
 
 def test_the_exporter_comes_with_the_database(world: World) -> None:
     stack.keep(world.config, ALL)
+    world.database = False
+    stack.keep(world.config, {"prometheus"})
     assert world.done == []
+    world.database = True
     stack.keep(world.config, {"prometheus"})
     assert world.done == ["up"]
 
