@@ -133,6 +133,6 @@ def test_names_that_lead_elsewhere_are_refused(lab: Running, tmp_path: Path) -> 
 def test_an_unknown_host_is_answered_with_the_nearest_name() -> None:
     for words in (("lab.reset", "--host=aipbx.rru"), ("lab.ssh", "aipbx.rru")):
         done = inv(*words)
-        assert done.returncode == 1
+        assert done.returncode == 2
         assert "did you mean aipbx.ru?" in done.stderr
         assert "Traceback" not in done.stderr
