@@ -6,17 +6,23 @@ import shlex
 from collections.abc import Callable
 from typing import Any
 
-from paramiko import SSHClient
+from paramiko import SSHClient, SSHException
+from pyinfra.api import StringCommand
 from pyinfra.api.exceptions import ConnectError
 from pyinfra.connectors.ssh import SSHConnector
-from pyinfra.connectors.util import CommandOutput
+from pyinfra.connectors.util import CommandOutput, OutputLine, make_unix_command_for_host
 
 from fleet.checkout import ssh_config_path
-from fleet.converge.connect import existing_docker, explain, former_agent, host_system
+from fleet.converge.connect import existing_docker, explain, former_agent, host_system, shell
 from fleet.errors import OperatorError
 from fleet.inventory import settings, stores
 from fleet.ssh import login
 
+# What makes a command more than a question that one shell can be asked among others.
+UNUSUAL = (
+    *("_stdin", "_get_pty", "_env", "_chdir", "_sudo_user", "_sudo_password", "_use_sudo_login"),
+    *("_preserve_sudo_env", "_su_user", "_doas", "_dzdo"),
+)
 # What pyinfra's own connector takes from data or options, and ssh_config says here.
 ELSEWHERE = ("ssh_hostname", "ssh_port", "ssh_key", "ssh_password", "ssh_config_file", "ssh_known_hosts_file")
 
@@ -30,6 +36,12 @@ class FleetConnector(SSHConnector):
 
     # Whether this run deploys files; config.py knows. A look around (`exec`, `fact`) is for broken hosts too.
     converging = True
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.shells: dict[tuple[int, bool], shell.Shell] = {}
+        self.asking = False
+        self.host.get_fact = self._noticed(self.host.get_fact)  # type: ignore[method-assign]  # pyinfra has no hook
 
     def connect(self) -> None:
         """Log in, ask what the host is, and refuse what must not begin.
@@ -55,12 +67,57 @@ class FleetConnector(SSHConnector):
         self.host.connector_data |= {"settings": checked, "system": answers}
         self.host.data._sudo = answers.uid != 0
 
-    def run_shell_command(self, *args: Any, **kwargs: Any) -> tuple[bool, CommandOutput]:
+    def run_shell_command(self, command: StringCommand, *args: Any, **kwargs: Any) -> tuple[bool, CommandOutput]:
         """As pyinfra's, and keeps the output of a failure so that it can be explained."""
-        succeeded, output = super().run_shell_command(*args, **kwargs)
+        answer = self._fact(command, kwargs)
+        succeeded, output = answer or super().run_shell_command(command, *args, **kwargs)
         if not succeeded:
             self.host.connector_data["failed_output"] = output.output
         return succeeded, output
+
+    def _fact(self, command: StringCommand, arguments: dict[str, Any]) -> tuple[bool, CommandOutput] | None:
+        """Ask for a fact in the one shell for all of them; None: pyinfra asks, as for anything that is no mere fact.
+
+        A fact changes nothing, so one whose answer was lost is asked once more.
+        """
+        if not self.asking or any(arguments.get(name) for name in UNUSUAL):
+            return None
+        plain = make_unix_command_for_host(self.state, self.host, command, _sudo=False)
+        try:
+            asked = self._shell(as_root=bool(arguments.get("_sudo")))
+            code, lines, errors = asked.run(plain.get_raw_value(), arguments.get("_timeout"))
+        except (shell.EndedError, SSHException):
+            self.shells.clear()
+            return None
+        except TimeoutError:
+            self.shells.clear()
+            raise
+        output = [*(OutputLine("stdout", line) for line in lines), *(OutputLine("stderr", line) for line in errors)]
+        return code == 0, CommandOutput(output)
+
+    def _noticed(self, get_fact: Callable[..., Any]) -> Callable[..., Any]:
+        """The same, so that a command of a fact is known as one."""
+
+        def noticed(*args: Any, **kwargs: Any) -> Any:
+            self.asking = True
+            try:
+                return get_fact(*args, **kwargs)
+            finally:
+                self.asking = False
+
+        return noticed
+
+    def _shell(self, *, as_root: bool) -> shell.Shell:
+        """The shell for facts of the account that logged in, or of root."""
+        assert self.client is not None  # noqa: S101  pyinfra has connected
+        transport = self.client.get_transport()
+        assert transport is not None  # noqa: S101  likewise
+        key = (id(transport), as_root)
+        if key not in self.shells:
+            channel = transport.open_session()
+            channel.exec_command("sudo -H -n sh" if as_root else "sh")
+            self.shells[key] = shell.Shell(channel)
+        return self.shells[key]
 
     def _log_in(self, checked: settings.Settings) -> None:
         for name in ELSEWHERE:
