@@ -15,10 +15,10 @@ from invoke.exceptions import Exit
 from aipbx_agent.core.text import printable
 from fleet.command_line import dry_run, record
 from fleet.command_line.encoding import print_anything
-from fleet.errors import OperatorError
+from fleet.errors import OperatorError, worst
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from fleet.inventory.hosts import Host
     from fleet.remote import Remote
@@ -124,6 +124,25 @@ def remotes(hosts: list[Host]) -> list[Remote]:
     for remote in made if _changes else ():
         record.reached(remote)
     return made
+
+
+def change_each(hosts: Sequence[Remote], change: Callable[[Remote], object]) -> None:
+    """Change hosts one after the other, until one fails; a dry run goes on to each one's question.
+
+    Raises:
+        OperatorError: a host refuses, or what was begun there failed.
+    """
+    codes = []
+    for host in hosts:
+        try:
+            change(host)
+        except (dry_run.AtQuestionError, OperatorError) as ended:
+            if not dry_run.active() or len(hosts) == 1:
+                raise
+            codes.append(ended.code)
+            print(printable(str(ended.message if isinstance(ended, Exit) else ended)), file=sys.stderr)
+    if code := worst(codes):
+        finish(code)
 
 
 def one(hosts: list[Host]) -> Remote:

@@ -7,6 +7,7 @@ import threading
 import time
 from dataclasses import dataclass
 from functools import cached_property
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 from fleet.errors import FailedError, OperatorError
@@ -166,6 +167,20 @@ class Remote:
             mode: its access, as `600`.
         """
         self.sudo_output(put_file(path, len(content), mode), stdin=content)
+
+    @cached_property
+    def seen_from(self) -> str:
+        """The address by which the host knows this machine; empty: it does not say. Its account asks: sudo forgets."""
+        from paramiko import SSHException
+
+        try:
+            channel = self._connection.transport.open_session(timeout=GRACE_SECONDS)
+            channel.settimeout(GRACE_SECONDS)
+            channel.exec_command(f'printf "{BEGUN}%s" "${{SSH_CONNECTION%% *}}"')
+            words = channel.makefile("rb").read(1000).decode(errors="replace")
+            return str(ip_address(words.rpartition(BEGUN)[2].partition("%")[0]))
+        except (OSError, EOFError, SSHException, ValueError):
+            return ""
 
     @property
     def connected(self) -> bool:

@@ -41,12 +41,13 @@ def show(hosts: Sequence[Remote], *, tail: int, as_json: bool) -> int:
 
 
 def _print(found: Mapping[str, list[dict[str, Any]] | OperatorError]) -> None:
-    table = Table("host", "when (UTC)", "who", "what", "result", "s")
+    table = Table("host", "when (UTC)", "who", "from", "what", "result", "s")
     for name, entries in found.items():
         for one in entries if isinstance(entries, list) else ():
             result = one["result"] if one["result"] == "ok" else f"[red]{one['result']}[/red]"
             who, verb = (escape(one_line(one[key], LONGEST)) for key in ("operator", "verb"))
-            table.add_row(name, one["time"].replace("T", " ").rstrip("Z"), who, verb, result, str(one["seconds"]))
+            when = one["time"].replace("T", " ").rstrip("Z")
+            table.add_row(name, when, who, escape(one["address"]), verb, result, str(one["seconds"]))
     tables.show(table)
     answers.print_errors(found)
 
@@ -59,14 +60,15 @@ def _of(host: Remote) -> list[dict[str, Any]]:
 def parsed(text: str) -> list[dict[str, Any]]:
     """Return the entries of the ledger of releases and of the verbs that changed something, oldest first.
 
-    A line that a power cut left unfinished is passed over.
+    A line that a power cut left unfinished is passed over. The ledger of releases knows no addresses.
     """
     found = []
     for line in text.split("\n"):
         try:
             raw = json.loads(line)
             entry = {key: str(raw[key]) for key in ("time", "operator", "result")}
-            found.append(entry | {"verb": _verb(raw), "seconds": int(raw["seconds"])})
+            address = one_line(str(raw.get("address", "")), LONGEST)
+            found.append(entry | {"address": address, "verb": _verb(raw), "seconds": int(raw["seconds"])})
         except (ValueError, KeyError, TypeError):
             continue
     return sorted(found, key=lambda each: str(each["time"]))

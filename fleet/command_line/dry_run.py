@@ -27,6 +27,10 @@ def active() -> bool:
     return _only_shown
 
 
+class AtQuestionError(Exit):
+    """A dry run has come to the question; nothing was changed."""
+
+
 def end(question: str) -> NoReturn:
     """End a dry run at the question that would come now."""
-    raise Exit(f"Dry run: it would ask now: {question}? Nothing was changed.", code=0)
+    raise AtQuestionError(f"Dry run: it would ask now: {question}? Nothing was changed.", code=0)

@@ -94,6 +94,7 @@ def append(remote: Remote, verb: str, result: str, seconds: float = 0) -> None:
     entry = {
         "time": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
         "operator": f"{getpass.getuser()}@{socket.gethostname()}",
+        "address": remote.seen_from,
         "verb": verb,
         "result": result,
         "seconds": round(seconds),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
-from fleet.cli import finish, hosts_to_change, hosts_to_read, one, remotes, report_errors
+from fleet.cli import change_each, finish, hosts_to_change, hosts_to_read, one, remotes, report_errors
 from fleet.command_line.verb import task
 
 if TYPE_CHECKING:
@@ -211,5 +211,4 @@ def maintenance(_: Context, state: str, host: str = "", yes: bool = False) -> No
     """Show the maintenance page instead of the application, or stop showing it; calls continue either way."""
     from fleet.release import maintenance as page
 
-    for remote in remotes(hosts_to_change(host)):
-        page.turn(remote, state, yes=yes)
+    change_each(remotes(hosts_to_change(host)), lambda remote: page.turn(remote, state, yes=yes))

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
-from fleet.cli import finish, hosts_to_change, hosts_to_read, remotes, report_errors
+from fleet.cli import change_each, finish, hosts_to_change, hosts_to_read, remotes, report_errors
 from fleet.command_line.verb import task
 
 if TYPE_CHECKING:
+    from fleet.remote import Remote
     from fleet.services.services import Action
 
 HELP = {
@@ -65,6 +66,8 @@ def _act(action: Action, services: str, host: str, *, yes: bool) -> None:
     from fleet.services import services as acting
     from fleet.status.logs import known
 
-    for remote in remotes(hosts_to_change(host)):
+    def change(remote: Remote) -> None:
         meant = known([one for one in services.split(",") if one], remote.settings.extra_services)
         acting.act(remote, action, meant, yes=yes)
+
+    change_each(remotes(hosts_to_change(host)), change)

@@ -16,13 +16,14 @@ LEDGER: dict[str, Any] = {
 }
 LEDGER |= {"before": None, "after": {"backend": "a" * 40, "frontend": "b" * 40}}
 VERB = {"time": "2026-11-23T09:00:00Z", "operator": "boris@desk", "verb": "env.push", "result": "ok", "seconds": 2}
+VERB |= {"address": "192.0.2.7"}
 
 
 def test_in_the_order_of_time() -> None:
     text = f'{json.dumps(LEDGER)}\n{json.dumps(VERB)}\n{{"time": "cut of\n[]\n'
-    assert [(one["operator"], one["verb"], one["seconds"]) for one in show.parsed(text)] == [
-        ("boris@desk", "env.push", 2),
-        ("anna@desk", "deploy of backend aaaaaaaa, frontend bbbbbbbb", 41),
+    assert [(one["operator"], one["address"], one["verb"], one["seconds"]) for one in show.parsed(text)] == [
+        ("boris@desk", "192.0.2.7", "env.push", 2),
+        ("anna@desk", "", "deploy of backend aaaaaaaa, frontend bbbbbbbb", 41),
     ]
 
 

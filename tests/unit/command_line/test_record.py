@@ -21,6 +21,7 @@ class Host:
 
     connected: bool = True
     broken: bool = False
+    seen_from: str = "192.0.2.7"
     entries: list[dict[str, Any]] = field(default_factory=list)
     settings: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(app_dir="/app/aipbx"))
 
@@ -47,6 +48,7 @@ def test_how_it_ended(error: BaseException | None, result: str) -> None:
     host = Host()
     assert after(host, "restore", error) == [("restore", result)]
     assert "@" in host.entries[0]["operator"]
+    assert host.entries[0]["address"] == "192.0.2.7"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import pytest
@@ -11,7 +12,9 @@ from invoke.exceptions import Exit
 
 import tasks
 from fleet import cli
+from fleet.command_line import dry_run
 from fleet.command_line.verb import SHORT, task
+from fleet.errors import OperatorError
 
 VERBS = {name: tasks.namespace[name] for name in tasks.namespace.task_names}
 
@@ -59,3 +62,46 @@ def test_without_a_question_a_dry_run_is_refused() -> None:
         acts(context(True))
     assert ended.value.code == 2
     assert acts(context(False)) == "done"
+
+
+@pytest.mark.parametrize("refused", ["", "b"])
+def test_a_dry_run_of_several_hosts_goes_on_to_each_one_s_question(
+    refused: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = []
+
+    def change(host: Any) -> None:
+        asked.append(host)
+        if host == refused:
+            raise OperatorError("b is locked.", "why", "do")
+        cli.agreed(f"stop {host}")
+
+    with dry_run.only_shown(True):
+        if refused:
+            with pytest.raises(Exit) as ended:
+                cli.change_each(["a", "b", "c"], change)
+            assert ended.value.code == OperatorError.code
+        else:
+            cli.change_each(["a", "b", "c"], change)
+    assert asked == ["a", "b", "c"]
+    assert "stop c? Nothing was changed." in capsys.readouterr().err
+
+
+def test_a_change_of_several_hosts_ends_at_the_first_that_refuses() -> None:
+    asked = []
+
+    def change(host: Any) -> None:
+        asked.append(host)
+        raise OperatorError("a is locked.", "why", "do")
+
+    with pytest.raises(OperatorError, match="a is locked"):
+        cli.change_each(["a", "b"], change)
+    assert asked == ["a"]
+
+
+def test_no_verb_that_asks_loops_over_hosts_in_a_way_of_its_own() -> None:
+    for name, verb in VERBS.items():
+        code = inspect.unwrap(verb.body)
+        text = inspect.getsource(code)
+        if "yes" in inspect.signature(code).parameters and "dry" not in inspect.signature(code).parameters:
+            assert "for remote in remotes(hosts_to_change" not in text, name

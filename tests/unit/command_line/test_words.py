@@ -54,7 +54,7 @@ def test_a_query_may_stand_alone() -> None:
         ("deploy --drain-timeout=soon", "'soon' is not one."),
         ("maintenance", "It needs STATE (on or off)."),
         ("lock aipbx.org --dry", "This verb has no dry run: lock."),
-        ("deploy aipbx.org -y", "unknown option '-y'"),
+        ("deploy aipbx.org -y", "Did you mean --yes?"),
     ],
 )
 def test_a_mistake_gets_a_hint(typed: str, said: str) -> None:
