@@ -35,6 +35,7 @@ def met(config: Config, asked: dict[str, Any], problem: Problem | None) -> dict[
         "variables": {**config.services, "host": config.secrets},
         "restarts": _tried(lambda: _restarts(config)),
         "unknown_names": _tried(lambda: _unknown_names(config)),
+        "elsewhere": _tried(lambda: _elsewhere(config)),
         "taken": _tried(lambda: _taken(config)),
         "stray": _tried(lambda: database_container.stray(config)),
         "pbxs": _tried(lambda: pbxs.summary(config)),
@@ -76,6 +77,12 @@ def _unknown_names(config: Config) -> list[str]:
     if (config.app / CERTIFICATE).exists() or wanted.source != declared.LETSENCRYPT:
         return []
     return points_here.unknown(wanted.names)
+
+
+def _elsewhere(config: Config) -> dict[str, list[str]]:
+    """The addresses by name that are not this host's, where the authority must find it."""
+    wanted = declared.read(config)
+    return points_here.elsewhere(wanted) if wanted.source == declared.LETSENCRYPT else {}
 
 
 def _taken(config: Config) -> list[str]:

@@ -36,6 +36,19 @@ def unknown(names: list[str]) -> list[str]:
     return [name for name in names if not _resolved(name)]
 
 
+def elsewhere(declared: Declared) -> dict[str, list[str]]:
+    """Return the addresses by name that are neither this host's nor declared for it; nothing behind Cloudflare.
+
+    It may be well: a proxy, or a cloud that translates addresses, may lead here. Only the authority's question tells,
+    and that needs a running nginx (`require`).
+    """
+    if declared.cloudflare:
+        return {}
+    ours = {*_own_addresses(), *declared.public_addresses}
+    found = {name: [address for address in _resolved(name) if address not in ours] for name in declared.names}
+    return {name: addresses for name, addresses in found.items() if addresses}
+
+
 def _folder(config: Config) -> Path:
     """Make the folder of challenges, which nginx's container reads."""
     folder = config.app / "acme-challenge" / WELL_KNOWN

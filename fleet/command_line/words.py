@@ -178,9 +178,7 @@ def _unknown(word: str, verb: str, namespace: Namespace) -> Exit:
         known = [f"--{name}" for one in namespace[verb].get_arguments() for name in one.names]
         what, why = f"unknown option {word!r}.", "Another verb may have it."
         if meant := [name for name in known if re.fullmatch("-[a-z]", word) and name.startswith(f"-{word}")]:
-            why = (
-                "Few options have a short form, and none that could do harm: those are typed out."
-            )
+            why = "Few options have a short form, and none that could do harm: those are typed out."
             return _ended(verb, what, why, f"Did you mean {' or '.join(meant)}?")
     else:
         known, what = _hosts(), f"{word!r} is neither a host nor an option."

@@ -23,7 +23,7 @@ from fleet.release.lock import recovery
 from fleet.state import survey
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from fleet.adoption.found import HandMade
     from fleet.release.plan import Plan
@@ -136,20 +136,24 @@ def deploy(
     _announce(remote, what, found, changes, options.drain_seconds)
     for line in gate.announcement(remote, old, found) if old else []:
         say(f"  {line}", "yellow")
-    if now and found.met.stray:
-        say(
-            "  PostgreSQL is recreated: it is connected to a network that no longer exists, and would not start again.",
-            "yellow",
-        )
-    if edited := configuration.waiting(remote, found.met.variables):
-        say(f"  Edited here and not pushed: {', '.join(edited)}. inv env.push --host={remote.name}", "yellow")
-    if short := build_memory.shortage(found, remote.settings, what.moving):
-        say(f"  {short}", "yellow")
-    if ignored := build_arguments.ignored(remote):
-        say(f"  No effect, because CI has built the images (images_from): {', '.join(ignored)}.", "yellow")
+    for line in _remarks(remote, what, found):
+        say(f"  {line}", "yellow")
     if not options.accepts_overlap:
         overlap.refuse(remote, what, found.met, waits=options.waits)
     return Prepared(remote, what, found, known, old, options)
+
+
+def _remarks(remote: Remote, what: plan.Plan, found: Survey) -> Iterator[str]:
+    """What is no reason to refuse, a line each."""
+    if what.before and found.met.stray:
+        yield "PostgreSQL is recreated: it is connected to a network that no longer exists, and would not start again."
+    if edited := configuration.waiting(remote, found.met.variables):
+        yield f"Edited here and not pushed: {', '.join(edited)}. inv env.push --host={remote.name}"
+    yield from plan.elsewhere(found.met.elsewhere, certified=found.certificate_until is not None)
+    if short := build_memory.shortage(found, remote.settings, what.moving):
+        yield short
+    if ignored := build_arguments.ignored(remote):
+        yield f"No effect, because CI has built the images (images_from): {', '.join(ignored)}."
 
 
 def _commits(repository: Repository, old: str, new: str) -> list[str]:

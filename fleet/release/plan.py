@@ -12,7 +12,7 @@ from fleet.errors import OperatorError
 from fleet.release.lock import lock_status
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from fleet.inventory.settings import Settings
     from fleet.migrations.plan import Schema
@@ -162,6 +162,21 @@ def refuse_unknown_names(host: str, names: Sequence[str]) -> None:
             "The first deploy obtains the certificate, and the authority looks its names up.",
             "Create DNS records that point to this host, also for www. An extra name can leave extra_names instead.",
         )
+
+
+def elsewhere(addresses: Mapping[str, Sequence[str]], *, certified: bool) -> list[str]:
+    """Return a line for each name that leads elsewhere. That may be right, behind a proxy: then it is to be declared.
+
+    Args:
+        addresses: those of a name that are not the host's.
+        certified: whether the host has a certificate.
+    """
+    cost = "its certificate is renewed" if certified else "it gets a certificate"
+    return [
+        f"{name} points to {', '.join(found)}, which is not this host: {cost} only if that leads here. If it does, "
+        "say so in public_addresses (or cloudflare); otherwise correct the DNS records."
+        for name, found in addresses.items()
+    ]
 
 
 def refuse_uncertified(host: str, state: Survey, settings: Settings) -> None:

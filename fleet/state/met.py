@@ -44,6 +44,12 @@ class Met:
         return list(self._value("unknown_names") or [])
 
     @property
+    def elsewhere(self) -> dict[str, list[str]]:
+        """The addresses of the host's names that are not its own, by name; nothing of a host that cannot tell."""
+        found = self.answers.get("elsewhere") or {}
+        return {} if "error" in found else dict(found)
+
+    @property
     def stray(self) -> bool:
         """Whether PostgreSQL's container is connected to a network that no longer exists: it is made again then."""
         return bool(self._value("stray"))

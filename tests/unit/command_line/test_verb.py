@@ -16,6 +16,7 @@ from fleet.command_line import dry_run
 from fleet.command_line.verb import SHORT, task
 from fleet.errors import OperatorError
 
+HOSTS: list[Any] = ["a", "b", "c"]
 VERBS = {name: tasks.namespace[name] for name in tasks.namespace.task_names}
 
 
@@ -79,10 +80,10 @@ def test_a_dry_run_of_several_hosts_goes_on_to_each_one_s_question(
     with dry_run.only_shown(True):
         if refused:
             with pytest.raises(Exit) as ended:
-                cli.change_each(["a", "b", "c"], change)
+                cli.change_each(HOSTS, change)
             assert ended.value.code == OperatorError.code
         else:
-            cli.change_each(["a", "b", "c"], change)
+            cli.change_each(HOSTS, change)
     assert asked == ["a", "b", "c"]
     assert "stop c? Nothing was changed." in capsys.readouterr().err
 
@@ -95,7 +96,7 @@ def test_a_change_of_several_hosts_ends_at_the_first_that_refuses() -> None:
         raise OperatorError("a is locked.", "why", "do")
 
     with pytest.raises(OperatorError, match="a is locked"):
-        cli.change_each(["a", "b"], change)
+        cli.change_each(HOSTS, change)
     assert asked == ["a"]
 
 

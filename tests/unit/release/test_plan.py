@@ -110,6 +110,14 @@ def test_names_that_dns_does_not_know_are_refused_before_a_first_certificate() -
         plan.refuse_unknown_names("aipbx.net", ["www.aipbx.net"])
 
 
+def test_names_that_lead_elsewhere_are_said_and_what_it_costs() -> None:
+    assert plan.elsewhere({}, certified=True) == []
+    (line,) = plan.elsewhere({"www.aipbx.net": ["203.0.113.9"]}, certified=False)
+    assert line.startswith("www.aipbx.net points to 203.0.113.9, which is not this host: it gets a certificate only")
+    (line,) = plan.elsewhere({"www.aipbx.net": ["203.0.113.9"]}, certified=True)
+    assert "its certificate is renewed only" in line
+
+
 def test_a_fresh_host_is_told_the_first_thing_first() -> None:
     with pytest.raises(OperatorError, match="is not converged"):
         plan.refuse("aipbx.net", survey.parse({}), DATA, first_allowed=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,6 +39,28 @@ def test_where_our_nginx_runs_it_is_the_one_that_listens(monkeypatch: pytest.Mon
     monkeypatch.setattr(colours, "present", lambda *_: "abc")
     monkeypatch.setattr(docker, "running", lambda _: True)
     assert release._taken(CONFIG) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "elsewhere"),
+    [
+        ({}, {"www.aipbx.org": ["198.51.100.8"]}),
+        # A proxy, or a cloud that translates addresses, is declared.
+        ({"public_addresses": ["198.51.100.8"]}, {}),
+        ({"cloudflare": True}, {}),
+        ({"source": "supplied"}, {}),
+    ],
+)
+def test_names_that_lead_elsewhere_are_known_beforehand(
+    changes: dict[str, Any], elsewhere: dict[str, list[str]], tmp_path: Path
+) -> None:
+    own = [{"addr_info": [{"local": "198.51.100.7"}, {"local": "2001:db8::7"}]}, {}]
+    stub(tmp_path, "ip", f"echo '{json.dumps(own)}'")
+    known = "aipbx.org) echo 2001:db8::7; echo 198.51.100.7;; www.aipbx.org) echo 198.51.100.8;;"
+    stub(tmp_path, "getent", f'case "$4" in {known} esac')
+    data = dict.fromkeys(("acme_directory", "acme_contact"), "") | {"cloudflare": False, "public_addresses": []}
+    data |= {"names": ["aipbx.org", "www.aipbx.org"], "source": "letsencrypt"} | changes
+    assert release._elsewhere(Config({"host": "aipbx.org", "certificate": data}, {}, {})) == elsewhere
 
 
 @pytest.mark.parametrize(
