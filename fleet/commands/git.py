@@ -56,8 +56,12 @@ def message(folder: Path, sha: str) -> list[str]:
 
 
 def archive(folder: Path, sha: str) -> list[str]:
-    """The command that writes the files of a commit as a tar archive to standard output; others may read them."""
-    return [*_git(folder), "-c", "tar.umask=0022", "archive", "--format=tar", sha]
+    """The command that writes the files of a commit as a tar archive to standard output; others may read them.
+
+    Whoever has their own git write Windows' ends of lines would send scripts that no Linux starts.
+    """
+    ours = ("tar.umask=0022", "core.autocrlf=false", "core.eol=lf", "core.attributesFile=/dev/null")
+    return [*_git(folder), *(word for each in ours for word in ("-c", each)), "archive", "--format=tar", sha]
 
 
 def tree(folder: Path, sha: str) -> list[str]:

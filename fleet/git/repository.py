@@ -67,6 +67,8 @@ class Repository:
                     self._checked(git.clone(self.url, Path(aside) / "clone"))
                     (Path(aside) / "clone").rename(self.folder)
             self._checked(git.fetch(self.folder))
+            (self.folder / "info").mkdir(exist_ok=True)
+            (self.folder / "info" / "attributes").write_text(WHOLE, "utf-8")
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
