@@ -57,9 +57,12 @@ def images(_: Context, host: str = "", update: str = "", json: bool = False, yes
 
     if not update:
         finish(look.show(remotes(hosts_to_read(host)), as_json=json))
-    for remote in remotes(hosts_to_change(host)):
+
+    def change(remote: Remote) -> None:
         known([update], remote.settings.extra_services)
         look.update(remote, update, yes=yes)
+
+    change_each(remotes(hosts_to_change(host)), change)
 
 
 def _act(action: Action, services: str, host: str, *, yes: bool) -> None:

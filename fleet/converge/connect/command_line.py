@@ -98,4 +98,23 @@ def checked() -> dict[str, Any]:
         logger.info(f"--> Operators' keys: {len(operator_keys())} in {operators_directory()}")
     if converges(context.params) and not context.params.get("dry"):
         drift.forget()
+        end_where_declined(sys.modules["pyinfra_cli.cli"])
     return context.params
+
+
+def end_where_declined(cli: Any) -> None:
+    """Have a declined question end the run with exit code 2: to pyinfra it is success, and `inv setup` would go on.
+
+    Args:
+        cli: pyinfra's module.
+    """
+    confirm = cli._do_confirm
+
+    def confirmed(message: str) -> bool:
+        agreed = bool(confirm(message))
+        if not agreed and message.startswith("Detected changes"):
+            logger.info("--> Nothing was changed.")
+            raise SystemExit(2)
+        return agreed
+
+    cli._do_confirm = confirmed

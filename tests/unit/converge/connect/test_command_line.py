@@ -1,6 +1,8 @@
 """Command lines that pyinfra would let pass with exit code 0."""
 
+from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -83,3 +85,30 @@ def test_a_question_without_a_terminal() -> None:
 def test_the_inventory_is_that_of_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert "There is no inventory inventory.py." in refusal()
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "code"),
+    [
+        ("Detected changes displayed above, skip this step with -y", False, 2),
+        ("Detected changes displayed above, skip this step with -y", True, None),
+        ("One of more hosts failed, continue?", False, None),
+    ],
+)
+def test_a_no_is_no_success(question: str, answer: bool, code: int | None) -> None:
+    cli = SimpleNamespace(_do_confirm=lambda _: answer)
+    command_line.end_where_declined(cli)
+    if code is None:
+        assert cli._do_confirm(question) is answer
+    else:
+        with pytest.raises(SystemExit) as ended:
+            cli._do_confirm(question)
+        assert ended.value.code == code
+
+
+def test_pyinfra_asks_so() -> None:
+    found = find_spec("pyinfra_cli")
+    assert found
+    assert found.origin
+    text = (Path(found.origin).parent / "cli.py").read_text("utf-8")
+    assert 'if not _do_confirm("Detected changes' in text
