@@ -65,8 +65,19 @@ MONITOR_PASSWORD = "secrets/postgres"  # noqa: S105  a file's name
 # Where the textfile collector of node_exporter reads figures: Debian's place for them.
 METRICS = "/var/lib/prometheus/node-exporter"
 
-# Where clouds answer anyone who asks with the machine's keys and user data: link-local; Alibaba; AWS and Google, IPv6.
-METADATA_NETWORKS = ("169.254.0.0/16", "100.100.100.200/32", "fd00:ec2::254/128", "fd20:ce::254/128")
+# Where clouds answer anyone who asks with the machine's keys and user data: link-local, Alibaba, Azure's host agent; by
+# IPv6 AWS, Google, Oracle, Scaleway, Linode, Alibaba.
+METADATA_NETWORKS = (
+    "169.254.0.0/16",
+    "100.100.100.200/32",
+    "168.63.129.16/32",
+    "fd00:ec2::254/128",
+    "fd20:ce::254/128",
+    "fd00:c1::a9fe:a9fe/128",
+    "fd00:42::42/128",
+    "fd00:a9fe:a9fe::1/128",
+    "fd00:100::100:200/128",
+)
 
 # A file that an operator's machine sends begins so. It is deleted an hour after the last byte was written.
 UPLOAD = ".upload-"

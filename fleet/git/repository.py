@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 SHA = re.compile(r"[0-9a-f]{4,40}")
 FETCH_SECONDS = 120
-
-
+# Attributes of our copy, which have precedence over a commit's own: `git archive` sends every file as it is.
+WHOLE = "* -export-ignore -export-subst\n"
 # The mode of a submodule in a commit.
 SUBMODULE = "160000 "
 

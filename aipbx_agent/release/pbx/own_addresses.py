@@ -6,8 +6,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from aipbx_agent.contract import METADATA_NETWORKS
 
-# The last is Azure's: open to root, which this program is; containers may need it for DNS.
-METADATA = tuple(map(ip_network, (*METADATA_NETWORKS, "168.63.129.16/32")))
+METADATA = tuple(map(ip_network, METADATA_NETWORKS))
 
 
 def parsed(text: str) -> IPv4Address | IPv6Address:

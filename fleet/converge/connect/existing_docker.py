@@ -12,8 +12,7 @@ from typing import Any
 
 from fleet.errors import OperatorError
 
-# Keys of daemon.json whose loss puts containers and volumes out of sight, or changes networks under them; and how
-# dockerd's command line says the same.
+# Where data, networks and names come from, as daemon.json and dockerd's command line say it.
 KEPT = {
     "data-root": "--data-root",
     "graph": "--graph",
@@ -39,6 +38,8 @@ OURS = {
     "no-new-privileges": "--no-new-privileges",
     "firewall-backend": "--firewall-backend",
 }
+# Whatever else daemon.json says (an image store, a runtime, a proxy, a socket), something may need; but not these.
+HARMLESS = {"debug", "experimental", "log-level", "max-concurrent-downloads", "max-concurrent-uploads"}
 PROBE = """
 echo "config=$(base64 -w 0 /etc/docker/daemon.json 2>/dev/null)"
 echo "root=$(timeout 20 docker info --format '{{.DockerRootDir}}' 2>/dev/null)"
@@ -102,7 +103,8 @@ def refuse(host: str, before: DockerBefore, declared: Mapping[str, Any]) -> None
             "Converging replaces that file, and its settings for Docker's data cannot be read, and would be lost.",
             "Correct it on the host, or move it away, then run the same command again.",
         )
-    lost = {key: before.config[key] for key in KEPT if key in before.config and before.config[key] != declared.get(key)}
+    others = {key: value for key, value in before.config.items() if key not in OURS.keys() | HARMLESS}
+    lost = {key: value for key, value in others.items() if value != declared.get(key)}
     root = str(declared.get("data-root", "/var/lib/docker")).rstrip("/")
     # A user namespace has a folder of its own below the root.
     if before.root and "data-root" not in lost and not f"{before.root}/".startswith(f"{root}/"):

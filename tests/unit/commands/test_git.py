@@ -20,7 +20,8 @@ def test_exact() -> None:
         "rev-parse --verify --quiet refs/heads/master^{commit}": git.head(FOLDER, "master"),
         "merge-base --is-ancestor abcd refs/heads/master": git.on_branch(FOLDER, "abcd", "master"),
         "branch --format=%(refname:short) --contains abcd": git.branches_with(FOLDER, "abcd"),
-        "-c tar.umask=0022 archive --format=tar abcd": git.archive(FOLDER, "abcd"),
+        "-c tar.umask=0022 -c core.autocrlf=false -c core.eol=lf -c core.attributesFile=/dev/null "
+        "archive --format=tar abcd": git.archive(FOLDER, "abcd"),
         "ls-tree -r -z abcd": git.tree(FOLDER, "abcd"),
         "grep --name-only filter=lfs abcd -- :(glob)**/.gitattributes": git.filtered(FOLDER, "abcd"),
         "merge-base --is-ancestor abcd ef01": git.ancestor(FOLDER, "abcd", "ef01"),

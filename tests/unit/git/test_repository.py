@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from fleet.commands import git as commands
 from fleet.errors import OperatorError
 from fleet.git import repository
 from fleet.git.repository import Repository, chosen
@@ -262,3 +263,25 @@ def test_files_that_are_kept_elsewhere_are_named_before_a_build(backend: tuple[P
         known.refuse_incomplete(with_submodule)
     with pytest.raises(OperatorError, match=r"LFS(.|\n)*models/\.gitattributes"):
         known.refuse_incomplete(with_pointers)
+
+
+def test_a_build_gets_every_file_as_it_is_whatever_an_operator_s_git_does(
+    backend: tuple[Path, Repository], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, known = backend
+    (folder / "test").mkdir()
+    contents = {"start.sh": b"#!/bin/sh\nexec node\n", "test/a.txt": b"t\n", "version.txt": b"$Format:%H$\n"}
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+    (folder / ".gitattributes").write_text("test export-ignore\nversion.txt export-subst\n")
+    git(folder, "add", "-A")
+    sha = commit(folder, "A release")
+    (tmp_path / "attributes").write_text("* text=auto\n")
+    own = tmp_path / "gitconfig"
+    own.write_text(f"[core]\n\tautocrlf = true\n\teol = crlf\n\tattributesFile = {tmp_path}/attributes\n")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(own))
+    known.refresh()
+    archive = subprocess.run(commands.archive(known.folder, sha), capture_output=True, check=True).stdout
+    (tmp_path / "source").mkdir()
+    subprocess.run(["tar", "-x", "-C", tmp_path / "source"], input=archive, check=True)
+    assert {name: (tmp_path / "source" / name).read_bytes() for name in contents} == contents

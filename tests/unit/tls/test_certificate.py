@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from aipbx_agent.core.errors import Refused
@@ -25,6 +25,11 @@ OLD = made.certificate("aipbx.net", by=MIDDLE, names=made.NAMES, starts=TODAY - 
 EARLY = made.certificate("aipbx.net", by=MIDDLE, names=made.NAMES, starts=TODAY + timedelta(days=2))
 LOCKED = GOOD.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret"))
 
+SEC1 = GOOD.key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+# The curve, before the key: what `openssl ecparam -genkey` writes.
+PARAMETERS = b"-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n"
+BAG = b"Bag Attributes\n    localKeyID: 01\nsubject=CN = aipbx.net\n"
+
 BAD = {
     "no certificate": (b"", GOOD.key_pem, "certificate"),
     "garbage": (b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", GOOD.key_pem, "read"),
@@ -42,6 +47,10 @@ FINE = {
     "chain with its root": (GOOD.pem + MIDDLE.pem + ROOT_CA.pem, GOOD.key_pem),
     "alone": (GOOD.pem, GOOD.key_pem),
     "wildcard": (WILD.pem + MIDDLE.pem, WILD.key_pem),
+    "with a byte order mark": (b"\xef\xbb\xbf" + GOOD.pem + MIDDLE.pem, b"\xef\xbb\xbf" + GOOD.key_pem),
+    "out of a PFX": (BAG + GOOD.pem + BAG + MIDDLE.pem, BAG + GOOD.key_pem),
+    "without an end of line": (GOOD.pem.rstrip() + MIDDLE.pem.rstrip(), GOOD.key_pem.rstrip()),
+    "made by openssl ecparam": (GOOD.pem + MIDDLE.pem, PARAMETERS + SEC1),
     "written on Windows": ((GOOD.pem + MIDDLE.pem).replace(b"\n", b"\r\n"), GOOD.key_pem.replace(b"\n", b"\r\n")),
 }
 
@@ -85,7 +94,8 @@ def test_what_can_be_served_is_taken(case: str, tmp_path: Path) -> None:
     assert certificate.check(chain, key, made.NAMES).issuer == "Middle"
     on_the_host(tmp_path, chain, key)
     # As openssl writes it, so that it compares with what nginx serves.
-    assert (tmp_path / "fullchain.pem").read_bytes() == chain.replace(b"\r", b"")
+    served = (tmp_path / "fullchain.pem").read_bytes()
+    assert served == b"".join(one.public_bytes(Encoding.PEM) for one in certificate.read(chain)[1])
 
 
 def test_a_wildcard_stands_for_one_label() -> None:

@@ -47,6 +47,23 @@ def test_what_would_be_lost_is_refused_with_the_line_for_the_inventory() -> None
     existing_docker.refuse("aipbx.org", found, {"data-root": "/srv/docker", "bip": "10.9.0.1/24"})
 
 
+@pytest.mark.parametrize(
+    "lost",
+    [
+        # Docker 29 would look for images and containers in the other store.
+        {"features": {"containerd-snapshotter": True}},
+        # Containers that ask for it would not start.
+        {"runtimes": {"nvidia": {"path": "nvidia-container-runtime"}}},
+        {"proxies": {"https-proxy": "http://proxy.example:3128"}},
+        {"hosts": ["fd://", "tcp://0.0.0.0:2375"]},
+        {"iptables": False},
+    ],
+)
+def test_whatever_something_may_need_is_named(lost: dict[str, Any]) -> None:
+    assert f"would lose its {next(iter(lost))}." in refusal(before(lost), {}).what
+    existing_docker.refuse("aipbx.org", before(lost), lost)
+
+
 def test_the_running_daemon_counts_whatever_its_file_says() -> None:
     assert "data-root" in refusal(before({}, "/srv/docker"), {}).what
     assert "data-root" in refusal(before({}), {"data-root": "/srv/docker"}).what

@@ -116,6 +116,14 @@ def test_containers_get_the_same_openings_by_the_port_that_was_asked_for() -> No
     ]
 
 
+def test_every_cloud_s_metadata_is_shut_and_its_resolver_is_not() -> None:
+    data = settings.of_host("aipbx.net", DATA)
+    shut = [rule for version in (4, 6) for rule in ufw.declared(data, version).docker_user() if "REJECT" in rule]
+    assert all("! --dport 53" in rule for rule in shut)
+    for address in ("169.254.0.0/16", "100.100.100.200/32", "168.63.129.16/32", "fd00:c1::a9fe:a9fe/128"):
+        assert any(f" -d {address} " in rule for rule in shut), address
+
+
 OURS = Declared([Opening("tcp", 22)], [METADATA])
 KERNEL = [
     "-P INPUT DROP",
