@@ -50,6 +50,7 @@ VERBS = {
     "certificate": Verb("aipbx_agent.tls.ensure", stack=False),
     "certificate-status": Verb("aipbx_agent.tls.serving", stack=False),
     "certificate-supply": Verb("aipbx_agent.tls.supply", stack=False),
+    "ci": Verb("aipbx_agent.ci.serve", stack=False),
     "cleanup": Verb("aipbx_agent.cleanup"),
     "cancel": Verb("aipbx_agent.report.cancel", stack=False),
     "discard": Verb("aipbx_agent.restore.discard", exclusive=True, watched=True),

@@ -37,6 +37,9 @@ REQUEST_SECONDS = 120
 # In the deploy lock: what follows an owner whose run the host itself carries out.
 CARRIED_OUT = "; the host carries it out"
 
+# The account of CI, whose key gives a few verbs of the agent only (aipbx_agent/ci).
+CI = "ci"
+
 # Behind this line of a certificate that is supplied come those that may vouch for it.
 AUTHORITY = "# aipbx: authority"
 

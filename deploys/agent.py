@@ -3,6 +3,7 @@
 import json
 
 from aipbx_agent import contract
+from fleet.agent import GOES_BY
 from fleet.converge.context import host_name, settings
 from fleet.converge.files import configuration, services
 from fleet.converge.system import packages
@@ -30,6 +31,22 @@ configuration.file(
                 "acme_contact": settings().acme_contact,
                 "cloudflare": settings().cloudflare,
                 "public_addresses": settings().public_addresses,
+            },
+            # What CI's releases go by, whatever their caller says.
+            "release": {
+                "settings": settings().model_dump(mode="json", include=GOES_BY),
+                "drain_seconds": settings().drain_seconds,
+                "keep": settings().keep_releases,
+                "repositories": {"backend": settings().backend_image, "frontend": settings().frontend_image},
+                "base_images": list(settings().base_images.values()),
+                "volumes": settings().running_volumes,
+                "extra": list(settings().extra_running),
+                "migrations": {
+                    "early": settings().migrations_before_first_start,
+                    "skipped": settings().migrations_skipped_on_new_database,
+                    "lock_seconds": settings().migration_lock_seconds,
+                    "statement_seconds": settings().migration_statement_seconds,
+                },
             },
             "postgres_image": settings().postgres_image,
             "mysql_image": settings().mysql_image,

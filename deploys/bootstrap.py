@@ -11,6 +11,7 @@ local.include("deploys/adoption.py")  # reports what was installed by hand, and 
 local.include("deploys/apt.py")  # apt settings, Docker repository, pinned versions
 local.include("deploys/base.py")  # packages, time, journal, kernel settings, swap, directories, banner
 local.include("deploys/users.py")  # the deploy account, its keys, its sudo rule
+local.include("deploys/ci.py")  # CI's account: a few verbs of the agent, no shell
 local.include("deploys/ssh.py")  # keys only, strong cryptography, root shut
 local.include("deploys/firewall.py")  # UFW, also for published container ports
 local.include("deploys/fail2ban.py")  # bans addresses that guess keys

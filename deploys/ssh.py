@@ -1,6 +1,8 @@
 """sshd: keys only, one account, strong cryptography; proved by a new login, undone when that fails."""
 
-from fleet.converge.access import sshd
+from aipbx_agent.contract import CI
+from fleet.checkout import ci_keys
+from fleet.converge.access import ci_account, sshd
 from fleet.converge.context import host_name, render, settings, system
 from fleet.inventory import stores
 
@@ -8,11 +10,13 @@ POST_QUANTUM = ["mlkem768x25519-sha256", "sntrup761x25519-sha512", "sntrup761x25
 # paramiko 5.1 speaks mlkem768x25519 and no sntrup761; Debian 12 and Ubuntu's OpenSSH know only the latter.
 CLASSICAL = [] if "mlkem768x25519-sha256" in system().kex else ["curve25519-sha256", "curve25519-sha256@libssh.org"]
 
-# Accounts of the peer hosts whose off-site copies this host stores.
+# Accounts of the peer hosts whose off-site copies this host stores, and CI's.
 confined = {
     stores.account(origin.name): stores.confined(settings().app_dir, origin.name)
     for origin in stores.origins(host_name())
 }
+if ci_keys():
+    confined[CI] = ci_account.confined()
 key_exchanges = [name for name in POST_QUANTUM + CLASSICAL if name in system().kex]
 
 sshd.hardened(

@@ -19,7 +19,7 @@ from aipbx_agent.contract import COMMAND, VERSION
 from fleet.command_line import hints, interrupt
 from fleet.errors import FailedError, OperatorError
 from fleet.output import Steps
-from fleet.remote import Output, as_root
+from fleet.remote import Output
 from fleet.ssh import ssh
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def attach(remote: Remote) -> dict[str, Any]:
 
 def _followed(remote: Remote, verb: list[str], there: str, seconds: float, stdin: bytes) -> dict[str, Any]:
     outcome: dict[str, Any] = {}
-    argv = ssh.command(remote.name, remote.settings.deploy_user, as_root(there, seconds), "-T")
+    argv = ssh.command(remote.name, remote.account, remote.command_line(there, seconds), "-T")
     asks = threading.current_thread() is threading.main_thread()
     lines: SimpleQueue[bytes | None] = SimpleQueue()
     with tempfile.TemporaryFile() as errors, Steps() as steps, interrupt.caught(lambda: lines.put(None)):

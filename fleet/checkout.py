@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dotenv import load_dotenv
 
+from aipbx_agent.contract import CI
 from fleet.errors import OperatorError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -19,6 +20,26 @@ PUBLIC_KEY = re.compile(
     r"(?:ssh-ed25519|sk-ssh-ed25519@openssh\.com|ssh-rsa|sk-ecdsa-sha2-nistp256@openssh\.com) [A-Za-z0-9+/]+={0,3}"
     r"(?: [^\r\n]*)?"
 )
+
+
+# Who this machine is to the hosts: an operator, or CI, whose account gives a few verbs of the agent (aipbx_agent/ci).
+ACCOUNT = "AIPBX_USER"
+
+
+def is_ci() -> bool:
+    """Whether this machine is CI's.
+
+    Raises:
+        OperatorError: AIPBX_USER says something else.
+    """
+    name = os.environ.get(ACCOUNT, "")
+    if name not in {"", CI}:
+        raise OperatorError(
+            f"{ACCOUNT} is {name!r}.",
+            "It says that this machine is not an operator's but CI's.",
+            f"Unset it; in a workflow: {ACCOUNT}={CI}",
+        )
+    return name == CI
 
 
 def load_environment() -> None:
@@ -67,7 +88,7 @@ def refuse_open_files() -> None:
         OperatorError: which, or a file in operators/ that is no public key.
     """
     config, operators = ssh_config_path(), operators_directory()
-    folders = [operators, directory_in_use("env"), ROOT / "group_data"]
+    folders = [operators, operators / CI, directory_in_use("env"), ROOT / "group_data"]
     files = [path for folder in folders for path in sorted(folder.glob("*"))]
     for path in [ROOT, ROOT / "inventory.py", ROOT / "config.py", config, config.parent, *folders, *files]:
         if path.exists() and path.stat().st_mode & stat.S_IWOTH:
@@ -76,8 +97,8 @@ def refuse_open_files() -> None:
                 "It decides who may log in to the hosts, or where their names lead.",
                 f"Check its content, then: chmod o-w {shlex.quote(str(path))}",
             )
-    for path in sorted(operators.glob("[!.]*")):
-        if path.suffix != ".pub" and path.name != "README.md":
+    for path in sorted([*operators.glob("[!.]*"), *(operators / CI).glob("[!.]*")]):
+        if path.suffix != ".pub" and path.name != "README.md" and path != operators / CI:
             raise _not_a_key(path)
 
 
@@ -102,6 +123,35 @@ def operator_keys() -> list[str]:
         OperatorError: there is none, or a file holds something else than public keys.
     """
     directory = operators_directory()
+    keys = _keys(directory)
+    if not keys:
+        raise OperatorError(
+            f"No operator's public key in {directory}.",
+            "Root and password logins end when a host converges: without a key here no one could log in.",
+            f"cp ~/.ssh/id_ed25519.pub {directory}/$USER.pub",
+        )
+    return keys
+
+
+def ci_keys() -> list[str]:
+    """The public keys that open CI's account, from `operators/ci/*.pub`; none: there is no such account.
+
+    Raises:
+        OperatorError: a file holds something else than public keys, or one of them is an operator's.
+    """
+    keys = _keys(operators_directory() / CI)
+    operators = {key.split()[1] for key in operator_keys()} if keys else set()
+    for key in keys:
+        if key.split()[1] in operators:
+            raise OperatorError(
+                f"A key of {operators_directory() / CI} opens the operators' account, too.",
+                "Whoever got hold of CI's would be root on the hosts.",
+                "Make a pair of its own for CI: ssh-keygen -t ed25519 -N '' -C ci -f ci",
+            )
+    return keys
+
+
+def _keys(directory: Path) -> list[str]:
     keys: list[str] = []
     for path in sorted(directory.glob("*.pub")):
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
@@ -115,12 +165,6 @@ def operator_keys() -> list[str]:
                     "Put the content of your ~/.ssh/id_ed25519.pub there.",
                 )
             keys.append(text)
-    if not keys:
-        raise OperatorError(
-            f"No operator's public key in {directory}.",
-            "Root and password logins end when a host converges: without a key here no one could log in.",
-            f"cp ~/.ssh/id_ed25519.pub {directory}/$USER.pub",
-        )
     return keys
 
 

@@ -68,6 +68,20 @@ secrets_from: dict[str, str] = {}
 images_from = "registry"
 backend_image = "ghcr.io/krasterisk/aipbx_backend"
 frontend_image = "ghcr.io/krasterisk/aipbx"
+# How CI tests a commit before it builds it: in a container of this image, by these commands.
+quality_image = "node:22-slim"
+quality_commands = {
+    "backend": ["npm ci", "npm test"],
+    "frontend": [
+        "export PUPPETEER_SKIP_DOWNLOAD=true",
+        "npm ci",
+        "npm run lint:ts",
+        "npm run test:unit",
+        "npm run generate:api-types:check",
+    ],
+}
+# What GitHub calls this host: an environment, with the secrets of a deploy there. Empty: as in aipbxnet_production.
+github_environment = ""
 build_memory_mib = 3072
 build_cpus = 1.0
 # `fleet`: files/images/ of this repository; `repository`: the Dockerfile that the application's own repository has.

@@ -25,22 +25,30 @@ def met(config: Config, asked: dict[str, Any], problem: Problem | None) -> dict[
 
     Args:
         config: the host's; without the application's variables where these cannot be read.
-        asked: what the operator goes by: settings, drain_seconds.
+        asked: what the operator goes by: settings, drain_seconds, and whether they may read what is confidential: the
+            application's variables, and the names and addresses of its customers' PBXs.
         problem: why the variables cannot be read.
     """
     if problem:
         return {"variables": _error(problem)}
     config = replace(config, raw={**config.raw, **asked["settings"]})
     return {
-        "variables": {**config.services, "host": config.secrets},
+        **(_confidential(config) if asked["confidential"] else {}),
+        "hands_over": config.hands_over,
         "restarts": _tried(lambda: _restarts(config)),
         "unknown_names": _tried(lambda: _unknown_names(config)),
         "elsewhere": _tried(lambda: _elsewhere(config)),
         "taken": _tried(lambda: _taken(config)),
         "stray": _tried(lambda: database_container.stray(config)),
-        "pbxs": _tried(lambda: pbxs.summary(config)),
         "background": _tried(lambda: background.running(config)),
         "overlap": _tried(lambda: _overlap(config, float(asked["drain_seconds"]))),
+    }
+
+
+def _confidential(config: Config) -> dict[str, Any]:
+    return {
+        "variables": {**config.services, "host": config.secrets},
+        "pbxs": _tried(lambda: pbxs.summary(config)),
     }
 
 

@@ -55,7 +55,7 @@ def found(config: Config) -> dict[str, Any]:
     """
     return {
         "files": [name for name in FILES if (config.app / name).is_file()],
-        "images": _images(config),
+        "images": images(config),
         "ledger": ledger.entries(config),
         "containers": containers.found(config),
         "colours": {service: colours.active(config, service) for service in SERVICES},
@@ -69,10 +69,10 @@ def found(config: Config) -> dict[str, Any]:
     }
 
 
-def _images(config: Config) -> dict[str, str]:
-    """The images that images.env names, by service."""
+def images(config: Config, file: str = IMAGES) -> dict[str, str]:
+    """The images that images.env names, or another such file, by service."""
     try:
-        lines = (config.app / IMAGES).read_text("utf-8", errors="replace").splitlines()
+        lines = (config.app / file).read_text("utf-8", errors="replace").splitlines()
     except OSError:
         return {}
     words = [line.partition("=") for line in lines if "_IMAGE=" in line]

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
-from aipbx_agent.contract import REQUEST_SECONDS
+from aipbx_agent.contract import CI, REQUEST_SECONDS
 from fleet.errors import OperatorError
 from fleet.inventory.application import Check, Work
 from fleet.inventory.secret_sources import SecretSource
@@ -99,6 +99,9 @@ class Settings(BaseModel):
     images_from: Literal["registry", "build"]
     backend_image: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9./_-]*$")]
     frontend_image: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9./_-]*$")]
+    quality_image: Image
+    quality_commands: dict[str, list[Annotated[str, Field(pattern=r"^[^\r\n]+$")]]]
+    github_environment: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{0,100}$")]
     build_memory_mib: Memory
     build_cpus: Cpus
     dockerfiles: Literal["fleet", "repository"]
@@ -167,9 +170,27 @@ class Settings(BaseModel):
         return {name: service for name, service in self.extra_services.items() if wanted & set(service["profiles"])}
 
     @property
+    def base_images(self) -> dict[str, str]:
+        """The images that every release stands on, by service."""
+        extra = {name: str(service["image"]) for name, service in self.extra_running.items()}
+        return {"postgres": self.postgres_image, "nginx": self.nginx_image, "certbot": self.certbot_image, **extra}
+
+    @property
+    def running_volumes(self) -> list[str]:
+        """The volumes that must exist where a release runs."""
+        return [*self.volumes.values(), *volumes_of(self.extra_running, set(self.volumes))]
+
+    @property
     def extra_volumes(self) -> list[str]:
         """The volumes that extra services mount beside the stack's own."""
         return volumes_of(self.extra_services, set(self.volumes))
+
+    @field_validator("deploy_user")
+    @classmethod
+    def _not_ci(cls, value: str) -> str:
+        if value == CI:
+            raise ValueError("is the account whose keys can deploy and nothing else (operators/ci)")
+        return value
 
     @field_validator("docker_packages")
     @classmethod

@@ -15,15 +15,17 @@ if TYPE_CHECKING:
     from fleet.remote import Remote
 
 
-def refuse_invalid(remote: Remote, there: Environments) -> None:
+def refuse_invalid(remote: Remote, there: Environments | None) -> None:
     """Refuse a host whose variables a release would crash on, or be open to everyone with.
 
     Args:
-        there: its variables, by service.
+        there: its variables, by service; None: CI may not read them.
 
     Raises:
         OperatorError: all that is wrong with them.
     """
+    if there is None:
+        return
     written = dotenv_file.written(there.get("backend", {}))
     read = dotenv_file.read(written.encode())
     found = checks.check(read, remote.name) + production.keys(read, staging=remote.settings.staging)
@@ -36,12 +38,14 @@ def refuse_invalid(remote: Remote, there: Environments) -> None:
         )
 
 
-def waiting(remote: Remote, there: Environments) -> list[str]:
+def waiting(remote: Remote, there: Environments | None) -> list[str]:
     """The variables that differ between this machine's env file and the host: what was edited and not pushed.
 
     Nothing when this machine has no env file for the host, or one that cannot be read. The secrets of a host that has
     a store are not compared: a deploy asks no store.
     """
+    if there is None:
+        return []
     try:
         ours = rendering.environments(files.load(remote.name).values())
     except OperatorError:

@@ -6,7 +6,6 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from fleet import agent
-from fleet.inventory.settings import volumes_of
 from fleet.output import step
 from fleet.release.switch import goes_by
 from fleet.tls import operations
@@ -41,8 +40,7 @@ def prepare(remote: Remote, images: dict[str, str], overlaps: int | None) -> Non
         FailedError: one of them does not become healthy.
     """
     data = remote.settings
-    volumes = [*data.volumes.values(), *volumes_of(data.extra_running, set(data.volumes))]
-    base = {"base": True, "volumes": volumes, "extra": list(data.extra_running), "overlaps": overlaps}
+    base = {"base": True, "volumes": data.running_volumes, "extra": list(data.extra_running), "overlaps": overlaps}
     agent.run(remote, ["prepare"], seconds=PREPARE_SECONDS, stdin=_request(remote, images, **base))
 
 

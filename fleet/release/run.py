@@ -75,7 +75,7 @@ def _switched(prepared: Prepared, entry: Entry, started: datetime) -> dict[str, 
     """Let the release take the place of what runs, under the host's lock; returns what became of calls."""
     remote, what, options, begun = prepared.remote, prepared.what, prepared.options, time.monotonic()
     with held(remote, what, prepared.found, started) as lock:
-        pull_or_build.ensure(remote, what.after, prepared.known)
+        pull_or_build.ensure(remote, what.after, prepared.known, options.digests)
         # A rollback may be an emergency.
         accepts = options.accepts_overlap or what.action == "rollback"
         if options.waits and not accepts:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         "allow-destructive": "a migration that may delete rows; may be given several times",
         "despite-migrations": "an older commit can run with the migrations that it does not know",
         "wait": "wait for a lock on the host, and while its timers run, instead of being refused",
+        "digest": "of a deploy by CI: what the image of --service has to be, as sha256:…",
         "plan": "only show which hosts get which commits, and ask no host",
         "json": "with --plan: print JSON",
         "yes": "do not ask",
@@ -44,6 +45,7 @@ def deploy(
     allow_destructive: list[str] | None = None,
     despite_migrations: bool = False,
     wait: bool = False,
+    digest: str = "",
     plan: bool = False,
     json: bool = False,
     yes: bool = False,
@@ -52,7 +54,7 @@ def deploy(
     from aipbx_agent.contract import SERVICES
     from fleet.errors import OperatorError
     from fleet.output import say
-    from fleet.release import decide, each_host, waves
+    from fleet.release import by_ci, decide, each_host, waves
 
     if service and service not in SERVICES:
         raise OperatorError(
@@ -73,8 +75,13 @@ def deploy(
             say("The commit's message asks for no host (no [deploy:…] in it): nothing to do.")
             finish(0)
         say(f"The commit's message asks for {host.replace(',', ', ')}.")
-    options = decide.Options(0, allow_destructive or [], despite_migrations, waits=wait, accepts_overlap=now)
-    prepared = each_host.deploys(hosts_to_change(host), sha or [], service, drain_timeout, options)
+    hosts = hosts_to_change(host)
+    chosen = {"--now": now, "--drain-timeout": drain_timeout >= 0, "--atomic": atomic}
+    chosen |= {"--despite-migrations": despite_migrations}
+    by_ci.refuse(remotes(hosts), service, sha or [], [name for name, given in chosen.items() if given])
+    digests = by_ci.digests(service, digest)
+    options = decide.Options(0, allow_destructive or [], despite_migrations, wait, now, digests)
+    prepared = each_host.deploys(hosts, sha or [], service, drain_timeout, options)
     waves.carry_out(prepared, canary=True, atomic=atomic, yes=yes)
 
 

@@ -24,9 +24,15 @@ class Met:
     answers: dict[str, Any]
 
     @property
-    def variables(self) -> Environments:
-        """The application's variables by service, and those that the host itself reads."""
-        return dict(self._value("variables"))
+    def variables(self) -> Environments | None:
+        """The application's variables by service, and those that the host itself reads; None: CI may not read them."""
+        value = self._value("variables")
+        return None if value is None else dict(value)
+
+    @property
+    def hands_over(self) -> bool:
+        """Whether the host has what it needs to hand calls over through its PBX."""
+        return bool(self._value("hands_over"))
 
     @property
     def restarts(self) -> list[str]:

@@ -14,6 +14,7 @@ DEPLOYED = (
     "test_accidents.py",
     "test_cut_off.py",
     "test_at_once.py",
+    "test_ci.py",
     "test_fleet.py",
     "test_migrate.py",
     "test_eyes.py",

@@ -17,7 +17,7 @@ import pytest
 from aipbx_agent.contract import VERSION
 from fleet import agent, output
 from fleet.errors import FailedError, OperatorError
-from fleet.remote import Output, Remote
+from fleet.remote import Output, Remote, as_root
 from tests.unit.shell import stub_ssh
 
 ERROR = {"what": "There is no room.", "why": "7 MiB are free.", "do": "Make room.", "code": 2}
@@ -27,9 +27,8 @@ ERROR = {"what": "There is no room.", "why": "7 MiB are free.", "do": "Make room
 def remote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Remote:
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
     monkeypatch.delenv("AIPBX_SSH_CONFIG", raising=False)
-    return cast(
-        "Remote", SimpleNamespace(name="aipbx.org", settings=SimpleNamespace(deploy_user="deploy"), connected=False)
-    )
+    found = SimpleNamespace(name="aipbx.org", account="deploy", command_line=as_root, connected=False)
+    return cast("Remote", found)
 
 
 def says(folder: Path, *events: object, code: int = 0, last: str = "") -> None:

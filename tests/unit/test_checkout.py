@@ -112,3 +112,39 @@ def test_a_folder_for_what_is_known_that_cannot_be_made_is_named(
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
     with pytest.raises(OperatorError, match=r"file/aipbx-fleet cannot be made"):
         access.state_directory()
+
+
+def test_keys_of_ci_are_their_own(folder: Path) -> None:
+    assert access.ci_keys() == []
+    (folder / "operators" / "ci").mkdir()
+    (folder / "operators" / "ada.pub").write_text(KEY)
+    (folder / "operators" / "ci" / "runner.pub").write_text("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOther ci\n")
+    assert access.ci_keys() == ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOther ci"]
+    assert access.operator_keys() == [KEY]
+    (folder / "operators" / "ci" / "runner.pub").write_text(f"{KEY}-under-another-name\n")
+    with pytest.raises(OperatorError, match="opens the operators' account, too"):
+        access.ci_keys()
+
+
+def test_ci_s_keys_are_refused_when_everyone_can_write_them(checkout: Path, folder: Path) -> None:
+    (folder / "operators" / "ci").mkdir(mode=0o755)
+    key = folder / "operators" / "ci" / "runner.pub"
+    key.write_text(KEY)
+    key.chmod(0o646)
+    with pytest.raises(OperatorError, match=r"runner\.pub can be written by every user"):
+        access.refuse_open_files()
+    key.chmod(0o644)
+    access.refuse_open_files()
+    (folder / "operators" / "ci" / "runner").write_text("-----BEGIN OPENSSH PRIVATE KEY-----")
+    with pytest.raises(OperatorError, match="is a private key"):
+        access.refuse_open_files()
+
+
+def test_only_ci_is_another_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AIPBX_USER", raising=False)
+    assert not access.is_ci()
+    monkeypatch.setenv("AIPBX_USER", "ci")
+    assert access.is_ci()
+    monkeypatch.setenv("AIPBX_USER", "root")
+    with pytest.raises(OperatorError, match="AIPBX_USER is 'root'"):
+        access.is_ci()

@@ -184,3 +184,15 @@ def test_a_line_that_breaks_is_told_in_three_lines(breaks: str) -> None:
 
 def test_a_command_that_a_signal_ended_is_none_of_these() -> None:
     assert over(Line("never")).run("kill -9 $$").code == -1
+
+
+def test_ci_s_account_gives_verbs_of_the_agent_and_no_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIPBX_USER", "ci")
+    remote = Remote("aipbx.org", SimpleNamespace(deploy_user="deploy"))  # type: ignore[arg-type]
+    assert remote.account == "ci"
+    verb = "/usr/local/sbin/aipbx-agent --contract=7 --json state"
+    assert remote.command_line(verb, 60) == verb
+    for command in ("id", "docker ps", "/usr/local/sbin/aipbx-agent2", f"cat x | {verb}"):
+        with pytest.raises(OperatorError, match="CI's account cannot do this"):
+            remote.command_line(command, 60)
+    assert remote._finished(0, b"{}\n", b"", 60) == Output(0, "{}\n", "")

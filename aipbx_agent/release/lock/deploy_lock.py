@@ -96,6 +96,15 @@ def _connection_above() -> str:
     return ""
 
 
+def of_this_connection(config: Config) -> bool:
+    """Whether the lock was taken over the connection that this program was called over."""
+    above = _connection_above()
+    try:
+        return bool(above) and (config.app / "lock" / "connection").read_text("utf-8") == above
+    except OSError:
+        return False
+
+
 def take(config: Config, owner: str, *, tied: bool) -> None:
     """Take the lock for an operator.
 

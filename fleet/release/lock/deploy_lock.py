@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
+from aipbx_agent.contract import CI
 from aipbx_agent.release import releases
 from fleet import agent
+from fleet.checkout import is_ci
 from fleet.errors import OperatorError
 from fleet.output import say
 from fleet.release.lock import lock_status
@@ -51,7 +53,7 @@ class Held:
 
 def operator() -> str:
     """Who types: account and machine."""
-    return f"{getpass.getuser()}@{socket.gethostname()}"
+    return f"{CI if is_ci() else getpass.getuser()}@{socket.gethostname()}"
 
 
 def take(remote: Remote, reason: str) -> None:

@@ -1,0 +1,1 @@
+"""What the account of CI may ask of this host, and nothing else."""
