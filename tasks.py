@@ -6,6 +6,7 @@ from invoke.collection import Collection
 import fleet.adoption.tasks as adoption
 import fleet.audit.tasks as audits
 import fleet.backup.tasks as backups
+import fleet.ci.tasks
 import fleet.database.import_tasks as imports
 import fleet.database.tasks as rotations
 import fleet.env.tasks
@@ -69,6 +70,7 @@ database.add_task(rotations.rotate_password)
 database.add_task(imports.import_mysql)
 namespace.add_collection(database)
 namespace.add_collection(Collection.from_module(fleet.env.tasks, name="env"))
+namespace.add_collection(Collection.from_module(fleet.ci.tasks, name="github"))
 namespace.add_collection(Collection.from_module(fleet.users.tasks, name="user"))
 namespace.add_collection(Collection.from_module(fleet.offsite.tasks, name="offsite"))
 namespace.add_collection(Collection.from_module(fleet.tls.tasks, name="tls"))

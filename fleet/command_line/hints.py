@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 # These have no host; after others it may stand anywhere before `--`.
-_HINT = re.compile(r"\binv (?!lab\.|offsite\.key\b|runbook\b)([a-z][a-z.-]*[a-z])\b(?=([^;,:`)]*))")
+_HINT = re.compile(r"\binv (?!lab\.|github\.workflow\b|offsite\.key\b|runbook\b)([a-z][a-z.-]*[a-z])\b(?=([^;,:`)]*))")
 
 
 def with_host(text: str, host: str) -> str:

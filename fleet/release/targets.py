@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from fleet.output import say
 
 if TYPE_CHECKING:
     from fleet.git.repository import Repository
+    from fleet.inventory.settings import Settings
     from fleet.remote import Remote
 
 
@@ -21,11 +22,18 @@ class Targets:
         canary: the host that comes first; empty: no host is meant.
         rest: the others, in the inventory's order.
         shas: the whole SHA by service.
+        environments: what GitHub calls each host, by name: there its secrets are.
+        image: of the one service that is meant: its repository in the registry; empty: several are.
+        quality_image, quality: of that service: where and by which commands CI tests it.
     """
 
     canary: str
     rest: list[str]
     shas: dict[str, str]
+    environments: dict[str, str]
+    image: str = ""
+    quality_image: str = ""
+    quality: str = ""
 
 
 def of(hosts: list[Remote], repositories: list[Repository], shas: dict[str, str]) -> Targets:
@@ -38,7 +46,19 @@ def of(hosts: list[Remote], repositories: list[Repository], shas: dict[str, str]
     """
     wanted = shas or {repository.service: repository.head() for repository in repositories}
     first = first_of(hosts)
-    return Targets(first.name if first else "", [host.name for host in hosts if host is not first], wanted)
+    names = {host.name: _environment(host) for host in hosts}
+    found = Targets(first.name if first else "", [host.name for host in hosts if host is not first], wanted, names)
+    return _of_service(found, first.settings, next(iter(wanted))) if first and len(wanted) == 1 else found
+
+
+def _environment(host: Remote) -> str:
+    return host.settings.github_environment or f"{host.name.replace('.', '')}_production"
+
+
+def _of_service(found: Targets, data: Settings, service: str) -> Targets:
+    commands = "\n".join(data.quality_commands[service])
+    image = {"backend": data.backend_image, "frontend": data.frontend_image}[service]
+    return replace(found, image=image, quality_image=data.quality_image, quality=commands)
 
 
 def first_of(hosts: list[Remote]) -> Remote | None:

@@ -22,6 +22,7 @@ EXCEPTIONS = {
     "exec": "a terminal, or the command's own output",
     "tunnel": "lasts until Ctrl-C",
     "setup": "changes a host",
+    "github.known-hosts": "writes two files",
     "lab.application": "changes a lab host",
 }
 

@@ -8,13 +8,16 @@ from typing import Any
 
 import pytest
 
+from fleet.inventory import hosts as inventory
+from fleet.inventory import settings
 from fleet.release import targets
 
 SHA, HEAD = "a" * 40, "b" * 40
 
 
 def hosts(*names: str, canary: str = "") -> list[Any]:
-    return [SimpleNamespace(name=name, settings=SimpleNamespace(canary=name == canary)) for name in names]
+    data = settings.of_host("aipbx.ru", inventory.load()[0].data)
+    return [SimpleNamespace(name=name, settings=data.model_copy(update={"canary": name == canary})) for name in names]
 
 
 def backend() -> Any:
@@ -34,11 +37,20 @@ def test_a_named_commit_is_taken_and_else_the_head_of_the_branch() -> None:
 
 def test_a_commit_that_asks_for_no_host_has_no_canary(capsys: pytest.CaptureFixture[str]) -> None:
     targets.show(targets.of([], [backend()], {}), as_json=True)
-    assert json.loads(capsys.readouterr().out) == {"canary": "", "rest": [], "shas": {"backend": HEAD}}
+    said = json.loads(capsys.readouterr().out)
+    assert (said["canary"], said["rest"], said["shas"]) == ("", [], {"backend": HEAD})
 
 
 def test_a_plan_is_one_line_of_json(capsys: pytest.CaptureFixture[str]) -> None:
-    targets.show(targets.of(hosts("one", "two"), [backend()], {"backend": SHA}), as_json=True)
+    targets.show(targets.of(hosts("a.one", "two"), [backend()], {"backend": SHA}), as_json=True)
     out = capsys.readouterr().out
     assert out.count("\n") == 1
-    assert json.loads(out) == {"canary": "one", "rest": ["two"], "shas": {"backend": SHA}}
+    assert json.loads(out) == {
+        "canary": "a.one",
+        "rest": ["two"],
+        "shas": {"backend": SHA},
+        "environments": {"a.one": "aone_production", "two": "two_production"},
+        "image": "ghcr.io/krasterisk/aipbx_backend",
+        "quality_image": "node:22-slim",
+        "quality": "npm ci\nnpm test",
+    }
