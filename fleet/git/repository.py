@@ -20,14 +20,13 @@ from aipbx_agent.release.releases import subject
 from fleet.checkout import ssh_config_path
 from fleet.commands import git
 from fleet.errors import OperatorError
+from fleet.git import source
 
 if TYPE_CHECKING:
     from fleet.inventory.settings import Settings
 
 SHA = re.compile(r"[0-9a-f]{4,40}")
 FETCH_SECONDS = 120
-# Attributes of our copy, which have precedence over a commit's own: `git archive` sends every file as it is.
-WHOLE = "* -export-ignore -export-subst\n"
 # The mode of a submodule in a commit.
 SUBMODULE = "160000 "
 
@@ -67,8 +66,7 @@ class Repository:
                     self._checked(git.clone(self.url, Path(aside) / "clone"))
                     (Path(aside) / "clone").rename(self.folder)
             self._checked(git.fetch(self.folder))
-            (self.folder / "info").mkdir(exist_ok=True)
-            (self.folder / "info" / "attributes").write_text(WHOLE, "utf-8")
+            source.keep_whole(self.folder)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
