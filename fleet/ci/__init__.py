@@ -1,1 +1,1 @@
-"""What CI needs of this side: the workflow of the application's repositories, and where the hosts are."""
+"""What CI needs of this side: the workflow of the application's repositories, where the hosts are, its secrets."""

@@ -1,14 +1,17 @@
-"""`inv github.workflow`, `inv github.known-hosts`."""
+"""`inv github.workflow`, `inv github.known-hosts`, `inv github.push`, `inv github.status`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fleet.cli import hosts_to_read, remotes, report_errors
+from fleet.cli import agreed, finish, hosts_to_read, named_hosts, remotes, report_errors
 from fleet.command_line.verb import task
+from fleet.errors import OperatorError
 
 if TYPE_CHECKING:
     from invoke.context import Context
+
+HOST = "a host, several with commas, a group, or all"
 
 
 @task(
@@ -22,10 +25,56 @@ def workflow(_: Context, service: str = "", fleet: str = "") -> None:
     print(caller.text(service, fleet), end="")
 
 
-@task(name="known-hosts", help={"host": "a host, several with commas, a group, or all"})
+@task(name="known-hosts", help={"host": HOST})
 @report_errors
 def known_hosts(_: Context, host: str = "all") -> None:
     """Write down for CI where the hosts are and which keys they have, of those that you trust already."""
     from fleet.ci import ways
 
     ways.write(remotes(hosts_to_read(host)))
+
+
+@task(
+    help={
+        "host": HOST,
+        "key": "file of CI's private key; - reads it from standard input",
+        "alerts-from": "a host: its addresses for alerts become secrets of the repositories",
+        "yes": "do not ask",
+    }
+)
+@report_errors
+def push(_: Context, host: str = "", key: str = "", alerts_from: str = "", yes: bool = False) -> None:
+    """Create the GitHub environments of hosts in the application's repositories, and set their secrets."""
+    from fleet.ci.github import api, survey, values
+    from fleet.ci.github import push as pushing
+    from fleet.inventory.hosts import load, select
+
+    hosts = named_hosts(host)
+    if not key and not alerts_from:
+        raise OperatorError(
+            "No secret is named.", "Neither a key nor a host with addresses for alerts was given.", "Add --key=ci"
+        )
+    private = values.private_key(key) if key else ""
+    alerts = values.alerts(select(alerts_from, load())) if alerts_from else {}
+    github = api.of_environment()
+    found = survey.read(github, remotes(hosts))
+    pushing.show(found, private, alerts)
+    if not agreed("Write this to GitHub", yes=yes):
+        print("Nothing was changed.")
+        finish(1)
+    pushing.push(github, found, private, alerts)
+
+
+@task(help={"host": f"{HOST}; default: all", "json": "print JSON"})
+@report_errors
+def status(_: Context, host: str = "all", json: bool = False) -> None:
+    """Show what differs between the inventory and GitHub: environments, their keys' ages; exit code 1: something."""
+    from fleet.ci.github import api, differences, survey
+    from fleet.inventory.hosts import load
+    from fleet.release import targets
+
+    github = api.of_environment()
+    names = {targets.environment(one) for one in remotes(load())}
+    found = survey.read(github, remotes(hosts_to_read(host)), names)
+    if not differences.show(found, differences.keys_changed(), as_json=json):
+        finish(1)

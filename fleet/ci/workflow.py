@@ -8,12 +8,12 @@ import subprocess
 from aipbx_agent.contract import SERVICES
 from fleet import templates
 from fleet.checkout import ROOT
+from fleet.ci.github.address import repository
 from fleet.cli import remotes
 from fleet.errors import OperatorError
 from fleet.inventory.hosts import load
 
 _REPOSITORY = re.compile(r"[A-Za-z0-9-]+/[A-Za-z0-9._-]+")
-_ORIGIN = re.compile(r"github\.com[:/]([A-Za-z0-9-]+/[A-Za-z0-9._-]+?)(?:\.git)?/?$")
 
 
 def text(service: str, fleet: str = "") -> str:
@@ -44,14 +44,14 @@ def text(service: str, fleet: str = "") -> str:
 
 
 def _origin(given: str) -> str:
-    found = None if given else _ORIGIN.search(_git("remote", "get-url", "origin"))
+    found = "" if given else repository(_git("remote", "get-url", "origin"))
     if not found:
         raise OperatorError(
             f"Where this repository is on GitHub is not known{f': {given!r}' * bool(given)}.",
             "The workflow calls it by owner and name.",
             "--fleet=owner/name",
         )
-    return found[1]
+    return found
 
 
 def _git(*words: str) -> str:

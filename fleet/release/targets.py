@@ -46,12 +46,13 @@ def of(hosts: list[Remote], repositories: list[Repository], shas: dict[str, str]
     """
     wanted = shas or {repository.service: repository.head() for repository in repositories}
     first = first_of(hosts)
-    names = {host.name: _environment(host) for host in hosts}
+    names = {host.name: environment(host) for host in hosts}
     found = Targets(first.name if first else "", [host.name for host in hosts if host is not first], wanted, names)
     return _of_service(found, first.settings, next(iter(wanted))) if first and len(wanted) == 1 else found
 
 
-def _environment(host: Remote) -> str:
+def environment(host: Remote) -> str:
+    """Return what GitHub calls a host."""
     return host.settings.github_environment or f"{host.name.replace('.', '')}_production"
 
 

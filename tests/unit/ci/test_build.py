@@ -56,9 +56,9 @@ def built(runner: Path, sha: str) -> subprocess.CompletedProcess[str]:
     given = {"SERVICE": "backend", "IMAGE": "ghcr.io/team/backend", "SHA": sha, "BUILT": str(runner / "built")}
     given |= {"REGISTRY_USER": "anna", "REGISTRY_TOKEN": "t", "GITHUB_OUTPUT": str(runner / "output")}
     given["PATH"] = f"{runner / 'bin'}:{os.environ['PATH']}"
-    return subprocess.run(
-        [ROOT / "tools" / "ci" / "build"], cwd=runner, env={**os.environ, **given}, capture_output=True, text=True
-    )
+    script = ROOT / "tools" / "ci" / "build"
+    environment = {**os.environ, **given}
+    return subprocess.run(script, cwd=runner, env=environment, capture_output=True, text=True, check=False)
 
 
 def test_a_build_gets_every_file_as_it_is_whatever_attributes_say(runner: Path) -> None:

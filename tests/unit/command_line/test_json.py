@@ -23,6 +23,7 @@ EXCEPTIONS = {
     "tunnel": "lasts until Ctrl-C",
     "setup": "changes a host",
     "github.known-hosts": "writes two files",
+    "github.push": "writes to GitHub",
     "lab.application": "changes a lab host",
 }
 

@@ -273,9 +273,7 @@ def test_a_build_gets_every_file_as_it_is_whatever_an_operator_s_git_does(
     contents = {"start.sh": b"#!/bin/sh\nexec node\n", "test/a.txt": b"t\n", "version.txt": b"$Format:%H$ $Id$\n"}
     for name, content in contents.items():
         (folder / name).write_bytes(content)
-    (folder / ".gitattributes").write_text(
-        "test export-ignore\nversion.txt export-subst ident\n*.sh text eol=crlf\n"
-    )
+    (folder / ".gitattributes").write_text("test export-ignore\nversion.txt export-subst ident\n*.sh text eol=crlf\n")
     git(folder, "add", "-A")
     sha = commit(folder, "A release")
     (tmp_path / "attributes").write_text("* text=auto\n")

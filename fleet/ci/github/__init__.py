@@ -1,0 +1,1 @@
+"""Environments and secrets of the application's repositories at GitHub: compared with the inventory, and set."""
