@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 
 # Services of a stack installed by hand that this project runs in their place, and the order in which they start.
 OURS = ("postgres", "backend", "frontend", "nginx", "certbot")
+# Images of a monitoring that ours takes the place of, by the last part of their names.
+MONITORING = {
+    *("prometheus", "alertmanager", "grafana", "grafana-oss", "cadvisor"),
+    *("node-exporter", "blackbox-exporter", "postgres-exporter", "postgres_exporter", "nginx-prometheus-exporter"),
+}
 # Where the application keeps what must not be lost, by our names of the volumes.
 DATABASE = "/var/lib/postgresql/data"
 MOUNTS = {DATABASE: "postgres_data", "/app/static": "backend_static", "/app/tts_voices": "backend_tts_voices"}
@@ -38,6 +43,11 @@ class OldContainer:
     name: str
     compose_files: tuple[str, ...]
     volumes: dict[str, str]
+
+    @property
+    def monitors(self) -> bool:
+        """Whether it is of a monitoring."""
+        return self.image.partition("@")[0].rpartition("/")[2].partition(":")[0] in MONITORING
 
 
 # What dumps the application's database: a script of the team's, or something like it.
@@ -95,10 +105,14 @@ class HandMade:
         """The containers in whose place ours come."""
         return {service: self.containers[service] for service in OURS if service in self.containers}
 
-    @property
-    def others(self) -> list[str]:
+    def monitoring(self, settings: Settings) -> dict[str, OldContainer]:
+        """The containers of a monitoring in whose place ours comes; none where the host is to have none of ours."""
+        theirs = {service: one for service, one in self.containers.items() if service not in OURS and one.monitors}
+        return theirs if settings.monitoring else {}
+
+    def others(self, settings: Settings) -> list[str]:
         """Services of the same project that continue beside ours."""
-        return sorted(set(self.containers) - set(OURS))
+        return sorted(set(self.containers) - set(OURS) - set(self.monitoring(settings)))
 
     def lines(self) -> list[str]:
         """What an operator should know."""

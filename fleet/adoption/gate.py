@@ -91,6 +91,10 @@ def announcement(remote: Remote, old: HandMade, state: Survey) -> list[str]:
         "Files that the old backend wrote and its certificate are copied; nothing of it is deleted.",
         *differences,
     ]
-    if old.others:
-        lines.append(f"Not ours, and continues unchanged, out of the new backend's reach: {', '.join(old.others)}.")
+    if monitoring := old.monitoring(remote.settings):
+        lines.append(
+            f"Stops its monitoring, in whose place ours comes, and deletes none of it: {', '.join(monitoring)}."
+        )
+    if others := old.others(remote.settings):
+        lines.append(f"Not ours, and continues unchanged, out of the new backend's reach: {', '.join(others)}.")
     return lines

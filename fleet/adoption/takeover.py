@@ -119,6 +119,7 @@ def _settle(remote: Remote, old: HandMade) -> None:
     kept += [f"container {each.name}" for name, each in old.replaced.items() if name != "postgres"]
     entry = {"time": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", "project": old.project, "kept": kept}
     _end_backups(remote, old, folder)
+    _end_monitoring(remote, old)
     # From here on this host is ours, and a run that is cut off must not take it over once more.
     remote.put_root_file(f"{data.app_dir}/{commands.ADOPTED}", json.dumps(entry).encode(), "644")
     remote.sudo_output(f"install -d -m 700 {folder}")
@@ -137,6 +138,14 @@ def _settle(remote: Remote, old: HandMade) -> None:
     for each in old.cron:
         if not each.backs_up:
             say(f"    cron continues: {each.line}  ({each.table})", "yellow")
+
+
+def _end_monitoring(remote: Remote, old: HandMade) -> None:
+    """Ours watches the host now; two would report everything twice, and theirs take the memory of ours."""
+    names = [each.name for each in old.monitoring(remote.settings).values()]
+    if names:
+        remote.sudo_output(commands.end(names), STOP_SECONDS)
+        say(f"  its monitoring is stopped, and retained: {', '.join(names)}. Again: docker start {' '.join(names)}")
 
 
 def _end_backups(remote: Remote, old: HandMade, folder: str) -> None:

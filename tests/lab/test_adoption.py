@@ -194,10 +194,14 @@ def test_taken_over_with_one_interruption(inv: Inv, machine: Host, lab: Running)
     assert files.count(".pdf") == 3
 
     with watched(lab.client, machine) as outages:
-        run = inv("deploy", f"--host={NAME}", "--yes").succeeded()
+        # Its own monitoring comes when it is converged with that.
+        with inv.changed(NAME, monitoring=True):
+            run = inv("deploy", f"--host={NAME}", "--yes").succeeded()
         inv.bootstrap("-y").succeeded()
     assert len(outages) == 1
     assert "Interrupts once: pages, API, Socket.IO and calls" in run.output
+    assert "Stops its monitoring, in whose place ours comes, and deletes none of it: prometheus." in run.output
+    assert machine.run("docker inspect -f '{{.State.Status}}' app-prometheus-1").stdout == "exited\n"
     for kept in (
         "/app/set-aside-by-aipbx",
         "/app/.env.production",

@@ -38,8 +38,28 @@ def test_a_stack_of_somebody_else_is_passed_over() -> None:
     other = POSTGRES.replace("\tapp|", "\tn8n|").replace("app_postgres", "n8n_postgres")
     old = read(FILE, other, POSTGRES, BACKEND, BACKEND.replace("|backend|", "|whisper|"))
     assert old.project == "app"
-    assert old.others == ["whisper"]
+    assert old.others(DATA) == ["whisper"]
     assert set(old.replaced) == {"postgres", "backend"}
+
+
+@pytest.mark.parametrize(
+    ("image", "monitors"),
+    [
+        ("prom/prometheus:v2.50.1", True),
+        ("prom/prometheus", True),
+        ("grafana/grafana-oss:latest", True),
+        ("gcr.io/cadvisor/cadvisor:v0.49", True),
+        ("registry:5000/prom/node-exporter@sha256:1f", True),
+        ("team/prometheus-proxy:1", False),
+    ],
+)
+def test_a_monitoring_is_known_by_its_images(image: str, monitors: bool) -> None:
+    line = BACKEND.replace("|backend|app-backend|", f"|theirs|{image}|").replace("/app-backend-1", "/app-theirs-1")
+    old = read(POSTGRES, BACKEND, line)
+    ours = settings.of_host("aipbx.org", hosts.load()[1].data | {"monitoring": True})
+    none = settings.of_host("aipbx.org", hosts.load()[1].data | {"monitoring": False})
+    assert ([*old.monitoring(ours)], old.others(ours)) == (["theirs"], []) if monitors else ([], ["theirs"])
+    assert (old.monitoring(none), old.others(none)) == ({}, ["theirs"])
 
 
 def test_what_the_inventory_must_say() -> None:
