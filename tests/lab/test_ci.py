@@ -114,16 +114,21 @@ def runs(server: Host) -> str:
     return str(Web(server)("/api/version").json["sha"])
 
 
+def another(server: Host) -> str:
+    """A commit that does not run there."""
+    return BACKEND["fourth" if runs(server) == BACKEND["third"] else "third"]
+
+
 def lock(server: Host) -> str:
     """Who has the deploy lock."""
     return server.run("cat /app/aipbx/lock/owner 2>/dev/null || true").stdout.strip()
 
 
 def test_ci_deploys_a_commit_with_a_token_that_stays_nowhere(runner: Runner, deployed: Inv, server: Host) -> None:
-    new = BACKEND["third"]
-    server.run(f"docker image rm {IMAGE}:{new} 2>/dev/null || true")
-    digest = server.run(f"docker pull -q {IMAGE}:{new} >/dev/null; docker image inspect -f '{{{{json .RepoDigests}}}}' "
-                        f"{IMAGE}:{new}; docker image rm {IMAGE}:{new} >/dev/null").stdout  # fmt: skip
+    new = another(server)
+    server.run(f"docker pull -q {IMAGE}:{new}", timeout=120)
+    digest = server.run(f"docker image inspect -f '{{{{json .RepoDigests}}}}' {IMAGE}:{new}").stdout
+    server.run(f"docker image rm {IMAGE}:{new}")
     runner.secret = TOKEN
     run = runner(*deploy(server, new), f"--digest={json.loads(digest)[0].partition('@')[2]}")
     run.succeeded()
@@ -345,7 +350,7 @@ def test_verbs_other_than_deploy_are_refused_to_ci(runner: Runner, server: Host)
 
 @pytest.mark.test_all
 def test_a_runner_that_is_killed_leaves_no_lock_to_the_next(runner: Runner, server: Host) -> None:
-    new = BACKEND["third"] if runs(server) != BACKEND["third"] else BACKEND["fourth"]
+    new = another(server)
     run = runner.started(*deploy(server, new))
     read_until(run, "nginx healthy (")
     os.killpg(run.pid, signal.SIGKILL)
