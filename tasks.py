@@ -48,6 +48,7 @@ for task in (
     runbooks.runbook,
     monitoring.alerts,
     monitoring.silence,
+    monitoring.dashboard,
     backups.backup,
     backups.backups,
     restores.restore,

@@ -53,6 +53,7 @@ VERBS = {
     "ci": Verb("aipbx_agent.ci.serve", stack=False),
     "cleanup": Verb("aipbx_agent.cleanup"),
     "cancel": Verb("aipbx_agent.report.cancel", stack=False),
+    "dashboard": Verb("aipbx_agent.monitoring.dashboard", stack=False),
     "discard": Verb("aipbx_agent.restore.discard", exclusive=True, watched=True),
     "figures": Verb("aipbx_agent.monitoring.figures", stack=False),
     "fill": Verb("aipbx_agent.release.fill"),

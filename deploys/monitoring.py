@@ -10,6 +10,7 @@ from fleet.monitoring import probes
 FOLDER = f"{settings().app_dir}/{contract.MONITORING_FOLDER}"
 UNITS = "/etc/systemd/system"
 NODE = "/etc/default/prometheus-node-exporter"
+GRAFANA = ("", "/provisioning", "/provisioning/datasources", "/provisioning/dashboards", "/dashboards")
 
 
 def tool(image: str, entrypoint: str, *words: str) -> str:
@@ -54,6 +55,7 @@ if settings().monitoring:
         modes={
             FOLDER: "755",
             **{f"{FOLDER}/{name}": "755" for name in ("prometheus", "alertmanager", "blackbox")},
+            **{f"{FOLDER}/grafana{name}": "755" for name in GRAFANA},
             f"{FOLDER}/secrets": "711",
         },
     )
@@ -81,6 +83,12 @@ if settings().monitoring:
         text=render("monitoring/blackbox.yml.j2", modules=probes.modules(host_name())),
         check=tool(settings().blackbox_image, "/bin/blackbox_exporter", "--config.check --config.file=/new.yml"),
     )
+    for path in network.GRAFANA_FILES:
+        configuration.file(
+            name=f"Monitoring: write {path}",
+            path=f"{FOLDER}/{path}",
+            text=configuration.shipped(f"monitoring/{path}"),
+        )
     configuration.file(
         name="Monitoring: write compose.yml",
         path=f"{FOLDER}/compose.yml",

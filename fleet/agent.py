@@ -121,7 +121,7 @@ def _followed(remote: Remote, verb: list[str], there: str, seconds: float, stdin
             threading.Thread(target=_send, args=(process.stdin, stdin), daemon=True).start()
             threading.Thread(target=_read, args=(process.stdout, lines), daemon=True).start()
             for line in _until_end(lines, lambda: _interrupted(remote, verb[0], steps)):
-                outcome |= _shown(event(line.decode(errors="replace")), steps)
+                outcome |= shown(event(line.decode(errors="replace")), steps)
             code = process.wait()
         finally:
             if process.poll() is None:
@@ -195,7 +195,7 @@ def _send(pipe: IO[bytes] | None, content: bytes) -> None:
             return  # it ended first, and its exit code says why
 
 
-def _shown(event: dict[str, Any], steps: Steps) -> dict[str, Any]:
+def shown(event: dict[str, Any], steps: Steps) -> dict[str, Any]:
     """Show an event; what is left of it is what came of the run."""
     if "step" in event:
         steps.begin(str(event["step"]))

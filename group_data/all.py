@@ -341,6 +341,8 @@ prometheus_image = "prom/prometheus:v3.5.0"
 alertmanager_image = "prom/alertmanager:v0.28.1"
 blackbox_image = "prom/blackbox-exporter:v0.26.0"
 postgres_exporter_image = "prometheuscommunity/postgres-exporter:v0.17.1"
+# Pulled by the first `inv dashboard`.
+grafana_image = "grafana/grafana:12.4.3"
 # The network of these containers: any private IPv4 network of 16 addresses or more that the host does not use.
 monitoring_network = "172.31.207.0/28"
 # Metrics are kept for so many days, and never more than so many MiB of them.

@@ -16,7 +16,7 @@ from aipbx_agent.core import events, files, metrics
 from aipbx_agent.core.config import Config, load
 from aipbx_agent.core.errors import AgentError
 from aipbx_agent.core.metrics import sample
-from aipbx_agent.monitoring import cgroup, nginx, stack
+from aipbx_agent.monitoring import cgroup, dashboard, nginx, stack
 from aipbx_agent.monitoring.network_use import connections, udp_drops
 from aipbx_agent.release.containers import colours, traffic
 from aipbx_agent.release.lock import deploy_lock
@@ -44,6 +44,7 @@ def main(config: Config, _: argparse.Namespace) -> None:
     if (config.app / IMAGES).exists():
         freshness.measure(config)
     stack.keep(config, {name for name, one in theirs.items() if one["State"]["Running"]})
+    dashboard.keep(config, set(theirs))
     events.result()
 
 

@@ -25,6 +25,8 @@ from aipbx_agent.roles import monitor
 # It may have to pull its images first.
 UP_SECONDS = 600
 DOWN_SECONDS = 90
+# The profiles of those that are not always there.
+EVERY = ("--profile", "database", "--profile", "dashboard")
 # There while the containers are stopped for want of disk; a boot makes that judgement anew.
 STOPPED = Path("/run/aipbx-monitoring-stopped")
 
@@ -42,7 +44,7 @@ def main(config: Config, options: argparse.Namespace) -> None:
     if options.way == "up":
         start(config)
     else:
-        compose.run([*files(config), "--profile", "database", "down", "--timeout", "10"], seconds=DOWN_SECONDS)
+        compose.run([*files(config), *EVERY, "down", "--timeout", "10"], seconds=DOWN_SECONDS)
     events.result()
 
 
@@ -89,7 +91,7 @@ def free(config: Config) -> int:
 
 def _give_way(config: Config) -> None:
     # In this order: a run that is killed in between stops them in the next one.
-    compose.run([*files(config), "--profile", "database", "stop", "--timeout", "10"], seconds=DOWN_SECONDS)
+    compose.run([*files(config), *EVERY, "stop", "--timeout", "10"], seconds=DOWN_SECONDS)
     STOPPED.touch()
     text = f"{size(free(config))} are free. It starts again when min_free_disk_mib is free."
     do = f"Make room: inv prune --host={config.host}; inv status --host={config.host}"

@@ -17,12 +17,12 @@ from aipbx_agent.tls import pem
 def found(config: Config) -> dict[str, Any]:
     """How it is."""
     free, percent = _disk(config.app)
-    memory = _memory(Path("/proc/meminfo").read_text("utf-8"))
+    ram = memory()
     return {
         "disk_free_mib": free,
         "disk_percent": percent,
-        "memory_mib": memory["MemTotal"],
-        "memory_free_mib": memory["MemAvailable"],
+        "memory_mib": ram["MemTotal"],
+        "memory_free_mib": ram["MemAvailable"],
         "load": round(os.getloadavg()[0], 2),
         "processors": len(os.sched_getaffinity(0)),
         "calls": _calls(config),
@@ -40,9 +40,9 @@ def _disk(path: Path) -> tuple[int, int]:
     return disk.f_bavail * disk.f_frsize // MIB, percent
 
 
-def _memory(text: str) -> dict[str, int]:
-    """MiB by name."""
-    words = [line.split() for line in text.splitlines()]
+def memory() -> dict[str, int]:
+    """What the kernel says of it: MiB by name."""
+    words = [line.split() for line in Path("/proc/meminfo").read_text("utf-8").splitlines()]
     return {name.rstrip(":"): int(count) // 1024 for name, count, *_ in words}
 
 

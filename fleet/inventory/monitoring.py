@@ -18,7 +18,16 @@ CONTAINERS = {
     "alertmanager": (3, 9093, 64),
     "blackbox": (4, 9115, 64),
     "postgres-exporter": (5, 9187, 64),
+    "grafana": (6, 3000, 512),
 }
+# All that Grafana has, below files/monitoring and below the folder of monitoring on a host.
+DASHBOARDS = ("fleet", "host", "calls-and-backend", "postgresql-and-backups", "nginx")
+GRAFANA_FILES = (
+    "grafana/grafana.ini",
+    "grafana/provisioning/datasources/prometheus.yml",
+    "grafana/provisioning/dashboards/files.yml",
+    *(f"grafana/dashboards/{name}.json" for name in DASHBOARDS),
+)
 UNITS = {
     "aipbx-alerts.socket",
     "aipbx-alerts@.service",
@@ -49,4 +58,4 @@ def agent_settings(settings: Settings) -> dict[str, Any]:
     """What a host's program is told of it; nothing where there is no monitoring."""
     if not settings.monitoring:
         return {}
-    return {name: endpoint(settings, name) for name in ("prometheus", "alertmanager")}
+    return {name: endpoint(settings, name) for name in ("prometheus", "alertmanager", "grafana")}

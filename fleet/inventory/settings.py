@@ -151,6 +151,7 @@ class Settings(BaseModel):
     alertmanager_image: Image
     blackbox_image: Image
     postgres_exporter_image: Image
+    grafana_image: Image
     monitoring_network: Annotated[IPv4Network, BeforeValidator(IPv4Network)]
     monitoring_keep_days: Annotated[int, Field(ge=1, le=366)]
     monitoring_max_mib: Annotated[int, Field(ge=128, le=65536)]

@@ -1,10 +1,10 @@
-"""`inv alerts`, `inv silence`."""
+"""`inv alerts`, `inv silence`, `inv dashboard`."""
 
 from __future__ import annotations
 
 from invoke.context import Context
 
-from fleet.cli import finish, hosts_to_change, hosts_to_read, remotes, report_errors
+from fleet.cli import finish, hosts_to_change, hosts_to_read, one, remotes, report_errors
 from fleet.command_line.verb import task
 
 HOST = "a host, several with commas, a group, or all"
@@ -41,3 +41,12 @@ def silence(
         silences.lift(hosts)
     else:
         silences.begin(hosts, for_, reason, alert)
+
+
+@task(help={"host": "a host", "local": "the port on this machine; default: 3000"})
+@report_errors
+def dashboard(_: Context, host: str = "", local: int = 0) -> None:
+    """Show a host's figures in Grafana, which runs there until Ctrl-C: `inv dashboard --host=aipbx.org`."""
+    from fleet.monitoring import dashboard as grafana
+
+    grafana.show(one(hosts_to_read(host)), local)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import socket
 import subprocess
 import sys
 from typing import TYPE_CHECKING, NoReturn
@@ -15,6 +14,7 @@ from fleet.commands import compose, docker, postgres
 from fleet.errors import FailedError, OperatorError
 from fleet.inventory import monitoring as network
 from fleet.output import say
+from fleet.shell import ports
 from fleet.ssh import ssh
 
 if TYPE_CHECKING:
@@ -85,17 +85,6 @@ def execute(host: Remote, service: str, command: list[str]) -> NoReturn:
     become(host, words, f"exec {service}", terminal=terminal)
 
 
-def _free(port: int) -> bool:
-    """Whether a port of 127.0.0.1 can be listened on."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
-
-
 def _address(host: Remote, service: str) -> str:
     """The address of a service's container, as the host reaches it.
 
@@ -115,13 +104,13 @@ def _address(host: Remote, service: str) -> str:
     return network.address(data, service) if monitoring else address[0]
 
 
-def tunnel(host: Remote, service: str, port: int, local_port: int) -> None:
+def tunnel(host: Remote, service: str, port: int, local: int) -> None:
     """Bring a service's port to this machine, on 127.0.0.1, until Ctrl-C.
 
     Args:
         host: where the service runs.
         port: its port inside the network; 0: the usual one.
-        local_port: the port here; 0: the same number as there, when it is free.
+        local: the port here; 0: the same number as there, when it is free.
 
     Raises:
         OperatorError: the service does not run, or the local port is taken.
@@ -133,20 +122,11 @@ def tunnel(host: Remote, service: str, port: int, local_port: int) -> None:
         raise OperatorError(
             f"Which port of {service}?", f"Only {', '.join(usual)} have a usual one.", "Add --port=9090."
         )
-    for number in (port, local_port):
-        if not 0 <= number <= 65535:
-            raise OperatorError(
-                f"{number} is not a valid port.", "Ports are 1 to 65535.", "inv tunnel postgres --local=15432"
-            )
+    again = f"inv tunnel {service} --host={host.name}"
+    for number in (port, local):
+        ports.refuse_invalid(number, again)
     address = _address(host, service)
-    here = local_port or port
-    if not _free(here):
-        other = next((number for number in range(here + 10000, 65536) if _free(number)), 0)
-        raise OperatorError(
-            f"Port {here} is taken on this machine.",
-            "Another program listens on it, or only root may (below 1024).",
-            f"inv tunnel {service} --host={host.name} --local={other}" if other else "Give another one by --local.",
-        )
+    here = ports.free(local or port, again)
     forward = f"127.0.0.1:{here}:{address}:{port}"
     options = ["-N", "-o", "ExitOnForwardFailure=yes", "-L", forward]
     say(f"{service} on {host.name} is 127.0.0.1:{here} here, until Ctrl-C.", "green")

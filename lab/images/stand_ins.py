@@ -59,6 +59,7 @@ def stand_ins(architecture: str, *, stories: bool) -> list[StandIn]:
             "postgres_exporter",
             "/state",
         ),
+        StandIn(f"{_HUB}/grafana/grafana:12.4.3", Recipe("grafana-stand-in", "grafana", "trixie")),
     ]
     if architecture == "amd64":
         plain = _postgres("postgres", "postgres:16-alpine", 70, "no")

@@ -7,14 +7,19 @@ import os
 import shlex
 import signal
 import socket
+import subprocess
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from fleet.checkout import ROOT
+from fleet.inventory import monitoring as network
 from lab import wait
+from lab.errors import LabError
 from lab.machines.host import Host
 from lab.running import Running
 from tests.lab import alert_cases, colours
@@ -181,24 +186,147 @@ def test_an_alert_s_end_is_told(watched: Inv, server: Host, lab: Running) -> Non
     assert f"{server.name}: resolved: ApiDown\nResolved: ApiDown of a <story> & more" in told(lab, before)
 
 
-def test_a_tunnel_to_prometheus(watched: Inv, server: Host) -> None:
+def free_port() -> int:
+    """A port of this machine."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    run = watched.started("tunnel", "prometheus", f"--host={server.name}", f"--local={port}")
+        return int(free.getsockname()[1])
 
-    def answers() -> bool:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/-/ready", timeout=2) as answer:
-                return bool(answer.status == 200)
-        except OSError:
-            return False
 
+def brought(port: int, path: str) -> str:
+    """What answers at a port of this machine; empty: nothing yet."""
     try:
-        wait.until(answers, 30, "Prometheus answers through the tunnel", "look at inv tunnel")
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=2) as answer:
+            return str(answer.read().decode())
+    except OSError:
+        return ""
+
+
+def test_a_tunnel_to_prometheus(watched: Inv, server: Host) -> None:
+    port = free_port()
+    run = watched.started("tunnel", "prometheus", f"--host={server.name}", f"--local={port}")
+    try:
+        wait.until(
+            lambda: brought(port, "/-/ready") != "", 30, "Prometheus answers through the tunnel", "look at inv tunnel"
+        )
     finally:
         os.killpg(run.pid, signal.SIGINT)
         run.wait(timeout=20)
+
+
+GRAFANA = "docker ps --all --quiet --filter label=com.docker.compose.service=grafana"
+KEEPER = "systemctl start aipbx-figures.service"
+
+
+@contextmanager
+def looking(watched: Inv, server: Host) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """`inv dashboard`, once it answers, and its port here."""
+    port = free_port()
+    run = watched.started("dashboard", f"--host={server.name}", f"--local={port}")
+    try:
+        wait.until(
+            lambda: brought(port, "/api/health") != "", 120, "Grafana answers through the tunnel", "inv dashboard"
+        )
+        yield run, port
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(run.pid, signal.SIGKILL)
+        run.wait(timeout=20)
+
+
+def test_grafana_is_there_while_an_operator_looks(watched: Inv, server: Host, lab: Running) -> None:
+    """The lab's is a stand-in, which shows what Grafana would read."""
+    with looking(watched, server) as (run, port):
+        for name in network.GRAFANA_FILES:
+            shown = brought(port, f"/provisioned/{name.removeprefix('grafana/')}")
+            assert shown == (ROOT / "files" / "monitoring" / name).read_text()
+        (one,) = json.loads(server.run(f"docker inspect $({GRAFANA})").stdout)
+        assert one["HostConfig"]["Memory"] == 512 << 20
+        assert one["HostConfig"]["ReadonlyRootfs"]
+        assert not one["HostConfig"]["PortBindings"]
+        assert not [mount for mount in one["Mounts"] if mount["RW"]]
+        for address in (server.address4, server.address6):
+            assert lab.client.scan_tcp(address, "3000").get(3000) != "open"
+        server.run(f"{KEEPER} && /usr/local/sbin/aipbx-agent monitoring up", timeout=180)
+        (still,) = json.loads(server.run(f"docker inspect $({GRAFANA})").stdout)
+        assert still["State"]["StartedAt"] == one["State"]["StartedAt"]
+        os.killpg(run.pid, signal.SIGINT)
+        said, _ = run.communicate(timeout=60)
+        assert run.returncode == 0, said
+        assert f"Grafana of {server.name} is stopped." in said
+        assert server.run(GRAFANA).stdout == ""
+
+
+@pytest.mark.test_all
+@pytest.mark.parametrize("killed", ["operator", "agent"])
+def test_grafana_ends_when_one_side_is_killed(watched: Inv, server: Host, killed: str) -> None:
+    with looking(watched, server) as (run, _):
+        if killed == "operator":
+            os.killpg(run.pid, signal.SIGKILL)
+        else:
+            server.run("pkill -KILL -f '[-]-json dashboard'")
+            said, _ = run.communicate(timeout=60)
+            assert run.returncode == 1
+            assert "was lost" in said
+        wait.until(lambda: server.run(GRAFANA).stdout == "", 90, "Grafana is gone", "look at monitoring/dashboard.py")
+
+
+@pytest.mark.test_all
+def test_a_host_whose_disk_is_short_does_not_start_grafana(watched: Inv, server: Host) -> None:
+    configured = server.run("cat /etc/aipbx/agent.json").stdout
+    free = int(server.run("df --output=avail -m /app/aipbx | tail -n 1").stdout)
+    try:
+        wants = {**json.loads(configured), "min_free_disk_mib": free}
+        server.run("cat >/etc/aipbx/agent.json", stdin=json.dumps(wants).encode())
+        watched("dashboard", f"--host={server.name}", f"--local={free_port()}").refused("is too small for this")
+    finally:
+        server.run("cat >/etc/aipbx/agent.json", stdin=configured.encode())
+    assert server.run(GRAFANA).stdout == ""
+
+
+def panels() -> dict[str, str]:
+    """The query of each series of each panel."""
+    found: dict[str, str] = {}
+    for name in network.DASHBOARDS:
+        path = ROOT / "files" / "monitoring" / "grafana" / "dashboards" / f"{name}.json"
+        for panel in json.loads(path.read_text())["panels"]:
+            found |= {f"{name}: {panel['title']}: {one['refId']}": one["expr"] for one in panel["targets"]}
+    return found
+
+
+@contextmanager
+def with_peer(watched: Inv, server: Host, name: str) -> Iterator[None]:
+    """The host looks at another one."""
+    inventory = watched.tree / "inventory.py"
+    alone = inventory.read_text()
+    inventory.write_text(alone.replace("production = [", f"production = [({name!r}, {{'role': 'the peer'}}),\n "))
+    monitoring = watched.bootstrap.only("monitoring")
+    try:
+        monitoring("-y", "--limit", server.name).succeeded()
+        yield
+    finally:
+        inventory.write_text(alone)
+        monitoring("-y").succeeded()
+
+
+@pytest.mark.test_all
+def test_every_panel_of_the_dashboards_has_figures(watched: Inv, server: Host) -> None:
+    """The peer is a name of the lab's world: it answers over TLS, which is all that a panel asks of it."""
+    missing = panels()
+    watched("backup", f"--host={server.name}").succeeded()
+    watched("verify", f"--host={server.name}").succeeded()
+
+    def none_is_missing() -> bool:
+        visit = f"curl -sk -o /dev/null --resolve {server.name}:443:127.0.0.1 https://{server.name}/"
+        server.run(f"for i in $(seq 20); do {visit}; done")
+        for title in [title for title, query in missing.items() if value(server, query)]:
+            del missing[title]
+        return not missing
+
+    with with_peer(watched, server, "hooks.slack.com"):
+        with suppress(LabError):
+            wait.until(none_is_missing, 300, "every panel has figures", f"http://{PROMETHEUS}/graph on the host")
+        assert missing == {}
 
 
 @pytest.mark.test_all
@@ -281,12 +409,7 @@ def test_a_real_cause_is_what_the_rule_asks_for(watched: Inv, server: Host, name
 def test_a_host_that_is_gone_is_reported_by_its_peer(watched: Inv, server: Host, lab: Running) -> None:
     """The peer of this inventory was never switched on: no name of it answers."""
     before = len(lab.world.notifications())
-    inventory = watched.tree / "inventory.py"
-    alone = inventory.read_text()
-    inventory.write_text(alone.replace("production = [", "production = [('aipbx.org', {'role': 'the peer'}),\n "))
-    monitoring = watched.bootstrap.only("monitoring")
-    try:
-        monitoring("-y", "--limit", server.name).succeeded()
+    with with_peer(watched, server, "aipbx.org"):
         wait.until(
             lambda: any(
                 "HostDown" in text and "aipbx.org does not answer at all" in text for text in told(lab, before)
@@ -296,6 +419,3 @@ def test_a_host_that_is_gone_is_reported_by_its_peer(watched: Inv, server: Host,
             f"http://{PROMETHEUS}/alerts on the host",
         )
         assert not any("SiteDown" in text for text in told(lab, before))
-    finally:
-        inventory.write_text(alone)
-        monitoring("-y").succeeded()

@@ -144,7 +144,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def pressed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C is pressed once, when the first event has been shown and the next one is waited for."""
     shown = threading.Event()
-    original = agent._shown
+    original = agent.shown
 
     def showing(told: dict[str, Any], steps: output.Steps) -> dict[str, Any]:
         shown.set()
@@ -155,7 +155,7 @@ def pressed(monkeypatch: pytest.MonkeyPatch) -> None:
         time.sleep(0.3)
         os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatch.setattr(agent, "_shown", showing)
+    monkeypatch.setattr(agent, "shown", showing)
     threading.Thread(target=press, daemon=True).start()
 
 
@@ -176,13 +176,13 @@ def test_ctrl_c_while_a_line_is_being_shown_is_answered_too(
     remote: Remote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     says(tmp_path, BEGUN, last=SLOW)
-    original = agent._shown
+    original = agent.shown
 
     def press(told: dict[str, Any], steps: output.Steps) -> dict[str, Any]:
         os.kill(os.getpid(), signal.SIGINT)
         return original(told, steps)
 
-    monkeypatch.setattr(agent, "_shown", press)
+    monkeypatch.setattr(agent, "shown", press)
     with pytest.raises(KeyboardInterrupt, match="restore continues on the host"):
         call(remote)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -21,6 +21,7 @@ EXCEPTIONS = {
     "db.shell": "a terminal; psql has its own formats: inv db -c '… ' prints its words",
     "exec": "a terminal, or the command's own output",
     "tunnel": "lasts until Ctrl-C",
+    "dashboard": "lasts until Ctrl-C",
     "setup": "changes a host",
     "github.known-hosts": "writes two files",
     "github.push": "writes to GitHub",

@@ -83,6 +83,7 @@ def test_stand_ins_go_by_the_names_that_production_uses() -> None:
         "docker.io/prom/alertmanager:v0.28.1",
         "docker.io/prom/blackbox-exporter:v0.26.0",
         "docker.io/prometheuscommunity/postgres-exporter:v0.17.1",
+        "docker.io/grafana/grafana:12.4.3",
     }
     assert len({stand_in.recipe.name for stand_in in found}) == len(found)
     for stand_in in found:
@@ -93,7 +94,7 @@ def test_stand_ins_go_by_the_names_that_production_uses() -> None:
 def test_without_stories_there_is_what_a_host_with_aipbx_pulls() -> None:
     data: dict[str, object] = {}
     exec((ROOT / "group_data" / "all.py").read_text(), data)  # noqa: S102 # this repository's own data
-    monitoring = ("prometheus", "alertmanager", "blackbox", "postgres_exporter")
+    monitoring = ("prometheus", "alertmanager", "blackbox", "postgres_exporter", "grafana")
     pulled = {str(data[f"{name}_image"]) for name in ("postgres", "nginx", "certbot", *monitoring)}
     found = {
         each.reference.removeprefix("docker.io/").removeprefix("library/") for each in stand_ins("amd64", stories=False)
@@ -103,4 +104,4 @@ def test_without_stories_there_is_what_a_host_with_aipbx_pulls() -> None:
 
 def test_another_processor_has_no_postgresql() -> None:
     folders = {stand_in.recipe.folder for stand_in in stand_ins("arm64", stories=True)}
-    assert folders == {"python", "node", "nginx", "mariadb", "certbot", "monitoring"}
+    assert folders == {"python", "node", "nginx", "mariadb", "certbot", "monitoring", "grafana"}
