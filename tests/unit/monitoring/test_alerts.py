@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
+import yaml
 
+from fleet import templates
 from fleet.checkout import ROOT
 from fleet.errors import OperatorError
 from fleet.monitoring import probes, silences
@@ -52,6 +54,12 @@ def test_a_host_asks_the_others_what_a_deploy_asks_and_what_only_a_stranger_sees
     assert found[1].target == "https://aipbx.ru/api/prices/public"
     assert {one.peer for one in probes.of_peers("aipbx.net")} == {"aipbx.org", "aipbx.ru"}
     assert {one.module for one in found} == {*probes.modules("aipbx.net"), "unverified", "ping"}
+
+
+def test_probes_go_by_ipv4_which_is_all_that_their_network_has() -> None:
+    rendered = templates.render("monitoring/blackbox.yml.j2", modules=probes.modules("aipbx.net"))
+    modules = yaml.safe_load(rendered)["modules"].values()
+    assert {one[one["prober"]]["preferred_ip_protocol"] for one in modules} == {"ip4"}
 
 
 @pytest.mark.parametrize("language", pages.LANGUAGES)
