@@ -13,7 +13,7 @@ import fleet.env.tasks
 import fleet.migrations.tasks as migrations
 import fleet.monitoring.tasks as monitoring
 import fleet.offsite.tasks
-import fleet.release.promotion_tasks as promotions
+import fleet.promotion.tasks as promotions
 import fleet.release.tasks as release
 import fleet.restore.tasks as restores
 import fleet.runbook.tasks as runbooks

@@ -71,7 +71,6 @@ VERBS = {
     "prune": Verb("aipbx_agent.release.prune"),
     "record": Verb("aipbx_agent.release.record"),
     "recover": Verb("aipbx_agent.recover"),
-    "renew": Verb("aipbx_agent.release.containers.renew", watched=True, disturbs=True),
     "restore": Verb("aipbx_agent.restore.restore", exclusive=True, watched=True, disturbs=True),
     "retained": Verb("aipbx_agent.restore.retained"),
     "roles": Verb("aipbx_agent.roles.declare"),
@@ -82,6 +81,7 @@ VERBS = {
     "switch": Verb("aipbx_agent.release.switch.switch", watched=True, disturbs=True),
     "undo": Verb("aipbx_agent.restore.undo", exclusive=True, watched=True, disturbs=True),
     "unlock": Verb("aipbx_agent.release.lock.unlock", stack=False),
+    "update-image": Verb("aipbx_agent.release.containers.update_image", watched=True, disturbs=True),
     "verify": Verb("aipbx_agent.backup.verify", exclusive=True, watched=True),
     "watch": Verb("aipbx_agent.status.freshness"),
     # Copies are made beside backups: a slow line must not keep the next set from being taken.

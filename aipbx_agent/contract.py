@@ -34,6 +34,8 @@ SERVICES = ("backend", "frontend")
 # Seconds that nginx gives an answer of the application, and a switch one that the old colour still owes; `slow_paths`
 # have their own.
 REQUEST_SECONDS = 120
+# Connections of each process of nginx; and where it answers the host alone, inside its container.
+NGINX_CONNECTIONS, NGINX_LOCAL = 4096, "127.0.0.1:8081"
 # In the deploy lock: what follows an owner whose run the host itself carries out.
 CARRIED_OUT = "; the host carries it out"
 

@@ -19,7 +19,7 @@ configuration.file(
 services.running(name="Updates: start apt-daily-upgrade.timer", unit="apt-daily-upgrade.timer", config=(TIMER,))
 services.running(name="Updates: start apt-daily.timer", unit="apt-daily.timer")
 
-# --- Newer images in the registry are told every week, and taken by `inv images --update` ---
+# --- Newer images in the registry are reported every week; `inv images --update` takes one ---
 configuration.file(
     name="Updates: write aipbx-images.service",
     path="/etc/systemd/system/aipbx-images.service",

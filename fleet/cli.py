@@ -63,7 +63,7 @@ def finish(code: int) -> NoReturn:
 def hosts_to_read(pattern: str) -> list[Host]:
     """The hosts that a verb which only reads is meant for.
 
-    Without `--host` the one that AIPBX_HOST names, else the inventory's first of production; which one is told on
+    Without `--host` the one that AIPBX_HOST names, else the inventory's first of production; which one is printed on
     stderr.
 
     Raises:

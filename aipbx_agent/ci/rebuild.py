@@ -1,4 +1,4 @@
-"""The requests of a caller with CI's key, made anew: of theirs only what was checked, all else is this host's own.
+"""The requests of a caller with CI's key, rebuilt: what was checked of theirs, and this host's own data.
 
 So the key cannot choose images of others, what is asked of the network, what becomes of the ledger's past, or SQL.
 """
@@ -185,8 +185,8 @@ def _impossible(name: str, one: list[Any]) -> list[Any]:
         raise refused("What cannot be run is not as it has to be.")
     line, *words = one
     # They are filled in by str.format, which must find no field of the caller's.
-    told = [values.line(text, "cannot").replace("{file}", name) for text in words]
-    return [values.number(line, "line"), *(text.replace("{", "{{").replace("}", "}}") for text in told)]
+    messages = [values.line(text, "cannot").replace("{file}", name) for text in words]
+    return [values.number(line, "line"), *(text.replace("{", "{{").replace("}", "}}") for text in messages)]
 
 
 def _loss(one: dict[str, Any]) -> dict[str, Any]:
@@ -238,7 +238,7 @@ def _json(**content: Any) -> bytes:
     return json.dumps(content).encode()
 
 
-# A release is brought under the lock; what only asks or tells is not.
+# A release is brought under the lock; what only reads or notifies is not.
 NEEDS_LOCK = {"pull", "prepare", "migrate", "migrations --record", "fill", "switch", "record"}
 REBUILD: dict[str, Callable[[Config, bytes], bytes]] = {
     "state": _nothing,

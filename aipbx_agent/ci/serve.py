@@ -1,6 +1,6 @@
 """`aipbx-agent ci`: what sshd runs for CI's key instead of the command that the caller gave.
 
-That command is one of a few (request.py). Its input is made anew (rebuild.py), and the agent's own verb gets that.
+That command is one of a few (request.py). Its input is rebuilt (rebuild.py), and the agent's own verb gets that.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def refuse_another_contract(config: Config, call: Call) -> None:
 
 
 def _whole(config: Config) -> Config:
-    """The configuration with the application's own, where that is there: `state` tells of a host that has none."""
+    """Return the configuration with the application's own, where a host has one: `state` also answers without it."""
     try:
         return load()
     except Refused:

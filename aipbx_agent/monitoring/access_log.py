@@ -16,7 +16,7 @@ LINE = re.compile(
 )
 # Upper ends of the buckets, in seconds.
 BUCKETS = (0.1, 0.3, 1.0, 3.0, 10.0)
-# What is kept open on purpose tells nothing of how long a visitor waits.
+# What is kept open on purpose says nothing of how long a visitor waits.
 LONG = ("/socket.io/", "/ws/")
 # After a night without a reader: what is read at once.
 MOST_BYTES = 32 << 20

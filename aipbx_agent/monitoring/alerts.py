@@ -38,8 +38,8 @@ def firing(config: Config) -> dict[str, Any]:
     return {"works": works, "alerts": sorted(ours, key=lambda one: (one["severity"] != "page", one["name"]))}
 
 
-def tells(config: Config) -> bool:
-    """Whether Alertmanager tells the team of this host's states: then the agent does not."""
+def notifies(config: Config) -> bool:
+    """Whether Alertmanager notifies the team of this host's states: then the agent does not."""
     try:
         return bool(firing(config)["works"])
     except AgentError:

@@ -39,7 +39,7 @@ def ask(config: Config, container: str, path: str, content: object = None, *, me
         f"http://{endpoint}{path}", body, {"Content-Type": "application/json"}, method=method or None
     )
     try:
-        with urllib.request.urlopen(request, timeout=SECONDS) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=SECONDS) as answer:  # noqa: S310  http, always
             return json.loads(answer.read() or b"null")
     except (OSError, ValueError, http.client.HTTPException) as problem:
         why = problem.reason if isinstance(problem, urllib.error.URLError) else problem

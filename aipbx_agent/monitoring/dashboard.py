@@ -89,7 +89,7 @@ def _refuse(config: Config) -> None:
     if free < MEMORY_MIB:
         raise Refused(
             f"{config.host} has too little free memory for Grafana.",
-            f"It takes up to 512 MiB, and {MEMORY_MIB} must be free; {free} are.",
+            f"{MEMORY_MIB} MiB must be free, and {free} MiB are.",
             f"inv tunnel prometheus --host={config.host} needs none, and has the same figures.",
         )
 

@@ -8,16 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from aipbx_agent.contract import NGINX_CONNECTIONS, NGINX_LOCAL
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.docker import SECONDS
 from aipbx_agent.core.metrics import sample
 from aipbx_agent.core.process import run
 from aipbx_agent.monitoring import access_log
 
-# What it answers to the host alone (templates/nginx/plain.conf.j2).
-STATUS = "http://127.0.0.1:8081/status"
-# worker_connections in templates/nginx/nginx.conf.j2, for each of its processes.
-CONNECTIONS = 4096
 _NUMBERS = re.compile(r"Active connections: (\d+)\s+server accepts handled requests\s+(\d+) (\d+) (\d+)")
 
 
@@ -33,7 +30,7 @@ def figures(config: Config, container: dict[str, Any]) -> Iterator[str]:
         OSError: its log cannot be read.
     """
     argv = ["nsenter", "--target", str(container["State"]["Pid"]), "--net", "curl", "--silent", "--max-time", "5"]
-    yield from connections(run([*argv, STATUS], seconds=SECONDS).decode(errors="replace"))
+    yield from connections(run([*argv, f"http://{NGINX_LOCAL}/status"], seconds=SECONDS).decode(errors="replace"))
     sums = access_log.counted(Path(container["LogPath"]), list(config.raw.get("slow_paths", [])))
     yield from answers(sums)
 
@@ -43,7 +40,7 @@ def connections(status: str) -> Iterator[str]:
     if found := _NUMBERS.search(status):
         active, accepted, handled, requests = map(int, found.groups())
         yield sample("aipbx_nginx_connections", active)
-        yield sample("aipbx_nginx_connections_most", CONNECTIONS * (os.cpu_count() or 1))
+        yield sample("aipbx_nginx_connections_most", NGINX_CONNECTIONS * (os.cpu_count() or 1))
         yield sample("aipbx_nginx_connections_dropped_total", accepted - handled)
         yield sample("aipbx_nginx_requests_total", requests)
 

@@ -1,4 +1,4 @@
-"""`aipbx-agent silence`: no alert of this host is told for a while; a run's own silence ends with it.
+"""`aipbx-agent silence`: no alert of this host notifies anyone for a while; a run's own silence ends with it.
 
 Every silence has an end, so one that a killed run leaves ends as well.
 """
@@ -20,7 +20,7 @@ from aipbx_agent.monitoring import client
 
 # As whom runs of this host silence what they cause.
 AGENT = "aipbx-agent"
-# What lasts longer than a run should is told, whatever its run says.
+# What lasts longer than a run should is reported, whatever its run says.
 RUN_SECONDS = 2 * 3600
 # What a switch or a restore causes while it is under way, and what its load makes of a small host.
 CAUSED = (

@@ -27,7 +27,7 @@ UP_SECONDS = 600
 DOWN_SECONDS = 90
 # The profiles of those that are not always there.
 EVERY = ("--profile", "database", "--profile", "dashboard")
-# There while the containers are stopped for want of disk; a boot makes that judgement anew.
+# There while the containers are stopped for want of disk; a boot judges again.
 STOPPED = Path("/run/aipbx-monitoring-stopped")
 
 

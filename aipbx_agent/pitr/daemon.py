@@ -163,14 +163,14 @@ class Watch:
                 metrics.write("wal", figures(state))
         if lasts and not self._told:
             self._told = True
-            # What is lost is told by itself: no metric says it.
-            if at_once or not alerts.tells(current):
+            # Lost WAL is reported here in any case: no metric shows it.
+            if at_once or not alerts.notifies(current):
                 notify.send(
                     current, f"{current.host}: its WAL is not archived: point-in-time recovery would lose data", error
                 )
         elif not error and self._told:
             self._told = False
-            if not alerts.tells(current):
+            if not alerts.notifies(current):
                 notify.send(
                     current, f"{current.host}: its WAL is archived again", "Every time from now on can be restored."
                 )

@@ -77,7 +77,7 @@ def main(config: Config, _: argparse.Namespace) -> None:
     told_at = _moment(state.get("told_at"))
     if is_news(bad, state.get("bad", []), told_at, now):
         told_at = now
-        if not alerts.tells(config):
+        if not alerts.notifies(config):
             _notify(config, found, bad, now)
     seen = {"began": began.isoformat(), "bad": bad, "told_at": told_at.isoformat() if told_at else None}
     files.write_json(path, {**seen, "pbxs_let_in": _moved(config, state.get("pbxs_let_in", []))})

@@ -1,7 +1,7 @@
 """`aipbx-agent images`: which image each service of others' runs, and whether its tag has a newer one in the registry.
 
-The application's own images are commits, which never change: a deploy brings them. Every week, with --tell, the team is
-notified of what is newer, once for each digest. Nothing is pulled.
+The application's own images are commits, which never change: a deploy brings them. Every week, with --notify, the team
+is notified of what is newer, once for each digest. Nothing is pulled.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import Failed
 from aipbx_agent.report import notify
 
-# Below the app's folder: the digests that the team has been notified of.
-TOLD = "told-images.json"
+# Below the app's folder: the digests that the team was notified of.
+NOTIFIED = "notified-images.json"
 _ABOUT = "the stack's images"
 
 
@@ -50,15 +50,15 @@ class Image:
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Whether the team is notified."""
-    parser.add_argument("--tell", action="store_true", help="notify of what is newer, once for each digest")
+    parser.add_argument("--notify", action="store_true", help="notify of what is newer, once for each digest")
 
 
 def main(config: Config, options: argparse.Namespace) -> None:
     """Report them, and notify."""
     images = look(config)
-    if options.tell:
-        _tell(config, [one for one in images if one.outdated])
-    events.result(images=[{**asdict(one), "outdated": one.outdated} for one in images])
+    if options.notify:
+        _notify(config, [one for one in images if one.outdated])
+    events.result(images=[asdict(one) for one in images])
 
 
 def look(config: Config) -> list[Image]:
@@ -94,14 +94,14 @@ def _newest(pinned: str) -> tuple[str, str]:
         return "", problem.why
 
 
-def _tell(config: Config, outdated: list[Image]) -> None:
-    """Notify of those whose digest nobody was told yet."""
-    path = config.app / TOLD
-    told = files.read_json(path)
-    news = [one for one in outdated if told.get(one.service) != one.newest]
+def _notify(config: Config, outdated: list[Image]) -> None:
+    """Notify of those whose digest no one was notified of yet."""
+    path = config.app / NOTIFIED
+    notified = files.read_json(path)
+    news = [one for one in outdated if notified.get(one.service) != one.newest]
     if not news:
         return
     lines = [f"{one.service}: {one.image}, the one that runs was built {one.built[:10]}." for one in news]
     lines.append(f"inv images --host={config.host} shows them, --update=<service> takes one.")
     if notify.send(config, f"{config.host}: newer images in the registry", "\n".join(lines)):
-        files.write_json(path, told | {one.service: one.newest for one in news})
+        files.write_json(path, notified | {one.service: one.newest for one in news})

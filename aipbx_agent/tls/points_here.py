@@ -39,7 +39,7 @@ def unknown(names: list[str]) -> list[str]:
 def elsewhere(declared: Declared) -> dict[str, list[str]]:
     """Return the addresses by name that are neither this host's nor declared for it; nothing behind Cloudflare.
 
-    It may be well: a proxy, or a cloud that translates addresses, may lead here. Only the authority's question tells,
+    It may be well: a proxy, or a cloud that translates addresses, may lead here. Only the authority's request shows it,
     and that needs a running nginx (`require`).
     """
     if declared.cloudflare:

@@ -55,7 +55,7 @@ def endpoint(settings: Settings, container: str) -> str:
 
 
 def agent_settings(settings: Settings) -> dict[str, Any]:
-    """What a host's program is told of it; nothing where there is no monitoring."""
+    """Return the part of agent.json about it; empty where there is no monitoring."""
     if not settings.monitoring:
         return {}
     return {name: endpoint(settings, name) for name in ("prometheus", "alertmanager", "grafana")}

@@ -1,1 +1,1 @@
-"""Metrics and alerts of the hosts: what they are asked for, and how they are told to be silent."""
+"""Metrics and alerts of the hosts: queries, silences, dashboards."""

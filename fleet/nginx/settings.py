@@ -5,7 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 from pathlib import Path
 
-from aipbx_agent.contract import REQUEST_SECONDS
+from aipbx_agent import contract
 from fleet import templates
 from fleet.checkout import ROOT
 from fleet.inventory.settings import Settings
@@ -69,7 +69,7 @@ def files(host_name: str, settings: Settings) -> dict[str, str]:
             csp=policy(settings),
             csp_header=csp_header,
             reports=REPORTS,
-            request_seconds=REQUEST_SECONDS,
+            contract=contract,
             hsts=hsts(settings),
             security_headers=security_headers,
             hidden_headers=[

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
 from rich.table import Table
 
-from fleet import agent, tables
+from aipbx_agent.status.images import Image
+from fleet import agent, answers, tables
 from fleet.cli import agreed
-from fleet.errors import OperatorError, worst
+from fleet.errors import OperatorError
 from fleet.output import say, step
 from fleet.release import plan
 from fleet.release.lock import recovery
@@ -31,65 +29,38 @@ UPDATE_SECONDS = 3600
 _DIGEST_CHARACTERS = len("sha256:") + 12
 
 
-@dataclass(frozen=True)
-class Image:
-    """What a service runs (aipbx_agent/status/images.py)."""
-
-    service: str
-    image: str
-    running: list[str]
-    built: str
-    newest: str
-    why: str
-    outdated: bool
-
-    @property
-    def verdict(self) -> str:
-        """What an operator should know of it, in one line."""
-        if not self.newest:
-            return f"not known: {self.why}"
-        return f"newer: {self.newest[:_DIGEST_CHARACTERS]}" if self.outdated else "newest"
-
-
 def show(hosts: Sequence[Remote], *, as_json: bool) -> int:
     """Print what runs on these hosts, and what their pins have in the registry.
 
     Args:
-        as_json: for a script: a list a host.
+        as_json: for a script.
 
     Returns: the exit code: 0 when every host could be read.
     """
-    with ThreadPoolExecutor() as pool:
-        found = dict(zip([host.name for host in hosts], pool.map(_read, hosts), strict=True))
+    found = answers.at_once(hosts, lambda host: agent.query(host, ["images"], seconds=LOOK_SECONDS)["images"])
     if as_json:
-        print(json.dumps({name: _plain(one) for name, one in found.items()}, indent=2))
+        answers.print_json(found)
     else:
-        for name, one in found.items():
-            _print(name, one)
-    return worst([one.code for one in found.values() if isinstance(one, OperatorError)])
+        for name, images in found.items():
+            if not isinstance(images, OperatorError):
+                _print(name, [Image(**one) for one in images])
+        answers.print_errors(found)
+    return answers.exit_code(found)
 
 
-def _read(host: Remote) -> list[Image] | OperatorError:
-    try:
-        told = agent.query(host, ["images"], seconds=LOOK_SECONDS)
-    except OperatorError as error:
-        return error
-    return [Image(**one) for one in told["images"]]
-
-
-def _plain(found: list[Image] | OperatorError) -> object:
-    return found.as_dict() if isinstance(found, OperatorError) else [vars(one) for one in found]
-
-
-def _print(host: str, found: list[Image] | OperatorError) -> None:
-    if isinstance(found, OperatorError):
-        print(f"{host}: {found}")
-        return
+def _print(host: str, images: list[Image]) -> None:
     table = Table(*tables.typed("service", "pinned"), "built", "running", "in the registry", title=host)
-    for one in found:
+    for one in images:
         running = one.running[0][:_DIGEST_CHARACTERS] if one.running else "made here"
-        table.add_row(one.service, one.image, one.built[:10], running, escape(one.verdict))
+        table.add_row(one.service, one.image, one.built[:10], running, escape(verdict(one)))
     tables.show(table)
+
+
+def verdict(image: Image) -> str:
+    """Return what an operator should know of an image, in one line."""
+    if not image.newest:
+        return f"not known: {image.why}"
+    return f"newer: {image.newest[:_DIGEST_CHARACTERS]}" if image.outdated else "newest"
 
 
 def update(remote: Remote, service: str, *, yes: bool) -> None:
@@ -110,5 +81,5 @@ def update(remote: Remote, service: str, *, yes: bool) -> None:
         raise OperatorError(
             f"{remote.name}: nothing was done.", "You did not say yes.", "Run it again when you want it."
         )
-    renewed = agent.run(remote, ["renew", service], seconds=UPDATE_SECONDS)["renewed"]
-    say(f"{remote.name}: {service} {'runs the newest image' if renewed else 'had the newest image already'}.", "green")
+    updated = agent.run(remote, ["update-image", service], seconds=UPDATE_SECONDS)["updated"]
+    say(f"{remote.name}: {service} {'runs the newest image' if updated else 'had the newest image already'}.", "green")

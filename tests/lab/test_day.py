@@ -56,7 +56,7 @@ def test_a_newer_image_is_told_once_taken_and_taken_back_where_it_is_not_well(
         at_first = running_image(deployed, server, "newest")
         newer = newer_images.publish(lab.world, nginx, Labels={"built": "again"})
         assert running_image(deployed, server, f"newer: {newer[:19]}") == at_first
-        assert "No one is notified" in server.run("/usr/local/sbin/aipbx-agent images --tell").stdout
+        assert "No one is notified" in server.run("/usr/local/sbin/aipbx-agent images --notify").stdout
         shown = deployed("images", server.name, "--update=nginx", "--yes").succeeded().output
         assert "INTERRUPTS: nothing is served while it starts (nginx)." in shown
         assert running_image(deployed, server, "newest") != at_first

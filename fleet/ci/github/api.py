@@ -72,7 +72,7 @@ class Api:
             "User-Agent": "aipbx-fleet",
             "X-GitHub-Api-Version": "2022-11-28",
         }
-        asked = urllib.request.Request(f"{ADDRESS}{path}", body, headers, method=method)  # noqa: S310
+        asked = urllib.request.Request(f"{ADDRESS}{path}", body, headers, method=method)  # noqa: S310  https, by ADDRESS
         try:
             return within(self._seconds, lambda: self._read(asked))
         except HTTPError as error:
@@ -132,7 +132,7 @@ def _refusal(status: int, headers: Message, path: str) -> OperatorError:
         return OperatorError(
             f"{repository}: GitHub does not accept this.",
             f"Environments and their branches in a private repository need a paid plan ({status}).",
-            "Compare the plan of its owner; public repositories need none.",
+            "See the billing settings of its owner at GitHub; public repositories need no paid plan.",
         )
     return OperatorError(
         f"{repository}: GitHub answered with an error.",

@@ -16,7 +16,7 @@ class Watchtowers(Lines):
 
     def command(self) -> str:
         """One round trip; a host without Docker has none."""
-        # The name is what is left without a registry, a tag or a digest.
+        # Where the daemon does not answer, the next run finds it. The name is without registry, tag and digest.
         is_one = r'{ image = $2; sub(/[:@][^\/]*$/, "", image); if (image ~ /(^|\/)watchtower$/) print $1 }'
         listed = r"docker ps --format '{{.Names}}\t{{.Image}}' 2>/dev/null"
         return f"! command -v docker >/dev/null || {listed} | awk -F '\\t' {shlex.quote(is_one)}"

@@ -1,4 +1,4 @@
-"""An end to a call, whatever the other side does: a client's own timeout begins anew with each byte that arrives."""
+"""An end to a call, whatever the other side does: a client's own timeout begins again with each byte that arrives."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from aipbx_agent.status.images import Image
 from fleet import agent
 from fleet.errors import FailedError
 from fleet.services import images
@@ -20,20 +21,19 @@ NGINX = {
     "built": "2026-08-01T10:11:12Z",
     "newest": DIGEST,
     "why": "",
-    "outdated": True,
 }
 
 
 @pytest.mark.parametrize(
-    ("told", "verdict"),
+    ("reported", "verdict"),
     [
         ({}, "newer: sha256:bbbbbbbbbbbb"),
-        ({"outdated": False}, "newest"),
-        ({"outdated": False, "newest": "", "why": "denied"}, "not known: denied"),
+        ({"running": [DIGEST]}, "newest"),
+        ({"newest": "", "why": "denied"}, "not known: denied"),
     ],
 )
-def test_the_verdict(told: dict[str, Any], verdict: str) -> None:
-    assert images.Image(**{**NGINX, **told}).verdict == verdict
+def test_the_verdict(reported: dict[str, Any], verdict: str) -> None:
+    assert images.verdict(Image(**{**NGINX, **reported})) == verdict
 
 
 def test_a_host_that_cannot_be_read_and_one_that_can(
@@ -48,7 +48,7 @@ def test_a_host_that_cannot_be_read_and_one_that_can(
     hosts: Any = [SimpleNamespace(name="aipbx.net"), SimpleNamespace(name="aipbx.org")]
     assert images.show(hosts, as_json=True) == 1
     found = json.loads(capsys.readouterr().out)
-    assert found["aipbx.net"]["what"] == "aipbx.net: the connection was lost."
+    assert found["aipbx.net"]["error"].startswith("aipbx.net: the connection was lost.")
     assert found["aipbx.org"] == [NGINX]
     assert images.show(hosts, as_json=False) == 1
     shown = capsys.readouterr().out

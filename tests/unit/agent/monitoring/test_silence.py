@@ -73,7 +73,7 @@ def test_no_run_stops_because_monitoring_is_down(config: Config, manager: Alertm
         done.append("switched")
     silence.cleanup(config)
     assert done == ["switched"]
-    assert not alerts.tells(config)
+    assert not alerts.notifies(config)
 
 
 def test_an_operator_lifts_those_of_operators(manager: Alertmanager, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,4 +107,4 @@ def test_what_fires_the_worst_first(manager: Alertmanager) -> None:
     ]
     assert [one["name"] for one in alerts.firing(CONFIG)["alerts"]] == ["A", "C", "B"]
     assert alerts.summary(CONFIG) == {"works": True, "why": "", "page": ["A"], "ticket": ["B"]}
-    assert alerts.tells(CONFIG)
+    assert alerts.notifies(CONFIG)

@@ -47,7 +47,7 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 
 
 @pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def notified(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     said: list[str] = []
 
     def send(_: Config, title: str, text: str) -> bool:
@@ -73,27 +73,27 @@ def test_the_application_is_left_out_and_a_registry_that_refuses_says_why(
     assert images.look(config)[0].outdated
 
 
-def test_each_digest_is_told_once(config: Config, registry: dict[str, str], told: list[str]) -> None:
+def test_each_digest_is_notified_once(config: Config, registry: dict[str, str], notified: list[str]) -> None:
     for digest, count in ((OLD, 0), (NEW, 1), (NEW, 1), (f"sha256:{'c' * 64}", 2)):
         registry["nginx:1"] = digest
-        images.main(config, argparse.Namespace(tell=True))
-        assert len(told) == count
-    assert "nginx: nginx:1, the one that runs was built 2026-08-01." in told[0]
+        images.main(config, argparse.Namespace(notify=True))
+        assert len(notified) == count
+    assert "nginx: nginx:1, the one that runs was built 2026-08-01." in notified[0]
 
 
-def test_what_no_receiver_took_is_told_again(
+def test_what_no_receiver_took_is_notified_again(
     config: Config, registry: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     registry["nginx:1"] = NEW
     monkeypatch.setattr(notify, "send", lambda *_: False)
-    images.main(config, argparse.Namespace(tell=True))
-    assert not (config.app / images.TOLD).exists()
+    images.main(config, argparse.Namespace(notify=True))
+    assert not (config.app / images.NOTIFIED).exists()
     monkeypatch.setattr(notify, "send", lambda *_: True)
-    images.main(config, argparse.Namespace(tell=True))
-    assert json.loads((config.app / images.TOLD).read_text()) == {"nginx": NEW}
+    images.main(config, argparse.Namespace(notify=True))
+    assert json.loads((config.app / images.NOTIFIED).read_text()) == {"nginx": NEW}
 
 
-def test_without_being_told_to_nobody_is_notified(config: Config, registry: dict[str, str], told: list[str]) -> None:
+def test_no_one_is_notified_unasked(config: Config, registry: dict[str, str], notified: list[str]) -> None:
     registry["nginx:1"] = NEW
-    images.main(config, argparse.Namespace(tell=False))
-    assert told == []
+    images.main(config, argparse.Namespace(notify=False))
+    assert notified == []

@@ -1,4 +1,4 @@
-"""`aipbx-agent renew SERVICE`: the newest image of a service's pin, and the one before again where it is not well.
+"""`aipbx-agent update-image SERVICE`: the newest image of a pin, and the one before again where it is not well.
 
 The pin stays: a tag such as nginx:1.30-alpine gets new images, with the distribution's security updates. A killed run
 leaves the service with the image that it had, or with the new one, and `inv start` starts it.
@@ -48,7 +48,7 @@ def main(config: Config, options: argparse.Namespace) -> None:
     """Pull, recreate, wait until it is healthy and the public name answers; else put back what ran.
 
     Raises:
-        Refused: there is nothing to renew, or it is not for this verb; nothing was touched.
+        Refused: the service does not run, or its image is the application's; nothing was touched.
         Failed: the new image is not well; the one before runs again, or `what` says that it does not.
     """
     container, name = _container(config, options.service)
@@ -62,8 +62,8 @@ def main(config: Config, options: argparse.Namespace) -> None:
             except AgentError:
                 _tag(before, pinned)
                 raise
-            _renew(config, name, pinned, before)
-    events.result(service=options.service, renewed=after.identity != before.identity)
+            _update(config, name, pinned, before)
+    events.result(service=options.service, updated=after.identity != before.identity)
 
 
 def _container(config: Config, service: str) -> tuple[str, str]:
@@ -72,7 +72,9 @@ def _container(config: Config, service: str) -> tuple[str, str]:
     name = stack.database(config) if service == "postgres" else service
     container = colours.present(config, name)
     if not container or not docker.running(container):
-        raise Refused(f"{service} does not run on {config.host}.", "Only what runs is renewed.", "inv status")
+        raise Refused(
+            f"{service} does not run on {config.host}.", "Only the image of a running service is updated.", "inv status"
+        )
     return container, name
 
 
@@ -133,7 +135,7 @@ def _c_library(image: Image) -> str:
     return said.strip() if code == 0 else ""
 
 
-def _renew(config: Config, name: str, pinned: str, before: Image) -> None:
+def _update(config: Config, name: str, pinned: str, before: Image) -> None:
     try:
         _recreated(config, name, f"{name} with the newer image")
     except (AgentError, Interrupted) as problem:

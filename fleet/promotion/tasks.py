@@ -36,7 +36,8 @@ def promote(
     """Bring to production what a staging host has run, healthy, for soak_minutes: that pair of commits."""
     from fleet.inventory.hosts import load
     from fleet.output import say
-    from fleet.release import decide, each_host, promotion, waves
+    from fleet.promotion import promotion
+    from fleet.release import decide, each_host, waves
     from fleet.state import survey
 
     promotion.refuse_staging(named_hosts(host))

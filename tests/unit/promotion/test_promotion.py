@@ -11,7 +11,7 @@ import pytest
 from aipbx_agent.release.releases import Entry, Release
 from fleet.errors import OperatorError
 from fleet.inventory.hosts import Host
-from fleet.release import promotion
+from fleet.promotion import promotion
 from fleet.state import survey
 from fleet.state.survey import Container, Survey
 

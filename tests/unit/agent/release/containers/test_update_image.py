@@ -10,10 +10,10 @@ import pytest
 from aipbx_agent.core import docker
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import Failed, Problem, Refused
-from aipbx_agent.release.containers import colours, database_container, renew, stack
+from aipbx_agent.release.containers import colours, database_container, stack, update_image
 from aipbx_agent.release.switch import public_check
 
-BEFORE = renew.Image("sha256:old", 5, {"PG_MAJOR": "16"})
+BEFORE = update_image.Image("sha256:old", 5, {"PG_MAJOR": "16"})
 
 
 @pytest.fixture
@@ -34,9 +34,9 @@ def done(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
             said.append(" ".join(words[1:]))
         return str(tmp_path).encode()
 
-    monkeypatch.setattr(renew, "run", run)
-    monkeypatch.setattr(renew, "_of_container", lambda _: BEFORE)
-    monkeypatch.setattr(renew, "_c_library", lambda image: image.variables.get("libc", ""))
+    monkeypatch.setattr(update_image, "run", run)
+    monkeypatch.setattr(update_image, "_of_container", lambda _: BEFORE)
+    monkeypatch.setattr(update_image, "_c_library", lambda image: image.variables.get("libc", ""))
     monkeypatch.setattr(stack, "database", lambda _: "postgres")
     monkeypatch.setattr(colours, "present", lambda _, name: name)
     monkeypatch.setattr(colours, "start", lambda _, name, __: said.append(f"make {name}"))
@@ -50,11 +50,13 @@ def done(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
 
 
 def after(monkeypatch: pytest.MonkeyPatch, identity: str = "sha256:new", **variables: str) -> None:
-    monkeypatch.setattr(renew, "_image", lambda _: renew.Image(identity, 5, {"PG_MAJOR": "16"} | variables))
+    monkeypatch.setattr(
+        update_image, "_image", lambda _: update_image.Image(identity, 5, {"PG_MAJOR": "16"} | variables)
+    )
 
 
 def act(config: Config, service: str) -> None:
-    renew.main(config, argparse.Namespace(service=service))
+    update_image.main(config, argparse.Namespace(service=service))
 
 
 PULL, MADE = "pull --quiet nginx:1", ["make nginx", "wait for nginx", "public name"]
@@ -116,7 +118,7 @@ def test_a_database_server_that_the_data_do_not_belong_to(
     assert done == ["pull --quiet postgres:1", "tag sha256:old postgres:1"]
 
 
-def test_what_is_not_renewed(config: Config, done: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_not_updated(config: Config, done: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(Refused, match="backend is the application's"):
         act(config, "backend")
     monkeypatch.setattr(docker, "running", lambda _: False)
@@ -133,7 +135,7 @@ def test_a_registry_that_does_not_answer_and_a_full_disk(
             raise Failed("docker failed.", "no such host", "")
         return str(tmp_path).encode()
 
-    monkeypatch.setattr(renew, "run", run)
+    monkeypatch.setattr(update_image, "run", run)
     with pytest.raises(Refused, match=r"did not give nginx:1\.") as problem:
         act(config, "nginx")
     assert problem.value.why == "no such host"

@@ -1,0 +1,1 @@
+"""A release that a staging host has proved, brought to production."""
