@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 Item = tuple[str, str | OperatorError]
 # `backend-blue-1  | 2026-11-23T10:00:00.000000000Z text`, as Compose prints it.
 LINE = re.compile(r"^(?P<service>\S+?)-\d+\s+\| (?P<time>\S+Z) ?(?P<text>.*)$")
+# Compose clears the line before it writes one, whatever its settings; several services at once do so one upon another.
+CLEARED = "\x1b[2K"
 
 
 def lines(hosts: Sequence[Remote], services: list[str], *, follow: bool, since: str, tail: str) -> Iterator[Item]:
@@ -72,8 +74,7 @@ def _read(host: Remote, process: subprocess.Popen[str], waiting: queue.Queue[Ite
     assert process.stdout is not None  # noqa: S101  a pipe
     assert process.stderr is not None  # noqa: S101  a pipe
     for line in process.stdout:
-        # Compose clears a line before it writes one, whatever its settings.
-        waiting.put((host.name, line.rstrip("\r\n").removeprefix("\x1b[2K")))
+        waiting.put((host.name, line.rstrip("\r\n").replace(CLEARED, "")))
     words = process.stderr.read().strip()
     if code := process.wait():
         problem = _unreachable(host) if code == ssh.FAILED else None

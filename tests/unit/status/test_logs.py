@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from unittest.mock import Mock
 
 import pytest
 
@@ -32,6 +34,18 @@ def test_a_line_of_composes(line: str, parts: tuple[str, str, str]) -> None:
 @pytest.mark.parametrize("line", ["", "backend-1  | no time", "a | b"])
 def test_another_line(line: str) -> None:
     assert log_streams.LINE.match(line) is None
+
+
+@pytest.mark.parametrize("raw", ["{}", "\x1b[2K{}", "\x1b[2K\x1b[2K{}", "{}\x1b[2K"])
+def test_services_that_clear_one_another_s_line(monkeypatch: pytest.MonkeyPatch, raw: str) -> None:
+    line = "backend-1  | 2026-11-23T10:00:00.000000000Z text"
+    written = raw.format(line)
+    printing = [sys.executable, "-c", f"print({written!r}, end='\\r\\n')"]
+    monkeypatch.setattr("fleet.ssh.ssh.command", lambda *_: printing)
+    host = Mock(settings=Mock(compose_project="aipbx"))
+    host.name = "aipbx.org"
+    shown = log_streams.lines([host], ["backend"], follow=False, since="", tail="1")
+    assert list(shown) == [("aipbx.org", line)]
 
 
 def test_known() -> None:
