@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from pathlib import Path
@@ -14,6 +13,7 @@ from rich.table import Table
 from fleet import tables
 from fleet.checkout import ROOT
 from fleet.errors import OperatorError
+from fleet.runbook import search
 
 # The team's first; the pages have the same names in each.
 LANGUAGES = ("ru", "en")
@@ -52,7 +52,7 @@ def show(page: str, language: str) -> None:
         OperatorError: there is no such page or language.
     """
     chosen = _language(language)
-    found = matching(page, chosen)
+    found = matching(page) if page else names()
     if len(found) > 1:
         _list(found, chosen)
         return
@@ -64,8 +64,8 @@ def show(page: str, language: str) -> None:
     console.print(Markdown(text), width=min(console.width, COLUMNS))
 
 
-def matching(typed: str, language: str) -> list[str]:
-    """Return the pages that may be meant: by name, an alert's name (DiskSpaceLow), or a part of name or title.
+def matching(typed: str) -> list[str]:
+    """Return the pages that may be meant: by name, an alert's name (DiskSpaceLow), or words of either language.
 
     Raises:
         OperatorError: none is.
@@ -73,13 +73,12 @@ def matching(typed: str, language: str) -> list[str]:
     known, name = names(), re.sub(r"(?<=[a-z])(?=[A-Z])", "-", typed).lower()
     if name in known:
         return [name]
-    if found := [one for one in known if name in one or typed.lower() in title(one, language).lower()]:
+    if found := search.pages(typed, {one: _head(one) for one in known}, {one: _texts(one) for one in known}):
         return found
-    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     raise OperatorError(
         f"The runbook has no page {typed!r}.",
-        f"Close to it are: {', '.join(close)}." if close else "No name or title is close to it.",
-        f"inv runbook {close[0]}" if close else "inv runbook lists the pages.",
+        "No name, title or text of a page has such a word.",
+        "inv runbook lists the pages.",
     )
 
 
@@ -105,6 +104,15 @@ def _list(found: list[str], language: str) -> None:
     for name in found:
         table.add_row(name, title(name, language))
     tables.show(table)
+
+
+def _head(name: str) -> str:
+    """A page's name, and its title and keywords in each language."""
+    return " ".join([name, *(_text(name, each).partition("\n## ")[0] for each in LANGUAGES)])
+
+
+def _texts(name: str) -> str:
+    return " ".join(_text(name, each) for each in LANGUAGES)
 
 
 def _text(name: str, language: str) -> str:

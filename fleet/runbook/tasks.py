@@ -10,7 +10,7 @@ from fleet.command_line.verb import task
 
 @task(
     help={
-        "page": "its name, a part of it or of its title, or the name of an alert; may stand alone; default: the list",
+        "page": "a name, an alert, or words in Russian or English: диск, disk full; may stand alone; default: the list",
         "language": "ru or en; default: AIPBX_LANGUAGE in .env, else ru",
     }
 )

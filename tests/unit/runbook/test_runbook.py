@@ -27,20 +27,39 @@ def _no_language(monkeypatch: pytest.MonkeyPatch) -> None:
         ("disk-space-low", ["disk-space-low"]),
         ("DiskSpaceLow", ["disk-space-low"]),
         ("SocketIoDown", ["socket-io-down"]),
-        ("space", ["disk-space-low"]),
-        ("disk", ["disk-fills-up", "disk-space-low"]),
-        ("Сертификат", ["certificate-expires", "certificate-wrong"]),
+        ("БАЗЫ", ["restore", "deadlocks", "long-transaction", "database-connections-high", "api-down"]),
+        ("бд", ["restore", "deadlocks"]),
+        ("диске", ["disk-fills-up", "disk-space-low"]),
+        ("диски", ["disk-fills-up", "disk-space-low"]),
+        ("ПАМЯТЬ", ["memory-low", "out-of-memory-kill"]),
+        ("memory", ["memory-low", "out-of-memory-kill"]),
+        ("звонки", ["udp-drops", "host-down"]),
+        ("Звонков", ["udp-drops"]),
+        ("почта", ["error-ratio-high", "secret-leaked"]),
+        ("Сертификаты", ["certificate-expires", "certificate-wrong"]),
+        ("сиртификат", ["certificate-expires", "certificate-wrong"]),
+        ("утек", ["secret-leaked"]),
+        ("УТЁК", ["secret-leaked"]),
+        ("растет", ["disk-fills-up"]),
+        ("disk full", ["disk-space-low", "disk-fills-up"]),
+        ("dsk,space", ["disk-space-low"]),
+        ("certifcate", ["certificate-expires", "certificate-wrong"]),
+        ("не открывается сайт", ["site-down"]),
+        ("lbcr", ["disk-fills-up", "disk-space-low"]),
+        ("вшыл", ["disk-fills-up", "disk-space-low"]),
+        ("fail2ban", ["locked-out"]),
     ],
 )
-def test_a_page_by_its_name_a_part_of_name_or_title_or_an_alert(typed: str, found: list[str]) -> None:
-    assert pages.matching(typed, "ru") == found
+def test_a_tired_operator_gets_the_page_or_a_short_list(typed: str, found: list[str]) -> None:
+    pages_found = pages.matching(typed)
+    assert set(found) <= set(pages_found)
+    assert len(pages_found) <= 7
 
 
-@pytest.mark.parametrize(("typed", "said"), [("dsk-space", "inv runbook disk-space-low"), ("xyzzy", "lists the pages")])
-def test_a_wrong_name_gets_a_proposal(typed: str, said: str) -> None:
-    with pytest.raises(OperatorError) as refused:
-        pages.matching(typed, "ru")
-    assert said in str(refused.value)
+@pytest.mark.parametrize("typed", ["xyzzy", "щщщщщ", "!", "и"])
+def test_words_of_no_page_lead_to_the_list(typed: str) -> None:
+    with pytest.raises(OperatorError, match="lists the pages"):
+        pages.matching(typed)
 
 
 def test_in_a_pipe_it_is_the_page_as_it_is_written(capsys: pytest.CaptureFixture[str]) -> None:
