@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
-REFUSED = OperatorError.code
 INTERRUPTED = 130
 _changes = False  # one process, one verb: whether it is one that changes hosts
 

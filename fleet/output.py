@@ -1,4 +1,4 @@
-"""What an operator sees while something takes its time: a line a step, with its seconds."""
+"""What an operator sees: lines, steps with their seconds, progress on standard error; tables on standard output."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import (
@@ -20,6 +21,7 @@ from rich.progress import (
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
+from rich.table import Column, Table
 
 from aipbx_agent.core.text import printable, size
 
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 # Progress is for eyes; what a script reads goes to standard output.
 console = Console(stderr=True, highlight=False, soft_wrap=True)
+# A pipe has no width of its own; wide enough that nothing is broken in two for anyone who greps.
+PIPE_COLUMNS = 250
 # Seconds after which someone who sees no new line wonders whether it continues.
 REMIND_SECONDS = 10
 # Whose lines these are while several hosts are at work at once; empty: there is only one.
@@ -168,3 +172,18 @@ def bar(text: str, total: int) -> Iterator[Callable[[int], None]]:
     seconds = time.monotonic() - begun
     speed = f"{size(passed)}, {seconds:.1f} s, {size(passed / max(seconds, 0.001))}/s"
     console.print(f"{_prefix()}  [green]✓[/green] {escape(text)} [dim]({speed})[/dim]")
+
+
+def uncut(*titles: str) -> list[Column]:
+    """Columns of what an operator types elsewhere: in a narrow terminal the others give way, these are never cut."""
+    return [Column(title, no_wrap=True) for title in titles]
+
+
+def print_table(table: Table) -> None:
+    """Print a table: framed and coloured on a terminal, plain text in a pipe."""
+    stdout = Console(highlight=False)
+    if not stdout.is_terminal:
+        stdout = Console(highlight=False, width=PIPE_COLUMNS)
+        table.box = SIMPLE_HEAD
+        table.title_justify = "left"
+    stdout.print(table)

@@ -11,8 +11,9 @@ from rich.table import Table
 
 from aipbx_agent.contract import AUDIT, LEDGER
 from aipbx_agent.core.text import one_line
-from fleet import answers, tables
+from fleet import answers
 from fleet.errors import OperatorError
+from fleet.output import print_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,7 +49,7 @@ def _print(found: Mapping[str, list[dict[str, Any]] | OperatorError]) -> None:
             who, verb = (escape(one_line(one[key], LONGEST)) for key in ("operator", "verb"))
             when = one["time"].replace("T", " ").rstrip("Z")
             table.add_row(name, when, who, escape(one["address"]), verb, result, str(one["seconds"]))
-    tables.show(table)
+    print_table(table)
     answers.print_errors(found)
 
 

@@ -12,10 +12,10 @@ from rich.table import Table
 
 from aipbx_agent.core import times
 from aipbx_agent.core.text import size
-from fleet import agent, answers, tables
+from fleet import agent, answers
 from fleet.command_line import completion
 from fleet.errors import FailedError, OperatorError
-from fleet.output import say, step
+from fleet.output import print_table, say, step, uncut
 from fleet.transfer import archive, transfer
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def show(hosts: Sequence[Remote], *, as_json: bool) -> int:
 
 
 def _print(found: dict[str, dict[str, Any] | OperatorError]) -> None:
-    table = Table(*tables.typed("host", "set (UTC)"), "age", "size", "rows", "release", "verified", "off-site")
+    table = Table(*uncut("host", "set (UTC)"), "age", "size", "rows", "release", "verified", "off-site")
     console = Console(highlight=False, soft_wrap=True)
     for host, listing in found.items():
         if isinstance(listing, OperatorError):
@@ -78,7 +78,7 @@ def _print(found: dict[str, dict[str, Any] | OperatorError]) -> None:
             table.add_row(host, *row(one, listing["now"]))
         if not listing["sets"]:
             table.add_row(host, "[red]none[/red]")
-    tables.show(table)
+    print_table(table)
     for host, listing in found.items():
         if isinstance(listing, OperatorError):
             console.print(f"[red]{host} could not be queried.[/red] {escape(str(listing))}")

@@ -44,9 +44,9 @@ def _public(path: Path) -> dict[str, Any]:
     }
 
 
-def defaults(root: Path = ROOT) -> dict[str, Any]:
+def defaults() -> dict[str, Any]:
     """Return what group_data/all.py says for every host."""
-    return _public(root / "group_data" / "all.py")
+    return _public(ROOT / "group_data" / "all.py")
 
 
 def load(root: Path = ROOT) -> list[Host]:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 from rich.table import Table
 
-from fleet import agent, answers, tables
+from fleet import agent, answers
 from fleet.errors import OperatorError
+from fleet.output import print_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,7 +47,7 @@ def _print(found: Mapping[str, dict[str, Any]]) -> None:
         for each in one["alerts"]:
             table.add_row(name, _named(each), each["since"][:16].replace("T", " "), *_words(each))
     if table.row_count:
-        tables.show(table)
+        print_table(table)
     elif all(one["works"] for one in found.values()) and found:
         print("No alert fires.")
 

@@ -1,4 +1,4 @@
-"""The ledger shown, and the lock broken."""
+"""The ledger of releases: shown, and an entry added."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from rich.table import Table
 
 from aipbx_agent import contract
 from aipbx_agent.release import releases
-from fleet import agent, answers, tables
+from fleet import agent, answers
 from fleet.command_line import completion
 from fleet.commands import docker
 from fleet.errors import OperatorError
+from fleet.output import print_table, uncut
 from fleet.state import survey
 
 if TYPE_CHECKING:
@@ -50,14 +51,14 @@ def show(hosts: list[Remote], *, as_json: bool) -> int:
 
 def _print(found: Mapping[str, tuple[Survey, set[str]]]) -> None:
     for name, (one, on_host) in found.items():
-        shas = tables.typed(*contract.SERVICES)
+        shas = uncut(*contract.SERVICES)
         table = Table("", "since (UTC)", *shas, "action", "result", "s", "operator", "images", title=name)
         for entry in reversed(one.entries):
             mark = "→" if entry is one.current else ""
             there = set(entry.images.values()) <= on_host
             table.add_row(mark, *_row(entry), "there" if there else "pruned")
         if one.entries:
-            tables.show(table)
+            print_table(table)
             # Beside the table they would leave no room for it; and not as markup: `[deploy:1]` is part of one.
             for line in _commits(one.entries):
                 print(line)

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from aipbx_agent.contract import SERVICES
-from fleet import tables
 from fleet.cli import agreed
 from fleet.errors import FailedError, OperatorError
 from fleet.migrations import run as migrations
-from fleet.output import say, speaking_for, step
+from fleet.output import print_table, say, speaking_for, step
 from fleet.release import hooks, notice, run, targets
 from fleet.release.lock.deploy_lock import operator
 from fleet.release.plan import Plan
@@ -206,7 +205,7 @@ def _summary(results: list[Result]) -> None:
         moved = [_moved(result, service) for service in SERVICES]
         why = result.problem.what if result.problem else ""
         table.add_row(result.prepared.remote.name, result.said, *moved, seconds, why)
-    tables.show(table)
+    print_table(table)
 
 
 def _moved(result: Result, service: str) -> str:

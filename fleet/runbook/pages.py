@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.markdown import Markdown
 from rich.table import Table
 
-from fleet import tables
 from fleet.checkout import ROOT
 from fleet.errors import OperatorError
+from fleet.output import print_table, uncut
 from fleet.runbook import search
 
 # The team's first; the pages have the same names in each.
@@ -100,10 +100,10 @@ def _language(typed: str) -> str:
 
 
 def _list(found: list[str], language: str) -> None:
-    table = Table(*tables.typed("inv runbook …"), "")
+    table = Table(*uncut("inv runbook …"), "")
     for name in found:
         table.add_row(name, title(name, language))
-    tables.show(table)
+    print_table(table)
 
 
 def _head(name: str) -> str:

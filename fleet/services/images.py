@@ -8,10 +8,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from aipbx_agent.status.images import Image
-from fleet import agent, answers, tables
+from fleet import agent, answers
 from fleet.cli import agreed
 from fleet.errors import OperatorError
-from fleet.output import say, step
+from fleet.output import print_table, say, step, uncut
 from fleet.release import plan
 from fleet.release.lock import recovery
 from fleet.services import services
@@ -49,11 +49,11 @@ def show(hosts: Sequence[Remote], *, as_json: bool) -> int:
 
 
 def _print(host: str, images: list[Image]) -> None:
-    table = Table(*tables.typed("service", "pinned"), "built", "running", "in the registry", title=host)
+    table = Table(*uncut("service", "pinned"), "built", "running", "in the registry", title=host)
     for one in images:
         running = one.running[0][:_DIGEST_CHARACTERS] if one.running else "made here"
         table.add_row(one.service, one.image, one.built[:10], running, escape(verdict(one)))
-    tables.show(table)
+    print_table(table)
 
 
 def verdict(image: Image) -> str:

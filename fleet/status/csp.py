@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 from rich.table import Table
 
-from fleet import answers, tables
+from fleet import answers
 from fleet.commands import compose
 from fleet.errors import OperatorError
+from fleet.output import print_table
 from fleet.status.log_streams import LINE
 from fleet.status.logs import age
 
@@ -134,6 +135,6 @@ def _print(host: Remote, reports: list[Report]) -> None:
         table = Table("times", "last", "directive", "blocked", "on page", title=f"{host.name}: would be blocked")
         for one in reports[:MOST]:
             table.add_row(str(one.times), one.last, *(escape(text) for text in (one.directive, one.blocked, one.page)))
-        tables.show(table)
+        print_table(table)
         if len(reports) > MOST:
             print(f"And {len(reports) - MOST} others, which were reported less often.")

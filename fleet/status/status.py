@@ -13,10 +13,9 @@ from rich.table import Table
 
 from aipbx_agent import contract
 from aipbx_agent.release import releases
-from fleet import tables
 from fleet.converge import drift
 from fleet.errors import OperatorError
-from fleet.output import step
+from fleet.output import print_table, step
 from fleet.release.lock import lock_status
 from fleet.state import survey
 from fleet.status import troubles
@@ -110,7 +109,7 @@ def _print(rows: dict[str, dict[str, Any]]) -> None:
     fine = {name: row for name, row in rows.items() if "error" not in row}
     for title, cell in _CELLS:
         table.add_row(title, *(cell(row) if name in fine else "" for name, row in rows.items()))
-    tables.show(table)
+    print_table(table)
     for name, row in rows.items():
         if "error" in row:
             console.print(f"[red]{name} could not be queried.[/red] {escape(row['error'])}")

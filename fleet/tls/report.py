@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
-from fleet import tables
 from fleet.errors import OperatorError
+from fleet.output import print_table
 from fleet.tls import certificate, operations
 from fleet.tls.operations import Status
 
@@ -37,7 +37,7 @@ def show(hosts: Sequence[Remote], *, as_json: bool) -> bool:
         for one in rows:
             if "error" not in one:
                 table.add_row(*cells(one))
-        tables.show(table)
+        print_table(table)
         for one in rows:
             if "error" in one:
                 print(f"{one['host']} cannot be asked. {one['error']}")

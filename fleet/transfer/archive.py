@@ -37,19 +37,6 @@ def command(folder: str, name: str, files: Iterable[str]) -> list[str]:
     return ["tar", "--create", "--file=-", "--directory", f"{folder}/{name}", "--", MANIFEST, *sorted(files)]
 
 
-def manifest(path: Path) -> dict[str, Any]:
-    """What a file of this kind says it holds: its manifest, unchecked.
-
-    Raises:
-        OperatorError: it is none.
-    """
-    try:
-        with tarfile.open(path, "r:") as archive:
-            return _manifest(archive, path)
-    except (tarfile.TarError, EOFError, OSError) as problem:
-        raise _damaged(path, str(problem)) from None
-
-
 def check(path: Path) -> dict[str, Any]:
     """See that a file holds all that its manifest names, byte for byte, and nothing else.
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import re
 import time
 
 import pytest
+from rich.console import Console
+from rich.table import Table
 
 from fleet import output
-from fleet.output import Steps, how_far, say, speaking_for, step
+from fleet.output import Steps, how_far, say, speaking_for, step, uncut
 
 
 def test_a_step_that_went_well(capsys: pytest.CaptureFixture[str]) -> None:
@@ -61,3 +64,12 @@ def test_what_takes_long_says_so_where_nothing_moves(
 )
 def test_no_percentage_where_the_whole_is_unknown_or_was_guessed_too_small(done: int, total: int, shown: str) -> None:
     assert how_far(done, total) == shown
+
+
+def test_a_narrow_table_never_cuts_what_is_typed_elsewhere() -> None:
+    table = Table(*uncut("host", "set (UTC)"), "age", "size", "rows", "release", "verified", "off-site")
+    many = ["3 h", "1.4 GiB", "1200000", "backend aaaaaaaa, frontend bbbbbbbb", "2026-11-23 03:00", "2026-11-23 03:00"]
+    table.add_row("aipbx.org", "20261123T030000Z", *many)
+    narrow = Console(file=io.StringIO(), width=80, force_terminal=True)
+    narrow.print(table)
+    assert "20261123T030000Z" in narrow.file.getvalue()  # type: ignore[attr-defined]

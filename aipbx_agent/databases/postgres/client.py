@@ -94,9 +94,9 @@ class Client:
         argv = self.client("psql", *PSQL, "--dbname", database, "--file", "-", leave=leave)
         return run(argv, seconds=seconds, stdin=sql.encode()).decode().splitlines()
 
-    def attempt(self, commands: Sequence[str], database: str = "postgres") -> str:
+    def attempt(self, commands: Sequence[str]) -> str:
         """Run commands, each whatever becomes of the others, and return the errors."""
-        words = self.client("psql", "--no-psqlrc", "--quiet", "--dbname", database, "--file", "-")
+        words = self.client("psql", "--no-psqlrc", "--quiet", "--dbname", "postgres", "--file", "-")
         return self._errors(words, stdin="".join(f"{one};\n" for one in commands).encode())
 
     def _errors(self, argv: list[str], *, stdin: bytes = b"") -> str:

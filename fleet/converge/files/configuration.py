@@ -94,23 +94,20 @@ def with_keywords(text: str, keywords: dict[str, str], separator: str) -> str:
 
 
 @operation()
-def keywords(
-    path: str, values: dict[str, str], separator: str = " ", mode: str = "644"
-) -> Generator[PyinfraCommand | str, None, None]:
+def keywords(path: str, values: dict[str, str], separator: str = " ") -> Generator[PyinfraCommand | str, None, None]:
     """Keywords in a file that a package owns.
 
     Args:
         path: where.
         values: value by keyword.
         separator: what separates the two.
-        mode: the file's access.
     """
     present = host.get_fact(ConfigurationFile, path=path)
     text = with_keywords(present.text, values, separator)
-    if present == FileState(f"{mode} root:root", text):
+    if present == FileState("644 root:root", text):
         host.noop(f"{path} is as declared")
         return
-    yield from _written(path, text, mode, "", present)
+    yield from _written(path, text, "644", "", present)
 
 
 class Access(FactBase[dict[str, str]]):

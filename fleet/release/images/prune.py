@@ -20,10 +20,10 @@ from aipbx_agent.release import prune as pruning
 from aipbx_agent.release import releases
 from aipbx_agent.release.build_cache import KEPT
 from aipbx_agent.release.prune import Image
-from fleet import agent, tables
+from fleet import agent
 from fleet.cli import agreed
 from fleet.errors import OperatorError
-from fleet.output import say, step
+from fleet.output import print_table, say, step
 from fleet.release.lock.deploy_lock import held
 from fleet.state import survey
 
@@ -154,4 +154,4 @@ def _show(host: str, state: Survey, images: list[Image]) -> None:
         stays = Text(f"stays: {image.stays}") if image.stays else Text("goes", "yellow")
         table.add_row(f"{image.service} {image.tag[:12]}", release, f"{days} d", size(image.size), stays)
     if images:
-        tables.show(table)
+        print_table(table)
