@@ -1,6 +1,6 @@
 """`aipbx-agent prepare`: what a release stands on, before it takes the place of the one that runs.
 
-What comes over standard input (fleet/release/rollout.py) is written down for the switch and checked first: that refuses
+What comes over standard input (fleet/release/prepare.py) is written down for the switch and checked first: that refuses
 and touches nothing. Then whatever does not run as declared is started: database, roles, extra services, nginx.
 """
 

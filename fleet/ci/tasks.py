@@ -71,7 +71,7 @@ def status(_: Context, host: str = "all", json: bool = False) -> None:
     """Show what differs between the inventory and GitHub: environments, their keys' ages; exit code 1: something."""
     from fleet.ci.github import api, differences, survey
     from fleet.inventory.hosts import load
-    from fleet.release import targets
+    from fleet.release.rollout import targets
 
     github = api.of_environment()
     names = {targets.environment(one) for one in remotes(load())}

@@ -24,7 +24,8 @@ from fleet.env.secret_store import merging, place
 from fleet.env.variables import declaration
 from fleet.errors import FailedError, OperatorError
 from fleet.output import say, step
-from fleet.release import configuration, plan, rollout, switch
+from fleet.release import plan, prepare, switch
+from fleet.release.checks import configuration, preconditions
 from fleet.release.lock import recovery
 from fleet.release.lock.deploy_lock import held, operator
 from fleet.state import survey
@@ -80,7 +81,7 @@ def rotate(remote: Remote, *, yes: bool) -> None:
     """
     with step("host, env file, database"):
         found = recovery.settled(remote, survey.take(remote))
-        plan.refuse(remote.name, found, remote.settings, first_allowed=False)
+        preconditions.refuse(remote.name, found, remote.settings, first_allowed=False)
         configuration.refuse_invalid(remote, current(remote, remote.settings.app_dir) or {})
         ready = _planned(remote, found)
     _announce(remote, ready, found)
@@ -281,7 +282,7 @@ def _start_anew(remote: Remote, ready: Rotation, owner: str) -> None:
         after=release,
         images=plan.images(remote.settings, release),
     )
-    rollout.stage(remote, entry.images)
+    prepare.stage(remote, entry.images)
     # It is halfway: what the timers do twice is the smaller harm.
     switch.carry_out(remote, ["backend"], entry, owner, remote.settings.drain_seconds, accepts_overlap=True)
 

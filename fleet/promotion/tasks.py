@@ -37,7 +37,8 @@ def promote(
     from fleet.inventory.hosts import load
     from fleet.output import say
     from fleet.promotion import promotion
-    from fleet.release import decide, each_host, waves
+    from fleet.release import decide
+    from fleet.release.rollout import each_host, waves
     from fleet.state import survey
 
     promotion.refuse_staging(named_hosts(host))

@@ -17,7 +17,8 @@ from fleet.converge import drift
 from fleet.git.repository import Repository, chosen, repositories
 from fleet.migrations import run as migrations
 from fleet.output import say, step
-from fleet.release import by_ci, configuration, overlap, plan, switch
+from fleet.release import plan, switch
+from fleet.release.checks import by_ci, configuration, overlap, preconditions
 from fleet.release.images import build_arguments, build_memory, restore_images
 from fleet.release.lock import recovery
 from fleet.state import survey
@@ -109,11 +110,11 @@ def deploy(
         list(pool.map(Repository.refresh, known.values()))
         found = recovery.settled(remote, by_ci.without_own_lock(remote, looked.result()), options.drain_seconds)
         old = None if remote.restricted else gate.waiting(remote, found)
-        plan.refuse(remote.name, found, remote.settings, first_allowed=not remote.restricted)
+        preconditions.refuse(remote.name, found, remote.settings, first_allowed=not remote.restricted)
         if not old:  # that one has them both, and hands them over
-            plan.refuse_uncertified(remote.name, found, remote.settings)
-            plan.refuse_unknown_names(remote.name, found.met.unknown_names)
-            plan.refuse_taken(remote.name, found.met.taken)
+            preconditions.refuse_uncertified(remote.name, found, remote.settings)
+            preconditions.refuse_unknown_names(remote.name, found.met.unknown_names)
+            preconditions.refuse_taken(remote.name, found.met.taken)
         configuration.refuse_invalid(remote, found.met.variables)
         changes = asked.result() if asked else []
     meant = [known[service]] if service else list(known.values())
@@ -152,7 +153,7 @@ def _remarks(remote: Remote, what: plan.Plan, found: Survey) -> Iterator[str]:
         yield "PostgreSQL is recreated: it is connected to a network that no longer exists, and would not start again."
     if edited := configuration.waiting(remote, found.met.variables):
         yield f"Edited here and not pushed: {', '.join(edited)}. inv env.push --host={remote.name}"
-    yield from plan.elsewhere(found.met.elsewhere, certified=found.certificate_until is not None)
+    yield from preconditions.elsewhere(found.met.elsewhere, certified=found.certificate_until is not None)
     if short := build_memory.shortage(found, remote.settings, what.moving):
         yield short
     if ignored := build_arguments.ignored(remote):
@@ -178,7 +179,7 @@ def rollback(remote: Remote, to: str, options: Options) -> Prepared:
     """
     with step("host"):
         found = recovery.settled(remote, survey.take(remote, options.drain_seconds), options.drain_seconds)
-        plan.refuse(remote.name, found, remote.settings, first_allowed=False)
+        preconditions.refuse(remote.name, found, remote.settings, first_allowed=False)
         configuration.refuse_invalid(remote, found.met.variables)
     wanted = plan.earlier(remote.name, found, remote.settings.keep_releases, to)
     known, coming = restore_images.needed(remote, wanted, repositories(remote.settings))

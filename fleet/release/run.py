@@ -14,7 +14,8 @@ from fleet.adoption import takeover
 from fleet.errors import FailedError, OperatorError
 from fleet.migrations import run as migrations
 from fleet.output import say
-from fleet.release import hooks, ledger, notice, overlap, plan, rollout, switch
+from fleet.release import hooks, ledger, notice, plan, prepare, switch
+from fleet.release.checks import overlap
 from fleet.release.decide import Prepared
 from fleet.release.images import prune, pull_or_build
 from fleet.release.lock.deploy_lock import held, operator
@@ -81,7 +82,7 @@ def _switched(prepared: Prepared, entry: Entry, started: datetime) -> dict[str, 
         if options.waits and not accepts:
             overlap.wait(remote, what, options.drain_seconds)
         if prepared.old:
-            rollout.stage(remote, entry.images)
+            prepare.stage(remote, entry.images)
         with takeover.taking_over(remote, prepared.old) if prepared.old else nullcontext():
             try:
                 _prepare(remote, what, entry, None if accepts else options.drain_seconds)
@@ -119,10 +120,10 @@ def _prepare(remote: Remote, what: Plan, entry: Entry, drain_seconds: int | None
         OperatorError: it was refused before anything began.
         FailedError: one of the steps did not succeed.
     """
-    rollout.prepare(remote, entry.images, drain_seconds if overlap.possible(remote, what) else None)
+    prepare.prepare(remote, entry.images, drain_seconds if overlap.possible(remote, what) else None)
     try:
         migrations.apply(remote, what.schema)
-        if not rollout.fill_volumes(remote, entry.images):
-            rollout.certificate(remote)
+        if not prepare.fill_volumes(remote, entry.images):
+            prepare.certificate(remote)
     except OperatorError as failure:
         raise FailedError(failure.what, failure.why, failure.do) from None

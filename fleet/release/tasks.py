@@ -54,7 +54,9 @@ def deploy(
     from aipbx_agent.contract import SERVICES
     from fleet.errors import OperatorError
     from fleet.output import say
-    from fleet.release import by_ci, decide, each_host, waves
+    from fleet.release import decide
+    from fleet.release.checks import by_ci
+    from fleet.release.rollout import each_host, waves
 
     if service and service not in SERVICES:
         raise OperatorError(
@@ -87,7 +89,7 @@ def deploy(
 
 def _show_plan(host: str, service: str, shas: list[str], *, from_commit_message: bool, as_json: bool) -> None:
     from fleet.inventory.hosts import load
-    from fleet.release import targets
+    from fleet.release.rollout import targets
 
     repositories, named = _meant(service, shas)
     if from_commit_message:
@@ -114,7 +116,7 @@ def _asked_for(host: str, repositories: list[Repository], shas: dict[str, str]) 
     """The hosts that the message of the commits names."""
     from fleet.errors import OperatorError
     from fleet.inventory.hosts import load
-    from fleet.release import commit_message
+    from fleet.release.rollout import commit_message
 
     if host:
         raise OperatorError(
@@ -148,7 +150,8 @@ def rollback(
     yes: bool = False,
 ) -> None:
     """Go back to an earlier release; says first which images must be pulled or built again."""
-    from fleet.release import decide, each_host, waves
+    from fleet.release import decide
+    from fleet.release.rollout import each_host, waves
 
     prepared = []
     for remote in each_host.free(remotes(hosts_to_change(host)), wait=wait):

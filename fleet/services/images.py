@@ -12,7 +12,7 @@ from fleet import agent, answers
 from fleet.cli import agreed
 from fleet.errors import OperatorError
 from fleet.output import print_table, say, step, uncut
-from fleet.release import plan
+from fleet.release.checks import preconditions
 from fleet.release.lock import recovery
 from fleet.services import services
 from fleet.state import survey
@@ -72,7 +72,7 @@ def update(remote: Remote, service: str, *, yes: bool) -> None:
     """
     with step("host"):
         found = survey.take(remote)
-    plan.refuse_unready(remote.name, found, remote.settings)
+    preconditions.refuse_unready(remote.name, found, remote.settings)
     found = recovery.settled(remote, found)
     say(f"{remote.name}: the newest image of {service}; the one before runs again where it is not well", "bold")
     for line in services.consequences("restart", [service], found):

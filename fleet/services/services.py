@@ -8,7 +8,7 @@ from fleet import agent
 from fleet.cli import agreed
 from fleet.errors import OperatorError
 from fleet.output import say, step
-from fleet.release import plan
+from fleet.release.checks import preconditions
 from fleet.release.lock import recovery
 from fleet.state import survey
 
@@ -43,7 +43,7 @@ def act(remote: Remote, action: Action, services: Sequence[str], *, yes: bool) -
     """
     with step("host"):
         found = survey.take(remote)
-    plan.refuse_unready(remote.name, found, remote.settings)
+    preconditions.refuse_unready(remote.name, found, remote.settings)
     if action != "stop":
         found = recovery.settled(remote, found)
     named = ", ".join(services) or "all services"

@@ -73,7 +73,7 @@ class Met:
 
     @property
     def overlap(self) -> dict[str, Any] | None:
-        """That the application's timers would run in two backends (fleet/release/overlap.py)."""
+        """That the application's timers would run in two backends (fleet/release/checks/overlap.py)."""
         found: dict[str, Any] | None = self._value("overlap")
         return found
 

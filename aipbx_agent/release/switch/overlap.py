@@ -49,7 +49,7 @@ class Overlap:
 
 
 def arguments(_: argparse.ArgumentParser) -> None:
-    """None: settings, services, drain_seconds come over standard input (fleet/release/overlap.py)."""
+    """None: settings, services, drain_seconds come over standard input (fleet/release/checks/overlap.py)."""
 
 
 def main(config: Config, _: argparse.Namespace) -> None:

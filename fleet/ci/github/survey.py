@@ -12,7 +12,7 @@ from fleet.ci.github import secrets
 from fleet.ci.github.address import repository as repository_at
 from fleet.ci.github.values import ALERTS, KEY
 from fleet.errors import OperatorError
-from fleet.release import targets
+from fleet.release.rollout import targets
 
 if TYPE_CHECKING:
     from fleet.ci.github.api import Api

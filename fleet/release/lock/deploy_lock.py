@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from fleet.state.survey import Survey
 
 
-# As long as the longest drain (fleet/release/each_host.py), and an hour for what stands before it.
+# As long as the longest drain (fleet/release/rollout/each_host.py), and an hour for what stands before it.
 WAIT_SECONDS = 18000
 PAUSE_SECONDS = 2
 

@@ -21,7 +21,7 @@ from fleet.env.secret_store import protocol
 from fleet.env.secret_store.place import Place
 from fleet.env.secret_store.protocol import Stored
 from fleet.errors import FailedError, OperatorError
-from fleet.release import plan, rollout, switch
+from fleet.release import plan, prepare, switch
 from fleet.release.lock.deploy_lock import Held
 
 OLD, NEW = "the-old-one-of-it", "the-new-one-of-it"
@@ -42,7 +42,7 @@ class World:
         self.broken = ""
         monkeypatch.setattr(agent, "query", self.ask)
         monkeypatch.setattr(files, "save", self.save)
-        monkeypatch.setattr(rollout, "stage", lambda *_: None)
+        monkeypatch.setattr(prepare, "stage", lambda *_: None)
         monkeypatch.setattr(switch, "carry_out", self.switch)
         monkeypatch.setattr("fleet.state.survey.take", lambda _: None)
         monkeypatch.setattr(rotation, "held", lambda *_: nullcontext(Held("anna")))

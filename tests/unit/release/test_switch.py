@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from fleet.errors import OperatorError
-from fleet.release import each_host, switch
+from fleet.release import switch
+from fleet.release.rollout import each_host
 from fleet.state.met import Met
 
 HOST: Any = SimpleNamespace(settings=SimpleNamespace(switch_mode="colours", drain_seconds=1800))

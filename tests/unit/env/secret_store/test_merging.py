@@ -17,7 +17,7 @@ from fleet.env.variables.table import VARIABLES
 from fleet.errors import OperatorError
 from fleet.inventory.hosts import Host
 from fleet.inventory.secret_sources import Vault
-from fleet.release import configuration
+from fleet.release.checks import configuration
 from tests.unit.env.secret_store.conftest import Bao
 
 NAME = "aipbx.org"

@@ -13,7 +13,7 @@ from aipbx_agent.release.releases import Release
 from fleet import agent
 from fleet.errors import OperatorError
 from fleet.inventory import hosts, settings
-from fleet.release import overlap
+from fleet.release.checks import overlap
 from fleet.release.plan import Plan
 from fleet.state.met import Met
 

@@ -14,9 +14,10 @@ from fleet.cli import agreed
 from fleet.errors import FailedError, OperatorError
 from fleet.migrations import run as migrations
 from fleet.output import print_table, say, speaking_for, step
-from fleet.release import hooks, notice, run, targets
+from fleet.release import hooks, notice, run
 from fleet.release.lock.deploy_lock import operator
 from fleet.release.plan import Plan
+from fleet.release.rollout import targets
 from fleet.state import survey
 
 if TYPE_CHECKING:

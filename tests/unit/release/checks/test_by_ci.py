@@ -12,7 +12,7 @@ import pytest
 from aipbx_agent.release.releases import Release
 from fleet import agent
 from fleet.errors import OperatorError
-from fleet.release import by_ci
+from fleet.release.checks import by_ci
 from fleet.release.images import pull_or_build
 from fleet.state import survey
 

@@ -10,7 +10,7 @@ import pytest
 
 from fleet.inventory import hosts as inventory
 from fleet.inventory import settings
-from fleet.release import targets
+from fleet.release.rollout import targets
 
 SHA, HEAD = "a" * 40, "b" * 40
 

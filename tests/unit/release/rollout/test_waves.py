@@ -11,9 +11,10 @@ import pytest
 
 from aipbx_agent.release.releases import Entry, Release
 from fleet.errors import FailedError, OperatorError
-from fleet.release import hooks, notice, run, waves
+from fleet.release import hooks, notice, run
 from fleet.release.decide import Options, Prepared
 from fleet.release.plan import Plan
+from fleet.release.rollout import waves
 
 OLD, NEW = Release("a" * 40, "b" * 40), Release("c" * 40, "b" * 40)
 WELL = SimpleNamespace(good=True, restarts=0)

@@ -6,7 +6,7 @@ import pytest
 
 from fleet.errors import OperatorError
 from fleet.inventory.hosts import Host
-from fleet.release.commit_message import hosts
+from fleet.release.rollout.commit_message import hosts
 
 PRODUCTION = ["aipbx.net", "aipbx.org", "aipbx.ru"]
 # A staging host stands first: it takes no one's number.
