@@ -96,7 +96,7 @@ def rows(samples: Sequence[Sample]) -> list[Row]:
     cases = dict.fromkeys((sample.work, sample.cpus) for sample in samples)
 
     def of(case: tuple[Work, str], side: Side) -> tuple[float, ...]:
-        return tuple(one.seconds for one in samples if (one.work, one.cpus, one.side) == (*case, side))
+        return tuple(sample.seconds for sample in samples if (sample.work, sample.cpus, sample.side) == (*case, side))
 
     return [Row(*case, {side: of(case, side) for side in SIDES}) for case in sorted(cases, key=_order)]
 

@@ -3,4 +3,4 @@
 from fleet.converge.connect import adoption
 from fleet.converge.context import settings
 
-adoption.tell(settings())
+adoption.announce(settings())

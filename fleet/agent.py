@@ -107,14 +107,14 @@ def attach(remote: Remote) -> dict[str, Any]:
     return _followed(remote, ["attach"], command(["attach"]), ATTACHED_SECONDS, b"")
 
 
-def _followed(remote: Remote, verb: list[str], there: str, seconds: float, stdin: bytes) -> dict[str, Any]:
+def _followed(remote: Remote, verb: list[str], command_line: str, seconds: float, stdin: bytes) -> dict[str, Any]:
     outcome: dict[str, Any] = {}
-    argv = ssh.command(remote.name, remote.account, remote.command_line(there, seconds), "-T")
-    asks = threading.current_thread() is threading.main_thread()
+    argv = ssh.command(remote.name, remote.account, remote.command_line(command_line, seconds), "-T")
+    is_main_thread = threading.current_thread() is threading.main_thread()
     lines: SimpleQueue[bytes | None] = SimpleQueue()
     with tempfile.TemporaryFile() as errors, Steps() as steps, interrupt.caught(lambda: lines.put(None)):
         # Ctrl-C is ours to answer: it must not end the connection before the operator has said what he wants.
-        shield = UNINTERRUPTED if asks else ()
+        shield = UNINTERRUPTED if is_main_thread else ()
         process = subprocess.Popen([*shield, *argv], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors)
         try:
             # Beside the reading: a program that talks before it has read everything must not wait for us.
@@ -211,22 +211,22 @@ def shown(event: dict[str, Any], steps: Steps) -> dict[str, Any]:
 
 
 def _ended(remote: Remote, verb: str, done: Output, seconds: float) -> OperatorError:
-    code, words = done.code, done.last_words
+    code, output = done.code, done.last_words
     if code == NOT_THERE or "invalid choice" in done.err or "unrecognized arguments" in done.err:
         kind = MissingError if code == NOT_THERE else OperatorError
         return kind(
             f"{remote.name} has no agent yet, or an old one.",
-            words,
+            output,
             f"Converge it: pyinfra inventory.py deploys/bootstrap.py --limit {remote.name}",
         )
     if code == ssh.FAILED and not remote.connected and NEVER_IN.search(done.err):
         return OperatorError(
-            f"{remote.name} cannot be reached.", words, f"Nothing was begun. inv doctor --host={remote.name} says why."
+            f"{remote.name} cannot be reached.", output, f"Nothing was begun. inv doctor --host={remote.name} says why."
         )
     if code == ssh.FAILED:
         return FailedError(
             f"{remote.name}: the connection was lost during {verb}.",
-            words,
+            output,
             f"If it had begun, it continues on the host. {interrupt.hint(remote.name)}",
         )
     if code in {124, 137}:
@@ -235,4 +235,4 @@ def _ended(remote: Remote, verb: str, done: Output, seconds: float) -> OperatorE
             "This machine no longer waits for it; the host's own deadline ends it.",
             interrupt.hint(remote.name),
         )
-    return FailedError(f"{remote.name}: {verb} ended without a result.", words, interrupt.hint(remote.name))
+    return FailedError(f"{remote.name}: {verb} ended without a result.", output, interrupt.hint(remote.name))

@@ -37,30 +37,33 @@ def _answer(host: Remote, ask: Callable[[Remote], T]) -> T | OperatorError:
         return error
 
 
-def exit_code(found: Mapping[str, object]) -> int:
+def exit_code(by_host: Mapping[str, object]) -> int:
     """Return how a verb ends that got these answers."""
-    return worst([one.code for one in found.values() if isinstance(one, OperatorError)])
+    return worst([answer.code for answer in by_host.values() if isinstance(answer, OperatorError)])
 
 
-def report(found: Mapping[str, Any], *, as_json: bool) -> None:
+def report(by_host: Mapping[str, Any], *, as_json: bool) -> None:
     """Print the answers for a script, or only what went wrong, and end the verb if something did."""
     if as_json:
-        print_json(found)
-    for one in found.values() if not as_json else ():
-        if isinstance(one, OperatorError):
-            print(printable(str(one)), file=sys.stderr)
-    if code := exit_code(found):
+        print_json(by_host)
+    for answer in by_host.values() if not as_json else ():
+        if isinstance(answer, OperatorError):
+            print(printable(str(answer)), file=sys.stderr)
+    if code := exit_code(by_host):
         finish(code)
 
 
-def print_errors(found: Mapping[str, object]) -> None:
+def print_errors(by_host: Mapping[str, object]) -> None:
     """Print why hosts could not be asked."""
-    for name, one in found.items():
-        if isinstance(one, OperatorError):
-            print(f"{name} could not be queried. {one}")
+    for name, answer in by_host.items():
+        if isinstance(answer, OperatorError):
+            print(f"{name} could not be queried. {answer}")
 
 
-def print_json(found: Mapping[str, Any]) -> None:
+def print_json(by_host: Mapping[str, Any]) -> None:
     """Print answers for a script: an object by host, `error` in those that could not be asked."""
-    rows = {name: {"error": str(one)} if isinstance(one, OperatorError) else one for name, one in found.items()}
+    rows = {
+        name: {"error": str(answer)} if isinstance(answer, OperatorError) else answer
+        for name, answer in by_host.items()
+    }
     print(json.dumps(rows, indent=2, ensure_ascii=False))

@@ -119,10 +119,10 @@ def remotes(hosts: list[Host]) -> list[Remote]:
     from fleet.remote import Remote
 
     refuse_open_files()
-    made = [Remote(host.name, settings.of_host(host.name, host.data)) for host in hosts]
-    for remote in made if _changes else ():
+    reachable = [Remote(host.name, settings.of_host(host.name, host.data)) for host in hosts]
+    for remote in reachable if _changes else ():
         record.reached(remote)
-    return made
+    return reachable
 
 
 def change_each(hosts: Sequence[Remote], change: Callable[[Remote], object]) -> None:
@@ -144,7 +144,7 @@ def change_each(hosts: Sequence[Remote], change: Callable[[Remote], object]) -> 
         finish(code)
 
 
-def one(hosts: list[Host]) -> Remote:
+def only(hosts: list[Host]) -> Remote:
     """The only host that is meant.
 
     Raises:

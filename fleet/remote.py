@@ -161,7 +161,7 @@ class Remote:
     def _finished(self, code: int, out: bytes, err: bytes, seconds: float) -> Output:
         if self.restricted:
             return Output(code, out.decode(errors="replace"), err.decode(errors="replace"))
-        words, begun, text = out.decode(errors="replace").replace("\r\n", "\n").partition(BEGUN)
+        before, begun, text = out.decode(errors="replace").replace("\r\n", "\n").partition(BEGUN)
         warning, _, errors = err.decode(errors="replace").rpartition(BEGUN)
         done = Output(code, text.replace(BEGUN, ""), errors)
         if code in {124, 137} and not done.out and not done.err:
@@ -169,7 +169,7 @@ class Remote:
         if not begun and code >= 0:
             raise OperatorError(
                 f"{self.name}: sudo does not let {self.settings.deploy_user} in.",
-                Output(code, words, errors or warning).last_words,
+                Output(code, before, errors or warning).last_words,
                 f"Converge it: pyinfra inventory.py deploys/bootstrap.py --limit {self.name}",
             )
         return done
@@ -214,8 +214,8 @@ class Remote:
             channel = self._connection.transport.open_session(timeout=GRACE_SECONDS)
             channel.settimeout(GRACE_SECONDS)
             channel.exec_command(f'printf "{BEGUN}%s" "${{SSH_CONNECTION%% *}}"')
-            words = channel.makefile("rb").read(1000).decode(errors="replace")
-            return str(ip_address(words.rpartition(BEGUN)[2].partition("%")[0]))
+            output = channel.makefile("rb").read(1000).decode(errors="replace")
+            return str(ip_address(output.rpartition(BEGUN)[2].partition("%")[0]))
         except (OSError, EOFError, SSHException, ValueError):
             return ""
 

@@ -10,37 +10,37 @@ from aipbx_agent.databases.contents import Contents
 NAMED = 12
 
 
-def differences(expected: Contents, found: Contents) -> list[str]:
+def differences(expected: Contents, actual: Contents) -> list[str]:
     """What is not as it was, a line each; empty when nothing was lost and nothing came in."""
-    lines = _compared("table", expected.tables, found.tables, "rows")
-    lines += _compared("sequence", expected.sequences, found.sequences, "as its last value")
-    lines += [f"extension {name} is missing" for name in sorted(expected.extensions.keys() - found.extensions.keys())]
-    if expected.large_objects != found.large_objects:
-        lines.append(f"{found.large_objects} large objects instead of {expected.large_objects}")
+    lines = _compared("table", expected.tables, actual.tables, "rows")
+    lines += _compared("sequence", expected.sequences, actual.sequences, "as its last value")
+    lines += [f"extension {name} is missing" for name in sorted(expected.extensions.keys() - actual.extensions.keys())]
+    if expected.large_objects != actual.large_objects:
+        lines.append(f"{actual.large_objects} large objects instead of {expected.large_objects}")
     lines += [
-        f"{expected.programs[name]} {name} is missing" for name in sorted(expected.programs.keys() - found.programs)
+        f"{expected.programs[name]} {name} is missing" for name in sorted(expected.programs.keys() - actual.programs)
     ]
-    if expected.views != found.views:
-        lines.append(f"{found.views} views instead of {expected.views}")
+    if expected.views != actual.views:
+        lines.append(f"{actual.views} views instead of {expected.views}")
     return lines
 
 
-def properties(expected: Contents, found: Contents) -> list[str]:
+def properties(expected: Contents, actual: Contents) -> list[str]:
     """What the database itself has otherwise than it had; nothing where a set does not say (MySQL)."""
     if not expected.properties:
         return []
-    names = sorted(expected.properties.keys() | found.properties.keys())
-    pairs = [(name, expected.properties.get(name, "none"), found.properties.get(name, "none")) for name in names]
+    names = sorted(expected.properties.keys() | actual.properties.keys())
+    pairs = [(name, expected.properties.get(name, "none"), actual.properties.get(name, "none")) for name in names]
     return [f"{name}: {was}; now: {now}" for name, was, now in pairs if was != now]
 
 
-def remarks(expected: Contents, found: Contents) -> list[str]:
+def remarks(expected: Contents, actual: Contents) -> list[str]:
     """What differs and is no loss: a dump names an extension, and the server's image has its version."""
-    both = sorted(expected.extensions.keys() & found.extensions.keys())
+    both = sorted(expected.extensions.keys() & actual.extensions.keys())
     return [
-        f"Extension {name} was {expected.extensions[name]} and is {found.extensions[name]}."
+        f"Extension {name} was {expected.extensions[name]} and is {actual.extensions[name]}."
         for name in both
-        if expected.extensions[name] != found.extensions[name]
+        if expected.extensions[name] != actual.extensions[name]
     ]
 
 
@@ -55,13 +55,13 @@ def shown(lines: list[str]) -> str:
     return "; ".join(lines[:NAMED]) + (f"; and {more} more" if more > 0 else "")
 
 
-def _compared(what: str, expected: Mapping[str, int], found: Mapping[str, int], unit: str) -> list[str]:
+def _compared(what: str, expected: Mapping[str, int], actual: Mapping[str, int], unit: str) -> list[str]:
     lines = []
-    for name in sorted(expected.keys() | found.keys()):
-        if name not in found:
+    for name in sorted(expected.keys() | actual.keys()):
+        if name not in actual:
             lines.append(f"{what} {name} is missing ({expected[name]} {unit})")
         elif name not in expected:
-            lines.append(f"{what} {name} was not there before ({found[name]} {unit})")
-        elif expected[name] != found[name]:
-            lines.append(f"{what} {name} has {found[name]} {unit} instead of {expected[name]}")
+            lines.append(f"{what} {name} was not there before ({actual[name]} {unit})")
+        elif expected[name] != actual[name]:
+            lines.append(f"{what} {name} has {actual[name]} {unit} instead of {expected[name]}")
     return lines

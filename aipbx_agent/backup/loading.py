@@ -62,16 +62,16 @@ def load(server: Engine, what: Load, database: str, begin: Callable[[list[str]],
     roles = what.roles or set_roles.named(server, what.dump, about, database)
     if what.role:
         roles = {what.role: {}, **roles}
-    made = set_roles.lacking(server, roles)
-    begin(made)
-    set_roles.make(server, roles, made)
+    created = set_roles.lacking(server, roles)
+    begin(created)
+    set_roles.make(server, roles, created)
     notes = server.create(database, about, what.owner)
     server.restore(what.dump, database, what.tables)
     errors = server.attempt(about.given_to(identifier(database)))
     notes += [f"Not as it was: {line}" for line in errors.splitlines() if "ERROR:" in line]
-    notes += set_roles.hand_over(server, database, what.role, what.owner or what.role, made)
+    notes += set_roles.hand_over(server, database, what.role, what.owner or what.role, created)
     owners.own(server, database)
     notes += set_roles.settings(server, roles.get(what.role, {}), what.owner)
     server.add_event_triggers(what.dump, database)
-    left = set_roles.lacking(server, {name: {} for name in made})
-    return [*set_roles.notes(roles, [name for name in made if name not in left]), *notes]
+    leftover = set_roles.lacking(server, {name: {} for name in created})
+    return [*set_roles.notes(roles, [name for name in created if name not in leftover]), *notes]

@@ -96,21 +96,21 @@ def folder(backups: Path) -> Path:
 
 def names(backups: Path) -> list[str]:
     """The complete sets, oldest first."""
-    there = folder(backups)
-    if not there.is_dir():
+    place = folder(backups)
+    if not place.is_dir():
         return []
-    return sorted(one.name for one in there.iterdir() if NAME.fullmatch(one.name) and (one / MANIFEST).is_file())
+    return sorted(path.name for path in place.iterdir() if NAME.fullmatch(path.name) and (path / MANIFEST).is_file())
 
 
 def readable(backups: Path) -> list[tuple[str, Manifest]]:
     """The complete sets whose manifests can be read, oldest first."""
-    found = []
+    manifests = []
     for name in names(backups):
         try:
-            found.append((name, read(folder(backups) / name)))
+            manifests.append((name, read(folder(backups) / name)))
         except Refused:
             continue
-    return found
+    return manifests
 
 
 def verified(backups: Path, name: str) -> bool:
@@ -185,21 +185,21 @@ def check(path: Path) -> Manifest:
     return manifest
 
 
-def complete(aside: Path, manifest: Manifest) -> Path:
-    """Make a set of the folder `aside`: manifest written, everything synced, renamed to the set's name.
+def complete(partial: Path, manifest: Manifest) -> Path:
+    """Make a set of the folder `partial`: manifest written, everything synced, renamed to the set's name.
 
     Args:
-        aside: a folder beside the sets, with every file of the manifest in it.
+        partial: a folder beside the sets, with every file of the manifest in it.
         manifest: what it holds.
 
     Returns: the set's folder.
     """
-    write_json(aside / MANIFEST, asdict(manifest))
-    for file in aside.iterdir():
+    write_json(partial / MANIFEST, asdict(manifest))
+    for file in partial.iterdir():
         sync(file)
-    sync(aside)
-    place = aside.parent / manifest.name
-    aside.rename(place)
+    sync(partial)
+    place = partial.parent / manifest.name
+    partial.rename(place)
     sync(place.parent)
     return place
 

@@ -52,11 +52,11 @@ def main(config: Config, _: argparse.Namespace) -> None:
     with events.step("database and disk"):
         database_bytes = live.size(config.database)
         refuse_full(config, database_bytes + volumes.size(config), last)
-    manifest = made(config, live, database_bytes, last)
+    manifest = make(config, live, database_bytes, last)
     for line in compare.stays(manifest.contents):
         events.note(line)
     refuse_shrunk(manifest, last)
-    gone = prune(config)
+    deleted = prune(config)
     events.result(
         set=manifest.name,
         place=str(sets.folder(config.backups) / manifest.name),
@@ -65,7 +65,7 @@ def main(config: Config, _: argparse.Namespace) -> None:
         tables=len(manifest.contents.tables),
         rows=sum(manifest.contents.tables.values()),
         volumes=manifest.volumes,
-        gone=gone,
+        gone=deleted,
     )
 
 
@@ -104,7 +104,7 @@ def refuse_full(config: Config, whole: int, last: Manifest | None) -> None:
         )
 
 
-def made(config: Config, live: Engine, database_bytes: int, last: Manifest | None) -> Manifest:
+def make(config: Config, live: Engine, database_bytes: int, last: Manifest | None) -> Manifest:
     """Make a set.
 
     Args:
@@ -116,17 +116,17 @@ def made(config: Config, live: Engine, database_bytes: int, last: Manifest | Non
         Failed: there is none; nothing of it is left.
     """
     begun = time.monotonic()
-    aside = sets.folder(config.backups) / f"{sets.ASIDE}backup"
-    aside.mkdir(parents=True, mode=0o700)
-    dump = aside / live.dump_file
+    partial = sets.folder(config.backups) / f"{sets.ASIDE}backup"
+    partial.mkdir(parents=True, mode=0o700)
+    dump = partial / live.dump_file
     try:
         with volumes.held(config) as holding, live.moment(config.database) as moment:
             # Held before, so that what was deleted since is there; and now, so that what came since is there.
             taken = datetime.now(timezone.utc)
-            for one in holding:
-                one.hold()
+            for volume in holding:
+                volume.hold()
             with events.step("dump, rows counted, files packed"):
-                packs = [_packing(one.pack, aside / f"volume-{one.key}.tar.zst") for one in holding]
+                packs = [_packing(volume.pack, partial / f"volume-{volume.key}.tar.zst") for volume in holding]
                 contents, _, *packed = together(
                     live,
                     lambda: live.contents(config.database, moment),
@@ -135,7 +135,7 @@ def made(config: Config, live: Engine, database_bytes: int, last: Manifest | Non
                     look=lambda: _progress(dump, last),
                 )
         with events.step("every byte of it read again"):
-            _, files = together(live, lambda: check(live, dump, contents), lambda: hashes(aside), look=_nothing)
+            _, files = together(live, lambda: check(live, dump, contents), lambda: hashes(partial), look=_nothing)
         manifest = Manifest(
             host=config.host,
             name=sets.name_of(taken),
@@ -148,12 +148,12 @@ def made(config: Config, live: Engine, database_bytes: int, last: Manifest | Non
             database_bytes=database_bytes,
             release=release(config),
             contents=contents,
-            volumes={one.key: counted for one, counted in zip(holding, packed, strict=True)},
+            volumes={volume.key: counted for volume, counted in zip(holding, packed, strict=True)},
             files=files,
         )
-        sets.complete(aside, manifest)
+        sets.complete(partial, manifest)
     except BaseException as problem:
-        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(partial, ignore_errors=True)
         if isinstance(problem, (Failed, Interrupted)):
             what = f"There is no new backup set, and no old set was deleted: {problem.what}"
             raise Failed(what, problem.why, problem.do) from None
@@ -161,9 +161,9 @@ def made(config: Config, live: Engine, database_bytes: int, last: Manifest | Non
     return manifest
 
 
-def hashes(aside: Path) -> dict[str, dict[str, Any]]:
+def hashes(partial: Path) -> dict[str, dict[str, Any]]:
     """Bytes and SHA-256 of each file of a folder, by name."""
-    return {file.name: {"bytes": file.stat().st_size, "sha256": sha256(file)} for file in sorted(aside.iterdir())}
+    return {file.name: {"bytes": file.stat().st_size, "sha256": sha256(file)} for file in sorted(partial.iterdir())}
 
 
 def check(live: Engine, dump: Path, contents: Contents) -> None:
@@ -194,10 +194,10 @@ def refuse_shrunk(new: Manifest, last: Manifest | None) -> None:
     """
     if last is None:
         return
-    now, before = (one.files[_dump_of(one)]["bytes"] for one in (new, last))
+    now, before = (manifest.files[_dump_of(manifest)]["bytes"] for manifest in (new, last))
     shrunk = min(1.0, new.database_bytes / max(last.database_bytes, 1))
     if before >= TELLING_BYTES and now < before * shrunk / 2:
-        rows = [sum(one.contents.tables.values()) for one in (new, last)]
+        rows = [sum(manifest.contents.tables.values()) for manifest in (new, last)]
         raise Failed(
             f"The set {new.name} is complete, and suspiciously small: its dump has {now} bytes.",
             f"That of {last.name} had {before}; rows then: {rows[1]}, now: {rows[0]}. No old set was deleted.",
@@ -212,10 +212,10 @@ def prune(config: Config) -> list[str]:
     """
     moments = {name: sets.moment_of(name) for name, _ in sets.readable(config.backups)}
     verified = [name for name in moments if sets.verified(config.backups, name)]
-    gone = sorted(set(moments) - retention.kept(moments, config.raw["backup_keep"], verified))
-    for name in gone:
+    expired = sorted(set(moments) - retention.kept(moments, config.raw["backup_keep"], verified))
+    for name in expired:
         sets.remove(sets.folder(config.backups) / name)
-    return gone
+    return expired
 
 
 def release(config: Config) -> dict[str, str]:
@@ -246,10 +246,10 @@ def together(live: Engine, *works: Callable[[], Any], look: Callable[[], None]) 
         waiting = set(futures)
         while waiting:
             done, waiting = wait(waiting, LOOK_SECONDS, FIRST_EXCEPTION)
-            for one in done:
-                one.result()
+            for volume in done:
+                volume.result()
             look()
-        return [one.result() for one in futures]
+        return [future.result() for future in futures]
 
 
 @contextmanager

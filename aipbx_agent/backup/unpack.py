@@ -54,14 +54,14 @@ def unpack(packed: Path, into: Path, like: Path) -> dict[str, int]:
 
 def counted(place: Path) -> dict[str, int]:
     """How many files are in a folder, and their bytes: as a set's manifest counts them."""
-    found = volumes.seen(place)
-    return {"files": len(found), "bytes": sum(size for _, size in found.values())}
+    counts = volumes.file_states(place)
+    return {"files": len(counts), "bytes": sum(size for _, size in counts.values())}
 
 
-def same(expected: dict[str, int], found: dict[str, int]) -> bool:
+def same(expected: dict[str, int], actual: dict[str, int]) -> bool:
     """Whether a volume is what its set says; what was written to while it was packed may have another size."""
-    return found["files"] == expected["files"] and (
-        found["bytes"] == expected["bytes"] or bool(expected.get("changed"))
+    return actual["files"] == expected["files"] and (
+        actual["bytes"] == expected["bytes"] or bool(expected.get("changed"))
     )
 
 

@@ -31,12 +31,12 @@ def main(config: Config, options: argparse.Namespace) -> None:
         Failed: it cannot be restored, or is not restored unchanged.
     """
     cleanup.clear(config)
-    there = sets.names(config.backups)
-    name = options.name or (there[-1] if there else "")
-    if name not in there:
+    names = sets.names(config.backups)
+    name = options.name or (names[-1] if names else "")
+    if name not in names:
         raise Refused(
             f"There is no set {name} to verify." if name else "There is no set to verify.",
-            f"{sets.folder(config.backups)} has {len(there)}.",
+            f"{sets.folder(config.backups)} has {len(names)}.",
             f"inv backups --host={config.host}; inv backup makes one",
         )
     live = engine.live(config)
@@ -82,11 +82,11 @@ def _verified(config: Config, live: Engine, path: Path) -> Manifest:
         manifest = sets.check(path)
     for key, expected in manifest.volumes.items():
         with events.step(f"{key} unpacked to nowhere, and counted"):
-            found = unpack.read_through(path / f"volume-{key}.tar.zst")
-        if not unpack.same(expected, found):
+            counts = unpack.read_through(path / f"volume-{key}.tar.zst")
+        if not unpack.same(expected, counts):
             raise Failed(
                 f"Volume {key} of {path.name} is not restored unchanged.",
-                f"It has {found['files']} files of {found['bytes']} bytes instead of "
+                f"It has {counts['files']} files of {counts['bytes']} bytes instead of "
                 f"{expected['files']} of {expected['bytes']}.",
                 "Use another set.",
             )

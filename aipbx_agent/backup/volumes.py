@@ -24,7 +24,7 @@ COMPRESSION = "zstd -1 -T0"
 # tar's exit code when a file changed while it was read; which ones, we look ourselves.
 CHANGED = 1
 _NO_LINKS = {errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK}
-Seen = dict[str, tuple[int, int]]
+FileStates = dict[str, tuple[int, int]]
 
 
 class Held:
@@ -38,7 +38,7 @@ class Held:
 
     def __init__(self, key: str, live: Path, links: Path) -> None:
         self.key, self.live, self.links = key, live, links
-        self.seen: Seen = {}
+        self.seen: FileStates = {}
 
     @property
     def place(self) -> Path:
@@ -54,7 +54,7 @@ class Held:
                 raise
             _clear(self.links)
             events.note(f"Volume {self.key} cannot be held still ({problem.strerror}): its files are read as they are.")
-        self.seen = seen(self.place)
+        self.seen = file_states(self.place)
 
     def pack(self, target: Path) -> dict[str, int]:
         """Pack it, and read the archive once to see that all of it is there.
@@ -72,7 +72,7 @@ class Held:
         run(argv, seconds=SECONDS, fine=(0, CHANGED))
         listed = run(["tar", "--list", "--use-compress-program=zstd", "--file", str(target)], seconds=SECONDS)
         members = len([line for line in listed.splitlines() if not line.endswith(b"/")])
-        now = seen(self.place)
+        now = file_states(self.place)
         changed = [name for name in self.seen if now.get(name) != self.seen[name]]
         if members < len(self.seen) - len(changed):
             raise Failed(
@@ -92,7 +92,7 @@ def size(config: Config) -> int:
         Failed: a volume is missing.
     """
     places = [docker.volume(name) for name in config.written_volumes.values()]
-    return sum(bytes_ for place in places for _, bytes_ in seen(place).values())
+    return sum(bytes_ for place in places for _, bytes_ in file_states(place).values())
 
 
 @contextmanager
@@ -110,8 +110,8 @@ def held(config: Config) -> Iterator[list[Held]]:
             holding[-1].hold()
         yield holding
     finally:
-        for one in holding:
-            _clear(one.links)
+        for volume in holding:
+            _clear(volume.links)
 
 
 def release(config: Config) -> None:
@@ -123,9 +123,9 @@ def release(config: Config) -> None:
             continue  # no such volume
 
 
-def seen(place: Path) -> Seen:
+def file_states(place: Path) -> FileStates:
     """When each file was last written, and its size, by its path; a link counts as a file, as it does for tar."""
-    found: Seen = {}
+    counts: FileStates = {}
     for folder, folders, names in os.walk(place):
         for name in (*names, *folders):
             path = Path(folder) / name
@@ -135,8 +135,8 @@ def seen(place: Path) -> Seen:
                 about = path.lstat()
             except FileNotFoundError:
                 continue
-            found[str(path.relative_to(place))] = (about.st_mtime_ns, about.st_size)
-    return found
+            counts[str(path.relative_to(place))] = (about.st_mtime_ns, about.st_size)
+    return counts
 
 
 def _links(live: Path) -> Path:

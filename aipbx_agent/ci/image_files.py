@@ -24,12 +24,12 @@ def migrations(image: str) -> dict[str, bytes]:
         packed = run(["docker", "cp", f"{container}:{FOLDER}", "-"], seconds=SECONDS)
     finally:
         run(["docker", "rm", "--force", "--volumes", container], seconds=SECONDS)
-    found = {}
+    files = {}
     with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
         for entry in archive:
             if entry.isfile() and (content := archive.extractfile(entry)):
-                found[entry.name.rpartition("/")[2]] = content.read()
-    return found
+                files[entry.name.rpartition("/")[2]] = content.read()
+    return files
 
 
 def refuse_others(image: str, files: dict[str, str]) -> None:

@@ -52,15 +52,15 @@ def read(body: bytes) -> Wanted:
     Raises:
         Refused: it is something else than images of the application, at commits.
     """
-    given = read_object(body)
-    named = values.field(given, "images", values.mapping)
+    request = read_object(body)
+    named = values.field(request, "images", values.mapping)
     if not named or set(named) - set(SERVICES):
         raise refused(f"It names other services than {' and '.join(SERVICES)}.")
-    each = {name: values.mapping(one, "images") for name, one in named.items()}
+    each = {name: values.mapping(image, "images") for name, image in named.items()}
     return Wanted(
-        {name: values.field(one, "sha", values.sha) for name, one in each.items()},
-        {name: values.matching(values.DIGEST, one.get("digest", ""), "digest") for name, one in each.items()},
-        values.matching(values.TOKEN, given.get("token", ""), "token"),
+        {name: values.field(image, "sha", values.sha) for name, image in each.items()},
+        {name: values.matching(values.DIGEST, image.get("digest", ""), "digest") for name, image in each.items()},
+        values.matching(values.TOKEN, request.get("token", ""), "token"),
     )
 
 

@@ -41,7 +41,7 @@ def refuse_without_lock(config: Config) -> None:
     Raises:
         Refused: the lock is someone else's, or no one's.
     """
-    lock = deploy_lock.seen(config)
+    lock = deploy_lock.current(config)
     owner = lock.owner.removesuffix(CARRIED_OUT) if lock else ""
     if not values.is_ours(owner):
         raise Refused(
@@ -67,11 +67,11 @@ def _overlap(config: Config, body: bytes) -> bytes:
 
 
 def _prepare(config: Config, body: bytes) -> bytes:
-    given = read_object(body)
+    sent = read_object(body)
     # The switch asks for overlapping timers in any case.
-    overlaps = None if given.get("overlaps") is None else _drain(config)
+    overlaps = None if sent.get("overlaps") is None else _drain(config)
     own = {name: config.raw["release"][name] for name in ("volumes", "extra")}
-    return _json(images=_images(config, given), settings=_settings(config), base=True, overlaps=overlaps, **own)
+    return _json(images=_images(config, sent), settings=_settings(config), base=True, overlaps=overlaps, **own)
 
 
 def _fill(config: Config, body: bytes) -> bytes:
@@ -79,8 +79,8 @@ def _fill(config: Config, body: bytes) -> bytes:
 
 
 def _switch(config: Config, body: bytes) -> bytes:
-    given = read_object(body)
-    entry = _entry(config, values.field(given, "entry", values.mapping), "ok")
+    sent = read_object(body)
+    entry = _entry(config, values.field(sent, "entry", values.mapping), "ok")
     if images_of(config, STAGED) != entry["images"]:
         raise refused("What was prepared is another release.")
     changed = [name for name in SERVICES if entry["before"][name] != entry["after"][name]]
@@ -88,7 +88,7 @@ def _switch(config: Config, body: bytes) -> bytes:
         entry=entry,
         settings=_settings(config),
         services=changed or list(SERVICES),
-        owner=values.field(given, "owner", values.owner),
+        owner=values.field(sent, "owner", values.owner),
         drain_seconds=_drain(config),
         accepts_overlap=False,
     )
@@ -98,24 +98,24 @@ def _record(config: Config, body: bytes) -> bytes:
     return _json(**_entry(config, read_object(body), "failed"))
 
 
-def _entry(config: Config, given: dict[str, Any], result: str) -> dict[str, Any]:
+def _entry(config: Config, sent: dict[str, Any], result: str) -> dict[str, Any]:
     """A line of the ledger: what ran and when is what this host knows."""
-    if given.get("action") != "deploy":
+    if sent.get("action") != "deploy":
         raise refused("CI deploys, and does nothing else.")
-    seconds = values.field(given, "seconds", values.number)
-    subjects = values.field(given, "subjects", values.mapping)
+    seconds = values.field(sent, "seconds", values.number)
+    subjects = values.field(sent, "subjects", values.mapping)
     named = {name: values.line(subjects[name], "subject") for name in SERVICES if name in subjects}
-    after = values.images(given.get("images"), "images", _repositories(config))
+    after = values.images(sent.get("images"), "images", _repositories(config))
     return {
         "time": times.text(datetime.now(timezone.utc) - timedelta(seconds=seconds)),
-        "operator": values.field(given, "operator", values.operator),
+        "operator": values.field(sent, "operator", values.operator),
         "action": "deploy",
         "result": result,
         "seconds": seconds,
         "before": running(config),
         "after": after,
         "images": _references(config, after),
-        "note": values.line(given.get("note", ""), "note") if result == "failed" else "",
+        "note": values.line(sent.get("note", ""), "note") if result == "failed" else "",
         "subjects": {name: releases.subject(text) for name, text in named.items()},
     }
 
@@ -126,14 +126,14 @@ def running(config: Config) -> dict[str, str]:
     Raises:
         Refused: none does.
     """
-    found = images_of(config, IMAGES)
-    if set(found) != set(SERVICES):
+    images = images_of(config, IMAGES)
+    if set(images) != set(SERVICES):
         raise Refused(
             f"{config.host} has no release yet.",
             "The first one makes a database and a certificate: an operator watches that.",
             f"inv deploy --host={config.host}",
         )
-    return {service: found[service].rpartition(":")[2] for service in SERVICES}
+    return {service: images[service].rpartition(":")[2] for service in SERVICES}
 
 
 def _migrations(config: Config, body: bytes) -> bytes:
@@ -141,71 +141,71 @@ def _migrations(config: Config, body: bytes) -> bytes:
 
 
 def _migrate(config: Config, body: bytes) -> bytes:
-    given = _given(config, read_object(body))
-    image_files.refuse_others(f"{_repositories(config)['backend']}:{given['release']}", given["files"])
-    return _json(**given)
+    sent = _given(config, read_object(body))
+    image_files.refuse_others(f"{_repositories(config)['backend']}:{sent['release']}", sent["files"])
+    return _json(**sent)
 
 
-def _given(config: Config, given: dict[str, Any]) -> dict[str, Any]:
+def _given(config: Config, sent: dict[str, Any]) -> dict[str, Any]:
     """What the host judges and runs migrations by (aipbx_agent/migrations/due.py)."""
-    files = values.field(given, "files", values.mapping)
-    facts = values.field(given, "facts", values.mapping)
+    files = values.field(sent, "files", values.mapping)
+    facts = values.field(sent, "facts", values.mapping)
     if set(files) != set(facts) or not all(isinstance(text, str) for text in files.values()):
         raise refused("Its files and what is said of them are not the same ones.")
     return {
-        "release": values.field(given, "release", values.sha),
+        "release": values.field(sent, "release", values.sha),
         "files": {values.migration(name, "file"): text for name, text in files.items()},
-        "facts": {name: _facts(name, values.mapping(one, "facts")) for name, one in facts.items()},
-        "without": values.migrations(given.get("without", []), "without"),
-        "allow": values.migrations(given.get("allow", []), "allow"),
-        "shown": values.flag(given.get("shown", True), "shown"),
+        "facts": {name: _facts(name, values.mapping(fact, "facts")) for name, fact in facts.items()},
+        "without": values.migrations(sent.get("without", []), "without"),
+        "allow": values.migrations(sent.get("allow", []), "allow"),
+        "shown": values.flag(sent.get("shown", True), "shown"),
         **config.raw["release"]["migrations"],
     }
 
 
-def _facts(name: str, given: dict[str, Any]) -> dict[str, Any]:
+def _facts(name: str, facts: dict[str, Any]) -> dict[str, Any]:
     """What of a file's facts says how it is judged. How it is run is not theirs to say: whole, as the application."""
     return {
         # Line 0: no statement of its own, so a failure names the line that PostgreSQL names.
         "statements": [{"start": 0, "line": 0, "last": 0, "admin": False}],
-        "cannot": [_impossible(name, one) for one in values.each(given.get("cannot"), "cannot", _list)],
-        "losses": [_loss(one) for one in values.each(given.get("losses"), "losses", values.mapping)],
-        "breaks": values.field(given, "breaks", values.line),
-        "renames": values.field(given, "renames", values.flag),
-        "makes": [_made(one) for one in values.each(given.get("makes"), "makes", values.lines)],
+        "cannot": [_impossible(name, item) for item in values.each(facts.get("cannot"), "cannot", _list)],
+        "losses": [_loss(item) for item in values.each(facts.get("losses"), "losses", values.mapping)],
+        "breaks": values.field(facts, "breaks", values.line),
+        "renames": values.field(facts, "renames", values.flag),
+        "makes": [_made(item) for item in values.each(facts.get("makes"), "makes", values.lines)],
     }
 
 
 def _list(value: object, name: str) -> list[Any]:
-    return values.each(value, name, lambda one, _: one)
+    return values.each(value, name, lambda item, _: item)
 
 
-def _impossible(name: str, one: list[Any]) -> list[Any]:
-    if len(one) != 4:
+def _impossible(name: str, reason: list[Any]) -> list[Any]:
+    if len(reason) != 4:
         raise refused("What cannot be run is not as it has to be.")
-    line, *words = one
+    line, *words = reason
     # They are filled in by str.format, which must find no field of the caller's.
     messages = [values.line(text, "cannot").replace("{file}", name) for text in words]
     return [values.number(line, "line"), *(text.replace("{", "{{").replace("}", "}}") for text in messages)]
 
 
-def _loss(one: dict[str, Any]) -> dict[str, Any]:
-    table = values.field(one, "table", values.lines)
+def _loss(loss: dict[str, Any]) -> dict[str, Any]:
+    table = values.field(loss, "table", values.lines)
     if len(table) != 2:
         raise refused("A table has a schema and a name.")
     return {
-        "line": values.field(one, "line", values.number),
-        **{key: values.field(one, key, values.line) for key in _LOSS},
+        "line": values.field(loss, "line", values.number),
+        **{key: values.field(loss, key, values.line) for key in _LOSS},
         "table": table,
-        "columns": values.field(one, "columns", values.lines),
-        "cascade": values.field(one, "cascade", values.flag),
+        "columns": values.field(loss, "columns", values.lines),
+        "cascade": values.field(loss, "cascade", values.flag),
     }
 
 
-def _made(one: list[str]) -> list[str]:
-    if len(one) not in {3, 4}:
+def _made(names: list[str]) -> list[str]:
+    if len(names) not in {3, 4}:
         raise refused("What a file makes is not as it has to be.")
-    return one
+    return names
 
 
 def _notice(_: Config, body: bytes) -> bytes:
@@ -226,8 +226,8 @@ def _drain(config: Config) -> int:
     return int(config.raw["release"]["drain_seconds"])
 
 
-def _images(config: Config, given: dict[str, Any]) -> dict[str, str]:
-    return _references(config, values.images(given.get("images"), "images", _repositories(config)))
+def _images(config: Config, sent: dict[str, Any]) -> dict[str, str]:
+    return _references(config, values.images(sent.get("images"), "images", _repositories(config)))
 
 
 def _references(config: Config, shas: dict[str, str]) -> dict[str, str]:

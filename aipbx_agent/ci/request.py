@@ -45,7 +45,7 @@ class Call:
     contract: int
 
     @property
-    def words(self) -> list[str]:
+    def argv(self) -> list[str]:
         """The agent's own words for it, after the program's name and the contract."""
         return [*(["--detached", "--stdin"] if self.verb in DETACHED else []), "--json", *self.verb.split(" ")]
 
@@ -74,12 +74,12 @@ def read_object(body: bytes) -> dict[str, Any]:
         Refused: it is none, or one whose keys come twice, which others would read differently.
     """
     try:
-        given = json.loads(body.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_number)
+        parsed = json.loads(body.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_number)
     except (ValueError, RecursionError):
-        given = None
-    if not isinstance(given, dict):
+        parsed = None
+    if not isinstance(parsed, dict):
         raise refused("Its input is not a JSON object with each key once.")
-    return given
+    return parsed
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -103,7 +103,7 @@ def _become(call: Call, body: bytes) -> None:
     sys.stdout.flush()
     # It outlives this program: a verb that never ends is ended. What it has given to a unit of systemd's runs on.
     signal.alarm(DETACHED_SECONDS if call.verb in DETACHED else RUN_SECONDS)
-    os.execv(COMMAND, [COMMAND, f"--contract={VERSION}", *call.words])  # noqa: S606  no shell, on purpose
+    os.execv(COMMAND, [COMMAND, f"--contract={VERSION}", *call.argv])  # noqa: S606  no shell, on purpose
 
 
 def _pull(config: Config, body: bytes) -> None:
@@ -116,18 +116,18 @@ def _owner(body: bytes) -> str:
 
 def _lock(config: Config, body: bytes) -> None:
     """Take it; one that a run of CI's left behind, whose connection has ended, is given back first."""
-    owner, left = _owner(body), deploy_lock.seen(config)
-    if left and left.standing == "ended" and values.is_ours(left.owner):
-        deploy_lock.broken(config, left.owner)
+    owner, current = _owner(body), deploy_lock.current(config)
+    if current and current.standing == "ended" and values.is_ours(current.owner):
+        deploy_lock.broken(config, current.owner)
     deploy_lock.take(config, owner, tied=True)
     events.result(ledger=ledger.entries(config))
 
 
 def _unlock(config: Config, body: bytes) -> None:
     """Give back one that was taken over this very connection, or by a run of CI's that has ended."""
-    owner, left = _owner(body), deploy_lock.seen(config)
-    if left and left.owner == owner:
-        if left.standing != "ended" and not deploy_lock.of_this_connection(config):
+    owner, current = _owner(body), deploy_lock.current(config)
+    if current and current.owner == owner:
+        if current.standing != "ended" and not deploy_lock.of_this_connection(config):
             raise request.refused("The lock is another run's.")
         deploy_lock.broken(config, owner)
     events.result()
@@ -137,11 +137,11 @@ def _prune(config: Config, _: bytes) -> None:
     """Delete what no release needs, by this host's own ledger; not while someone brings images that none has yet."""
     own, entries = config.raw["release"], releases.of(ledger.entries(config))
     running = releases.Release(**rebuild.running(config))
-    if deploy_lock.seen(config) or not releases.current(entries):
+    if deploy_lock.current(config) or not releases.current(entries):
         events.result(images=[], removed=[], freed=0, excess=0)
         return
-    asked = prune.after_release(entries, running, own["repositories"], own["keep"], cache=False)
-    _become(Call("prune", VERSION), json.dumps(asked).encode())
+    wanted = prune.after_release(entries, running, own["repositories"], own["keep"], cache=False)
+    _become(Call("prune", VERSION), json.dumps(wanted).encode())
 
 
 OWN = {"pull": _pull, "lock --tied": _lock, "unlock": _unlock, "prune": _prune}

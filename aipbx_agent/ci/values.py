@@ -31,15 +31,15 @@ def is_ours(owner: str) -> bool:
     return bool(OWNER.match(owner))
 
 
-def field(given: dict[str, Any], name: str, check: Callable[[Any, str], T]) -> T:
+def field(fields: dict[str, Any], name: str, check: Callable[[Any, str], T]) -> T:
     """A field of an object.
 
     Raises:
         Refused: it is missing, or not what it is to be.
     """
-    if name not in given:
+    if name not in fields:
         raise refused(f"Its input does not say {name}.")
-    return check(given[name], name)
+    return check(fields[name], name)
 
 
 def matching(pattern: re.Pattern[str], value: object, name: str) -> str:
@@ -98,7 +98,7 @@ def each(value: object, name: str, check: Callable[[Any, str], T]) -> list[T]:
     """A list of such values."""
     if not isinstance(value, list):
         raise refused(f"Its {name} is not a list.")
-    return [check(one, name) for one in value]
+    return [check(item, name) for item in value]
 
 
 def mapping(value: object, name: str) -> dict[str, Any]:
@@ -110,10 +110,10 @@ def mapping(value: object, name: str) -> dict[str, Any]:
 
 def services(value: object, name: str) -> list[str]:
     """Some of the application's services."""
-    found = each(value, name, line)
-    if not found or set(found) - set(SERVICES):
+    names = each(value, name, line)
+    if not names or set(names) - set(SERVICES):
         raise refused(f"It names other services than {' and '.join(SERVICES)}.")
-    return [service for service in SERVICES if service in found]
+    return [service for service in SERVICES if service in names]
 
 
 def migration(value: object, name: str) -> str:
@@ -136,12 +136,12 @@ def images(value: object, name: str, repositories: dict[str, str]) -> dict[str, 
     Raises:
         Refused: one of them is of another repository, or at something else than a commit.
     """
-    given = mapping(value, name)
-    if set(given) != set(SERVICES):
+    references = mapping(value, name)
+    if set(references) != set(SERVICES):
         raise refused(f"It names other services than {' and '.join(SERVICES)}.")
     shas = {}
     for service in SERVICES:
-        repository, _, tag = matching(_REFERENCE, given[service], name).rpartition(":")
+        repository, _, tag = matching(_REFERENCE, references[service], name).rpartition(":")
         if repository != repositories[service]:
             raise refused(f"The image of the {service} is not one of {repositories[service]}.")
         shas[service] = sha(tag, f"tag of the {service}")

@@ -28,16 +28,16 @@ def at_once(
         seconds: how long all of them may take; None: STUCK_SECONDS for each AT_ONCE.
     """
     answers = [stuck] * len(some)
-    left = deque(enumerate(some))
+    remaining = deque(enumerate(some))
 
     def work() -> None:
-        while left:
+        while remaining:
             try:
-                number, one = left.popleft()
+                number, item = remaining.popleft()
             except IndexError:
                 return
             with suppress(Exception):  # whatever one of them answers, the others are asked
-                answers[number] = how(one)
+                answers[number] = how(item)
 
     workers = [Thread(target=work, daemon=True) for _ in some[:AT_ONCE]]
     end = time.monotonic() + (seconds or STUCK_SECONDS * (1 + len(some) // AT_ONCE))

@@ -40,7 +40,7 @@ def unit(argv: list[str], verb: str, log: str, stdin: str = "", *, watched: bool
     limits = SWITCH_LIMITS if verb == "switch" else LIMITS
     ends = f"ExecStopPost={COMMAND} cleanup" + (f" --after {verb}" if watched else "")
     properties = (*limits, f"StandardOutput=append:{log}", f"StandardError=append:{log}", ends)
-    options = [f"--property={one}" for one in properties]
+    options = [f"--property={prop}" for prop in properties]
     name = f"--unit={UNIT}{verb}"
     # Not by StandardInput=: what follows its end would want that file too, which goes with the caller.
     program = ["/bin/sh", "-c", 'exec "$@" <"$0"', stdin, COMMAND] if stdin else [COMMAND]
@@ -77,9 +77,9 @@ def _waited_for(argv: list[str], verb: str, *, watched: bool) -> int:
         if "--stdin" in argv:
             shutil.copyfileobj(sys.stdin.buffer, stdin)
             stdin.flush()
-        given = [word for word in argv if word != "--stdin"]
+        repeated = [word for word in argv if word != "--stdin"]
         waiting = subprocess.Popen(
-            unit(given, verb, log.name, stdin.name if "--stdin" in argv else "", watched=watched)
+            unit(repeated, verb, log.name, stdin.name if "--stdin" in argv else "", watched=watched)
         )
         with Path(log.name).open("rb") as reading:
             while waiting.poll() is None:

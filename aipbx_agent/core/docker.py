@@ -43,11 +43,11 @@ def container(project: str, service: str, *, running: bool = True) -> str:
     filters.append("label=com.docker.compose.oneoff=False")
     # The newest first; `--latest` would name one that has stopped.
     argv = ["docker", "ps", "--quiet", "--no-trunc", *([] if running else ["--all"])]
-    found = run([*argv, *(f"--filter={one}" for one in filters)], seconds=SECONDS).decode().split()
-    if not found:
+    names = run([*argv, *(f"--filter={condition}" for condition in filters)], seconds=SECONDS).decode().split()
+    if not names:
         how = "does not run" if running else "is not there"
         raise Refused(f"{service} {how}.", f"Compose project {project} has no such container.", "inv status")
-    return found[0]
+    return names[0]
 
 
 def state(container: str) -> dict[str, Any]:
@@ -84,9 +84,9 @@ def throwaway(name: str, limits: dict[str, Any]) -> list[str]:
     Args:
         limits: agent.json.
     """
-    words = ["docker", "run", "--detach", "--name", name, "--network", "none", "--pull", "never"]
-    words += ["--memory", f"{limits['verify_memory_mib']}m", "--cpus", str(limits["verify_cpus"])]
-    return [*words, "--pids-limit", "512", "--cpu-shares", "128", "--oom-score-adj", "900"]
+    argv = ["docker", "run", "--detach", "--name", name, "--network", "none", "--pull", "never"]
+    argv += ["--memory", f"{limits['verify_memory_mib']}m", "--cpus", str(limits["verify_cpus"])]
+    return [*argv, "--pids-limit", "512", "--cpu-shares", "128", "--oom-score-adj", "900"]
 
 
 def wait_healthy(container: str, what: str, seconds: float) -> None:

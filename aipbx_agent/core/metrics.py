@@ -41,5 +41,5 @@ def write(name: str, lines: list[str]) -> None:
 
 def sample(name: str, value: float, **labels: str) -> str:
     """One line of a figure with labels."""
-    words = ",".join(f"{label}={json.dumps(text, ensure_ascii=False)}" for label, text in labels.items())
-    return f"{name}{{{words}}} {value:.15g}" if words else f"{name} {value:.15g}"
+    label_text = ",".join(f"{label}={json.dumps(text, ensure_ascii=False)}" for label, text in labels.items())
+    return f"{name}{{{label_text}}} {value:.15g}" if label_text else f"{name} {value:.15g}"

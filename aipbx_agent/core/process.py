@@ -125,15 +125,15 @@ def pipe(commands: Sequence[Sequence[str]], *, seconds: float, source: Path | No
         last = started[-1][1]
         try:
             out, _ = last.communicate(timeout=seconds)
-            for _, one, _ in started:
-                one.wait(timeout=GRACE_SECONDS)
+            for _, process, _ in started:
+                process.wait(timeout=GRACE_SECONDS)
         except subprocess.TimeoutExpired:
             raise Failed(
                 f"{named(commands[0])} did not end within {seconds:.0f} s.", "It was killed.", "Check the host."
             ) from None
         # 13 is SIGPIPE: its reader went away, and the reader's own words tell why.
         _refuse_failed(started, {0, -13})
-        if any(one.returncode for _, one, _ in started):
+        if any(process.returncode for _, process, _ in started):
             raise Failed(f"{named(commands[0])} was interrupted.", "Its reader ended early.", "Check the host.")
         return out
 
@@ -156,8 +156,8 @@ def stream(
         try:
             while reading and (piece := reading.read(_PIECE)):
                 yield piece
-            for _, one, _ in started:
-                one.wait(timeout=GRACE_SECONDS)
+            for _, process, _ in started:
+                process.wait(timeout=GRACE_SECONDS)
         except (OSError, subprocess.TimeoutExpired) as problem:
             raise Failed(f"{named(commands[0])} did not run to its end.", str(problem), "Check the host.") from None
         _refuse_failed(started, {0})
@@ -179,27 +179,27 @@ def _started(
             for argv in commands:
                 errors: IO[bytes] = stack.enter_context(tempfile.TemporaryFile())
                 try:
-                    one = subprocess.Popen(
+                    process = subprocess.Popen(
                         list(argv), stdin=reading or subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, env=env
                     )
                 except OSError as problem:
                     raise _cannot_run(argv, problem) from None
                 if reading:
                     reading.close()  # it belongs to the program now, which shall learn when its reader is gone
-                started.append((argv, one, errors))
-                reading = one.stdout
+                started.append((argv, process, errors))
+                reading = process.stdout
             yield started
         finally:
-            for _, one, _ in started:
-                _end(one)
+            for _, process, _ in started:
+                _end(process)
 
 
 def _refuse_failed(started: _Started, fine: Collection[int]) -> None:
-    for argv, one, errors in started:
-        if one.returncode not in fine:
+    for argv, process, errors in started:
+        if process.returncode not in fine:
             errors.seek(0)
             raise Failed(
-                f"{named(argv)} failed with exit code {one.returncode}.",
+                f"{named(argv)} failed with exit code {process.returncode}.",
                 last_words(errors.read()),
                 "Fix the cause.",
             )
@@ -213,18 +213,18 @@ def _cannot_run(argv: Sequence[str], problem: OSError) -> Failed:
     return Failed(f"{argv[0]} cannot be run.", str(problem), "Converge the host.")
 
 
-def _end(one: subprocess.Popen[bytes]) -> None:
-    if one.poll() is None:
-        one.kill()
-        one.wait()
-    if one.stdout:
-        one.stdout.close()
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.kill()
+        process.wait()
+    if process.stdout:
+        process.stdout.close()
 
 
 def named(argv: Sequence[str]) -> str:
     """The program that a command is about, for a message: of `docker exec … pg_dump -U x`, `pg_dump`."""
-    inside = [word for word in argv if "/" not in word and not word.startswith("-")]
-    for word in inside:
+    plain = [word for word in argv if "/" not in word and not word.startswith("-")]
+    for word in plain:
         if word.startswith(("pg_", "psql", "mysql", "mariadb")):
             return word
     return argv[0].rpartition("/")[2]

@@ -34,10 +34,10 @@ def current() -> list[Run]:
     """Return the runs that have not ended."""
     argv = ["systemctl", "list-units", "--all", "--plain", "--no-legend", f"{UNIT}*.service"]
     units = [line.split()[0] for line in run(argv, seconds=SECONDS).decode().splitlines() if line.strip()]
-    found = [(unit.removeprefix(UNIT).removesuffix(".service"), _shown(unit)) for unit in units]
+    runs = [(unit.removeprefix(UNIT).removesuffix(".service"), _shown(unit)) for unit in units]
     return [
         Run(verb, int(shown.get("MainPID", "0")), shown.get("ActiveEnterTimestamp", ""))
-        for verb, shown in found
+        for verb, shown in runs
         if shown.get("ActiveState") not in {None, "inactive", "failed"}
     ]
 

@@ -27,9 +27,9 @@ def database(live: str, kind: str, label: str) -> str:
     return live.encode()[: LONGEST - len(tail)].decode(errors="ignore") + tail
 
 
-def left_over(live: str, there: list[str]) -> list[str]:
+def left_over(live: str, existing: list[str]) -> list[str]:
     """Those of these databases that only a restore or an import that is under way may have."""
-    wanted = {name for name in there if re.search(rf"_({RESTORED}|{IMPORTED}|{COPY})_{_LABEL}$", name)}
+    wanted = {name for name in existing if re.search(rf"_({RESTORED}|{IMPORTED}|{COPY})_{_LABEL}$", name)}
     return sorted(name for name in wanted if database(live, *name.rsplit("_", 2)[1:]) == name)
 
 

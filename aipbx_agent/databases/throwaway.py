@@ -28,11 +28,11 @@ def command(config: Config, image: str) -> list[str]:
     Args:
         image: the live server's.
     """
-    words = [*docker.throwaway(NAME, config.raw), "--shm-size", "128m"]
-    words += ["--volume", f"{config.backups}:{INSIDE}:ro", "--volume", "/var/lib/postgresql/data"]
-    words += ["--env", f"POSTGRES_USER={ADMIN}", "--env", "POSTGRES_HOST_AUTH_METHOD=trust"]
-    words += ["--env", "POSTGRES_INITDB_ARGS=--no-sync --encoding=UTF8 --locale=C"]
-    return [*words, image, "postgres", *QUICKLY]
+    argv = [*docker.throwaway(NAME, config.raw), "--shm-size", "128m"]
+    argv += ["--volume", f"{config.backups}:{INSIDE}:ro", "--volume", "/var/lib/postgresql/data"]
+    argv += ["--env", f"POSTGRES_USER={ADMIN}", "--env", "POSTGRES_HOST_AUTH_METHOD=trust"]
+    argv += ["--env", "POSTGRES_INITDB_ARGS=--no-sync --encoding=UTF8 --locale=C"]
+    return [*argv, image, "postgres", *QUICKLY]
 
 
 @contextmanager
@@ -70,5 +70,5 @@ def clear() -> None:
 
 def _wait() -> None:
     """Wait until it answers over TCP: while it is being made, it listens on its socket only."""
-    asked = ["docker", "exec", NAME, "pg_isready", "--quiet", "--host", "127.0.0.1"]
-    docker.wait_answering(NAME, "The scratch server", asked, START_SECONDS)
+    argv = ["docker", "exec", NAME, "pg_isready", "--quiet", "--host", "127.0.0.1"]
+    docker.wait_answering(NAME, "The scratch server", argv, START_SECONDS)

@@ -17,7 +17,7 @@ from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import Failed, Interrupted, Refused
 from aipbx_agent.databases.postgres.engine import Postgres
 from aipbx_agent.migrations import baseline, due, first_start, ledger, losses, run_file
-from aipbx_agent.migrations.due import Found, Given, Pending
+from aipbx_agent.migrations.due import Outcome, Pending, Request
 from aipbx_agent.migrations.ledger import BASELINE
 from aipbx_agent.release.lock import deploy_lock
 
@@ -49,49 +49,49 @@ def main(config: Config, options: argparse.Namespace) -> None:
         Refused: nothing was touched.
         Failed: a file failed, and is rolled back.
     """
-    given = due.read()
+    request = due.read()
     due.refuse_dialect(config)
     cleanup.clear(config)
     with ExitStack() as held:
         if options.lock:
             held.enter_context(deploy_lock.held(config, "migrations"))
         server = due.live(config)
-        if server is None or given.files is None:
+        if server is None or request.files is None:
             raise Refused(
                 f"{config.host} has no database to migrate.",
                 "postgres does not run, or no files were given.",
                 f"inv status --host={config.host}",
             )
-        found = due.look(config, server, given)
-        refuse_unseen(found, given)
-        refuse_unknown(found, given)
-        due.refuse_losses(found, given)
-        done = _carried_out(config, server, given, found)
-        ledger.release(server, config.database, given.release, sorted(given.files))
-    events.result(state=found.state, **asdict(done))
+        plan = due.look(config, server, request)
+        refuse_unseen(plan, request)
+        refuse_unknown(plan, request)
+        due.refuse_losses(plan, request)
+        done = _carried_out(config, server, request, plan)
+        ledger.release(server, config.database, request.release, sorted(request.files))
+    events.result(state=plan.state, **asdict(done))
 
 
-def refuse_unseen(found: Found, request: Given) -> None:
+def refuse_unseen(plan: Outcome, request: Request) -> None:
     """Refuse to run what no one was shown.
 
     Raises:
         Refused: there is something to run.
     """
-    if found.state == KNOWN and found.pending and not request.shown:
+    if plan.state == KNOWN and plan.pending and not request.shown:
         raise Refused(
-            f"{len(found.pending)} migrations are to be run, and no one has reviewed them.",
+            f"{len(plan.pending)} migrations are to be run, and no one has reviewed them.",
             "The database did not run when the plan was made; now it does.",
             "Run the same command again: it shows them, and asks.",
         )
 
 
-def refuse_unknown(found: Found, request: Given) -> None:
+def refuse_unknown(plan: Outcome, request: Request) -> None:
     """Refuse a release that does not know what was applied, unless that is agreed upon.
 
     Raises:
         Refused: names the file and its checksum.
     """
-    for row in found.missing:
+    for row in plan.missing:
         if row.name not in request.without and request.baseline is None:
             raise Refused(
                 f"Migration {row.name} was applied on {row.at} UTC, and {request.release[:12]} does not have it.",
@@ -100,46 +100,46 @@ def refuse_unknown(found: Found, request: Given) -> None:
             )
 
 
-def _carried_out(config: Config, server: Postgres, request: Given, found: Found) -> Done:
+def _carried_out(config: Config, server: Postgres, request: Request, plan: Outcome) -> Done:
     database = config.database
     if request.baseline is not None:
-        chosen = baseline.chosen(request, found)
+        chosen = baseline.chosen(request, plan)
         ledger.mark(server, database, chosen)
         return Done(marked=[row.name for row in chosen])
-    if found.state in {NEW, FIRST_START}:
-        return _new_database(config, server, request, found)
-    if found.state == LIVES:
-        rows = [run_file.row(request, one, BASELINE) for one in found.pending]
+    if plan.state in {NEW, FIRST_START}:
+        return _new_database(config, server, request, plan)
+    if plan.state == LIVES:
+        rows = [run_file.row(request, migration, BASELINE) for migration in plan.pending]
         ledger.mark(server, database, rows)
         return Done(marked=[row.name for row in rows])
-    point = restore_point(config, server) if found.pending else ""
-    return Done(_run_all(config, server, request, found, point), [], point)
+    point = restore_point(config, server) if plan.pending else ""
+    return Done(_run_all(config, server, request, plan, point), [], point)
 
 
-def _new_database(config: Config, server: Postgres, request: Given, found: Found) -> Done:
+def _new_database(config: Config, server: Postgres, request: Request, plan: Outcome) -> Done:
     """Fill a new database: early files, the application's tables, the other files.
 
     Each step is in the ledger when it is done, so that the next deploy continues where this one ends.
     """
-    if found.state == NEW:
+    if plan.state == NEW:
         ledger.begin_first_start(server, config.database)
     for name in (name for name in request.early if name not in (request.files or {})):
         events.note(f"{name} of migrations_before_first_start is not in {request.release[:12]}, and was not run.")
-    early = [one for one in found.pending if one.name in request.early]
-    for one in early:
-        run_file.carry_out(config, server, request, one, "")
+    early = [migration for migration in plan.pending if migration.name in request.early]
+    for migration in early:
+        run_file.carry_out(config, server, request, migration, "")
     first_start.make_tables(config)
-    later = [one for one in found.pending if one not in early]
-    skipped = [one for one in later if one.name in request.skipped]
-    ledger.mark(server, config.database, [run_file.row(request, one, BASELINE) for one in skipped])
-    runs = [one for one in later if one not in skipped]
-    for one in runs:
+    later = [migration for migration in plan.pending if migration not in early]
+    skipped = [migration for migration in later if migration.name in request.skipped]
+    ledger.mark(server, config.database, [run_file.row(request, migration, BASELINE) for migration in skipped])
+    runs = [migration for migration in later if migration not in skipped]
+    for run in runs:
         try:
-            run_file.carry_out(config, server, request, one, "")
+            run_file.carry_out(config, server, request, run, "")
         except Failed as problem:
-            raise Failed(problem.what, problem.why, f"{problem.do} {_superfluous(one.name)}") from None
+            raise Failed(problem.what, problem.why, f"{problem.do} {_superfluous(run.name)}") from None
     ledger.end_first_start(server, config.database)
-    return Done([one.name for one in [*early, *runs]], [one.name for one in skipped])
+    return Done([migration.name for migration in [*early, *runs]], [migration.name for migration in skipped])
 
 
 def _superfluous(name: str) -> str:
@@ -160,24 +160,24 @@ def restore_point(config: Config, server: Postgres) -> str:
     last = take.comparable(sets.readable(config.backups), config.database, server.name)
     size = server.size(config.database)
     take.refuse_full(config, size, last)
-    name = take.made(config, server, size, last).name
+    name = take.make(config, server, size, last).name
     events.note(f"Restore point: {name}. The way back: inv restore {name} --host={config.host}")
     return name
 
 
-def _run_all(config: Config, server: Postgres, request: Given, found: Found, point: str) -> list[str]:
+def _run_all(config: Config, server: Postgres, request: Request, plan: Outcome, point: str) -> list[str]:
     done: list[str] = []
-    for one in found.pending:
+    for migration in plan.pending:
         # What was run before it may have filled the table that it removes, or given it its name.
-        facts = due.understand(request, one.name)
+        facts = due.understand(request, migration.name)
         counted = losses.described(server, config.database, facts, renames=facts.renames)
-        now = Pending(one.name, one.sha256, one.breaks, counted)
+        now = Pending(migration.name, migration.sha256, migration.breaks, counted)
         try:
-            due.refuse_losses(Found(KNOWN, [now]), request)
-            run_file.carry_out(config, server, request, one, point)
+            due.refuse_losses(Outcome(KNOWN, [now]), request)
+            run_file.carry_out(config, server, request, migration, point)
         except (Failed, Refused, Interrupted) as problem:
             stay = f" {', '.join(done)} stay applied." if done else " No other was run."
             way = f" The data from before: inv restore {point} --host={config.host}" if done else ""
             raise Failed(problem.what + stay, problem.why, problem.do + way) from None
-        done.append(one.name)
+        done.append(migration.name)
     return done

@@ -28,7 +28,7 @@ from aipbx_agent.migrations.ledger import BASELINE, Row
 
 
 @dataclass(frozen=True)
-class Given:
+class Request:
     """What `inv` brings.
 
     Args:
@@ -79,7 +79,7 @@ class Pending:
 
 
 @dataclass(frozen=True)
-class Found:
+class Outcome:
     """What there is to do.
 
     Args:
@@ -106,15 +106,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(config: Config, options: argparse.Namespace) -> None:
     """Report what there is to do."""
-    given = read()
+    request = read()
     server = live(config) if config.dialect == "postgres" else None
-    found = look(config, server, given) if server else Found(OTHER if config.dialect != "postgres" else NO_SERVER)
-    if options.record and server and found.state == KNOWN and not found.pending:
-        ledger.release(server, config.database, given.release, sorted(given.files or {}))
-    events.result(**asdict(found))
+    plan = look(config, server, request) if server else Outcome(OTHER if config.dialect != "postgres" else NO_SERVER)
+    if options.record and server and plan.state == KNOWN and not plan.pending:
+        ledger.release(server, config.database, request.release, sorted(request.files or {}))
+    events.result(**asdict(plan))
 
 
-def read() -> Given:
+def read() -> Request:
     """What `inv` brings on standard input.
 
     Raises:
@@ -123,7 +123,7 @@ def read() -> Given:
     try:
         raw: dict[str, Any] = json.load(sys.stdin)
         lists = {name: tuple(value) for name, value in raw.items() if isinstance(value, list)}
-        return Given(**{**raw, **lists})
+        return Request(**{**raw, **lists})
     except (ValueError, TypeError, AttributeError) as problem:
         raise Refused("The release's migrations are missing on standard input.", str(problem), "inv migrate") from None
 
@@ -152,7 +152,7 @@ def live(config: Config) -> Postgres | None:
     return server if isinstance(server, Postgres) else None
 
 
-def look(config: Config, server: Postgres, request: Given) -> Found:
+def look(config: Config, server: Postgres, request: Request) -> Outcome:
     """What there is to do.
 
     Raises:
@@ -162,14 +162,14 @@ def look(config: Config, server: Postgres, request: Given) -> Found:
     tables = ledger.tables(server, config.database)
     begun = ledger.in_first_start(server, config.database)
     known = {row.name: row for row in rows or [] if _counts(row, request, new=not tables and not begun)}
-    there = sets.names(config.backups)
+    set_names = sets.names(config.backups)
     if request.files is None:
         if rows is None:
-            return Found(KNOWN, sets=there)
+            return Outcome(KNOWN, sets=set_names)
         names = ledger.known_to(server, config.database, request.release)
         # A release from before the ledger knew what was marked when the ledger began.
         missing = [row for row in known.values() if (row.how != BASELINE if names is None else row.name not in names)]
-        return Found(KNOWN, missing=missing, sets=there)
+        return Outcome(KNOWN, missing=missing, sets=set_names)
     lives = rows is None or (request.lives and not known)
     state = FIRST_START if begun else NEW if not tables else LIVES if lives else KNOWN
     if state == LIVES and not (request.lives or request.baseline is not None) and request.files:
@@ -182,12 +182,12 @@ def look(config: Config, server: Postgres, request: Given) -> Found:
     pending = [name for name in sorted(request.files) if name not in known]
     if state == KNOWN and request.baseline is None and request.run_marked is None:
         refuse_late(pending, known)
-    found = _pending(config, server, request, state, pending)
+    plan = _pending(config, server, request, state, pending)
     missing = [row for row in known.values() if row.name not in request.files]
-    return Found(state, found, missing, _absent(config, server, request, known) if state == KNOWN else [], there)
+    return Outcome(state, plan, missing, _absent(config, server, request, known) if state == KNOWN else [], set_names)
 
 
-def _counts(row: Row, request: Given, *, new: bool) -> bool:
+def _counts(row: Row, request: Request, *, new: bool) -> bool:
     """Whether a row says that its file is not to run.
 
     What was marked for a first start that never made a table, or for a take-over that failed, is of no account.
@@ -199,7 +199,7 @@ def _counts(row: Row, request: Given, *, new: bool) -> bool:
     return row.name not in request.run_marked if request.run_marked else row.name in {*request.skipped, *request.early}
 
 
-def _pending(config: Config, server: Postgres, request: Given, state: str, names: list[str]) -> list[Pending]:
+def _pending(config: Config, server: Postgres, request: Request, state: str, names: list[str]) -> list[Pending]:
     """The files that have not run, with what they remove.
 
     On a new database there is nothing but what the application's own start has made.
@@ -208,18 +208,18 @@ def _pending(config: Config, server: Postgres, request: Given, state: str, names
         Refused: one of them cannot be run.
     """
     understood = {name: understand(request, name) for name in names}
-    renames = any(one.renames for one in understood.values())
+    renames = any(each.renames for each in understood.values())
     runs = request.baseline is None and state in {KNOWN, NEW, FIRST_START}
-    found = []
-    for name, one in understood.items():
+    pending = []
+    for name, facts in understood.items():
         if runs and not (state != KNOWN and name in request.skipped):
-            refuse_impossible(name, one)
-        counted = losses.described(server, config.database, one, renames=renames) if runs and state == KNOWN else []
-        found.append(Pending(name, checksum((request.files or {})[name]), one.breaks, counted))
-    return found
+            refuse_impossible(name, facts)
+        counted = losses.described(server, config.database, facts, renames=renames) if runs and state == KNOWN else []
+        pending.append(Pending(name, checksum((request.files or {})[name]), facts.breaks, counted))
+    return pending
 
 
-def _absent(config: Config, server: Postgres, request: Given, known: dict[str, Row]) -> list[str]:
+def _absent(config: Config, server: Postgres, request: Request, known: dict[str, Row]) -> list[str]:
     """What the database lacks of files that were only marked, unless a later file removes it again."""
     marked = [name for name, row in known.items() if row.how == BASELINE and name in (request.files or {})]
     lines = []
@@ -234,12 +234,12 @@ def checksum(source: str) -> str:
     return hashlib.sha256(source.encode()).hexdigest()
 
 
-def understand(request: Given, name: str) -> Facts:
+def understand(request: Request, name: str) -> Facts:
     """What a file would do."""
     return reading.of(request.facts[name])
 
 
-def refuse_changed(request: Given, known: dict[str, Row]) -> None:
+def refuse_changed(request: Request, known: dict[str, Row]) -> None:
     """Refuse a file that is not what was applied.
 
     Raises:
@@ -272,26 +272,26 @@ def refuse_late(pending: Collection[str], known: Collection[str]) -> None:
             )
 
 
-def refuse_impossible(name: str, one: Facts) -> None:
+def refuse_impossible(name: str, facts: Facts) -> None:
     """Refuse a file with a statement that cannot be run in a transaction of ours.
 
     Raises:
         Refused: names the first, and what to do.
     """
-    for line, statement, why, do in one.cannot:
+    for line, statement, why, do in facts.cannot:
         raise Refused(f"{name}, line {line}: {statement} cannot be run.", why, do.format(file=name))
 
 
-def refuse_losses(found: Found, request: Given) -> None:
+def refuse_losses(plan: Outcome, request: Request) -> None:
     """Refuse to remove rows without consent.
 
     Raises:
         Refused: names file, table and rows.
     """
-    for one in found.pending:
-        if one.losses and one.name not in request.allow:
+    for migration in plan.pending:
+        if migration.losses and migration.name not in request.allow:
             raise Refused(
-                f"Migration {one.name} would delete rows.",
-                "; ".join(one.losses),
-                f"If that is what you want: --allow-destructive={one.name}",
+                f"Migration {migration.name} would delete rows.",
+                "; ".join(migration.losses),
+                f"If that is what you want: --allow-destructive={migration.name}",
             )

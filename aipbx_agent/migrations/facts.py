@@ -68,12 +68,12 @@ class Facts:
 
 def of(raw: dict[str, Any]) -> Facts:
     """Return the facts of a file, as the operator's machine sent them."""
-    losses = [{**one, "table": tuple(one["table"]), "columns": tuple(one["columns"])} for one in raw["losses"]]
+    losses = [{**loss, "table": tuple(loss["table"]), "columns": tuple(loss["columns"])} for loss in raw["losses"]]
     return Facts(
-        statements=tuple(Place(**one) for one in raw["statements"]),
-        cannot=tuple((one[0], one[1], one[2], one[3]) for one in raw["cannot"]),
-        losses=tuple(Loss(**one) for one in losses),
+        statements=tuple(Place(**statement) for statement in raw["statements"]),
+        cannot=tuple((reason[0], reason[1], reason[2], reason[3]) for reason in raw["cannot"]),
+        losses=tuple(Loss(**loss) for loss in losses),
         breaks=raw["breaks"],
         renames=raw["renames"],
-        makes=tuple(tuple(one) for one in raw["makes"]),
+        makes=tuple(tuple(make) for make in raw["makes"]),
     )

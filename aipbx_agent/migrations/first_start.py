@@ -28,8 +28,8 @@ def make_tables(config: Config) -> None:
     with events.step("the application's first start makes its tables"):
         try:
             text = json.dumps(declaration(stack, project, config.database))
-            words = [*compose.alone(project), "up", "--detach", "--no-build", "--pull", "never"]
-            compose.run(words, seconds=trial_backend.SECONDS, stdin=text.encode())
+            argv = [*compose.alone(project), "up", "--detach", "--no-build", "--pull", "never"]
+            compose.run(argv, seconds=trial_backend.SECONDS, stdin=text.encode())
             docker.wait_healthy(
                 docker.container(project, "backend", running=False),
                 "The application's first start",
@@ -59,9 +59,9 @@ def declaration(stack: dict[str, Any], project: str, database: str) -> dict[str,
 def clear(config: Config) -> None:
     """Take the throwaway backend away, also one that a killed run left."""
     label = f"label=com.docker.compose.project={_project(config)}"
-    left = run(["docker", "ps", "--all", "--quiet", "--filter", label], seconds=docker.SECONDS).decode().split()
-    if left:
-        run(["docker", "rm", "--force", "--volumes", *left], seconds=trial_backend.SECONDS)
+    leftover = run(["docker", "ps", "--all", "--quiet", "--filter", label], seconds=docker.SECONDS).decode().split()
+    if leftover:
+        run(["docker", "rm", "--force", "--volumes", *leftover], seconds=trial_backend.SECONDS)
 
 
 def _images(config: Config) -> str:

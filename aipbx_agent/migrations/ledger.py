@@ -119,8 +119,8 @@ class Row:
 
 def tables(server: Postgres, database: str) -> int:
     """How many tables the application has in a database."""
-    found = [json.loads(row) for row in server.psql(TABLES, database)]
-    return len([schema for schema, _ in found if schema != SCHEMA])
+    rows = [json.loads(row) for row in server.psql(TABLES, database)]
+    return len([schema for schema, _ in rows if schema != SCHEMA])
 
 
 def refuse_foreign(server: Postgres, database: str) -> None:
@@ -144,16 +144,16 @@ def read(server: Postgres, database: str) -> list[Row] | None:
         Refused: what is there is someone else's.
     """
     refuse_foreign(server, database)
-    there = server.psql(f"SELECT to_regclass('{SCHEMA}.releases') IS NOT NULL", database)
-    if there != ["t"]:
+    exists = server.psql(f"SELECT to_regclass('{SCHEMA}.releases') IS NOT NULL", database)
+    if exists != ["t"]:
         return None
     return [Row(**json.loads(row)) for row in server.psql(_ROWS, database)]
 
 
 def known_to(server: Postgres, database: str, release: str) -> list[str] | None:
     """The files that a release knew; None: it is from before the ledger."""
-    asked = f"SELECT to_json(files) FROM {SCHEMA}.releases WHERE release = {literal(release)}"
-    rows = server.psql(asked, database)
+    sql = f"SELECT to_json(files) FROM {SCHEMA}.releases WHERE release = {literal(release)}"
+    rows = server.psql(sql, database)
     return list(json.loads(rows[0])) if rows else None
 
 
@@ -225,12 +225,12 @@ def script(source: str, row: Row, facts: Facts, role: str, lock_seconds: float, 
     """
     deadlines = {"lock_timeout": lock_seconds, "statement_timeout": statement_seconds}
     limits = "".join(f"SET LOCAL {name} = '{value:g}s'; " for name, value in deadlines.items())
-    pieces, at, text = [], 0, source.removeprefix(chr(0xFEFF))
-    for one in facts.statements:
-        runner = "NONE" if one.admin else identifier(role)
-        pieces += [text[at : one.start], limits, f"SET LOCAL ROLE {runner}; "]
-        at = one.start
-    pieces.append(text[at:])
+    pieces, position, text = [], 0, source.removeprefix(chr(0xFEFF))
+    for statement in facts.statements:
+        runner = "NONE" if statement.admin else identifier(role)
+        pieces += [text[position : statement.start], limits, f"SET LOCAL ROLE {runner}; "]
+        position = statement.start
+    pieces.append(text[position:])
     seconds = "round(extract(epoch FROM pg_catalog.clock_timestamp() - pg_catalog.now())::numeric, 3)"
     return (
         f"SET client_encoding = 'UTF8'; SET lc_messages = 'C'; BEGIN; {lock_guard.HOLD};\n{''.join(pieces)}\n;\n"

@@ -42,7 +42,7 @@ def _line(server: Postgres, database: str, loss: Loss, *, renames: bool) -> str:
     table = _name(loss.table)
     if not _exists(server, database, table):
         return f"{begin} of {_plain(loss)}, which gets its name on the way" if renames else ""
-    if _asked(server, database, f"SELECT has_table_privilege({literal(table)}, 'SELECT')") != ["t"]:
+    if _query(server, database, f"SELECT has_table_privilege({literal(table)}, 'SELECT')") != ["t"]:
         # An operator made it, as the superuser.
         return f"{begin} of {_plain(loss)}, which is not the application's; how many rows that affects is unknown"
     if loss.kind == ROWS:
@@ -53,29 +53,29 @@ def _line(server: Postgres, database: str, loss: Loss, *, renames: bool) -> str:
     if not columns:
         return f"{begin} of {_plain(loss)}, which gets its name on the way" if renames else ""
     filled = " OR ".join(f"{identifier(column)} IS NOT NULL" for column in columns)
-    asked = f"SELECT count(*) FILTER (WHERE {filled}) || ' of ' || count(*) FROM {table}"
-    rows_with = _asked(server, database, asked)[0]
+    sql = f"SELECT count(*) FILTER (WHERE {filled}) || ' of ' || count(*) FROM {table}"
+    rows_with = _query(server, database, sql)[0]
     return "" if rows_with.startswith("0 ") else f"{begin}: {rows_with} rows of {_plain(loss)} have a value"
 
 
 def _rows(server: Postgres, database: str, table: str, *, cascade: bool) -> int:
     emptied = [table]
     if cascade:
-        referring = _asked(server, database, _REFERRING.format(table=literal(table)))
+        referring = _query(server, database, _REFERRING.format(table=literal(table)))
         emptied = [_name(json.loads(row)) for row in referring]
-    return sum(int(_asked(server, database, f"SELECT count(*) FROM {one}")[0]) for one in emptied)
+    return sum(int(_query(server, database, f"SELECT count(*) FROM {name}")[0]) for name in emptied)
 
 
 def _exists(server: Postgres, database: str, table: str) -> bool:
-    return _asked(server, database, f"SELECT to_regclass({literal(table)}) IS NOT NULL") == ["t"]
+    return _query(server, database, f"SELECT to_regclass({literal(table)}) IS NOT NULL") == ["t"]
 
 
 def _has(server: Postgres, database: str, table: str, column: str) -> bool:
-    asked = (
+    sql = (
         f"SELECT count(*) FROM pg_attribute WHERE attrelid = to_regclass({literal(table)}) "
         f"AND attname = {literal(column)} AND NOT attisdropped"
     )
-    return _asked(server, database, asked) == ["1"]
+    return _query(server, database, sql) == ["1"]
 
 
 def absent(server: Postgres, database: str, facts: Facts) -> list[str]:
@@ -83,17 +83,17 @@ def absent(server: Postgres, database: str, facts: Facts) -> list[str]:
     missing = []
     for kind, schema, name, *rest in facts.makes:
         if kind == "extension":
-            asked = f"SELECT count(*) FROM pg_extension WHERE extname = {literal(name)}"
-            there = _asked(server, database, asked) == ["1"]
+            sql = f"SELECT count(*) FROM pg_extension WHERE extname = {literal(name)}"
+            exists = _query(server, database, sql) == ["1"]
         else:
-            there = _exists(server, database, _name((schema, name)))
-            there = there and (not rest or _has(server, database, _name((schema, name)), rest[0]))
-        if not there:
+            exists = _exists(server, database, _name((schema, name)))
+            exists = exists and (not rest or _has(server, database, _name((schema, name)), rest[0]))
+        if not exists:
             missing.append(f"{kind} {rest[0]} of {name}" if rest else f"{kind} {name}")
     return missing
 
 
-def _asked(server: Postgres, database: str, sql: str) -> list[str]:
+def _query(server: Postgres, database: str, sql: str) -> list[str]:
     """Ask as the application's role: a view under a table's name runs what that role wrote."""
     # A migration finds names as the database has it, and not as that role has it when it logs in.
     (path,) = server.psql("SHOW search_path", database, leave=sessions.OF_THE_DATABASE)

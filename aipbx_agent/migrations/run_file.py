@@ -13,7 +13,7 @@ from aipbx_agent.databases.postgres.client import LONG, PSQL
 from aipbx_agent.databases.postgres.engine import Postgres
 from aipbx_agent.databases.quoting import literal
 from aipbx_agent.migrations import due, ledger, lock_guard
-from aipbx_agent.migrations.due import Given, Pending
+from aipbx_agent.migrations.due import Pending, Request
 from aipbx_agent.migrations.facts import Facts
 from aipbx_agent.migrations.ledger import RUN, Row
 
@@ -33,43 +33,43 @@ ORDER BY xact_start LIMIT 3
 """
 
 
-def row(request: Given, one: Pending, how: str, point: str = "") -> Row:
+def row(request: Request, migration: Pending, how: str, point: str = "") -> Row:
     """A file's line in the ledger, as this release has it."""
-    return Row(one.name, one.sha256, how, request.release, one.breaks, point)
+    return Row(migration.name, migration.sha256, how, request.release, migration.breaks, point)
 
 
-def carry_out(config: Config, server: Postgres, request: Given, one: Pending, point: str) -> None:
+def carry_out(config: Config, server: Postgres, request: Request, migration: Pending, point: str) -> None:
     """Run a file.
 
     Raises:
         Failed: with the server's words; nothing of it stays.
     """
-    source, facts = (request.files or {})[one.name], due.understand(request, one.name)
+    source, facts = (request.files or {})[migration.name], due.understand(request, migration.name)
     deadlines = (request.lock_seconds, request.statement_seconds)
-    text = ledger.script(source, row(request, one, RUN, point), facts, config.role, *deadlines)
+    text = ledger.script(source, row(request, migration, RUN, point), facts, config.role, *deadlines)
     inside = ["psql", "--username", server.user, *PSQL, "--dbname", config.database, "--file", "-"]
     argv = server.beside(leave=sessions.OF_THE_DATABASE)
     # Errors come on both outputs, in their order.
     argv += ["sh", "-c", 'exec "$@" 2>&1', "sh", *inside]
-    with events.step(one.name):
+    with events.step(migration.name):
         with lock_guard.watching(server, config.database, request.lock_seconds):
             output = run(argv, seconds=LONG, stdin=text.encode(), fine=_TOLD).decode(errors="replace")
         # Whether its line is there says whether it was committed, also when the connection was lost just then.
-        asked = f"SELECT how FROM {ledger.SCHEMA}.migrations WHERE name = {literal(one.name)}"
+        sql = f"SELECT how FROM {ledger.SCHEMA}.migrations WHERE name = {literal(migration.name)}"
         try:
-            there = server.psql(asked, config.database)
+            recorded = server.psql(sql, config.database)
         except Failed as problem:
             raise Failed(
-                f"The connection to the database was lost during migration {one.name}; "
+                f"The connection to the database was lost during migration {migration.name}; "
                 "it is applied completely or not at all.",
                 problem.why,
                 f"When it runs again (inv status), inv migrate --dry --host={config.host} says which.",
             ) from None
-        if there != [RUN]:
-            raise _failure(config, server, request, one.name, output)
+        if recorded != [RUN]:
+            raise _failure(config, server, request, migration.name, output)
 
 
-def _failure(config: Config, server: Postgres, request: Given, name: str, output: str) -> Failed:
+def _failure(config: Config, server: Postgres, request: Request, name: str, output: str) -> Failed:
     what = f"Migration {name} failed, and nothing of it stays."
     why = error_message(output, due.understand(request, name))
     if _BUSY in output or lock_guard.ENDED in output:
@@ -100,7 +100,7 @@ def error_message(output: str, facts: Facts) -> str:
     if not error:
         return " / ".join(output.strip().splitlines()[-3:])[:600] or "psql printed no message."
     last = int(error["line"]) - 1
-    place = next((one for one in facts.statements if one.line <= last <= one.last), None)
+    place = next((statement for statement in facts.statements if statement.line <= last <= statement.last), None)
     lines = f"line {last}" if place is None or place.line == place.last else f"lines {place.line} to {place.last}"
     more = [match.group().strip() for match in _MORE.finditer(output, error.end())][:3]
     return " / ".join([f"{lines}: {error['message']}", *more])[:800]

@@ -50,18 +50,18 @@ def message(host: str, report: dict[str, Any]) -> tuple[str, str]:
         host: this one.
         report: as Alertmanager's webhook sends it.
     """
-    fires = [one for one in report["alerts"] if one["status"] == "firing"]
-    over = [one for one in report["alerts"] if one["status"] == "resolved"]
-    names = ", ".join(dict.fromkeys(one["labels"]["alertname"] for one in fires or over))
-    severities = {one["labels"].get("severity") for one in fires}
+    fires = [alert for alert in report["alerts"] if alert["status"] == "firing"]
+    over = [alert for alert in report["alerts"] if alert["status"] == "resolved"]
+    names = ", ".join(dict.fromkeys(alert["labels"]["alertname"] for alert in fires or over))
+    severities = {alert["labels"].get("severity") for alert in fires}
     kind = "ALERT" if "page" in severities else "warning" if fires else "resolved"
-    lines = [line for one in fires for line in _lines(one["annotations"])]
-    lines += [f"Resolved: {one['annotations']['summary']}" for one in over]
+    lines = [line for alert in fires for line in _lines(alert["annotations"])]
+    lines += [f"Resolved: {alert['annotations']['summary']}" for alert in over]
     return f"{host}: {kind}: {names}", "\n".join(lines)
 
 
-def _lines(words: dict[str, str]) -> list[str]:
-    return [words["summary"], f"Do: {words['action']}", f"Page: {words['runbook']}"]
+def _lines(annotations: dict[str, str]) -> list[str]:
+    return [annotations["summary"], f"Do: {annotations['action']}", f"Page: {annotations['runbook']}"]
 
 
 def _body(connection: IO[bytes]) -> bytes:

@@ -32,10 +32,10 @@ def firing(config: Config) -> dict[str, Any]:
     Raises:
         AgentError: there is no monitoring, or it does not answer.
     """
-    found = client.ask(config, "alertmanager", "/api/v2/alerts")
-    ours = [_alert(one) for one in found if one["labels"]["alertname"] != WATCHDOG]
-    works = len(ours) < len(found) or _is_starting(config)
-    return {"works": works, "alerts": sorted(ours, key=lambda one: (one["severity"] != "page", one["name"]))}
+    alerts = client.ask(config, "alertmanager", "/api/v2/alerts")
+    ours = [_alert(alert) for alert in alerts if alert["labels"]["alertname"] != WATCHDOG]
+    works = len(ours) < len(alerts) or _is_starting(config)
+    return {"works": works, "alerts": sorted(ours, key=lambda alert: (alert["severity"] != "page", alert["name"]))}
 
 
 def notifies(config: Config) -> bool:
@@ -51,28 +51,28 @@ def summary(config: Config) -> dict[str, Any] | None:
     if not config.raw.get("monitoring"):
         return None
     try:
-        found = firing(config)
+        alerts = firing(config)
     except AgentError as problem:
         return {"works": False, "why": problem.what, "page": [], "ticket": []}
-    heard = [one for one in found["alerts"] if not one["silenced"]]
-    why = "" if found["works"] else "Prometheus sends Alertmanager nothing."
+    heard = [alert for alert in alerts["alerts"] if not alert["silenced"]]
+    why = "" if alerts["works"] else "Prometheus sends Alertmanager nothing."
     by_severity = {
-        severity: sorted({one["name"] for one in heard if one["severity"] == severity})
+        severity: sorted({alert["name"] for alert in heard if alert["severity"] == severity})
         for severity in ("page", "ticket")
     }
-    return {"works": found["works"], "why": why, **by_severity}
+    return {"works": alerts["works"], "why": why, **by_severity}
 
 
-def _alert(one: dict[str, Any]) -> dict[str, Any]:
-    labels, words = one["labels"], one["annotations"]
+def _alert(alert: dict[str, Any]) -> dict[str, Any]:
+    labels, annotations = alert["labels"], alert["annotations"]
     return {
         "name": labels["alertname"],
         "severity": labels.get("severity", "ticket"),
-        "summary": words.get("summary", ""),
-        "action": words.get("action", ""),
-        "runbook": words.get("runbook", ""),
-        "since": one["startsAt"][:19] + "Z",
-        "silenced": bool(one["status"]["silencedBy"]),
+        "summary": annotations.get("summary", ""),
+        "action": annotations.get("action", ""),
+        "runbook": annotations.get("runbook", ""),
+        "since": alert["startsAt"][:19] + "Z",
+        "silenced": bool(alert["status"]["silencedBy"]),
     }
 
 

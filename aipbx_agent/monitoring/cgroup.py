@@ -15,8 +15,8 @@ def usage(process: int) -> dict[str, float]:
         process: the container's first, as the host counts.
     """
     groups = _groups(process)
-    found = _version_1(groups) if "memory" in groups else _version_2(MOUNT / groups.get("", "").lstrip("/"))
-    return {name: value for name, value in found.items() if value is not None}
+    figures = _version_1(groups) if "memory" in groups else _version_2(MOUNT / groups.get("", "").lstrip("/"))
+    return {name: value for name, value in figures.items() if value is not None}
 
 
 def _groups(process: int) -> dict[str, str]:
@@ -25,11 +25,11 @@ def _groups(process: int) -> dict[str, str]:
         lines = (PROC / str(process) / "cgroup").read_text("utf-8").splitlines()
     except OSError:
         return {}
-    found: dict[str, str] = {}
+    paths: dict[str, str] = {}
     for line in lines:
         _, controllers, path = line.split(":", 2)
-        found |= dict.fromkeys(controllers.split(","), path)
-    return found
+        paths |= dict.fromkeys(controllers.split(","), path)
+    return paths
 
 
 def _version_1(groups: dict[str, str]) -> dict[str, float | None]:
@@ -67,7 +67,7 @@ def _number(path: Path) -> float | None:
 
 def _field(path: Path, name: str) -> float | None:
     try:
-        words = dict(line.split(None, 1) for line in path.read_text("utf-8").splitlines())
-        return float(words[name])
+        fields = dict(line.split(None, 1) for line in path.read_text("utf-8").splitlines())
+        return float(fields[name])
     except (OSError, ValueError, KeyError):
         return None

@@ -52,13 +52,13 @@ def main(config: Config, _: argparse.Namespace) -> None:
     events.result()
 
 
-def keep(config: Config, there: set[str]) -> None:
+def keep(config: Config, present: set[str]) -> None:
     """Remove it when no one looks any more: whoever started it was killed.
 
     Args:
-        there: the Compose services of monitoring that have a container.
+        present: the Compose services of monitoring that have a container.
     """
-    if NAME in there:
+    if NAME in present:
         with LOCK.open("a") as lock:
             _remove_unseen(config, lock)
 

@@ -43,7 +43,7 @@ def main(config: Config, _: argparse.Namespace) -> None:
     metrics.write("figures", lines)
     if (config.app / IMAGES).exists():
         freshness.measure(config)
-    stack.keep(config, {name for name, one in theirs.items() if one["State"]["Running"]})
+    stack.keep(config, {name for name, container in theirs.items() if container["State"]["Running"]})
     dashboard.keep(config, set(theirs))
     events.result()
 
@@ -54,8 +54,8 @@ def _release(config: Config) -> Iterator[str]:
     except OSError:
         yield sample("aipbx_release_running", 0)
         return
-    words = dict(line.partition("=")[::2] for line in lines)
-    shas = {name: words.get(f"{name.upper()}_IMAGE", "").rpartition(":")[2] for name in SERVICES}
+    images = dict(line.partition("=")[::2] for line in lines)
+    shas = {name: images.get(f"{name.upper()}_IMAGE", "").rpartition(":")[2] for name in SERVICES}
     colour = colours.active(config, "backend").rpartition("-")[2]
     yield sample("aipbx_release_running", 1)
     yield sample("aipbx_release_info", 1, **shas, colour=colour)
@@ -66,7 +66,7 @@ def _release(config: Config) -> Iterator[str]:
 
 
 def _lock(config: Config) -> Iterator[str]:
-    lock = deploy_lock.seen(config)
+    lock = deploy_lock.current(config)
     # `inv lock` keeps releases away on purpose, for as long as its operator wants.
     yield sample("aipbx_lock_seconds", lock.seconds if lock and lock.standing != "by hand" else 0)
 
@@ -82,11 +82,11 @@ def _certificate(config: Config) -> Iterator[str]:
 
 
 def _containers(every: dict[str, dict[str, Any]]) -> Iterator[str]:
-    for service, one in every.items():
-        state, begin = one["State"], "aipbx_container_"
+    for service, container in every.items():
+        state, begin = container["State"], "aipbx_container_"
         yield sample(f"{begin}running", int(state["Running"]), service=service)
-        yield sample(f"{begin}restarts_total", one["RestartCount"], service=service)
-        yield sample(f"{begin}memory_limit_bytes", one["HostConfig"]["Memory"], service=service)
+        yield sample(f"{begin}restarts_total", container["RestartCount"], service=service)
+        yield sample(f"{begin}memory_limit_bytes", container["HostConfig"]["Memory"], service=service)
         if health := (state.get("Health") or {}).get("Status"):
             yield sample(f"{begin}unhealthy", int(health == "unhealthy"), service=service)
         if not state["Running"]:
@@ -100,5 +100,5 @@ def _containers(every: dict[str, dict[str, Any]]) -> Iterator[str]:
 
 
 def _nginx(ours: dict[str, dict[str, Any]]) -> Callable[[Config], Iterator[str]]:
-    one = ours.get("nginx")
-    return lambda config: nginx.figures(config, one) if one and one["State"]["Running"] else iter(())
+    container = ours.get("nginx")
+    return lambda config: nginx.figures(config, container) if container and container["State"]["Running"] else iter(())

@@ -35,9 +35,9 @@ def connections(process: int, port: int) -> int:
     Raises:
         OSError: it has ended.
     """
-    local, found = f":{port:04X}", 0
+    local, count = f":{port:04X}", 0
     for name in ("tcp", "tcp6"):
         for line in (PROC / str(process) / "net" / name).read_text("utf-8").splitlines()[1:]:
-            words = line.split()
-            found += words[1].endswith(local) and words[3] == _ESTABLISHED
-    return found
+            fields = line.split()
+            count += fields[1].endswith(local) and fields[3] == _ESTABLISHED
+    return count

@@ -37,8 +37,8 @@ def figures(config: Config, container: dict[str, Any]) -> Iterator[str]:
 
 def connections(status: str) -> Iterator[str]:
     """Of what `stub_status` prints."""
-    if found := _NUMBERS.search(status):
-        active, accepted, handled, requests = map(int, found.groups())
+    if match := _NUMBERS.search(status):
+        active, accepted, handled, requests = map(int, match.groups())
         yield sample("aipbx_nginx_connections", active)
         yield sample("aipbx_nginx_connections_most", NGINX_CONNECTIONS * (os.cpu_count() or 1))
         yield sample("aipbx_nginx_connections_dropped_total", accepted - handled)

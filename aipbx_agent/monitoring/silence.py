@@ -43,11 +43,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def main(config: Config, options: argparse.Namespace) -> None:
     """Silence, as standard input says: seconds, reason, operator, alert (empty: every one)."""
     if options.lift:
-        events.result(lifted=lift(config, lambda one: not _is_run(one)))
+        events.result(lifted=lift(config, lambda silence: not _is_run(silence)))
         return
-    asked = json.load(sys.stdin)
-    names = [asked["alert"]] if asked["alert"] else []
-    until = begin(config, names, asked["seconds"], asked["operator"], asked["reason"])
+    request = json.load(sys.stdin)
+    names = [request["alert"]] if request["alert"] else []
+    until = begin(config, names, request["seconds"], request["operator"], request["reason"])
     events.result(until=until)
 
 
@@ -88,10 +88,10 @@ def lift(config: Config, which: Callable[[dict[str, Any]], bool]) -> int:
         AgentError: there is no monitoring, or it does not answer.
     """
     every = client.ask(config, "alertmanager", "/api/v2/silences")
-    found = [one for one in every if one["status"]["state"] != "expired" and which(one)]
-    for one in found:
-        client.ask(config, "alertmanager", f"/api/v2/silence/{one['id']}", method="DELETE")
-    return len(found)
+    lifted = [silence for silence in every if silence["status"]["state"] != "expired" and which(silence)]
+    for silence in lifted:
+        client.ask(config, "alertmanager", f"/api/v2/silence/{silence['id']}", method="DELETE")
+    return len(lifted)
 
 
 @contextmanager
@@ -105,15 +105,15 @@ def during(config: Config, verb: str) -> Iterator[None]:
     try:
         yield
     finally:
-        _tried(config, lambda: lift(config, lambda one: _is_run(one) and one["comment"] == verb))
+        _tried(config, lambda: lift(config, lambda silence: _is_run(silence) and silence["comment"] == verb))
 
 
 def cleanup(config: Config) -> None:
     """End what runs of this host silenced that are over: one that was killed could not."""
 
     def over() -> None:
-        under_way = {one.verb for one in runs.current() if one.process}
-        lift(config, lambda one: _is_run(one) and one["comment"] not in under_way)
+        under_way = {run.verb for run in runs.current() if run.process}
+        lift(config, lambda silence: _is_run(silence) and silence["comment"] not in under_way)
 
     _tried(config, over)
 

@@ -175,13 +175,13 @@ def target_figures(table: Table) -> str:
 
 def _changed(table: Table) -> str:
     """MySQL's expression for how many values PostgreSQL cannot hold: dates of zeros, and texts with NUL."""
-    zeros = [f"({_zeros(one)})" for one in table.columns if one.kind in {"moment", "day"}]
+    zeros = [f"({_zeros(column)})" for column in table.columns if column.kind in {"moment", "day"}]
     nul = [
-        f"(INSTR(CONVERT({named(one.source)} USING utf8mb4), '\\0') > 0)"
-        for one in table.columns
-        if one.kind in {"text", "other"} and one.source_type.endswith(("char", "text", "json", "blob", "binary"))
+        f"(INSTR(CONVERT({named(column.source)} USING utf8mb4), '\\0') > 0)"
+        for column in table.columns
+        if column.kind in {"text", "other"} and column.source_type.endswith(("char", "text", "json", "blob", "binary"))
     ]
-    counts = [" + ".join(f"IFNULL(SUM({one}), 0)" for one in each) or "0" for each in (zeros, nul)]
+    counts = [" + ".join(f"IFNULL(SUM({sequence}), 0)" for sequence in each) or "0" for each in (zeros, nul)]
     return f"CONCAT({counts[0]}, ',', {counts[1]})"
 
 

@@ -64,7 +64,7 @@ class Plan:
     notes: list[str] = field(default_factory=list)
 
 
-def made(reader: Reader, server: Postgres, database: str, without: tuple[str, ...]) -> Plan:
+def make(reader: Reader, server: Postgres, database: str, without: tuple[str, ...]) -> Plan:
     """A plan for a source and the live database's schema.
 
     Args:
@@ -79,7 +79,7 @@ def made(reader: Reader, server: Postgres, database: str, without: tuple[str, ..
     columns: dict[str, dict[str, str]] = {}
     for table, column, kind in reader.ask(SOURCE_COLUMNS):
         columns.setdefault(_text(table), {})[_text(column)] = kind
-    there = [
+    existing = [
         (_text(name), int(counter), int(size), engine) for name, counter, size, engine in reader.ask(SOURCE_TABLES)
     ]
     if not columns:
@@ -93,14 +93,14 @@ def made(reader: Reader, server: Postgres, database: str, without: tuple[str, ..
     tables, stays = matched(reader.title, chosen, target)
     return Plan(
         tables=tables,
-        counters={name: counter for name, counter, _, _ in there},
+        counters={name: counter for name, counter, _, _ in existing},
         stays=stays,
-        bytes=sum(size for _, _, size, _ in there),
+        bytes=sum(size for _, _, size, _ in existing),
         notes=[
             *(f"{', '.join(without)} left out, as requested." for _ in without[:1]),
             *(
                 f"{name} is {engine}: what is written to it meanwhile may come or not."
-                for name, _, _, engine in there
+                for name, _, _, engine in existing
                 if engine.lower() != "innodb" and name in chosen
             ),
             *(f"{count} {what} are not carried over." for what, count in reader.ask(SOURCE_REST) if int(count)),
@@ -135,13 +135,13 @@ def matched(
         places.add(place)
         columns = []
         for column, kind in kinds.items():
-            other = _found(column, {one[0]: one for one in known[place]})
+            other = _found(column, {column[0]: column for column in known[place]})
             if other is None:
                 lost.append(f"{name}.{column}")
             else:
                 columns.append(Column(column, kind, other[0], other[1], other[2]))
-        given = {one.target for one in columns}
-        lost += [f"{name}: nothing for {one[0]}" for one in known[place] if one[3] and one[0] not in given]
+        filled = {column.target for column in columns}
+        lost += [f"{name}: nothing for {column[0]}" for column in known[place] if column[3] and column[0] not in filled]
         tables.append(Table(name, place[0], place[1], columns))
     if lost:
         raise Refused(
@@ -155,7 +155,7 @@ def matched(
 def _found(name: str, among: Mapping[str, _T]) -> _T | None:
     if name in among:
         return among[name]
-    same = [one for other, one in among.items() if other.casefold() == name.casefold()]
+    same = [value for other, value in among.items() if other.casefold() == name.casefold()]
     return same[0] if len(same) == 1 else None
 
 

@@ -48,7 +48,7 @@ class Reader:
         self.container, self.database, self.title = container, database, title
 
     @property
-    def words(self) -> list[str]:
+    def command(self) -> list[str]:
         """The command that runs SQL from standard input and prints values apart by tabs, as they are."""
         return ["docker", "exec", "--interactive", self.container, "sh", "-c", CLIENT, "sh", self.database]
 
@@ -58,7 +58,7 @@ class Reader:
         Raises:
             Failed: with the server's words.
         """
-        out = run(self.words, seconds=docker.SECONDS, stdin=sql.encode())
+        out = run(self.command, seconds=docker.SECONDS, stdin=sql.encode())
         return [line.split("\t") for line in out.decode().splitlines()]
 
 
@@ -148,11 +148,11 @@ def _database(title: str) -> str:
     """The database that a dump made: it may name its own."""
     theirs = "('mysql', 'sys', 'information_schema', 'performance_schema')"
     sql = f"SELECT DISTINCT table_schema FROM information_schema.tables WHERE table_schema NOT IN {theirs};"
-    found = [row[0] for row in Reader(SCRATCH, "source", title).ask(sql)]
-    if len(found) != 1:
-        why = f"It holds tables in {len(found)} databases: {', '.join(found)}." if found else "It holds no table."
+    names = [row[0] for row in Reader(SCRATCH, "source", title).ask(sql)]
+    if len(names) != 1:
+        why = f"It holds tables in {len(names)} databases: {', '.join(names)}." if names else "It holds no table."
         raise Refused(f"{title} does not hold one database.", why, "Dump the application's alone: mysqldump … DATABASE")
-    return found[0]
+    return names[0]
 
 
 def _pulled(image: str) -> None:

@@ -79,7 +79,7 @@ def _imported(config: Config, options: argparse.Namespace) -> dict[str, object]:
         docker.container(config.project, colours.active(config, "backend"), running=False)
         held.enter_context(deploy_lock.held(config, "import from MySQL"))
         reader = held.enter_context(mysql_source.opened(config, options.source, options.database))
-        plan = import_plan.made(reader, server, config.database, without)
+        plan = import_plan.make(reader, server, config.database, without)
         for note in plan.notes:
             events.note(note)
         volume = docker.volume(config.raw["volumes"]["postgres_data"])
@@ -96,21 +96,21 @@ def _imported(config: Config, options: argparse.Namespace) -> dict[str, object]:
 def _carried(config: Config, server: Postgres, reader: Reader, plan: Plan, label: str) -> dict[str, object]:
     new = names.database(config.database, names.IMPORTED, label)
     disks = [docker.volume(name) for name in config.raw["volumes"].values()]
-    aside = Path(tempfile.mkdtemp(prefix=sets.ASIDE, dir=incoming.folder(config)))
+    partial = Path(tempfile.mkdtemp(prefix=sets.ASIDE, dir=incoming.folder(config)))
     try:
         with disk.watched(disks, int(config.raw["min_free_disk_mib"]) // 2):
             with events.step(f"{new}, a new database with the live one's schema"):
-                _prepared(config, server, plan, new, aside / "schema.dump")
+                _prepared(config, server, plan, new, partial / "schema.dump")
             with events.step(f"{len(plan.tables)} tables imported from one consistent snapshot"):
-                _copied(server, reader, plan, new, aside / "reading.sql")
+                _copied(server, reader, plan, new, partial / "reading.sql")
             with events.step("indexes, references and triggers"):
-                _completed(server, reader, new, aside / "schema.dump")
+                _completed(server, reader, new, partial / "schema.dump")
             with events.step("every table counted, and its values compared"):
                 rows = _compared(server, reader, plan, new)
             server.finish(new, config.database)
             trial_backend.check(config, server, new, label)
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(partial, ignore_errors=True)
     for table in plan.stays:
         events.note(f"{table}: not in the source; its live rows are retained.")
     change = swap_plan.planned(config, f"import of {reader.title}", label, names.BEFORE, new, [])
@@ -148,7 +148,7 @@ def _copied(server: Postgres, reader: Reader, plan: Plan, new: str, script: Path
         with docker.every_core(server.container, server.cpus):
             # What the application's own checks call may name things without a schema.
             client = server.client("psql", *argv, settings=server.loading, leave=sessions.OF_THE_DATABASE)
-            pipe([reader.words, client], seconds=LONG, source=script)
+            pipe([reader.command, client], seconds=LONG, source=script)
     except Failed as problem:
         raise Failed(
             f"{reader.title} cannot be imported; nothing live was touched.",
@@ -175,15 +175,15 @@ def _compared(server: Postgres, reader: Reader, plan: Plan, new: str) -> dict[st
     Returns: rows by table.
     """
     reported = [row.split("|") for row in server.psql(f"SELECT * FROM {copy_sql.FIGURES} ORDER BY number", new)]
-    found = server.psql("".join(copy_sql.target_figures(table) for table in plan.tables), new, LONG)
-    if not len(reported) == len(found) == len(plan.tables):
+    lines = server.psql("".join(copy_sql.target_figures(table) for table in plan.tables), new, LONG)
+    if not len(reported) == len(lines) == len(plan.tables):
         raise Failed(
             f"{reader.title} was not read completely; nothing live was touched.",
             f"It reported {len(reported)} of {len(plan.tables)} tables.",
             "Run it again.",
         )
     different = []
-    for table, (_, theirs, _), ours in zip(plan.tables, reported, found, strict=True):
+    for table, (_, theirs, _), ours in zip(plan.tables, reported, lines, strict=True):
         pairs = zip(copy_sql.meanings(table), theirs.split(","), ours.split(","), strict=True)
         different += [
             f"{table.target}: {what} {'differs' if what.startswith('content') else f'were {a} and are {b}'}"
@@ -203,7 +203,7 @@ def _compared(server: Postgres, reader: Reader, plan: Plan, new: str) -> dict[st
         if columns := _sequences(server, table, new):
             server.psql(copy_sql.sequences(table, plan.counters.get(table.source, 0), columns), new)
     server.psql(f"DROP TABLE {copy_sql.FIGURES}", new)
-    return {table.target: int(figures.split(",")[0]) for table, figures in zip(plan.tables, found, strict=True)}
+    return {table.target: int(figures.split(",")[0]) for table, figures in zip(plan.tables, lines, strict=True)}
 
 
 def _sequences(server: Postgres, table: copy_sql.Table, new: str) -> list[tuple[str, str, int]]:

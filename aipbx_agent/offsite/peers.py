@@ -38,7 +38,7 @@ def main(config: Config, _: argparse.Namespace) -> None:
         kept = store_folder.FolderStore(config, origin)
         for folder in FOLDERS:
             possess(kept.path / folder)
-        for path in left(kept.path, time.time()):
+        for path in abandoned(kept.path, time.time()):
             events.note(f"{origin}: deleted {path.name}, an upload that was never finished")
             path.unlink()
         arrived = {
@@ -66,15 +66,15 @@ def possess(folder: Path) -> None:
         # The account may rename it at this moment: what was opened is what is meant.
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
         try:
-            found = os.fstat(handle)
-            if stat.S_ISREG(found.st_mode) and found.st_nlink == 1:
+            status = os.fstat(handle)
+            if stat.S_ISREG(status.st_mode) and status.st_nlink == 1:
                 os.fchown(handle, 0, group)
                 os.fchmod(handle, 0o440)
         finally:
             os.close(handle)
 
 
-def left(folder: Path, now: float) -> list[Path]:
+def abandoned(folder: Path, now: float) -> list[Path]:
     """What was begun long ago and never finished: parts of uploads, and sets without a description.
 
     Args:

@@ -23,12 +23,12 @@ def prune(kept: Copies, keep: Mapping[str, int], moments: Mapping[str, datetime]
     """
     whole = [copy for copy in stored.copies(kept) if copy["whole"]]
     taken = {copy["name"]: (moments or {}).get(copy["name"]) or sets.moment_of(copy["name"]) for copy in whole}
-    gone = sorted(set(taken) - retention.kept(taken, keep, [copy["name"] for copy in whole if copy["verified"]]))
-    there = kept.names("sets") if gone else {}
-    for name in gone:
+    expired = sorted(set(taken) - retention.kept(taken, keep, [copy["name"] for copy in whole if copy["verified"]]))
+    names = kept.names("sets") if expired else {}
+    for name in expired:
         # Its description first: without it, what is left is no copy.
         for file in (stored.label(name), stored.verified(name), stored.sealed(name)):
-            if file in there:
+            if file in names:
                 kept.remove(f"sets/{file}")
         events.note(f"{kept.where}: deleted {name}, which is too old")
-    return gone
+    return expired

@@ -42,21 +42,21 @@ def main(config: Config, options: argparse.Namespace) -> None:
 
 
 def _answer(kept: Copies, options: argparse.Namespace) -> None:
-    at = targets.moment(options.at)
-    bases, there = archive.store_bases(kept), archive.store_segments(kept)
-    found = window.needed(bases, there, at)
-    if not found:
-        windows = window.summary(bases, there)["windows"]
+    target = targets.moment(options.at)
+    bases, segments = archive.store_bases(kept), archive.store_segments(kept)
+    needed = window.needed(bases, segments, target)
+    if not needed:
+        windows = window.summary(bases, segments)["windows"]
         raise Refused(
-            f"{at:%Y-%m-%d %H:%M:%S} UTC cannot be restored from {kept.where} either.",
+            f"{target:%Y-%m-%d %H:%M:%S} UTC cannot be restored from {kept.where} either.",
             f"There: {'; '.join('from {since} to {until}'.format(**each) for each in windows) or 'no target yet'}.",
             "Choose a time within that, or a set: inv backups",
         )
-    files = names(found)
+    files = names(needed)
     sizes = {folder: kept.names(folder) for folder in ("base", "wal")}
     lengths = {name: sizes[name.partition("/")[0]][name.partition("/")[2]] for name in files}
     if not options.send:
-        events.result(where=kept.where, base=f"{found.base.moment:%Y-%m-%dT%H:%M:%SZ}", bytes=sum(lengths.values()))
+        events.result(where=kept.where, base=f"{needed.base.moment:%Y-%m-%dT%H:%M:%SZ}", bytes=sum(lengths.values()))
         return
     with tarfile.open(fileobj=sys.stdout.buffer, mode="w|") as tar:
         for name, size in lengths.items():
@@ -65,10 +65,10 @@ def _answer(kept: Copies, options: argparse.Namespace) -> None:
             tar.addfile(member, io.BufferedReader(_Stream(kept.read(name))))
 
 
-def names(found: Needed) -> list[str]:
+def names(needed: Needed) -> list[str]:
     """The files in a store that make a moment, the base backup's description first."""
-    base = f"base/{found.base.name}"
-    logs = [f"wal/{one.name}{archive.PACKED}{archive.SEALED}" for one in found.segments]
+    base = f"base/{needed.base.name}"
+    logs = [f"wal/{segment.name}{archive.PACKED}{archive.SEALED}" for segment in needed.segments]
     return [f"{base}{archive.LABEL}", f"{base}{archive.TAR}{archive.SEALED}", *logs]
 
 

@@ -67,20 +67,20 @@ def copies(kept: Copies) -> list[dict[str, Any]]:
 
     Returns: for each name, host, taken, bytes, sha256; `whole`; `verified`: when, or None.
     """
-    there = kept.names("sets")
+    names = kept.names("sets")
     texts = kept.texts("sets", ".json")
-    found = []
+    listed = []
     for name in sorted(file.removesuffix(".json") for file in texts if not file.endswith(".verified.json")):
         if not sets.NAME.fullmatch(name):
             continue
         described = files.parsed(texts[label(name)])
         marker = files.parsed(texts.get(verified(name), b"{}"))
-        found.append(
+        listed.append(
             {
                 "name": name,
                 **{key: described.get(key) for key in ("host", "taken", "bytes", "sha256")},
-                "whole": described.get("bytes") is not None and there.get(sealed(name)) == described["bytes"],
+                "whole": described.get("bytes") is not None and names.get(sealed(name)) == described["bytes"],
                 "verified": marker.get("at"),
             }
         )
-    return found
+    return listed

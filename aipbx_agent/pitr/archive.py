@@ -40,26 +40,26 @@ def base(config: Config) -> Path:
 def kept_segments(folder: Path) -> dict[Segment, Path]:
     """The segments in a folder: thousands, of which daemon.py asks all the time, so they are read when they change."""
     changed = folder.stat().st_mtime_ns if folder.is_dir() else 0
-    known, there = _read.get(folder, (-1, {}))
+    known, cached = _read.get(folder, (-1, {}))
     if known == changed:
-        return there
+        return cached
     parsed = {segments.parse(path.name): path for path in folder.glob(f"*{PACKED}")}
-    found = {one: path for one, path in parsed.items() if one}
+    by_segment = {segment: path for segment, path in parsed.items() if segment}
     # A folder's time does not tell two changes of one moment apart.
     if time.time_ns() - changed > 10**9:
-        _read[folder] = (changed, found)
-    return found
+        _read[folder] = (changed, by_segment)
+    return by_segment
 
 
 def kept_bases(folder: Path) -> list[Base]:
     """The base backups in a folder that are as long as their descriptions say, oldest first."""
-    found = []
+    bases = []
     for path in folder.glob(f"*{LABEL}"):
-        one = segments.described(read_json(path), path.name)
+        base = segments.described(read_json(path), path.name)
         tar = path.with_name(f"{path.stem}{TAR}")
-        if one and tar.is_file() and tar.stat().st_size == one.bytes:
-            found.append(one)
-    return sorted(found, key=lambda one: one.moment)
+        if base and tar.is_file() and tar.stat().st_size == base.bytes:
+            bases.append(base)
+    return sorted(bases, key=lambda base: base.moment)
 
 
 def summary(config: Config) -> dict[str, Any]:
@@ -72,47 +72,49 @@ def prune(config: Config) -> list[str]:
 
     Returns: its names.
     """
-    there = kept_segments(wal(config))
-    gone = _gone(config, kept_bases(base(config)), {one: path.stat().st_size for one, path in there.items()})
-    for name in sorted(gone):
+    segments = kept_segments(wal(config))
+    expired = _gone(
+        config, kept_bases(base(config)), {segment: path.stat().st_size for segment, path in segments.items()}
+    )
+    for name in sorted(expired):
         # A description first: without it, what is left is no base backup.
         for path in (base(config) / f"{name}{LABEL}", base(config) / f"{name}{TAR}", wal(config) / f"{name}{PACKED}"):
             path.unlink(missing_ok=True)
-    return sorted(gone)
+    return sorted(expired)
 
 
 def prune_store(config: Config, kept: Copies) -> None:
     """The same in a store that lets this host delete."""
-    there = kept.names("wal")
-    parsed = {segments.parse(name): size for name, size in there.items()}
-    gone = _gone(config, store_bases(kept), {one: size for one, size in parsed.items() if one})
-    files = {"base": kept.names("base"), "wal": there}
-    for name in sorted(gone):
+    names = kept.names("wal")
+    parsed = {segments.parse(name): size for name, size in names.items()}
+    expired = _gone(config, store_bases(kept), {segment: size for segment, size in parsed.items() if segment})
+    files = {"base": kept.names("base"), "wal": names}
+    for name in sorted(expired):
         for folder, ending in (("base", LABEL), ("base", TAR + SEALED), ("wal", PACKED + SEALED)):
             if name + ending in files[folder]:
                 kept.remove(f"{folder}/{name}{ending}")
-    if gone:
-        events.note(f"{kept.where}: {len(gone)} segments and base backups deleted: too old")
+    if expired:
+        events.note(f"{kept.where}: {len(expired)} segments and base backups deleted: too old")
 
 
 def store_bases(kept: Copies) -> list[Base]:
     """The base backups in a store, oldest first, whose files are as long as they were when they were read back."""
-    there, texts = kept.names("base"), kept.texts("base", LABEL)
-    found = []
+    names, texts = kept.names("base"), kept.texts("base", LABEL)
+    bases = []
     for name, text in texts.items():
         label = parsed(text)
-        one = segments.described(label, name)
-        if one and there.get(name.removesuffix(LABEL) + TAR + SEALED) == label.get("sealed_bytes"):
-            found.append(one)
-    return sorted(found, key=lambda one: one.moment)
+        base = segments.described(label, name)
+        if base and names.get(name.removesuffix(LABEL) + TAR + SEALED) == label.get("sealed_bytes"):
+            bases.append(base)
+    return sorted(bases, key=lambda base: base.moment)
 
 
 def store_segments(kept: Copies) -> list[Segment]:
     """The segments in a store."""
-    found = [segments.parse(name) for name in kept.names("wal")]
-    return [one for one in found if one]
+    parsed = [segments.parse(name) for name in kept.names("wal")]
+    return [segment for segment in parsed if segment]
 
 
 def _gone(config: Config, bases: list[Base], sizes: dict[Segment, int]) -> set[str]:
     days, most = int(config.raw["wal_keep_days"]), int(config.raw["wal_max_mib"]) * MIB
-    return window.gone(bases, sizes, datetime.now(timezone.utc), days, most)
+    return window.expired(bases, sizes, datetime.now(timezone.utc), days, most)

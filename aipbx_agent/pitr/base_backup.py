@@ -50,16 +50,16 @@ def main(config: Config, options: argparse.Namespace) -> None:
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                 f"WHERE application_name = {literal(APPLICATION)}"
             )
-            made = ""
+            name = ""
             if options.now or due(config, datetime.now(timezone.utc)):
-                made = make(config, server).name
+                name = make(config, server).name
             copied = ship(config)
-            gone = archive.prune(config)
+            deleted = archive.prune(config)
         except (AgentError, Interrupted, OSError) as problem:
             _write(config, ok=False, error=str(problem))
             raise
         _write(config, ok=True, error="")
-    events.result(base=made, copied=copied, gone=gone, **archive.summary(config))
+    events.result(base=name, copied=copied, gone=deleted, **archive.summary(config))
 
 
 def postgres(config: Config) -> Postgres:
@@ -76,30 +76,30 @@ def postgres(config: Config) -> Postgres:
 
 def due(config: Config, now: datetime) -> bool:
     """Whether a base backup is to be made: there is none since the hour for it, or the log has a gap since."""
-    bases, there = archive.kept_bases(archive.base(config)), archive.kept_segments(archive.wal(config))
-    return is_due(bases, list(there), now, config.raw["base_time_utc"], int(config.raw["base_days"]))
+    bases, segments = archive.kept_bases(archive.base(config)), archive.kept_segments(archive.wal(config))
+    return is_due(bases, list(segments), now, config.raw["base_time_utc"], int(config.raw["base_days"]))
 
 
-def is_due(bases: list[Base], there: list[Segment], now: datetime, at: str, days: int) -> bool:
+def is_due(bases: list[Base], segments: list[Segment], now: datetime, time_of_day: str, days: int) -> bool:
     """The same, of what there is.
 
     Args:
         bases: those that there are, oldest first.
-        there: the segments.
+        segments: the segments.
         now: this moment.
-        at: the hour for it, UTC, as `01:30`.
+        time_of_day: the hour for it, UTC, as `01:30`.
         days: from one to the next.
     """
     if not bases:
         return True
     last = bases[-1]
-    hour, minute = map(int, at.split(":"))
+    hour, minute = map(int, time_of_day.split(":"))
     boundary = now.replace(hour=hour, minute=minute, second=0, microsecond=0)
     boundary -= timedelta(days=days if boundary > now else days - 1)
-    newest = window.newest(one for one in there if one.moment >= last.moment)
+    newest = window.newest(segment for segment in segments if segment.moment >= last.moment)
     if newest and (newest.system, newest.timeline) != (last.first.system, last.first.timeline):
         return True
-    follow = window.chain(last, there)
+    follow = window.chain(last, segments)
     broken = bool(newest and (not follow or newest.number > follow[-1].number))
     return last.moment < boundary or broken
 
@@ -112,34 +112,34 @@ def make(config: Config, server: Postgres) -> Base:
         Failed: there is none; nothing of it is left.
     """
     folder = archive.base(config)
-    for left in folder.glob(f"{sets.ASIDE}*"):
-        left.unlink()
+    for leftover in folder.glob(f"{sets.ASIDE}*"):
+        leftover.unlink()
     _refuse_full(config, server)
-    aside = folder / f"{sets.ASIDE}base"
+    partial = folder / f"{sets.ASIDE}base"
     try:
         with events.step("base backup"):
-            pipe([command(server), ["zstd", "-q", "-3", "-T0", "-o", str(aside)]], seconds=SECONDS)
+            pipe([command(server), ["zstd", "-q", "-3", "-T0", "-o", str(partial)]], seconds=SECONDS)
         moment = datetime.now(timezone.utc).replace(microsecond=0) + timedelta(seconds=1)
         with events.step("every file of it compared with the server's manifest"):
-            needs = base_check.check(aside)
+            needs = base_check.check(partial)
         system = int(server.psql("SELECT system_identifier FROM pg_control_system()")[0])
         collect.take(config)
         first = Segment(system & (1 << 64) - 1, needs.timeline, needs.first, moment)
-        made = Base(first, needs.last, aside.stat().st_size)
-        follow = window.chain(made, archive.kept_segments(archive.wal(config)))
-        if not follow or follow[-1].number < made.last:
+        base = Base(first, needs.last, partial.stat().st_size)
+        follow = window.chain(base, archive.kept_segments(archive.wal(config)))
+        if not follow or follow[-1].number < base.last:
             raise Failed(
                 "The base backup cannot be restored.",
                 "A WAL segment that it needs was dropped meanwhile.",
                 f"inv status --host={config.host} shows why; the next base backup follows within the hour.",
             )
-        files.sync(aside)
-        aside.rename(folder / f"{made.name}{archive.TAR}")
-        files.write_json(folder / f"{made.name}{archive.LABEL}", description(config, server, made))
+        files.sync(partial)
+        partial.rename(folder / f"{base.name}{archive.TAR}")
+        files.write_json(folder / f"{base.name}{archive.LABEL}", description(config, server, base))
     except BaseException:
-        aside.unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
         raise
-    return made
+    return base
 
 
 def command(server: Postgres) -> list[str]:
@@ -149,13 +149,13 @@ def command(server: Postgres) -> list[str]:
     return [*argv, "--checkpoint=fast", "--manifest-checksums=SHA256", "--label=aiPBX"]
 
 
-def description(config: Config, server: Postgres, made: Base) -> dict[str, Any]:
+def description(config: Config, server: Postgres, base: Base) -> dict[str, Any]:
     """What is written beside a base backup."""
-    path = archive.base(config) / f"{made.name}{archive.TAR}"
+    path = archive.base(config) / f"{base.name}{archive.TAR}"
     return {
         "host": config.host,
-        "last": made.last,
-        "bytes": made.bytes,
+        "last": base.last,
+        "bytes": base.bytes,
         "sha256": files.sha256(path),
         "server_version": server.version(),
         "database_bytes": server.size(config.database),
@@ -175,27 +175,27 @@ def ship(config: Config) -> list[str]:
         return []
     keys, copied = encryption.recipients(config), []
     with kept:
-        there = {one.name for one in archive.store_bases(kept)}
-        for one in archive.kept_bases(archive.base(config)):
-            if one.name not in there:
-                with events.step(f"{one.name} to {kept.where}"):
-                    _copy(config, kept, one, keys)
-                copied.append(one.name)
+        stored = {base.name for base in archive.store_bases(kept)}
+        for base in archive.kept_bases(archive.base(config)):
+            if base.name not in stored:
+                with events.step(f"{base.name} to {kept.where}"):
+                    _copy(config, kept, base, keys)
+                copied.append(base.name)
         if not kept.prunes_itself:
             archive.prune_store(config, kept)
     return copied
 
 
-def _copy(config: Config, kept: Store, one: Base, keys: list[str]) -> None:
-    path = archive.base(config) / f"{one.name}{archive.TAR}"
-    name = f"base/{one.name}{archive.TAR}{archive.SEALED}"
+def _copy(config: Config, kept: Store, base: Base, keys: list[str]) -> None:
+    path = archive.base(config) / f"{base.name}{archive.TAR}"
+    name = f"base/{base.name}{archive.TAR}{archive.SEALED}"
     try:
         content = kept.put(encryption.sealed(path, keys), name)
     except Taken:
         content = measured(kept.read(name))
-    label = files.read_json(path.with_name(f"{one.name}{archive.LABEL}"))
+    label = files.read_json(path.with_name(f"{base.name}{archive.LABEL}"))
     label |= {"sealed_bytes": content.bytes, "sealed_sha256": content.sha256}
-    kept.put([(json.dumps(label, indent=1, sort_keys=True) + "\n").encode()], f"base/{one.name}{archive.LABEL}")
+    kept.put([(json.dumps(label, indent=1, sort_keys=True) + "\n").encode()], f"base/{base.name}{archive.LABEL}")
 
 
 def _refuse_full(config: Config, server: Postgres) -> None:

@@ -51,7 +51,7 @@ def check(path: Path) -> Range:
     with subprocess.Popen(["zstd", "-dcq", str(path)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as unpacking:
         try:
             assert unpacking.stdout  # noqa: S101  a pipe
-            found, manifest = _read(unpacking.stdout)
+            files, manifest = _read(unpacking.stdout)
             while unpacking.stdout.read(_CHUNK):
                 pass  # what follows the end of a tar
         except (tarfile.TarError, EOFError, OSError) as problem:
@@ -62,14 +62,14 @@ def check(path: Path) -> Range:
             code = unpacking.wait()
     if code != 0:
         raise _damaged(f"zstd ended with {code}")
-    return compared(found, manifest)
+    return compared(files, manifest)
 
 
-def compared(found: Mapping[str, tuple[int, str]], manifest: bytes) -> Range:
+def compared(actual: Mapping[str, tuple[int, str]], manifest: bytes) -> Range:
     """Compare what was found with what a manifest says.
 
     Args:
-        found: size and SHA-256 of each file by path.
+        actual: size and SHA-256 of each file by path.
         manifest: the text of PostgreSQL's.
 
     Raises:
@@ -80,20 +80,20 @@ def compared(found: Mapping[str, tuple[int, str]], manifest: bytes) -> Range:
         body = manifest.rpartition(b'"Manifest-Checksum"')[0]
         if hashlib.sha256(body).hexdigest() != raw["Manifest-Checksum"]:
             raise _damaged(f"{MANIFEST} itself is not what it was")
-        files = {_path(one): (one["Size"], one["Checksum"]) for one in raw["Files"]}
+        files = {_path(entry): (entry["Size"], entry["Checksum"]) for entry in raw["Files"]}
         (needed,) = raw["WAL-Ranges"]
         first, last = (_segment(needed[which]) for which in ("Start-LSN", "End-LSN"))
         timeline = int(needed["Timeline"])
     except (ValueError, KeyError, TypeError) as problem:
         raise _damaged(f"{MANIFEST} cannot be read: {problem}") from None
-    for path in sorted(files.keys() | found.keys()):
-        if files.get(path) != found.get(path):
-            raise _damaged(f"{path} is {'missing' if path not in found else 'not what the server sent'}")
+    for path in sorted(files.keys() | actual.keys()):
+        if files.get(path) != actual.get(path):
+            raise _damaged(f"{path} is {'missing' if path not in actual else 'not what the server sent'}")
     return Range(timeline, first, last)
 
 
 def _read(stream: IO[bytes]) -> tuple[dict[str, tuple[int, str]], bytes]:
-    found, manifest = {}, b""
+    files, manifest = {}, b""
     with tarfile.open(fileobj=stream, mode="r|") as tar:
         for member in tar:
             content = tar.extractfile(member) if member.isreg() else None
@@ -106,13 +106,15 @@ def _read(stream: IO[bytes]) -> tuple[dict[str, tuple[int, str]], bytes]:
             digest = hashlib.sha256()
             while chunk := content.read(_CHUNK):
                 digest.update(chunk)
-            found[name] = (member.size, digest.hexdigest())
-    return found, manifest
+            files[name] = (member.size, digest.hexdigest())
+    return files, manifest
 
 
-def _path(one: dict[str, Any]) -> str:
+def _path(entry: dict[str, Any]) -> str:
     # Names that are no UTF-8 come in hexadecimal.
-    return str(one["Path"]) if "Path" in one else bytes.fromhex(one["Encoded-Path"]).decode(errors="surrogateescape")
+    return (
+        str(entry["Path"]) if "Path" in entry else bytes.fromhex(entry["Encoded-Path"]).decode(errors="surrogateescape")
+    )
 
 
 def _segment(lsn: str) -> int:

@@ -40,33 +40,33 @@ def take(config: Config) -> list[Segment]:
     wrong: list[str] = []
     with LOCK.open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        for left in folder.glob(f"{sets.ASIDE}*"):
-            left.unlink()
-        there: dict[tuple[int, int, int], Path] = {}
-        for one, path in archive.kept_segments(folder).items():
-            there[one.system, one.timeline, one.number] = path
+        for leftover in folder.glob(f"{sets.ASIDE}*"):
+            leftover.unlink()
+        collected: dict[tuple[int, int, int], Path] = {}
+        for segment, path in archive.kept_segments(folder).items():
+            collected[segment.system, segment.timeline, segment.number] = path
         for path in sorted(spool.iterdir()) if spool.is_dir() else ():
             if path.name.startswith(".") or path.is_symlink() or not path.is_file():
                 continue
             if not segments.RAW.fullmatch(path.name):
                 path.unlink()  # histories and labels: a base backup brings its own
                 continue
-            aside = folder / f"{sets.ASIDE}{path.name}"
+            partial = folder / f"{sets.ASIDE}{path.name}"
             try:
                 closed = datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)
-                run(["cat"] if sets.is_packed(path) else PACK, seconds=SECONDS, source=path, into=aside)
-                one = _parsed(aside, path.name, closed)
-                kept = there.get((one.system, one.timeline, one.number))
+                run(["cat"] if sets.is_packed(path) else PACK, seconds=SECONDS, source=path, into=partial)
+                segment = _parsed(partial, path.name, closed)
+                kept = collected.get((segment.system, segment.timeline, segment.number))
                 if kept is None:
-                    _keep(aside, folder, one)
-                    taken.append(one)
-                elif not _same(aside, kept):
+                    _keep(partial, folder, segment)
+                    taken.append(segment)
+                elif not _same(partial, kept):
                     raise ValueError("another segment of that name is stored already")
             except ValueError as problem:
                 wrong.append(f"{path.name}: {problem}")
                 continue
             finally:
-                aside.unlink(missing_ok=True)
+                partial.unlink(missing_ok=True)
             path.unlink()
     if wrong:
         raise Failed(
@@ -95,11 +95,11 @@ def _parsed(path: Path, name: str, closed: datetime) -> Segment:
     return Segment(system, timeline, number, closed.replace(microsecond=0))
 
 
-def _keep(aside: Path, folder: Path, one: Segment) -> None:
+def _keep(partial: Path, folder: Path, segment: Segment) -> None:
     # The scratch server that replays it is not root; no one else comes into the folder above.
-    aside.chmod(0o644)
-    files.sync(aside)
-    aside.rename(folder / f"{one.name}{archive.PACKED}")
+    partial.chmod(0o644)
+    files.sync(partial)
+    partial.rename(folder / f"{segment.name}{archive.PACKED}")
     files.sync(folder)
 
 

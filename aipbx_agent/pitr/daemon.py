@@ -59,7 +59,7 @@ def main(_: Config, __: argparse.Namespace) -> None:
                 pass  # before the first `inv env.push` there is no database either
             else:
                 if current.dialect == "postgres" and (current.app / IMAGES).exists():
-                    watch.one(current)
+                    watch.turn(current)
             time.sleep(PAUSE)
 
 
@@ -80,7 +80,7 @@ class Watch:
         self._since: float | None = None
         self._told = False
 
-    def one(self, current: Config) -> None:
+    def turn(self, current: Config) -> None:
         """One pass.
 
         Args:
@@ -103,7 +103,7 @@ class Watch:
         """Ask now and then whether segments wait at PostgreSQL, and whether a base backup is due."""
         if time.monotonic() - self._looked > LOOK_SECONDS:
             self._looked = time.monotonic()
-            self._postgres = _asked(current)
+            self._postgres = _archiving_problem(current)
             self._behind = None
             try:
                 self._follow(current)
@@ -128,9 +128,9 @@ class Watch:
 
     def _base(self, current: Config) -> None:
         """Have a base backup made when one is due, and tell that there is none."""
-        bases, there = archive.kept_bases(archive.base(current)), list(archive.kept_segments(archive.wal(current)))
+        bases, segments = archive.kept_bases(archive.base(current)), list(archive.kept_segments(archive.wal(current)))
         now = datetime.now(timezone.utc)
-        due = base_backup.is_due(bases, there, now, current.raw["base_time_utc"], int(current.raw["base_days"]))
+        due = base_backup.is_due(bases, segments, now, current.raw["base_time_utc"], int(current.raw["base_days"]))
         last = files.read_json(current.backups / base_backup.STATE)
         failed = last.get("ok") is False
         runs = (due or failed) and _runs()
@@ -140,7 +140,7 @@ class Watch:
             subprocess.run(["systemctl", "start", "--no-block", "aipbx-base.service"], check=False, timeout=60)
         if failed and not runs:
             raise Failed("No new base backup was made.", str(last.get("error")), "It is tried again twice an hour.")
-        since = [gap for gap in window.gaps(there) if bases and gap.before > bases[-1].moment]
+        since = [gap for gap in window.gaps(segments) if bases and gap.before > bases[-1].moment]
         if since:
             lost = since[-1]
             raise Lost(
@@ -197,12 +197,12 @@ def figures(state: dict[str, Any]) -> list[str]:
 
 def _state(current: Config, *, ok: bool, error: str, sent: str) -> dict[str, Any]:
     segments = archive.kept_segments(archive.wal(current))
-    until = max((one.until for one in segments), default=None)
+    until = max((segment.until for segment in segments), default=None)
     at = f"{until:%Y-%m-%dT%H:%M:%SZ}" if until else ""
     return {"at": times.now(), "ok": ok, "error": error, "until": at, "sent": sent}
 
 
-def _asked(current: Config) -> str:
+def _archiving_problem(current: Config) -> str:
     """What is wrong with PostgreSQL's side of it; empty: nothing."""
     try:
         live = engine.live(current)

@@ -26,8 +26,8 @@ def old(folder: Path, days: int) -> list[Path]:
     if not enough:
         return []
     limit = enough[-1] - SLACK
-    there = [path for name in ("base", "wal") for path in (folder / name).glob("[0-9a-f]*")]
-    return sorted(path for path in there if path.is_file() and not path.is_symlink() and _arrived(path) < limit)
+    arrived = [path for name in ("base", "wal") for path in (folder / name).glob("[0-9a-f]*")]
+    return sorted(path for path in arrived if path.is_file() and not path.is_symlink() and _arrived(path) < limit)
 
 
 def _arrived(path: Path) -> datetime:

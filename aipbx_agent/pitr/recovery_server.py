@@ -53,8 +53,12 @@ class Recovery:
     @property
     def covered(self) -> int:
         """Where in the log the moment is past for sure, in bytes."""
-        one = next(one for one in self.needs.segments if one.until >= self.at and one.number >= self.needs.base.last)
-        return (one.number + 1) * BYTES
+        last = next(
+            segment
+            for segment in self.needs.segments
+            if segment.until >= self.at and segment.number >= self.needs.base.last
+        )
+        return (last.number + 1) * BYTES
 
 
 def settings(what: Recovery, *, target: bool) -> str:
@@ -81,9 +85,9 @@ def command(config: Config, image: str, wal: Path) -> list[str]:
         image: the live server's.
         wal: the folder with the segments.
     """
-    words = [*docker.throwaway(NAME, config.raw), "--shm-size", "128m"]
-    words += ["--volume", f"{VOLUME}:{DATA}", "--volume", f"{wal}:{WAL}:ro", image, "postgres", *throwaway.QUICKLY]
-    return [*words, *(word for name, value in SETTINGS.items() for word in ("-c", f"{name}={value}"))]
+    argv = [*docker.throwaway(NAME, config.raw), "--shm-size", "128m"]
+    argv += ["--volume", f"{VOLUME}:{DATA}", "--volume", f"{wal}:{WAL}:ro", image, "postgres", *throwaway.QUICKLY]
+    return [*argv, *(word for name, value in SETTINGS.items() for word in ("-c", f"{name}={value}"))]
 
 
 @contextmanager
@@ -100,18 +104,18 @@ def server(config: Config, live: Postgres, what: Recovery) -> Iterator[Postgres]
         data = docker.volume(VOLUME)
         with events.step("base backup unpacked, and verified"):
             _unpack(image, what, data)
-        made = Postgres(NAME, live.user, config.backups, live.jobs)
+        scratch = Postgres(NAME, live.user, config.backups, live.jobs)
         with events.step(f"WAL replayed up to {what.at:%Y-%m-%d %H:%M:%S} UTC"):
             _configure(data, settings(what, target=True))
             run(command(config, image, what.wal), seconds=docker.SECONDS)
-            stopped = _recovered(config, made)
+            stopped = _recovered(config, scratch)
             if not stopped:
                 # No one has written since: all that there is, is what there was.
                 _configure(data, settings(what, target=False))
                 docker.start(NAME)
-                _recovered(config, made)
-            _check(made, what, stopped=stopped)
-        yield made
+                _recovered(config, scratch)
+            _check(scratch, what, stopped=stopped)
+        yield scratch
     finally:
         clear()
 
@@ -124,11 +128,11 @@ def clear() -> None:
 
 def _unpack(image: str, what: Recovery, data: Path) -> None:
     tar = what.base / f"{what.needs.base.name}{archive.TAR}"
-    words = ["tar", "--extract", "--numeric-owner", "--same-owner", "--use-compress-program=zstd"]
-    run([*words, "--file", str(tar), "--directory", str(data)], seconds=LONG)
-    words = ["docker", "run", "--rm", "--network", "none", "--pull", "never", "--user", "0:0"]
-    words += ["--volume", f"{VOLUME}:{DATA}:ro", "--entrypoint", "pg_verifybackup", image]
-    run([*words, "--no-parse-wal", "--exit-on-error", "--quiet", DATA], seconds=LONG)
+    argv = ["tar", "--extract", "--numeric-owner", "--same-owner", "--use-compress-program=zstd"]
+    run([*argv, "--file", str(tar), "--directory", str(data)], seconds=LONG)
+    argv = ["docker", "run", "--rm", "--network", "none", "--pull", "never", "--user", "0:0"]
+    argv += ["--volume", f"{VOLUME}:{DATA}:ro", "--entrypoint", "pg_verifybackup", image]
+    run([*argv, "--no-parse-wal", "--exit-on-error", "--quiet", DATA], seconds=LONG)
     owner = (data / "PG_VERSION").stat()
     shutil.chown(data, owner.st_uid, owner.st_gid)
     data.chmod(0o700)
@@ -144,7 +148,7 @@ def _configure(data: Path, text: str) -> None:
         path.chmod(0o600)
 
 
-def _recovered(config: Config, made: Postgres) -> bool:
+def _recovered(config: Config, scratch: Postgres) -> bool:
     """Wait until the server has ended its recovery; its superuser is the one of that moment.
 
     Returns: whether it stopped at its target; else the log ended before.
@@ -155,14 +159,14 @@ def _recovered(config: Config, made: Postgres) -> bool:
     end = time.monotonic() + LONG
     while True:
         if not docker.running(NAME):
-            said = _log()
-            if ENDED in said:
+            log = _log()
+            if ENDED in log:
                 return False
-            raise Failed("The WAL cannot be replayed.", last_words(said.encode()), "Choose another time, or a set.")
+            raise Failed("The WAL cannot be replayed.", last_words(log.encode()), "Choose another time, or a set.")
         try:
-            made.user = superuser.superuser(NAME, config.role)
-            if made.psql("SELECT pg_is_in_recovery()") == ["f"]:
-                made.user = superuser.superuser(NAME, config.role)
+            scratch.user = superuser.superuser(NAME, config.role)
+            if scratch.psql("SELECT pg_is_in_recovery()") == ["f"]:
+                scratch.user = superuser.superuser(NAME, config.role)
                 return True
         except AgentError as problem:
             if time.monotonic() > end:
@@ -170,13 +174,13 @@ def _recovered(config: Config, made: Postgres) -> bool:
         time.sleep(docker.PAUSE)
 
 
-def _check(made: Postgres, what: Recovery, *, stopped: bool) -> None:
+def _check(scratch: Postgres, what: Recovery, *, stopped: bool) -> None:
     """See that the server is at the moment: not past it, and not before it for want of a segment.
 
     Raises:
         Failed: it is not.
     """
-    lsn, late, last = made.psql(
+    lsn, late, last = scratch.psql(
         "SELECT pg_last_wal_replay_lsn(); SELECT coalesce(pg_last_xact_replay_timestamp() > "
         f"'{what.at.isoformat()}', false); SELECT coalesce(to_char(pg_last_xact_replay_timestamp() AT TIME ZONE "
         "'UTC', 'YYYY-MM-DD HH24:MI:SS.MS'), '')"
@@ -194,5 +198,5 @@ def _check(made: Postgres, what: Recovery, *, stopped: bool) -> None:
 
 
 def _log() -> str:
-    words = ["sh", "-c", 'exec docker logs --tail "$1" "$2" 2>&1', "sh", str(LOG_LINES), NAME]
-    return run(words, seconds=docker.SECONDS).decode(errors="replace")
+    argv = ["sh", "-c", 'exec docker logs --tail "$1" "$2" 2>&1', "sh", str(LOG_LINES), NAME]
+    return run(argv, seconds=docker.SECONDS).decode(errors="replace")

@@ -42,9 +42,11 @@ class Shipping:
                 self.until = ""
                 return
             keys = encryption.recipients(config)
-            missing = sorted(one for one in archive.kept_segments(archive.wal(config)) if one not in self._there)
-            for one in missing[:AT_ONCE]:
-                self._send(self._kept, config, one, keys)
+            missing = sorted(
+                segment for segment in archive.kept_segments(archive.wal(config)) if segment not in self._there
+            )
+            for segment in missing[:AT_ONCE]:
+                self._send(self._kept, config, segment, keys)
             _refuse_late(self._kept, missing[AT_ONCE:])
         except Late:
             raise
@@ -52,7 +54,7 @@ class Shipping:
             # What is there is asked for again: the connection may have broken after the last byte.
             self._kept = None
             raise
-        newest = max((one.until for one in self._there), default=None)
+        newest = max((segment.until for segment in self._there), default=None)
         self.until = f"{newest:%Y-%m-%dT%H:%M:%SZ}" if newest else ""
 
     def _connect(self, config: Config) -> None:
@@ -62,14 +64,14 @@ class Shipping:
                 self._kept.__exit__(None, None, None)
             self._declared = now
             self._kept = configured.of(config)
-            found = (segments.parse(name) for name in self._kept.names("wal")) if self._kept else ()
-            self._there = {one for one in found if one}
+            stored = (segments.parse(name) for name in self._kept.names("wal")) if self._kept else ()
+            self._there = {segment for segment in stored if segment}
 
-    def _send(self, kept: Store, config: Config, one: Segment, keys: list[str]) -> None:
-        path = archive.wal(config) / f"{one.name}{archive.PACKED}"
+    def _send(self, kept: Store, config: Config, segment: Segment, keys: list[str]) -> None:
+        path = archive.wal(config) / f"{segment.name}{archive.PACKED}"
         with suppress(Taken):  # what has its name is whole
-            kept.put(encryption.sealed(path, keys), f"wal/{one.name}{archive.PACKED}{archive.SEALED}")
-        self._there.add(one)
+            kept.put(encryption.sealed(path, keys), f"wal/{segment.name}{archive.PACKED}{archive.SEALED}")
+        self._there.add(segment)
 
 
 def _refuse_late(kept: Store, left: list[Segment]) -> None:

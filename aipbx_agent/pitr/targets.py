@@ -26,19 +26,19 @@ def main(config: Config, options: argparse.Namespace) -> None:
     Raises:
         Refused: it cannot, or it is in the future.
     """
-    at = moment(options.at)
+    target = moment(options.at)
     bases = archive.kept_bases(archive.base(config))
-    refuse_future(at)
-    found = window.needed(bases, archive.kept_segments(archive.wal(config)), at)
-    recent = bool(bases) and not found and is_open(config, at)
-    if not found and not recent:
-        raise outside(config, at)
-    base = found.base if found else bases[-1]
-    sets_before = [name for name in sets.names(config.backups) if sets.moment_of(name) <= at]
+    refuse_future(target)
+    needed = window.needed(bases, archive.kept_segments(archive.wal(config)), target)
+    recent = bool(bases) and not needed and is_open(config, target)
+    if not needed and not recent:
+        raise outside(config, target)
+    base = needed.base if needed else bases[-1]
+    sets_before = [name for name in sets.names(config.backups) if sets.moment_of(name) <= target]
     events.result(
         host=config.host,
         base=f"{base.moment:%Y-%m-%dT%H:%M:%SZ}",
-        segments=len(found.segments) if found else None,
+        segments=len(needed.segments) if needed else None,
         set=sets_before[-1] if sets_before else "",
         now=times.now(),
     )
@@ -81,21 +81,21 @@ def refuse_future(target: datetime) -> None:
 def outside(config: Config, target: datetime) -> Refused:
     """Why a moment cannot be restored: says which can."""
     summary = archive.summary(config)
-    there = (
-        "; ".join(f"from {one['since']} to {one['until']}" for one in summary["windows"]) or "no recovery target yet"
+    windows = (
+        "; ".join(f"from {each['since']} to {each['until']}" for each in summary["windows"]) or "no recovery target yet"
     )
-    gaps = "".join(f" Missing: {one['first']} to {one['last']}." for one in summary["gaps"])
+    gaps = "".join(f" Missing: {gap['first']} to {gap['last']}." for gap in summary["gaps"])
     return Refused(
         f"{target:%Y-%m-%d %H:%M:%S} UTC cannot be restored on {config.host}.",
-        f"Recovery window: {there}.{gaps}",
+        f"Recovery window: {windows}.{gaps}",
         "Choose a time within that, or a set: inv backups",
     )
 
 
 def is_open(config: Config, target: datetime) -> bool:
     """Whether a moment is in what PostgreSQL writes at present: after all that is kept here, on an unbroken log."""
-    bases, there = archive.kept_bases(archive.base(config)), archive.kept_segments(archive.wal(config))
+    bases, segments = archive.kept_bases(archive.base(config)), archive.kept_segments(archive.wal(config))
     if not bases or target < bases[-1].moment:
         return False
-    follow = window.chain(bases[-1], there)
-    return bool(follow) and follow[-1] == window.newest(there) and target > follow[-1].until
+    follow = window.chain(bases[-1], segments)
+    return bool(follow) and follow[-1] == window.newest(segments) and target > follow[-1].until

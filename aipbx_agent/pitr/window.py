@@ -51,20 +51,21 @@ class Needed:
 def chain(base: Base, segments: Iterable[Segment]) -> list[Segment]:
     """The segments that follow one another from a base backup's first."""
     by_number = {
-        one.number: one
-        for one in segments
-        if (one.system, one.timeline) == (base.first.system, base.first.timeline) and one.number >= base.first.number
+        segment.number: segment
+        for segment in segments
+        if (segment.system, segment.timeline) == (base.first.system, base.first.timeline)
+        and segment.number >= base.first.number
     }
-    found, number = [], base.first.number
+    chained, number = [], base.first.number
     while number in by_number:
-        found.append(by_number[number])
+        chained.append(by_number[number])
         number += 1
-    return found
+    return chained
 
 
 def newest(segments: Iterable[Segment]) -> Segment | None:
     """The segment that was closed last; of those that were in one second, the last of its log."""
-    return max(segments, key=lambda one: (one.moment, one.timeline, one.number), default=None)
+    return max(segments, key=lambda segment: (segment.moment, segment.timeline, segment.number), default=None)
 
 
 def windows(bases: Iterable[Base], segments: Collection[Segment]) -> list[Window]:
@@ -74,28 +75,32 @@ def windows(bases: Iterable[Base], segments: Collection[Segment]) -> list[Window
         bases: every base backup.
         segments: every segment.
     """
-    found: dict[tuple[int, int, int], Window] = {}
-    for base in sorted(bases, key=lambda one: one.moment):
+    by_end: dict[tuple[int, int, int], Window] = {}
+    for base in sorted(bases, key=lambda base: base.moment):
         follow = chain(base, segments)
         if not follow or follow[-1].number < base.last or follow[-1].until < base.moment:
             continue
         end = follow[-1]
         key = (end.system, end.timeline, end.number)
-        since = found[key].since if key in found else base.moment
-        found[key] = Window(since, end.until, base)
-    return sorted(found.values(), key=lambda one: one.until)
+        since = by_end[key].since if key in by_end else base.moment
+        by_end[key] = Window(since, end.until, base)
+    return sorted(by_end.values(), key=lambda window: window.until)
 
 
 def gaps(segments: Iterable[Segment]) -> list[Gap]:
     """Where segments are missing between others of the same log, oldest first."""
-    found = []
+    missing = []
     before: Segment | None = None
-    for one in sorted(segments, key=lambda one: (one.system, one.timeline, one.number)):
-        if before and (before.system, before.timeline) == (one.system, one.timeline) and one.number > before.number + 1:
-            first, last = raw(one.timeline, before.number + 1), raw(one.timeline, one.number - 1)
-            found.append(Gap(first, last, before.until, one.moment))
-        before = one
-    return sorted(found, key=lambda gap: gap.after)
+    for segment in sorted(segments, key=lambda segment: (segment.system, segment.timeline, segment.number)):
+        if (
+            before
+            and (before.system, before.timeline) == (segment.system, segment.timeline)
+            and segment.number > before.number + 1
+        ):
+            first, last = raw(segment.timeline, before.number + 1), raw(segment.timeline, segment.number - 1)
+            missing.append(Gap(first, last, before.until, segment.moment))
+        before = segment
+    return sorted(missing, key=lambda gap: gap.after)
 
 
 def needed(bases: Iterable[Base], segments: Collection[Segment], target: datetime) -> Needed | None:
@@ -108,18 +113,20 @@ def needed(bases: Iterable[Base], segments: Collection[Segment], target: datetim
 
     Returns: None: that moment cannot be restored.
     """
-    for base in sorted(bases, key=lambda one: one.moment, reverse=True):
+    for base in sorted(bases, key=lambda base: base.moment, reverse=True):
         if base.moment > target:
             continue
         follow = chain(base, segments)
-        ends = [place for place, one in enumerate(follow) if one.until >= target and one.number >= base.last]
+        ends = [
+            place for place, segment in enumerate(follow) if segment.until >= target and segment.number >= base.last
+        ]
         if ends:
             # One more, where there is one: by the first commit in it PostgreSQL sees that the moment has passed.
             return Needed(base, follow[: ends[0] + 2])
     return None
 
 
-def gone(bases: Collection[Base], sizes: Mapping[Segment, int], now: datetime, days: int, most: int) -> set[str]:
+def expired(bases: Collection[Base], sizes: Mapping[Segment, int], now: datetime, days: int, most: int) -> set[str]:
     """The names of what need not stay. The newest base backup and every segment since always do.
 
     Args:
@@ -129,35 +136,39 @@ def gone(bases: Collection[Base], sizes: Mapping[Segment, int], now: datetime, d
         days: how far back it must be possible to restore.
         most: bytes that all of it may take; more than that, and the oldest base backups go before their time.
     """
-    ordered = sorted(bases, key=lambda one: one.moment)
+    ordered = sorted(bases, key=lambda base: base.moment)
     if not ordered:
         return set()
-    old = [one for one in ordered if one.moment <= now - timedelta(days=days)]
+    old = [base for base in ordered if base.moment <= now - timedelta(days=days)]
     stay = [*old[-1:], *ordered[len(old) :]]
 
     def lost(kept: list[Base]) -> set[Segment]:
-        first = {one.first.system: one.first for one in reversed(kept)}
+        first = {base.first.system: base.first for base in reversed(kept)}
         return {
-            one
-            for one in sizes
-            if (one.number < first[one.system].number if one.system in first else one.moment < kept[0].moment)
+            segment
+            for segment in sizes
+            if (
+                segment.number < first[segment.system].number
+                if segment.system in first
+                else segment.moment < kept[0].moment
+            )
         }
 
     def weight(kept: list[Base]) -> int:
         away = lost(kept)
-        return sum(one.bytes for one in kept) + sum(size for one, size in sizes.items() if one not in away)
+        return sum(base.bytes for base in kept) + sum(size for segment, size in sizes.items() if segment not in away)
 
     while len(stay) > 1 and weight(stay) > most:
         stay = stay[1:]
-    return {one.name for one in ordered if one not in stay} | {one.name for one in lost(stay)}
+    return {base.name for base in ordered if base not in stay} | {segment.name for segment in lost(stay)}
 
 
 def summary(bases: Collection[Base], segments: Collection[Segment]) -> dict[str, Any]:
     """What can be restored, for an operator's machine: moments in ISO 8601."""
     return {
-        "windows": [{"since": text(one.since), "until": text(one.until)} for one in windows(bases, segments)],
+        "windows": [{"since": text(window.since), "until": text(window.until)} for window in windows(bases, segments)],
         "gaps": [
-            {"first": one.first, "last": one.last, "after": text(one.after), "before": text(one.before)}
-            for one in gaps(segments)
+            {"first": gap.first, "last": gap.last, "after": text(gap.after), "before": text(gap.before)}
+            for gap in gaps(segments)
         ],
     }

@@ -19,7 +19,7 @@ def size() -> int:
         Failed: Docker does not answer.
     """
     cache = engine_api.ask("GET", "/system/df?type=build-cache", _ABOUT)["BuildCache"] or []
-    return sum(one["Size"] for one in cache if not one["Shared"])
+    return sum(record["Size"] for record in cache if not record["Shared"])
 
 
 def prune() -> None:

@@ -62,6 +62,6 @@ def with_volumes(image: str, volumes: dict[str, str], script: str) -> None:
         volumes: names by where they are mounted.
         script: it must succeed.
     """
-    words = ["docker", "run", "--rm", "--network", "none", "--user", "0:0", "--entrypoint", "sh"]
+    argv = ["docker", "run", "--rm", "--network", "none", "--user", "0:0", "--entrypoint", "sh"]
     mounts = [f"--volume={name}:{mount}" for mount, name in volumes.items()]
-    run([*words, *mounts, image, "-c", script], seconds=SECONDS)
+    run([*argv, *mounts, image, "-c", script], seconds=SECONDS)

@@ -111,25 +111,25 @@ def main(config: Config, _: argparse.Namespace) -> None:
 
     `excess` are the bytes of build cache beyond what stays.
     """
-    asked = Request(**json.load(sys.stdin))
-    if asked.assets:
-        image, minutes = asked.assets
+    request = Request(**json.load(sys.stdin))
+    if request.assets:
+        image, minutes = request.assets
         script = f"find /srv/assets -type f -mmin +{minutes} -delete"
         with_volumes(image, {"/srv/assets": config.raw["volumes"]["frontend_assets"]}, script)
-    images = judged(_inspected(asked.repositories), _containers(), asked)
-    going = [one.reference for one in images if not one.stays and _is_meant(one, asked.remove)]
+    images = judged(_inspected(request.repositories), _containers(), request)
+    going = [image.reference for image in images if not image.stays and _is_meant(image, request.remove)]
     excess = max(0, build_cache.size() - build_cache.KEPT)
-    shrinks = asked.cache and excess > 0
+    shrinks = request.cache and excess > 0
     before = _free() if going or shrinks else 0
     for reference in going:
         # A container that got it meanwhile keeps it.
         run(["docker", "image", "rm", reference], seconds=5 * SECONDS, fine=(0, 1))
     if shrinks:
         build_cache.prune()
-    there = {one.reference for one in judged(_inspected(asked.repositories), [], asked)} if going else set()
+    present = {image.reference for image in judged(_inspected(request.repositories), [], request)} if going else set()
     events.result(
-        images=[asdict(one) for one in images],
-        removed=[reference for reference in going if reference not in there],
+        images=[asdict(image) for image in images],
+        removed=[reference for reference in going if reference not in present],
         freed=max(0, _free() - before) if going or shrinks else 0,
         excess=excess,
     )
@@ -139,31 +139,35 @@ def _is_meant(image: Image, remove: list[str] | None) -> bool:
     return remove is None or image.reference in remove
 
 
-def judged(inspected: list[dict[str, Any]], containers: list[dict[str, Any]], asked: Request) -> list[Image]:
+def judged(inspected: list[dict[str, Any]], containers: list[dict[str, Any]], request: Request) -> list[Image]:
     """Return the application's images, the newest first.
 
     Args:
         inspected: images, as `docker image inspect` shows them.
         containers: every container of the host, as `docker inspect` shows them.
-        asked: says which are the application's, and needed.
+        request: says which are the application's, and needed.
     """
     # By its id and by its name: a container keeps its image when another one has got that name since.
-    used = {name: one["Name"] for one in containers for name in (one["Image"], one["Config"]["Image"])}
-    services = {_short(repository): service for service, repository in asked.repositories.items()}
-    found = []
+    used = {
+        name: container["Name"]
+        for container in containers
+        for name in (container["Image"], container["Config"]["Image"])
+    }
+    services = {_short(repository): service for service, repository in request.repositories.items()}
+    images = []
     for image in inspected:
         for reference in image["RepoTags"] or []:
             repository, _, tag = reference.rpartition(":")
             if repository not in services:
                 continue
             service = services[repository]
-            why = asked.needed.get(service, {}).get(tag, "")
+            why = request.needed.get(service, {}).get(tag, "")
             if by := used.get(image["Id"]) or used.get(reference):
                 why = why or f"container {by.removeprefix('/')} has it"
             if not SHA.fullmatch(tag):
                 why = why or "its tag is not a commit"
-            found.append(Image(service, reference, image["Size"], f"{image['Created'][:19]}+00:00", why))
-    return sorted(found, key=lambda one: (one.built, one.reference), reverse=True)
+            images.append(Image(service, reference, image["Size"], f"{image['Created'][:19]}+00:00", why))
+    return sorted(images, key=lambda image: (image.built, image.reference), reverse=True)
 
 
 def _short(repository: str) -> str:
@@ -172,9 +176,13 @@ def _short(repository: str) -> str:
 
 
 def _inspected(repositories: dict[str, str]) -> list[dict[str, Any]]:
-    words = ["docker", "image", "ls", "--quiet", "--no-trunc"]
-    found = {line for one in repositories.values() for line in run([*words, one], seconds=SECONDS).decode().split()}
-    return _inspect(["docker", "image", "inspect", *sorted(found)]) if found else []
+    argv = ["docker", "image", "ls", "--quiet", "--no-trunc"]
+    identities = {
+        line
+        for repository in repositories.values()
+        for line in run([*argv, repository], seconds=SECONDS).decode().split()
+    }
+    return _inspect(["docker", "image", "inspect", *sorted(identities)]) if identities else []
 
 
 def _containers() -> list[dict[str, Any]]:
@@ -182,10 +190,10 @@ def _containers() -> list[dict[str, Any]]:
     return _inspect(["docker", "inspect", *identities]) if identities else []
 
 
-def _inspect(words: list[str]) -> list[dict[str, Any]]:
+def _inspect(argv: list[str]) -> list[dict[str, Any]]:
     """What Docker knows; one that ends meanwhile is passed over: inspect shows the others, and fails."""
-    found: list[dict[str, Any]] = json.loads(run(words, seconds=SECONDS, fine=(0, 1)))
-    return found
+    inspected: list[dict[str, Any]] = json.loads(run(argv, seconds=SECONDS, fine=(0, 1)))
+    return inspected
 
 
 def _free() -> int:

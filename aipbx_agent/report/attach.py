@@ -29,20 +29,20 @@ def main(config: Config, options: argparse.Namespace) -> None:
         Failed: the run was ended from outside, and cannot tell how it ended.
     """
     del options
-    found = [one for one in runs.current() if one.process]
-    if not found:
+    running = [run for run in runs.current() if run.process]
+    if not running:
         raise nothing(config)
-    for other in found[1:]:
+    for other in running[1:]:
         events.note(f"{other.verb} runs, too, since {other.since}.")
-    events.note(f"{found[0].verb} runs, since {found[0].since}:")
+    events.note(f"{running[0].verb} runs, since {running[0].since}:")
     # Its file is deleted when its caller goes away; the process has it open all the same.
-    with Path(f"/proc/{found[0].process}/fd/1").open("rb") as output:
-        last = _repeated(output, found[0])
+    with Path(f"/proc/{running[0].process}/fd/1").open("rb") as output:
+        last = _repeated(output, running[0])
     if not _ended(last):
         raise Failed(
-            f"The {found[0].verb} was ended from outside.",
+            f"The {running[0].verb} was ended from outside.",
             "Its unit was stopped or killed; what it left is taken away.",
-            f"Who or what did so: journalctl -u {found[0].unit}",
+            f"Who or what did so: journalctl -u {running[0].unit}",
         )
 
 
@@ -55,17 +55,17 @@ def nothing(config: Config) -> Refused:
     )
 
 
-def _repeated(output: BinaryIO, one: Run) -> bytes:
+def _repeated(output: BinaryIO, current: Run) -> bytes:
     """Repeat the output of a run until it has ended, and return its last line."""
-    said = b""
+    tail = b""
     while True:
-        runs_on = one.verb in {other.verb for other in runs.current()}
+        runs_on = current.verb in {other.verb for other in runs.current()}
         while chunk := output.read():
             sys.stdout.buffer.write(chunk)
             sys.stdout.buffer.flush()
-            said = (said + chunk)[-65536:]
+            tail = (tail + chunk)[-65536:]
         if not runs_on:
-            return said.rstrip().rpartition(b"\n")[2]
+            return tail.rstrip().rpartition(b"\n")[2]
         time.sleep(PAUSE_SECONDS)
 
 

@@ -25,15 +25,15 @@ def main(config: Config, options: argparse.Namespace) -> None:
     Raises:
         Refused: nothing runs.
     """
-    found = [one for one in runs.current() if one.process]
-    if not found:
+    running = [current for current in runs.current() if current.process]
+    if not running:
         raise nothing(config)
     if options.look:
-        events.result(runs=[{"verb": one.verb, "since": one.since} for one in found])
+        events.result(runs=[{"verb": current.verb, "since": current.since} for current in running])
         return
-    before = {one.verb: run_state.state(config, one.verb) for one in found}
-    for one in found:
-        run(["systemctl", "stop", one.unit], seconds=SECONDS)
+    before = {current.verb: run_state.state(config, current.verb) for current in running}
+    for current in running:
+        run(["systemctl", "stop", current.unit], seconds=SECONDS)
     # One that writes down nothing about itself leaves what an earlier run of it wrote.
     ends = {verb: (run_state.state(config, verb), earlier) for verb, earlier in before.items()}
     events.result(

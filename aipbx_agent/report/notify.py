@@ -40,17 +40,17 @@ def messages(secrets: dict[str, str], title: str, text: str) -> list[Message]:
         title: what it is about, in one line.
         text: the rest.
     """
-    found = []
+    prepared = []
     body = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
     if hook := secrets.get("ALERT_SLACK_WEBHOOK"):
         # `<`, `>` and `&` are Slack's own signs.
         escaped = body.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-        found.append(Message("Slack", hook, {"text": f"*{title}*\n{escaped}"}))
+        prepared.append(Message("Slack", hook, {"text": f"*{title}*\n{escaped}"}))
     token, chat = secrets.get("ALERT_TELEGRAM_BOT_TOKEN"), secrets.get("ALERT_TELEGRAM_CHAT")
     if token and chat:
         url = f"https://api.telegram.org/bot{token}/sendMessage"
-        found.append(Message("Telegram", url, {"chat_id": chat, "text": f"{title}\n{body}"}))
-    return found
+        prepared.append(Message("Telegram", url, {"chat_id": chat, "text": f"{title}\n{body}"}))
+    return prepared
 
 
 def receivers(secrets: dict[str, str]) -> list[str]:
@@ -65,11 +65,11 @@ def send(config: Config, title: str, text: str) -> bool:
         title: what it is about, in one line.
         text: the rest.
     """
-    found = messages(config.secrets, title, text)
-    if not found:
+    outgoing = messages(config.secrets, title, text)
+    if not outgoing:
         events.note("No one is notified: neither ALERT_SLACK_WEBHOOK nor ALERT_TELEGRAM_* is set (inv env.edit).")
-    problems = [_posted(message) for message in found]
-    for message, problem in zip(found, problems, strict=True):
+    problems = [_posted(message) for message in outgoing]
+    for message, problem in zip(outgoing, problems, strict=True):
         events.note(
             f"{message.receiver} was not notified: {problem}" if problem else f"{message.receiver} was notified."
         )

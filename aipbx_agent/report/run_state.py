@@ -41,14 +41,14 @@ class Run:
         """Write down that it begins; tell of an earlier one that never ended: its host went down with it."""
         self.earlier = state(self.config, self.verb)
         if self.earlier.get("running"):
-            at = self.earlier.get("at")
+            started = self.earlier.get("at")
             _failed(
                 self.config,
                 self.verb,
                 Failed(
-                    f"The run of {at} never ended.",
+                    f"The run of {started} never ended.",
                     "The host went down, or everything of that run was killed.",
-                    f"Look: journalctl --since '{at}'",
+                    f"Look: journalctl --since '{started}'",
                 ),
             )
         write(self.config, self.verb, running=True, ok=False, error="")
@@ -109,9 +109,9 @@ def measure(config: Config) -> None:
 def figures(config: Config) -> list[str]:
     """The metrics of the sets on this host, and of the last run."""
     last = state(config, "backup")
-    there = sets.readable(config.backups)
-    newest = there[-1][1] if there else None
-    verified = [sets.moment_of(name) for name, _ in there if sets.verified(config.backups, name)]
+    manifests = sets.readable(config.backups)
+    newest = manifests[-1][1] if manifests else None
+    verified = [sets.moment_of(name) for name, _ in manifests if sets.verified(config.backups, name)]
     begin = "aipbx_backup_"
     return metrics.gauges(
         {
@@ -122,7 +122,7 @@ def figures(config: Config) -> list[str]:
             f"{begin}last_run_ok": ("Whether the last run went well.", int(last.get("ok") is True)),
             f"{begin}seconds": ("How long the newest set took.", newest.seconds if newest else 0),
             f"{begin}bytes": ("Size of the newest set.", newest.bytes if newest else 0),
-            f"{begin}sets": ("How many sets are on this host.", len(there)),
+            f"{begin}sets": ("How many sets are on this host.", len(manifests)),
             f"{begin}verified_timestamp_seconds": (
                 "When the newest set that was restored and found equal was taken; 0: there is none.",
                 max(verified).timestamp() if verified else 0,

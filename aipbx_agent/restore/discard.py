@@ -24,28 +24,28 @@ def main(config: Config, options: argparse.Namespace) -> None:
     """Delete it."""
     cleanup.clear(config)
     server = engine.live(config)
-    found = retained.read(config)
-    if options.database and options.database not in found.looks:
+    retained_data = retained.read(config)
+    if options.database and options.database not in retained_data.looks:
         raise Refused(
             f"{options.database} is not a database for inspection.",
-            f"These were: {', '.join(found.looks) or 'none'}.",
+            f"These were: {', '.join(retained_data.looks) or 'none'}.",
             "Name one of them; without a name, everything that restores retained is deleted.",
         )
-    if found == retained.Kept():
+    if retained_data == retained.Kept():
         raise Refused(f"Nothing is retained on {config.host}.", "No restore left anything.", "inv backups")
-    gone = [options.database] if options.database else list(found.looks)
-    for name in gone:
+    names = [options.database] if options.database else list(retained_data.looks)
+    for name in names:
         with events.step(f"{name} deleted"):
             server.drop(name)
             looks = {look: of for look, of in retained.read(config).looks.items() if look != name}
             retained.write(config, replace(retained.read(config), looks=looks))
-    if found.replaced and not options.database:
+    if retained_data.replaced and not options.database:
         # Said before anything of it is gone: no one may swap half of it back.
-        retained.keep(config, replace(found.replaced, discarded=True))
-        with events.step(f"{found.replaced.database} and its volumes deleted"):
-            server.drop(found.replaced.database)
-            for _, old in found.replaced.folders:
+        retained.keep(config, replace(retained_data.replaced, discarded=True))
+        with events.step(f"{retained_data.replaced.database} and its volumes deleted"):
+            server.drop(retained_data.replaced.database)
+            for _, old in retained_data.replaced.folders:
                 shutil.rmtree(Path(old), ignore_errors=True)
             retained.keep(config, None)
-        gone.append(found.replaced.database)
-    events.result(discarded=gone)
+        names.append(retained_data.replaced.database)
+    events.result(discarded=names)

@@ -43,8 +43,8 @@ def opened(config: Config, server: Engine, name: str) -> Iterator[Source]:
         Refused: there is no such thing, or it is incomplete.
     """
     if targets.NAMED.fullmatch(name):
-        with from_moment.opened(config, server, name) as given:
-            yield given
+        with from_moment.opened(config, server, name) as source:
+            yield source
         return
     if sets.NAME.fullmatch(name):
         path = sets.folder(config.backups) / name
@@ -59,35 +59,35 @@ def opened(config: Config, server: Engine, name: str) -> Iterator[Source]:
             f"Sets are named as {sets.name_of(datetime.now(timezone.utc))}.",
             f"inv backups --host={config.host}",
         )
-    aside = Path(tempfile.mkdtemp(prefix=sets.ASIDE, dir=incoming.folder(config)))
+    partial = Path(tempfile.mkdtemp(prefix=sets.ASIDE, dir=incoming.folder(config)))
     try:
-        folder = aside / title(name)
+        folder = partial / title(name)
         folder.mkdir()
         if from_moment.is_for(path):
             with events.step("unpacked, for point-in-time recovery"):
-                disk.require({aside: path.stat().st_size}, int(config.raw["min_free_disk_mib"]))
+                disk.require({partial: path.stat().st_size}, int(config.raw["min_free_disk_mib"]))
                 _untar(path, folder)
-            with from_moment.brought(config, server, folder) as given:
-                yield given
+            with from_moment.brought(config, server, folder) as source:
+                yield source
             return
         yield _unpacked(config, server, path, folder)
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(partial, ignore_errors=True)
 
 
-def _unpacked(config: Config, server: Engine, path: Path, aside: Path) -> Source:
+def _unpacked(config: Config, server: Engine, path: Path, partial: Path) -> Source:
     spare = int(config.raw["min_free_disk_mib"])
     what = kind(path)
-    with disk.watched([aside], spare // 2):
+    with disk.watched([partial], spare // 2):
         if what == "tar":
-            disk.require({aside: path.stat().st_size}, spare)
+            disk.require({partial: path.stat().st_size}, spare)
             with events.step(f"{title(path.name)} unpacked, every byte of it as it was written"):
-                _untar(path, aside)
-                manifest = sets.check(aside)
-            return _of_set(aside, manifest)
+                _untar(path, partial)
+                manifest = sets.check(partial)
+            return _of_set(partial, manifest)
         dump = path
         if what == "gzip":
-            dump = aside / server.dump_file
+            dump = partial / server.dump_file
             with events.step(f"{title(path.name)} unpacked"):
                 _gunzip(path, dump)
             what = kind(dump)
@@ -101,7 +101,7 @@ def _unpacked(config: Config, server: Engine, path: Path, aside: Path) -> Source
     return _of_file(config, server, path, dump, "postgres" if what == "custom" else "mysql")
 
 
-def _untar(path: Path, aside: Path) -> None:
+def _untar(path: Path, partial: Path) -> None:
     try:
         with tarfile.open(path, "r:") as tar:
             for member in tar:
@@ -113,7 +113,7 @@ def _untar(path: Path, aside: Path) -> None:
                         f"{member.name!r} does not belong there.",
                         "Use another file.",
                     )
-                with (aside / member.name).open("xb") as copy:
+                with (partial / member.name).open("xb") as copy:
                     shutil.copyfileobj(file, copy, 1 << 20)
     except (tarfile.TarError, EOFError, FileExistsError) as problem:
         raise Refused(f"{title(path.name)} is incomplete.", str(problem), "Copy it here again.") from None

@@ -55,18 +55,18 @@ def opened(config: Config, server: Engine, text: str) -> Iterator[Source]:
     Raises:
         Refused: it cannot be.
     """
-    at = targets.moment(text)
-    targets.refuse_future(at)
+    target = targets.moment(text)
+    targets.refuse_future(target)
     live = _postgres(server)
     base, wal = archive.base(config), archive.wal(config)
-    if targets.is_open(config, at):
+    if targets.is_open(config, target):
         with events.step("PostgreSQL closes its current WAL segment"):
-            _close(config, live, at)
-    found = window.needed(archive.kept_bases(base), archive.kept_segments(wal), at)
-    if not found:
-        raise targets.outside(config, at)
-    with _recovered(config, live, Recovery(at, found, base, wal), config.host) as given:
-        yield given
+            _close(config, live, target)
+    needed = window.needed(archive.kept_bases(base), archive.kept_segments(wal), target)
+    if not needed:
+        raise targets.outside(config, target)
+    with _recovered(config, live, Recovery(target, needed, base, wal), config.host) as source:
+        yield source
 
 
 @contextmanager
@@ -81,16 +81,18 @@ def brought(config: Config, server: Engine, folder: Path) -> Iterator[Source]:
         Refused: something is missing, or not what it was.
     """
     label = files.read_json(folder / LABEL)
-    at = targets.moment(str(label.get("at")))
+    target = targets.moment(str(label.get("at")))
     folder.chmod(0o755)
     for path in folder.iterdir():
         path.chmod(0o644)
-    found = window.needed(archive.kept_bases(folder), archive.kept_segments(folder), at)
-    base = files.read_json(folder / f"{found.base.name}{archive.LABEL}") if found else {}
-    if not found or files.sha256(folder / f"{found.base.name}{archive.TAR}") != base.get("sha256"):
+    needed = window.needed(archive.kept_bases(folder), archive.kept_segments(folder), target)
+    base = files.read_json(folder / f"{needed.base.name}{archive.LABEL}") if needed else {}
+    if not needed or files.sha256(folder / f"{needed.base.name}{archive.TAR}") != base.get("sha256"):
         raise Refused("The files that were brought here do not reach that time.", "A part is missing.", "Run it again.")
-    with _recovered(config, _postgres(server), Recovery(at, found, folder, folder), str(base.get("host"))) as given:
-        yield given
+    with _recovered(
+        config, _postgres(server), Recovery(target, needed, folder, folder), str(base.get("host"))
+    ) as source:
+        yield source
 
 
 @contextmanager
@@ -99,38 +101,38 @@ def _recovered(config: Config, live: Postgres, what: Recovery, host: str) -> Ite
     spare, size = int(config.raw["min_free_disk_mib"]), int(label.get("database_bytes") or 0)
     disk = docker.volume(config.raw["volumes"]["postgres_data"])
     space.require({disk: GROWS * size, incoming.folder(config): size / 2}, spare)
-    aside = Path(tempfile.mkdtemp(prefix=sets.ASIDE, dir=incoming.folder(config)))
+    partial = Path(tempfile.mkdtemp(prefix=sets.ASIDE, dir=incoming.folder(config)))
     try:
-        with space.watched([disk, aside], spare // 2), recovery_server.server(config, live, what) as made:
-            given = _dumped(config, made, aside, what.at, host)
-        yield given
+        with space.watched([disk, partial], spare // 2), recovery_server.server(config, live, what) as scratch:
+            source = _dumped(config, scratch, partial, what.at, host)
+        yield source
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(partial, ignore_errors=True)
 
 
-def _dumped(config: Config, made: Postgres, aside: Path, target: datetime, host: str) -> Source:
+def _dumped(config: Config, scratch: Postgres, partial: Path, target: datetime, host: str) -> Source:
     database = config.database
-    if database not in made.databases():
+    if database not in scratch.databases():
         raise Refused(
             f"Database {database} did not exist at that time.",
-            f"There were: {', '.join(made.databases())}.",
+            f"There were: {', '.join(scratch.databases())}.",
             "Choose a later time, or a set.",
         )
-    dump = aside / made.dump_file
-    with events.step("dumped, and every table counted"), made.moment(database) as still:
-        contents = made.contents(database, still)
-        made.dump(database, dump, still)
-    (owner,) = made.psql(f"SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = {literal(database)}")
+    dump = partial / scratch.dump_file
+    with events.step("dumped, and every table counted"), scratch.moment(database) as still:
+        contents = scratch.contents(database, still)
+        scratch.dump(database, dump, still)
+    (owner,) = scratch.psql(f"SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = {literal(database)}")
     return Source(
         title=f"{target:%Y-%m-%d %H:%M:%S} UTC",
         label=sets.name_of(target),
-        folder=aside,
+        folder=partial,
         dump=dump,
-        engine=made.name,
-        server_version=made.version(),
+        engine=scratch.name,
+        server_version=scratch.version(),
         host=host,
         taken=f"{target:%Y-%m-%dT%H:%M:%SZ}",
-        database_bytes=made.size(database),
+        database_bytes=scratch.size(database),
         role=owner,
         contents=contents,
         listed=len(contents.tables),
@@ -152,7 +154,10 @@ def _close(config: Config, live: Postgres, target: datetime) -> None:
     end = time.monotonic() + SWITCH_SECONDS
     while True:
         collect.take(config)
-        if any((one.timeline, one.number) == (timeline, number) for one in archive.kept_segments(archive.wal(config))):
+        if any(
+            (segment.timeline, segment.number) == (timeline, number)
+            for segment in archive.kept_segments(archive.wal(config))
+        ):
             return
         if time.monotonic() > end:
             raise Failed(

@@ -23,8 +23,8 @@ from aipbx_agent.databases.mysql.engine import MySQL
 from aipbx_agent.databases.postgres import set_roles
 from aipbx_agent.release.containers import colours
 from aipbx_agent.release.lock import deploy_lock
-from aipbx_agent.restore import find, incoming, retained, source, swap, swap_plan, trial_backend
-from aipbx_agent.restore.source import Source
+from aipbx_agent.restore import find, incoming, retained, swap, swap_plan, trial_backend
+from aipbx_agent.restore.source import Source, mismatch, series
 
 DATABASE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 # What a load writes to the server's log beside the tables, at most, before the server removes it again.
@@ -66,13 +66,13 @@ def _restored(config: Config, server: Engine, options: argparse.Namespace) -> di
             # Refused where no release ever ran.
             docker.container(config.project, colours.active(config, "backend"), running=False)
             held.enter_context(deploy_lock.held(config, f"restore of {incoming.title(options.source)}"))
-        given = held.enter_context(find.opened(config, server, options.source))
-        refuse(config, server, given, foreign=options.foreign)
+        source = held.enter_context(find.opened(config, server, options.source))
+        refuse(config, server, source, foreign=options.foreign)
         if look:
-            name = options.to_database or names.database(config.database, names.LOOK, given.label)
+            name = options.to_database or names.database(config.database, names.LOOK, source.label)
             refuse_name(server, name)
         try:
-            return _look(config, server, given, name, tables) if look else _replace(config, server, given)
+            return _look(config, server, source, name, tables) if look else _replace(config, server, source)
         except BaseException:
             with signals.undisturbed():
                 cleanup.clear(config)
@@ -110,45 +110,47 @@ def refuse_name(server: Engine, name: str) -> None:
         )
 
 
-def refuse(config: Config, server: Engine, given: Source, *, foreign: bool) -> None:
+def refuse(config: Config, server: Engine, source: Source, *, foreign: bool) -> None:
     """Refuse what cannot or should not be restored here.
 
     Args:
         server: the live one.
-        given: what is to be restored.
+        source: what is to be restored.
         foreign: whether it may come from another host.
 
     Raises:
         Refused: says why.
     """
-    if given.engine != server.name:
-        raise source.mismatch(given.title, given.engine, server)
+    if source.engine != server.name:
+        raise mismatch(source.title, source.engine, server)
     version = server.version()
-    if given.series > source.series(server.name, version):
+    if source.series > series(server.name, version):
         raise Refused(
-            f"{given.title} is from a newer server than this host's.",
-            f"It was taken from version {given.server_version}, and this host runs {version}.",
+            f"{source.title} is from a newer server than this host's.",
+            f"It was taken from version {source.server_version}, and this host runs {version}.",
             "Restore it on a host with a server of that version.",
         )
-    if given.host not in {"", config.host} and not foreign:
+    if source.host not in {"", config.host} and not foreign:
         raise Refused(
-            f"{given.title} was taken on {given.host}, and this is {config.host}.",
+            f"{source.title} was taken on {source.host}, and this is {config.host}.",
             "Its users, calls and keys would become this host's.",
             f"If that is what you want, name the host: inv restore … --host={config.host}",
         )
-    if not given.listed or (given.contents and not sum(given.contents.tables.values())):
-        raise Refused(f"{given.title} is empty.", f"It has {given.listed} tables, and not one row.", "Use another set.")
+    if not source.listed or (source.contents and not sum(source.contents.tables.values())):
+        raise Refused(
+            f"{source.title} is empty.", f"It has {source.listed} tables, and not one row.", "Use another set."
+        )
     # Docker keeps all volumes on one disk, also one that is not the stack's.
     names_of = config.raw["volumes"]
     data = docker.volume(names_of.get(f"{server.name}_data") or next(iter(names_of.values())))
-    needs = {data: 2.0 * given.database_bytes + min(given.database_bytes, LOG_BYTES)}
-    for key, name in _volumes(config, given).items():
-        needs[unpack.folder(name)] = given.volumes[key]["bytes"]
+    needs = {data: 2.0 * source.database_bytes + min(source.database_bytes, LOG_BYTES)}
+    for key, name in _volumes(config, source).items():
+        needs[unpack.folder(name)] = source.volumes[key]["bytes"]
     disk.require(needs, int(config.raw["min_free_disk_mib"]))
 
 
-def _replace(config: Config, server: Engine, given: Source) -> dict[str, object]:
-    before = names.database(config.database, names.BEFORE, given.label)
+def _replace(config: Config, server: Engine, source: Source) -> dict[str, object]:
+    before = names.database(config.database, names.BEFORE, source.label)
     if before in server.databases():
         raise Refused(
             f"There is a database {before} already.",
@@ -156,30 +158,30 @@ def _replace(config: Config, server: Engine, given: Source) -> dict[str, object]
             f"Check it: inv db --database={before}; then rename or drop it.",
         )
     with _watched(config):
-        new, found = _loaded(config, server, given)
-        folders = _unpacked(config, given)
+        new, contents = _loaded(config, server, source)
+        folders = _unpacked(config, source)
         with events.step("statistics of the new database"):
             server.finish(new, config.database)
         # The stack declares no backend that works with MySQL; after the swap, the live one says whether it is ready.
         if not isinstance(server, MySQL):
-            trial_backend.check(config, server, new, given.label)
-    _remark(config, given, found)
-    change = swap_plan.planned(config, f"restore of {given.title}", given.label, names.BEFORE, new, folders)
+            trial_backend.check(config, server, new, source.label)
+    _remark(config, source, contents)
+    change = swap_plan.planned(config, f"restore of {source.title}", source.label, names.BEFORE, new, folders)
     held = swap.carry_out(config, server, change)
     set_roles.done(config)
-    return {**_summary(given, found), "database": config.database, "kept": before, "held_seconds": round(held, 1)}
+    return {**_summary(source, contents), "database": config.database, "kept": before, "held_seconds": round(held, 1)}
 
 
-def _look(config: Config, server: Engine, given: Source, name: str, tables: tuple[str, ...]) -> dict[str, object]:
+def _look(config: Config, server: Engine, source: Source, name: str, tables: tuple[str, ...]) -> dict[str, object]:
     with _watched(config):
-        new, found = _loaded(config, server, given, tables)
+        new, contents = _loaded(config, server, source, tables)
     now = retained.read(config)
     # Written down first: what is there without a note would stay for good.
-    retained.write(config, retained.Kept(now.replaced, {**now.looks, name: {"of": given.title, "at": times.now()}}))
+    retained.write(config, retained.Kept(now.replaced, {**now.looks, name: {"of": source.title, "at": times.now()}}))
     server.rename([(new, name)])
     server.open(name)
     set_roles.done(config)
-    return {**_summary(given, found, tables), "database": name, "engine": server.name}
+    return {**_summary(source, contents, tables), "database": name, "engine": server.name}
 
 
 def _watched(config: Config) -> AbstractContextManager[None]:
@@ -187,7 +189,7 @@ def _watched(config: Config) -> AbstractContextManager[None]:
     return disk.watched(disks, int(config.raw["min_free_disk_mib"]) // 2)
 
 
-def _loaded(config: Config, server: Engine, given: Source, tables: tuple[str, ...] = ()) -> tuple[str, Contents]:
+def _loaded(config: Config, server: Engine, source: Source, tables: tuple[str, ...] = ()) -> tuple[str, Contents]:
     """Load into a new database, and compare it with what it must hold.
 
     Returns: its name, and what it holds.
@@ -195,67 +197,67 @@ def _loaded(config: Config, server: Engine, given: Source, tables: tuple[str, ..
     Raises:
         Failed: it cannot be loaded, or is not the same.
     """
-    new = names.database(config.database, names.RESTORED, given.label)
+    new = names.database(config.database, names.RESTORED, source.label)
     with events.step(f"loaded into {new}, a new database"):
-        needed = given.contents.roles if given.contents else None
-        load = loading.Load(given.dump, given.role, needed, config.role, tables, config.database)
+        needed = source.contents.roles if source.contents else None
+        load = loading.Load(source.dump, source.role, needed, config.role, tables, config.database)
         notes = loading.load(server, load, new, lambda names: set_roles.begin(config, names))
     for note in notes:
         events.note(note)
     with events.step("every table counted, and compared"):
-        found = server.contents(new)
-        different = _differences(given, found, tables)
+        contents = server.contents(new)
+        different = _differences(source, contents, tables)
     if different:
         raise Failed(
-            f"{given.title} was not restored unchanged; nothing live was touched.",
+            f"{source.title} was not restored unchanged; nothing live was touched.",
             compare.shown(different),
             "Use another set, and find out why: inv verify checks each.",
         )
-    return new, found
+    return new, contents
 
 
-def _differences(given: Source, found: Contents, tables: tuple[str, ...]) -> list[str]:
-    if given.contents is None:
-        if len(found.tables) != given.listed:
-            return [f"{len(found.tables)} tables instead of the {given.listed} that the dump lists"]
-        return [] if sum(found.tables.values()) else ["not one row in any table"]
+def _differences(source: Source, contents: Contents, tables: tuple[str, ...]) -> list[str]:
+    if source.contents is None:
+        if len(contents.tables) != source.listed:
+            return [f"{len(contents.tables)} tables instead of the {source.listed} that the dump lists"]
+        return [] if sum(contents.tables.values()) else ["not one row in any table"]
     if tables:
         wanted = [name if "." in name else f"public.{name}" for name in tables]
-        chosen = Contents({name: rows for name, rows in given.contents.tables.items() if name in wanted})
-        return compare.differences(chosen, Contents({name: found.tables[name] for name in chosen.tables}))
-    return compare.differences(given.contents, found)
+        chosen = Contents({name: rows for name, rows in source.contents.tables.items() if name in wanted})
+        return compare.differences(chosen, Contents({name: contents.tables[name] for name in chosen.tables}))
+    return compare.differences(source.contents, contents)
 
 
-def _volumes(config: Config, given: Source) -> dict[str, str]:
+def _volumes(config: Config, source: Source) -> dict[str, str]:
     """The volumes of this host that come back: Docker's name by key."""
-    return {key: name for key, name in config.raw["volumes"].items() if key in given.volumes}
+    return {key: name for key, name in config.raw["volumes"].items() if key in source.volumes}
 
 
-def _unpacked(config: Config, given: Source) -> list[tuple[Path, Path]]:
+def _unpacked(config: Config, source: Source) -> list[tuple[Path, Path]]:
     """Unpack the volumes beside the live ones.
 
     Returns: of each: the live folder, and the new one.
     """
-    made = []
-    for key, name in _volumes(config, given).items():
+    folders = []
+    for key, name in _volumes(config, source).items():
         live = unpack.folder(name)
-        new = live.with_name(names.folder(names.RESTORED, given.label))
+        new = live.with_name(names.folder(names.RESTORED, source.label))
         with events.step(f"{key} unpacked and counted"):
-            found = unpack.unpack(given.folder / f"volume-{key}.tar.zst", new, live)
-            if not unpack.same(given.volumes[key], found):
+            counts = unpack.unpack(source.folder / f"volume-{key}.tar.zst", new, live)
+            if not unpack.same(source.volumes[key], counts):
                 raise Failed(
                     f"Volume {key} was not restored unchanged; nothing live was touched.",
-                    f"{found['files']} files of {found['bytes']} bytes instead of "
-                    f"{given.volumes[key]['files']} of {given.volumes[key]['bytes']}.",
+                    f"{counts['files']} files of {counts['bytes']} bytes instead of "
+                    f"{source.volumes[key]['files']} of {source.volumes[key]['bytes']}.",
                     "Use another set.",
                 )
             if key == STATIC:
                 _refresh(config, new)
             run(["sync", "--file-system", str(new)], seconds=SYNC_SECONDS)
-        made.append((live, new))
-    for key in given.volumes.keys() - config.raw["volumes"].keys():
+        folders.append((live, new))
+    for key in source.volumes.keys() - config.raw["volumes"].keys():
         events.note(f"Volume {key} of the set is left out: this host has none of that name.")
-    return made
+    return folders
 
 
 def _refresh(config: Config, static: Path) -> None:
@@ -266,11 +268,13 @@ def _refresh(config: Config, static: Path) -> None:
     run([*argv, "--volume", f"{static}:/app/static", image, "-c", script], seconds=SYNC_SECONDS)
 
 
-def _remark(config: Config, given: Source, found: Contents) -> None:
-    was = given.contents
-    for line in [*compare.remarks(was, found), *compare.properties(was, found), *compare.stays(was)] if was else []:
+def _remark(config: Config, source: Source, contents: Contents) -> None:
+    was = source.contents
+    for line in (
+        [*compare.remarks(was, contents), *compare.properties(was, contents), *compare.stays(was)] if was else []
+    ):
         events.note(line)
-    then, now = given.release.get("backend", ""), take.release(config).get("backend", "")
+    then, now = source.release.get("backend", ""), take.release(config).get("backend", "")
     if then and then != now:
         events.note(
             f"It was taken under backend {then[:8]}; {now[:8]} runs: later migrations must be applied again: "
@@ -278,6 +282,6 @@ def _remark(config: Config, given: Source, found: Contents) -> None:
         )
 
 
-def _summary(given: Source, found: Contents, tables: tuple[str, ...] = ()) -> dict[str, object]:
-    rows = {name: count for name, count in found.tables.items() if count} if tables else found.tables
-    return {"of": given.title, "taken": given.taken, "tables": len(rows), "rows": sum(rows.values())}
+def _summary(source: Source, contents: Contents, tables: tuple[str, ...] = ()) -> dict[str, object]:
+    rows = {name: count for name, count in contents.tables.items() if count} if tables else contents.tables
+    return {"of": source.title, "taken": source.taken, "tables": len(rows), "rows": sum(rows.values())}

@@ -57,18 +57,18 @@ def arguments(_: argparse.ArgumentParser) -> None:
 
 def main(config: Config, _: argparse.Namespace) -> None:
     """Report what is kept, and how big it is."""
-    found = read(config)
+    data = read(config)
     server = engine.live(config)
     databases = server.databases()
     looks = [
-        {"database": name, "bytes": server.size(name), **of} for name, of in found.looks.items() if name in databases
+        {"database": name, "bytes": server.size(name), **of} for name, of in data.looks.items() if name in databases
     ]
     replaced: dict[str, Any] = {}
-    if found.replaced:
-        files = sum(unpack.counted(Path(old))["bytes"] for _, old in found.replaced.folders)
-        name = found.replaced.database
+    if data.replaced:
+        files = sum(unpack.counted(Path(old))["bytes"] for _, old in data.replaced.folders)
+        name = data.replaced.database
         size = server.size(name) if name in databases else 0
-        replaced = {**asdict(found.replaced), "bytes": size + files}
+        replaced = {**asdict(data.replaced), "bytes": size + files}
     events.result(
         replaced=replaced,
         looks=looks,

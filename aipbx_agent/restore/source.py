@@ -54,7 +54,7 @@ class Source:
 
 def series(engine: str, version: str) -> tuple[int, ...]:
     """What of a server's version says which dumps it takes: 16.4 is of (16,), and MySQL's 11.8.3 of (11, 8)."""
-    return tuple(int(one) for one in version.split(".")[: 2 if engine == "mysql" else 1])
+    return tuple(int(part) for part in version.split(".")[: 2 if engine == "mysql" else 1])
 
 
 def mismatch(what: str, engine: str, server: Engine) -> Refused:

@@ -70,10 +70,10 @@ def recover(config: Config) -> bool:
     Raises:
         Failed: that cannot be; the journal stays, and the next run tries again.
     """
-    found = swap_journal.pending(config)
-    if not found:
+    interrupted = swap_journal.pending(config)
+    if not interrupted:
         return False
-    swap, phase = found
+    swap, phase = interrupted
     with undisturbed():
         server = _answering(config)
         if phase == swap_journal.BEGUN and not swap.returns:
@@ -191,7 +191,7 @@ def _back(config: Config, server: Engine, swap: Swap) -> None:
     """Everything in the place that it had before; the maintenance page goes once the backend is ready again."""
     name = colours.active(config, "backend")
     renamed = swap.kept in server.databases()
-    moved = [one for one in reversed(swap.folders) if Path(one[2]).exists()]
+    moved = [folder for folder in reversed(swap.folders) if Path(folder[2]).exists()]
     if renamed or moved:
         docker.stop(docker.container(config.project, name, running=False))
     if renamed:
@@ -217,8 +217,8 @@ def _answering(config: Config) -> Engine:
     stack.started(config, stack.database(config))
 
     def server() -> Engine:
-        found = engine.live(config)
-        found.databases()
-        return found
+        live = engine.live(config)
+        live.databases()
+        return live
 
     return retry.until(SERVER_SECONDS, server)

@@ -129,8 +129,8 @@ def check(config: Config, server: Engine, database: str, label: str) -> None:
             image = docker.image(docker.container(config.project, "nginx", running=False))
             way = forwarder(image, server.container[:12], config.services["backend"]["DB_HOST"])
             text = json.dumps(throwaway(config, declared(config), way, copy))
-            words = [*compose.alone(project), "up", "--detach", "--no-build", "--pull", "never"]
-            compose.run(words, seconds=SECONDS, stdin=text.encode())
+            argv = [*compose.alone(project), "up", "--detach", "--no-build", "--pull", "never"]
+            compose.run(argv, seconds=SECONDS, stdin=text.encode())
             docker.wait_healthy(
                 docker.container(project, "backend", running=False),
                 "The application with the restored data",
@@ -145,9 +145,9 @@ def clear(config: Config) -> None:
     """Take the throwaway backend and its network away, also one that a killed run left."""
     project = _project(config)
     label = f"label=com.docker.compose.project={project}"
-    left = run(["docker", "ps", "--all", "--quiet", "--filter", label], seconds=docker.SECONDS).decode().split()
-    if left:
-        run(["docker", "rm", "--force", "--volumes", *left], seconds=SECONDS)
+    leftover = run(["docker", "ps", "--all", "--quiet", "--filter", label], seconds=docker.SECONDS).decode().split()
+    if leftover:
+        run(["docker", "rm", "--force", "--volumes", *leftover], seconds=SECONDS)
     form = "{{range $id, $_ := .Containers}}{{println $id}}{{end}}"
     try:
         on_it = run(["docker", "network", "inspect", "--format", form, project], seconds=docker.SECONDS)
@@ -174,9 +174,9 @@ def stack(config: Config, images: str) -> dict[str, Any]:
     Args:
         images: the file that says which images: those of the present release, or of the one that shall run.
     """
-    words = [*compose.stack(config.app, config.app / images), "config", "--format", "json", "backend"]
+    argv = [*compose.stack(config.app, config.app / images), "config", "--format", "json", "backend"]
     try:
-        rendered: dict[str, Any] = json.loads(compose.run(words, seconds=SECONDS))
+        rendered: dict[str, Any] = json.loads(compose.run(argv, seconds=SECONDS))
     except AgentError as problem:
         raise Failed("The stack's files do not define the backend.", problem.why, "inv deploy") from None
     return rendered

@@ -66,10 +66,10 @@ def declare(server: Postgres, rules: Rules) -> list[str]:
         write(server, rules.path, after)
     elif not rules.loaded:
         _reload(server)
-    return gone(rules.text, after)
+    return withdrawn(rules.text, after)
 
 
-def gone(before: str, after: str) -> list[str]:
+def withdrawn(before: str, after: str) -> list[str]:
     """The rules that are no longer there, but for those that every server is born with."""
     was, now = ({" ".join(line.split("#")[0].split()): None for line in text.splitlines()} for text in (before, after))
     return [rule for rule in was if rule and rule not in {*now, *OF_BIRTH}]
@@ -97,10 +97,10 @@ def write(server: Postgres, path: str, text: str) -> None:
 
 def _reload(server: Postgres) -> None:
     """A login after `pg_conf_load_time` has moved is judged by the new rules."""
-    asked = "SELECT pg_conf_load_time()"
-    before, end = server.psql(asked), time.monotonic() + RELOAD_SECONDS
+    sql = "SELECT pg_conf_load_time()"
+    before, end = server.psql(sql), time.monotonic() + RELOAD_SECONDS
     server.psql("SELECT pg_reload_conf()")
-    while server.psql(asked) == before:
+    while server.psql(sql) == before:
         if time.monotonic() > end:
             raise Failed("PostgreSQL does not read its rules for logins.", f"{RELOAD_SECONDS} s.", "inv logs postgres")
         time.sleep(0.2)

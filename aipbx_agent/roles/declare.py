@@ -131,28 +131,28 @@ def _settled(config: Config, server: Postgres, *, moved: bool) -> list[str]:
     if _declare(config, server, facts):
         facts = role_facts.read(server, config.role)
     stays = _own_all(config, server, facts)
-    if gone := access_rules.declare(server, facts.rules):
+    if withdrawn := access_rules.declare(server, facts.rules):
         notes.append(
-            f"Rules for logins that are no longer there (pg_hba.conf.before-aipbx has them): {' · '.join(gone)}"
+            f"Rules for logins that are no longer there (pg_hba.conf.before-aipbx has them): {' · '.join(withdrawn)}"
         )
     return [
         *notes,
         *(f"{name} is a superuser, too." for name in facts.other_superusers),
-        *(f"The {one} stays {ADMIN}'s: only a superuser may own it." for one in stays),
+        *(f"The {kind} stays {ADMIN}'s: only a superuser may own it." for kind in stays),
     ]
 
 
 def _own_all(config: Config, server: Postgres, facts: Facts) -> list[str]:
     """Give what is in the role's databases to the role, and return what stays the superuser's in the application's."""
     databases = sorted({*facts.databases_of_role, config.database})
-    found = {database: ownership.survey(server, database, config.role) for database in databases}
+    surveys = {database: ownership.survey(server, database, config.role) for database in databases}
     for database in facts.databases_of_role:
-        if todo := found[database].changes:
+        if todo := surveys[database].changes:
             with lock.held("owners of what is in the database"):
                 _patiently(server, f"BEGIN; {PATIENCE}\n{_script(todo)}COMMIT;\n", database)
-        if found[database].large_objects:
+        if surveys[database].large_objects:
             ownership.large_objects(server, database, config.role)
-    return found[config.database].stays
+    return surveys[config.database].stays
 
 
 def _move(config: Config, server: Postgres) -> list[str]:
@@ -165,9 +165,9 @@ def _move(config: Config, server: Postgres) -> list[str]:
         first += f"CREATE ROLE {identifier(config.role)} {ATTRIBUTES};\n"
     databases = facts.databases_of_superuser
     owners = [f"ALTER DATABASE {identifier(name)} OWNER TO {identifier(config.role)}" for name in databases]
-    there = config.database in facts.databases
-    database = config.database if there else "postgres"
-    todo = ownership.survey(server, database, config.role).changes if there else []
+    exists = config.database in facts.databases
+    database = config.database if exists else "postgres"
+    todo = ownership.survey(server, database, config.role).changes if exists else []
     defaults = server.psql(DEFAULTS.format(role=role, **names), database)
     script = [
         f"BEGIN; {PATIENCE}\nCREATE ROLE {FOR_A_MOMENT} SUPERUSER; SET SESSION AUTHORIZATION {FOR_A_MOMENT};\n",
@@ -214,17 +214,17 @@ def own(server: Postgres, database: str) -> None:
     """Give what the superuser has loaded into a database to the role that owns it; the ledger stays the superuser's."""
     owner = server.owner(database)
     if owner != server.user:
-        found = ownership.survey(server, database, owner)
-        server.psql(f"BEGIN;\n{_script(found.changes)}COMMIT;\n", database, 600)
-        if found.large_objects:
+        survey = ownership.survey(server, database, owner)
+        server.psql(f"BEGIN;\n{_script(survey.changes)}COMMIT;\n", database, 600)
+        if survey.large_objects:
             ownership.large_objects(server, database, owner)
 
 
 def set_password(server: Postgres, role: str, password: str) -> None:
     """Give a role a password: psql itself makes what the server stores of it, so no statement and no log has it."""
     settings = {**UNLOGGED, "password_encryption": "scram-sha-256"}
-    words = ["--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1", "--dbname", "postgres"]
-    argv = server.client("psql", *words, "--command", f"\\password {identifier(role)}", settings=settings)
+    options = ["--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1", "--dbname", "postgres"]
+    argv = server.client("psql", *options, "--command", f"\\password {identifier(role)}", settings=settings)
     run(argv, seconds=SECONDS, stdin=f"{password}\n{password}\n".encode())
 
 

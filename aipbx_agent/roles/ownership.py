@@ -76,12 +76,12 @@ def survey(server: Postgres, database: str, role: str) -> Survey:
         server: with that database.
         role: who shall own its objects.
     """
-    asked = _SURVEY.format(changes=f"{_schemas(role)}\nUNION ALL {_others(role)}", stays=STAY)
-    found = Survey(**json.loads("".join(server.psql(asked, database))))
-    if any(LEDGER in one for one in found.changes):
+    sql = _SURVEY.format(changes=f"{_schemas(role)}\nUNION ALL {_others(role)}", stays=STAY)
+    surveyed = Survey(**json.loads("".join(server.psql(sql, database))))
+    if any(LEDGER in change for change in surveyed.changes):
         # The server itself evaluates what belongs to a table, as the table's owner: no code comes with the ledger.
-        found.changes.append(ledger.GUARD)
-    return found
+        surveyed.changes.append(ledger.GUARD)
+    return surveyed
 
 
 def large_objects(server: Postgres, database: str, role: str) -> None:
@@ -123,8 +123,8 @@ WHERE o.{prefix}owner = {BOOTSTRAP} AND o.oid >= {FIRST_NUMBER} AND n.nspname <>
     )
 
 
-def _of_extension(catalogue: str, one: str) -> str:
+def _of_extension(catalogue: str, identity: str) -> str:
     return (
-        f"EXISTS (SELECT FROM pg_depend d WHERE d.classid = '{catalogue}'::regclass AND d.objid = {one}.oid "
+        f"EXISTS (SELECT FROM pg_depend d WHERE d.classid = '{catalogue}'::regclass AND d.objid = {identity}.oid "
         "AND d.deptype = 'e')"
     )

@@ -67,7 +67,7 @@ def read(server: Postgres, role: str) -> Facts:
         role: the application's.
     """
     answer = json.loads("".join(server.psql(FACTS.format(role=literal(role)))))
-    rules, found = answer.pop("rules"), answer.pop("role")
+    rules, row = answer.pop("rules"), answer.pop("role")
     # What is not UTF-8 is none of ours, and is only shown.
     text = base64.b64decode(rules.pop("text")).decode(errors="replace")
-    return Facts(role=(found[0], found[1]) if found else None, rules=Rules(text=text, **rules), **answer)
+    return Facts(role=(row[0], row[1]) if row else None, rules=Rules(text=text, **rules), **answer)

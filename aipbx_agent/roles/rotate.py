@@ -42,8 +42,10 @@ def _look(config: Config) -> dict[str, Any]:
     """Whether one is under way; addresses and password of each backend that runs: there may be one of each colour."""
     _, lines = _rules(config)
     names = [f"backend-{colour}" for colour in (colours.BLUE, colours.GREEN)]
-    found = [container for name in names if (container := colours.present(config, name)) and docker.running(container)]
-    backends = [{"addresses": _addresses(one), "password": rotation.password(one)} for one in found]
+    running = [
+        container for name in names if (container := colours.present(config, name)) and docker.running(container)
+    ]
+    backends = [{"addresses": _addresses(container), "password": rotation.password(container)} for container in running]
     return {"under_way": any(line.endswith(ROTATION_MARK) for line in lines), "backends": backends}
 
 

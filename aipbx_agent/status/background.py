@@ -21,9 +21,9 @@ def running(config: Config) -> dict[str, int]:
     # As the owner: the tables are the application's, and what it has put behind a name must not run as superuser.
     owner = server.as_owner(config.database)
     known = set(owner.psql(existing(works), config.database))
-    there = {what: work for what, work in works.items() if work["table"] in known}
-    counts = owner.psql(counting(list(there.values())), config.database) if there else []
-    return {what: int(count) for what, count in zip(there, counts, strict=True) if int(count)}
+    counted = {what: work for what, work in works.items() if work["table"] in known}
+    counts = owner.psql(counting(list(counted.values())), config.database) if counted else []
+    return {what: int(count) for what, count in zip(counted, counts, strict=True) if int(count)}
 
 
 def existing(works: dict[str, Any]) -> str:

@@ -15,7 +15,7 @@ from aipbx_agent.release.containers import colours
 LABEL = "com.docker.compose"
 
 
-def found(config: Config) -> dict[str, dict[str, Any]]:
+def collect(config: Config) -> dict[str, dict[str, Any]]:
     """Image, status, restarts, health, start, declaration and networks by service, of those with a container."""
     try:
         every = of_project(config.project)
@@ -34,17 +34,17 @@ def of_project(project: str) -> dict[str, dict[str, Any]]:
     # One that ends meanwhile is passed over: inspect shows the others, and fails.
     inspected = json.loads(run(["docker", "inspect", *identities], seconds=SECONDS, fine=(0, 1)))
     newest: dict[str, dict[str, Any]] = {}
-    for one in sorted(inspected, key=lambda each: identities.index(each["Id"])):
-        newest.setdefault(one["Config"]["Labels"][f"{LABEL}.service"], one)
+    for image in sorted(inspected, key=lambda each: identities.index(each["Id"])):
+        newest.setdefault(image["Config"]["Labels"][f"{LABEL}.service"], image)
     return newest
 
 
-def _summary(one: dict[str, Any]) -> dict[str, Any]:
-    state = one["State"]
+def _summary(container: dict[str, Any]) -> dict[str, Any]:
+    state = container["State"]
     return {
-        "image": one["Config"]["Image"],
+        "image": container["Config"]["Image"],
         "status": state["Status"],
-        "restarts": one["RestartCount"],
+        "restarts": container["RestartCount"],
         "health": (state.get("Health") or {}).get("Status", ""),
         "started": state["StartedAt"],
     }

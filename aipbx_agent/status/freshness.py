@@ -69,18 +69,18 @@ def main(config: Config, _: argparse.Namespace) -> None:
     path = config.backups / STATE
     state = files.read_json(path)
     began = _moment(state.get("began")) or now
-    found = ages(config, began)
-    bad = sorted(kind for kind, age in found.items() if age.too_old(now))
-    for kind, age in found.items():
+    figures = ages(config, began)
+    bad = sorted(kind for kind, age in figures.items() if age.too_old(now))
+    for kind, age in figures.items():
         events.note(age.message(now) if kind in bad else f"{kind}: well")
-    _figures(found, bad)
+    _figures(figures, bad)
     told_at = _moment(state.get("told_at"))
     if is_news(bad, state.get("bad", []), told_at, now):
         told_at = now
         if not alerts.notifies(config):
-            _notify(config, found, bad, now)
-    seen = {"began": began.isoformat(), "bad": bad, "told_at": told_at.isoformat() if told_at else None}
-    files.write_json(path, {**seen, "pbxs_let_in": _moved(config, state.get("pbxs_let_in", []))})
+            _notify(config, figures, bad, now)
+    last = {"began": began.isoformat(), "bad": bad, "told_at": told_at.isoformat() if told_at else None}
+    files.write_json(path, {**last, "pbxs_let_in": _moved(config, state.get("pbxs_let_in", []))})
     pbxs.keep(config)
     events.result(too_old=bad)
 
@@ -104,23 +104,23 @@ def ages(config: Config, began: datetime) -> dict[str, Age]:
             ),
         )
     names = sets.names(config.backups)
-    found: dict[str, Age] = {}
+    by_name: dict[str, Age] = {}
     for kind, (what, counts) in looks.items():
         newest = next((name for name in reversed(names) if counts(config, name)), None)
         last = sets.moment_of(newest) if newest else None
-        found[kind] = Age(what, last, last or began, HOURS[kind])
+        by_name[kind] = Age(what, last, last or began, HOURS[kind])
     if (config.app / IMAGES).exists() and config.dialect == "postgres":
-        looked = _moment(files.read_json(config.backups / daemon.STATE).get("at"))
-        found["log"] = Age("check WAL archiving (aipbx-wal.service)", looked, looked or began, LOG_HOURS)
-    return found
+        checked_at = _moment(files.read_json(config.backups / daemon.STATE).get("at"))
+        by_name["log"] = Age("check WAL archiving (aipbx-wal.service)", checked_at, checked_at or began, LOG_HOURS)
+    return by_name
 
 
 def measure(config: Config) -> None:
     """Write the ages as metrics, between two checks; what is too old is reported by whoever reads them."""
     began = _moment(files.read_json(config.backups / STATE).get("began"))
     now = datetime.now(timezone.utc)
-    found = ages(config, began or now)
-    _figures(found, sorted(kind for kind, age in found.items() if age.too_old(now)))
+    figures = ages(config, began or now)
+    _figures(figures, sorted(kind for kind, age in figures.items() if age.too_old(now)))
 
 
 def is_news(bad: list[str], before: list[str], told_at: datetime | None, now: datetime) -> bool:
@@ -132,11 +132,11 @@ def _verified(config: Config, name: str) -> bool:
     return sets.verified(config.backups, name)
 
 
-def _notify(config: Config, found: dict[str, Age], bad: list[str], now: datetime) -> None:
+def _notify(config: Config, figures: dict[str, Age], bad: list[str], now: datetime) -> None:
     if not bad:
         notify.send(config, f"{config.host}: backups are recent enough again", "Nothing is too old.")
         return
-    text = "\n".join(found[kind].message(now) for kind in bad)
+    text = "\n".join(figures[kind].message(now) for kind in bad)
     notify.send(config, f"{config.host}: backups are too old", f"{text}\nSee: inv backups --host={config.host}")
 
 
@@ -146,19 +146,19 @@ def _moved(config: Config, before: list[str]) -> list[str]:
     Args:
         before: those that it let in at the last look.
     """
-    found = pbxs.addresses(config)
-    for name in sorted(set(before) & set(found.shut_out)):
+    addresses = pbxs.addresses(config)
+    for name in sorted(set(before) & set(addresses.shut_out)):
         title = f"{config.host}: calls of a PBX have no sound: its address has changed"
-        where = f"{name} is at {found.shut_out[name]} now, from where the firewall lets no RTP in."
+        where = f"{name} is at {addresses.shut_out[name]} now, from where the firewall lets no RTP in."
         do = f"Put that into pbx_addresses, then: pyinfra inventory.py deploys/bootstrap.py --limit {config.host}"
         notify.send(config, title, f"{where}\n{do}")
     # A name that does not resolve at the moment has not moved.
-    return sorted({*before, *found.let_in} - set(found.shut_out))
+    return sorted({*before, *addresses.let_in} - set(addresses.shut_out))
 
 
-def _figures(found: dict[str, Age], bad: list[str]) -> None:
+def _figures(figures: dict[str, Age], bad: list[str]) -> None:
     lines = []
-    for kind, age in found.items():
+    for kind, age in figures.items():
         of = f'{{of="{kind}"}}'
         lines.append(f"aipbx_agent_last_timestamp_seconds{of} {age.last.timestamp() if age.last else 0:.0f}")
         lines.append(f"aipbx_agent_alert_after_seconds{of} {age.hours * 3600}")

@@ -57,8 +57,8 @@ def main(config: Config, options: argparse.Namespace) -> None:
     """Report them, and notify."""
     images = look(config)
     if options.notify:
-        _notify(config, [one for one in images if one.outdated])
-    events.result(images=[asdict(one) for one in images])
+        _notify(config, [image for image in images if image.outdated])
+    events.result(images=[asdict(image) for image in images])
 
 
 def look(config: Config) -> list[Image]:
@@ -72,15 +72,15 @@ def look(config: Config) -> list[Image]:
         separators=(",", ":"),
     )
     containers = engine_api.ask("GET", f"/containers/json?all=true&filters={quote(labels)}", _ABOUT)
-    found = {one["Labels"]["com.docker.compose.service"]: one["Id"] for one in containers}
-    return [_image(name, found[name]) for name in sorted(found) if name.rpartition("-")[0] not in SERVICES]
+    identities = {container["Labels"]["com.docker.compose.service"]: container["Id"] for container in containers}
+    return [_image(name, identities[name]) for name in sorted(identities) if name.rpartition("-")[0] not in SERVICES]
 
 
 def _image(service: str, container: str) -> Image:
-    made = engine_api.ask("GET", f"/containers/{container}/json", _ABOUT)
-    pinned: str = made["Config"]["Image"]
-    has = engine_api.ask("GET", f"/images/{made['Image']}/json", _ABOUT)
-    running = [one.rpartition("@")[2] for one in has["RepoDigests"] or []]
+    image = engine_api.ask("GET", f"/containers/{container}/json", _ABOUT)
+    pinned: str = image["Config"]["Image"]
+    has = engine_api.ask("GET", f"/images/{image['Image']}/json", _ABOUT)
+    running = [digest.rpartition("@")[2] for digest in has["RepoDigests"] or []]
     newest, why = _newest(pinned)
     return Image(service, pinned, running, f"{has['Created'][:19]}Z", newest, why)
 
@@ -98,10 +98,10 @@ def _notify(config: Config, outdated: list[Image]) -> None:
     """Notify of those whose digest no one was notified of yet."""
     path = config.app / NOTIFIED
     notified = files.read_json(path)
-    news = [one for one in outdated if notified.get(one.service) != one.newest]
+    news = [image for image in outdated if notified.get(image.service) != image.newest]
     if not news:
         return
-    lines = [f"{one.service}: {one.image}, the one that runs was built {one.built[:10]}." for one in news]
+    lines = [f"{image.service}: {image.image}, the one that runs was built {image.built[:10]}." for image in news]
     lines.append(f"inv images --host={config.host} shows them, --update=<service> takes one.")
     if notify.send(config, f"{config.host}: newer images in the registry", "\n".join(lines)):
-        files.write_json(path, notified | {one.service: one.newest for one in news})
+        files.write_json(path, notified | {image.service: image.newest for image in news})

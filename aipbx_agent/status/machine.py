@@ -14,7 +14,7 @@ from aipbx_agent.release.containers import traffic
 from aipbx_agent.tls import pem
 
 
-def found(config: Config) -> dict[str, Any]:
+def collect(config: Config) -> dict[str, Any]:
     """How it is."""
     free, percent = _disk(config.app)
     ram = memory()
@@ -42,8 +42,8 @@ def _disk(path: Path) -> tuple[int, int]:
 
 def memory() -> dict[str, int]:
     """What the kernel says of it: MiB by name."""
-    words = [line.split() for line in Path("/proc/meminfo").read_text("utf-8").splitlines()]
-    return {name.rstrip(":"): int(count) // 1024 for name, count, *_ in words}
+    fields = [line.split() for line in Path("/proc/meminfo").read_text("utf-8").splitlines()]
+    return {name.rstrip(":"): int(count) // 1024 for name, count, *_ in fields}
 
 
 def _calls(config: Config) -> int | None:

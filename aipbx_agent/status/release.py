@@ -20,20 +20,20 @@ from aipbx_agent.status import background
 from aipbx_agent.tls import declared, points_here
 
 
-def met(config: Config, asked: dict[str, Any], problem: Problem | None) -> dict[str, Any]:
+def met(config: Config, request: dict[str, Any], problem: Problem | None) -> dict[str, Any]:
     """What it would meet; what failed is reported as `{"error": …}` in its place.
 
     Args:
         config: the host's; without the application's variables where these cannot be read.
-        asked: what the operator goes by: settings, drain_seconds, and whether they may read what is confidential: the
+        request: what the operator goes by: settings, drain_seconds, and whether they may read what is confidential: the
             application's variables, and the names and addresses of its customers' PBXs.
         problem: why the variables cannot be read.
     """
     if problem:
         return {"variables": _error(problem)}
-    config = replace(config, raw={**config.raw, **asked["settings"]})
+    config = replace(config, raw={**config.raw, **request["settings"]})
     return {
-        **(_confidential(config) if asked["confidential"] else {}),
+        **(_confidential(config) if request["confidential"] else {}),
         "hands_over": config.hands_over,
         "restarts": _tried(lambda: _restarts(config)),
         "unknown_names": _tried(lambda: _unknown_names(config)),
@@ -41,7 +41,7 @@ def met(config: Config, asked: dict[str, Any], problem: Problem | None) -> dict[
         "taken": _tried(lambda: _taken(config)),
         "stray": _tried(lambda: database_container.stray(config)),
         "background": _tried(lambda: background.running(config)),
-        "overlap": _tried(lambda: _overlap(config, float(asked["drain_seconds"]))),
+        "overlap": _tried(lambda: _overlap(config, float(request["drain_seconds"]))),
     }
 
 
@@ -64,8 +64,8 @@ def _tried(look: Callable[[], object]) -> object:
 
 
 def _overlap(config: Config, drain_seconds: float) -> dict[str, Any] | None:
-    found = overlap.ahead(config, colours.serving(config, "backend"), drain_seconds)
-    return vars(found) if found else None
+    ahead = overlap.ahead(config, colours.serving(config, "backend"), drain_seconds)
+    return vars(ahead) if ahead else None
 
 
 def _restarts(config: Config) -> list[str]:
@@ -114,7 +114,7 @@ def _changed(config: Config, service: str) -> bool:
     if not container:
         return False
     argv = ["docker", "inspect", "--format", "{{json .Config.Labels}}", container]
-    made = json.loads(run(argv, seconds=docker.SECONDS)).get("com.docker.compose.config-hash")
+    actual = json.loads(run(argv, seconds=docker.SECONDS)).get("com.docker.compose.config-hash")
     stack = compose.stack(config.app, config.app / IMAGES)
     declared = compose.run([*stack, "config", "--hash", service], seconds=docker.SECONDS).decode().split()
-    return declared[1:] != [made]
+    return declared[1:] != [actual]

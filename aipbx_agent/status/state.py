@@ -41,13 +41,13 @@ def main(config: Config, options: argparse.Namespace) -> None:
         config = load()
     except Refused as refused:
         problem = refused
-    state = found(config)
+    state = collect(config)
     if options.release:
         state["release"] = release.met(config, json.load(sys.stdin), problem)
     events.result(**state)
 
 
-def found(config: Config) -> dict[str, Any]:
+def collect(config: Config) -> dict[str, Any]:
     """How the host is.
 
     Args:
@@ -57,11 +57,11 @@ def found(config: Config) -> dict[str, Any]:
         "files": [name for name in FILES if (config.app / name).is_file()],
         "images": images(config),
         "ledger": ledger.entries(config),
-        "containers": containers.found(config),
+        "containers": containers.collect(config),
         "colours": {service: colours.active(config, service) for service in SERVICES},
-        "lock": vars(lock) if (lock := deploy_lock.seen(config)) else None,
+        "lock": vars(lock) if (lock := deploy_lock.current(config)) else None,
         "maintenance": (config.app / MAINTENANCE).exists(),
-        **machine.found(config),
+        **machine.collect(config),
         **_backups(config),
         "rotation": database.rotation(config),
         "migrations": database.unapplied(config),
@@ -75,8 +75,8 @@ def images(config: Config, file: str = IMAGES) -> dict[str, str]:
         lines = (config.app / file).read_text("utf-8", errors="replace").splitlines()
     except OSError:
         return {}
-    words = [line.partition("=") for line in lines if "_IMAGE=" in line]
-    return {name.removesuffix("_IMAGE").lower(): value for name, _, value in words}
+    pairs = [line.partition("=") for line in lines if "_IMAGE=" in line]
+    return {name.removesuffix("_IMAGE").lower(): value for name, _, value in pairs}
 
 
 def _backups(config: Config) -> dict[str, Any]:

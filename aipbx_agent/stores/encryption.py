@@ -16,14 +16,14 @@ def recipients(config: Config) -> list[str]:
     Raises:
         Refused: there are none.
     """
-    found = [str(key) for key in config.raw["backup_recipients"]]
-    if not found:
+    keys = [str(key) for key in config.raw["backup_recipients"]]
+    if not keys:
         raise Refused(
             "No one could read the copies of this host.",
             "backup_recipients names no public key to encrypt them to.",
             "inv offsite.key, put its line into group_data/all.py, and converge this host.",
         )
-    return found
+    return keys
 
 
 def age(keys: Sequence[str]) -> list[str]:

@@ -37,15 +37,15 @@ class FolderStore:
     def names(self, folder: str) -> dict[str, int]:
         """Size of each file in a folder, by name."""
         return {
-            one.name: one.lstat().st_size
-            for one in (self.path / folder).iterdir()
-            if one.is_file() and not one.is_symlink() and not one.name.startswith(PART)
+            path.name: path.lstat().st_size
+            for path in (self.path / folder).iterdir()
+            if path.is_file() and not path.is_symlink() and not path.name.startswith(PART)
         }
 
     def texts(self, folder: str, ending: str) -> dict[str, bytes]:
         """Contents of small files, by name."""
-        found = (name for name in self.names(folder) if name.endswith(ending))
-        return {name: self._file(f"{folder}/{name}").read_bytes() for name in found}
+        names = (name for name in self.names(folder) if name.endswith(ending))
+        return {name: self._file(f"{folder}/{name}").read_bytes() for name in names}
 
     def remove(self, name: str) -> None:
         """Delete a file."""

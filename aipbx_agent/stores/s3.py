@@ -136,7 +136,7 @@ class S3Store:
     def names(self, folder: str) -> dict[str, int]:
         """Size of each file in a folder, by name."""
         listed = self._run("lsjson", "--files-only", "--no-modtime", "--no-mimetype", self._path(folder))
-        return {one["Name"]: int(one["Size"]) for one in json.loads(listed)}
+        return {entry["Name"]: int(entry["Size"]) for entry in json.loads(listed)}
 
     def texts(self, folder: str, ending: str) -> dict[str, bytes]:
         """Contents of small files, by name."""
@@ -155,14 +155,14 @@ class S3Store:
     def _path(self, name: str) -> str:
         return f"{self._bucket}/{self._host}/{name}"
 
-    def _command(self, *words: str) -> list[str]:
-        return ["rclone", *LIMITS, *words]
+    def _command(self, *arguments: str) -> list[str]:
+        return ["rclone", *LIMITS, *arguments]
 
-    def _run(self, *words: str, seconds: float = QUICK) -> bytes:
+    def _run(self, *arguments: str, seconds: float = QUICK) -> bytes:
         try:
-            return run(self._command(*words), seconds=seconds, env=self._environment)
+            return run(self._command(*arguments), seconds=seconds, env=self._environment)
         except Failed as problem:
-            raise self._failed(words[0], problem.why) from None
+            raise self._failed(arguments[0], problem.why) from None
 
     def _failed(self, verb: str, output: str) -> Failed:
         output = essence(output)

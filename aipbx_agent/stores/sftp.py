@@ -87,12 +87,12 @@ class SftpStore:
                     f"inv offsite.check --host={self._host}",
                 )
             folder, _, last = name.rpartition("/")
-            aside = f"{folder}/{PART}{last}.{secrets.token_hex(4)}"
+            partial = f"{folder}/{PART}{last}.{secrets.token_hex(4)}"
             meter = Meter(chunks_of(source) if isinstance(source, Path) else source)
-            session.write_new(aside, meter)
-            if measured(session.read(aside)) != meter.content:
+            session.write_new(partial, meter)
+            if measured(session.read(partial)) != meter.content:
                 raise changed(self.where, name)
-            session.rename(aside, name)
+            session.rename(partial, name)
             return meter.content
 
     def read(self, name: str) -> Iterator[bytes]:

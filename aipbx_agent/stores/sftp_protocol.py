@@ -130,13 +130,13 @@ class Session:
         size = self.size(path)
         handle = self._open(path, FOR_READING)
         waiting: deque[tuple[int, int]] = deque()
-        asked = 0
-        while asked < size or waiting:
-            while asked < size and len(waiting) < WINDOW:
-                length = min(CHUNK, size - asked)
-                number = self._request(READ, _text(handle) + struct.pack(">QI", asked, length))
+        requested = 0
+        while requested < size or waiting:
+            while requested < size and len(waiting) < WINDOW:
+                length = min(CHUNK, size - requested)
+                number = self._request(READ, _text(handle) + struct.pack(">QI", requested, length))
                 waiting.append((number, length))
-                asked += length
+                requested += length
             number, length = waiting.popleft()
             body = self._answer(number, DATA)
             data, _ = _cut(body)
@@ -163,7 +163,7 @@ class Session:
     def entries(self, path: str) -> list[Entry]:
         """What is in a directory."""
         handle, _ = _cut(self._answer(self._request(OPENDIR, _text(path.encode())), HANDLE))
-        found: list[Entry] = []
+        listed: list[Entry] = []
         while True:
             try:
                 body = self._answer(self._request(READDIR, _text(handle)), NAME)
@@ -177,9 +177,9 @@ class Session:
                 name, body = _cut(body)
                 _, body = _cut(body)  # as `ls -l` has it
                 size, mode, body = _attributes(body)
-                found.append(Entry(name.decode(errors="replace"), size, mode & 0o170000 == 0o100000))
+                listed.append(Entry(name.decode(errors="replace"), size, mode & 0o170000 == 0o100000))
         self._done(self._request(CLOSE, _text(handle)))
-        return found
+        return listed
 
     def rename(self, path: str, to: str) -> None:
         """Give a file another name, which nothing has yet."""
@@ -199,8 +199,8 @@ class Session:
 
     def _open(self, path: str, how: int) -> bytes:
         # No attributes: the server's umask says how files are.
-        asked = _text(path.encode()) + struct.pack(">II", how, 0)
-        handle, _ = _cut(self._answer(self._request(OPEN, asked), HANDLE))
+        payload = _text(path.encode()) + struct.pack(">II", how, 0)
+        handle, _ = _cut(self._answer(self._request(OPEN, payload), HANDLE))
         return handle
 
     def _request(self, kind: int, body: bytes) -> int:
@@ -235,13 +235,13 @@ class Session:
 
     def _exactly(self, count: int) -> bytes:
         assert self._ssh.stdout  # noqa: S101  a pipe
-        found = b""
-        while len(found) < count:
-            part = self._ssh.stdout.read(count - len(found))
+        received = b""
+        while len(received) < count:
+            part = self._ssh.stdout.read(count - len(received))
             if not part:
                 raise self._broken("The connection ended.")
-            found += part
-        return found
+            received += part
+        return received
 
     def _send(self, packet: bytes) -> None:
         assert self._ssh.stdin  # noqa: S101  a pipe

@@ -74,8 +74,8 @@ def _check_order(chain: list[bytes]) -> None:
         with tempfile.NamedTemporaryFile() as issuer:
             issuer.write(by)
             issuer.flush()
-            words = ("verify", "-no_check_time", "-partial_chain", "-trusted", issuer.name)
-            code, _ = pem.openssl(*words, stdin=signed)
+            arguments = ("verify", "-no_check_time", "-partial_chain", "-trusted", issuer.name)
+            code, _ = pem.openssl(*arguments, stdin=signed)
         if code != 0:
             raise Refused(
                 "The chain is out of order or has a gap.",

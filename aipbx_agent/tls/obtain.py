@@ -42,7 +42,7 @@ def obtain(config: Config, declared: Declared, *, force: bool) -> None:
         points_here.require(config, declared)
     stack = ["--progress", "quiet", "--project-directory", str(config.app), "--env-file", "/dev/null"]
     stack += ["-f", f"{config.app}/{COMPOSE_FILE}"]
-    certbot = ["run", "--rm", "--no-deps", "-T", "certbot", *_words(config.host, declared, force=force)]
+    certbot = ["run", "--rm", "--no-deps", "-T", "certbot", *_certbot(config.host, declared, force=force)]
     variables = {**compose.variables(), **_NO_RELEASE}
     code, text = attempt([*compose.COMMAND, *stack, *certbot], seconds=SECONDS, env=variables)
     if code != 0:
@@ -61,7 +61,7 @@ def _is_settled(chain: Path, names: list[str]) -> bool:
     return sorted(pem.names(chain.read_bytes())) == sorted(names)
 
 
-def _words(host: str, declared: Declared, *, force: bool) -> list[str]:
+def _certbot(host: str, declared: Declared, *, force: bool) -> list[str]:
     argv = ["certonly", "--non-interactive", "--agree-tos", "--webroot", "--webroot-path", "/var/www/acme-challenge"]
     argv += ["--server", declared.acme_directory, "--cert-name", host, "--renew-with-new-domains"]
     argv += ["--logs-dir", "/etc/letsencrypt/log", "--work-dir", "/etc/letsencrypt/work"]

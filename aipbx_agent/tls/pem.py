@@ -15,12 +15,12 @@ _BEGIN = b"-----BEGIN CERTIFICATE-----"
 _BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----\r?\n?", re.DOTALL)
 
 
-def openssl(*words: str, stdin: bytes = b"") -> tuple[int, str]:
+def openssl(*arguments: str, stdin: bytes = b"") -> tuple[int, str]:
     """Run openssl, which may fail.
 
     Returns: its exit code, and all that it printed.
     """
-    return attempt(["openssl", *words], seconds=SECONDS, stdin=stdin)
+    return attempt(["openssl", *arguments], seconds=SECONDS, stdin=stdin)
 
 
 def certificates(chain: bytes) -> list[bytes]:

@@ -45,16 +45,16 @@ def elsewhere(declared: Declared) -> dict[str, list[str]]:
     if declared.cloudflare:
         return {}
     ours = {*_own_addresses(), *declared.public_addresses}
-    found = {name: [address for address in _resolved(name) if address not in ours] for name in declared.names}
-    return {name: addresses for name, addresses in found.items() if addresses}
+    foreign = {name: [address for address in _resolved(name) if address not in ours] for name in declared.names}
+    return {name: addresses for name, addresses in foreign.items() if addresses}
 
 
 def _folder(config: Config) -> Path:
     """Make the folder of challenges, which nginx's container reads."""
     folder = config.app / "acme-challenge" / WELL_KNOWN
-    for one in (folder.parent, folder):
-        one.mkdir(exist_ok=True)
-        one.chmod(0o755)
+    for path in (folder.parent, folder):
+        path.mkdir(exist_ok=True)
+        path.chmod(0o755)
     return folder
 
 
@@ -102,16 +102,16 @@ def _require_name(name: str, own: list[str], translated: list[str], token: str) 
 
 def _answers(address: str, name: str, token: str) -> bool:
     """Whether an address answers for a name with our token; over https too, as the authority follows redirects."""
-    at = f"[{address}]" if ":" in address else address
+    authority = f"[{address}]" if ":" in address else address
     argv = ["curl", "--silent", "--location", "--insecure", "--max-time", "10", "--noproxy", "*"]
     url = f"http://{name}/{WELL_KNOWN}/{token}"
-    return attempt([*argv, "--resolve", f"{name}:80:{at}", url], seconds=SECONDS)[1] == token
+    return attempt([*argv, "--resolve", f"{name}:80:{authority}", url], seconds=SECONDS)[1] == token
 
 
 def _own_addresses() -> list[str]:
     # What is not of that scope is an empty object.
     links = json.loads(run(["ip", "-json", "addr", "show", "scope", "global"], seconds=SECONDS))
-    return [one["local"] for link in links for one in link.get("addr_info", []) if "local" in one]
+    return [address["local"] for link in links for address in link.get("addr_info", []) if "local" in address]
 
 
 def _resolved(name: str) -> list[str]:

@@ -12,7 +12,7 @@ from fleet.output import step
 from fleet.tls import operations
 
 if TYPE_CHECKING:
-    from fleet.adoption.found import HandMade
+    from fleet.adoption.hand_made import HandMade
     from fleet.remote import Remote
 
 LETSENCRYPT = "/etc/letsencrypt/"
@@ -42,14 +42,14 @@ def read(remote: Remote, old: HandMade) -> Served | None:
 def parse(configuration: str, host: str) -> Served | None:
     """The certificate in nginx's configuration: that of the server with this name, else the first."""
     text = re.sub(r"(?m)#.*$", "", configuration)
-    found: list[Served] = []
+    served: list[Served] = []
     for server in re.split(r"\bserver\s*\{", text)[1:]:
         chain, key = (re.search(rf"\b{name}\s+([^;\s]+)\s*;", server) for name in ("ssl_certificate", f"{_KEY}"))
         if chain and key:
             names = re.search(r"\bserver_name\s+([^;]+);", server)
             mine = bool(names) and host in str(names[1] if names else "").split()
-            found.insert(0 if mine else len(found), Served(chain[1].strip("\"'"), key[1].strip("\"'")))
-    return found[0] if found else None
+            served.insert(0 if mine else len(served), Served(chain[1].strip("\"'"), key[1].strip("\"'")))
+    return served[0] if served else None
 
 
 _KEY = "ssl_certificate_key"
@@ -68,5 +68,5 @@ def take_over(remote: Remote, old: HandMade) -> None:
     with step(f"certificate {served.chain}"):
         if served.source == "letsencrypt":
             remote.sudo_output(commands.copy_letsencrypt(nginx, remote.settings.app_dir))
-        given = commands.pem(nginx, served.chain, served.key)
-        agent.query(remote, ["certificate-supply"], fed_by=given, seconds=SECONDS)
+        installed = commands.pem(nginx, served.chain, served.key)
+        agent.query(remote, ["certificate-supply"], fed_by=installed, seconds=SECONDS)

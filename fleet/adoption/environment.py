@@ -15,7 +15,7 @@ from fleet.env.variables.table import VARIABLES, declared
 from fleet.errors import OperatorError
 
 if TYPE_CHECKING:
-    from fleet.adoption.found import HandMade
+    from fleet.adoption.hand_made import HandMade
     from fleet.remote import Remote
 
 HEAD = """\

@@ -6,12 +6,11 @@ import pprint
 from typing import TYPE_CHECKING
 
 from aipbx_agent.contract import ENVIRONMENT
-from fleet.adoption import certificate, environment
-from fleet.adoption import found as by_hand
+from fleet.adoption import certificate, environment, hand_made
 from fleet.errors import OperatorError
 
 if TYPE_CHECKING:
-    from fleet.adoption.found import HandMade
+    from fleet.adoption.hand_made import HandMade
     from fleet.remote import Remote
     from fleet.state.survey import Survey
 
@@ -27,7 +26,7 @@ def waiting(remote: Remote, state: Survey) -> HandMade | None:
     """
     if state.current or not state.converged:
         return None
-    old = by_hand.found(remote)
+    old = hand_made.read(remote)
     if old is None or not old.waits:
         return None
     _refuse(remote, old, state)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fleet.adoption import environment, gate
-from fleet.adoption.found import found
+from fleet.adoption import environment, gate, hand_made
 from fleet.env import report
 from fleet.env.dotenv import files
 from fleet.errors import OperatorError
 
 if TYPE_CHECKING:
-    from fleet.adoption.found import HandMade
+    from fleet.adoption.hand_made import HandMade
     from fleet.remote import Remote
 
 
@@ -21,7 +20,7 @@ def show(remote: Remote) -> None:
     Raises:
         OperatorError: there is nothing to take over.
     """
-    old = found(remote)
+    old = hand_made.read(remote)
     if old is None or old.adopted:
         raise OperatorError(
             f"{remote.name}: there is nothing to take over.",

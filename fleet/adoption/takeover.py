@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from fleet.adoption import certificate
-from fleet.adoption.found import MOUNTS, OURS
+from fleet.adoption.hand_made import MOUNTS, OURS
 from fleet.commands import adoption as commands
 from fleet.errors import OperatorError
 from fleet.output import say, step
 
 if TYPE_CHECKING:
-    from fleet.adoption.found import HandMade
+    from fleet.adoption.hand_made import HandMade
     from fleet.remote import Remote
 
 STOP_SECONDS = 180

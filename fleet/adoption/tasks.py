@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from invoke.context import Context
 
-from fleet.cli import named_hosts, one, report_errors
+from fleet.cli import named_hosts, only, report_errors
 from fleet.command_line.verb import task
 
 
@@ -14,4 +14,4 @@ def adopt(_: Context, host: str = "") -> None:
     """Read a host installed by hand: what is there, its variables into an env file, what inventory.py must say."""
     from fleet.adoption import show
 
-    show.show(one(named_hosts(host)))
+    show.show(only(named_hosts(host)))

@@ -33,24 +33,24 @@ def show(hosts: Sequence[Remote], *, tail: int, as_json: bool) -> int:
 
     Returns: the exit code: 0 when every one of them answered.
     """
-    found = answers.at_once(hosts, lambda host: _of(host)[-tail:])
+    by_host = answers.at_once(hosts, lambda host: _of(host)[-tail:])
     if as_json:
-        answers.print_json(found)
+        answers.print_json(by_host)
     else:
-        _print(found)
-    return answers.exit_code(found)
+        _print(by_host)
+    return answers.exit_code(by_host)
 
 
-def _print(found: Mapping[str, list[dict[str, Any]] | OperatorError]) -> None:
+def _print(by_host: Mapping[str, list[dict[str, Any]] | OperatorError]) -> None:
     table = Table("host", "when (UTC)", "who", "from", "what", "result", "s")
-    for name, entries in found.items():
-        for one in entries if isinstance(entries, list) else ():
-            result = one["result"] if one["result"] == "ok" else f"[red]{one['result']}[/red]"
-            who, verb = (escape(one_line(one[key], LONGEST)) for key in ("operator", "verb"))
-            when = one["time"].replace("T", " ").rstrip("Z")
-            table.add_row(name, when, who, escape(one["address"]), verb, result, str(one["seconds"]))
+    for name, entries in by_host.items():
+        for entry in entries if isinstance(entries, list) else ():
+            result = entry["result"] if entry["result"] == "ok" else f"[red]{entry['result']}[/red]"
+            who, verb = (escape(one_line(entry[key], LONGEST)) for key in ("operator", "verb"))
+            when = entry["time"].replace("T", " ").rstrip("Z")
+            table.add_row(name, when, who, escape(entry["address"]), verb, result, str(entry["seconds"]))
     print_table(table)
-    answers.print_errors(found)
+    answers.print_errors(by_host)
 
 
 def _of(host: Remote) -> list[dict[str, Any]]:
@@ -63,16 +63,16 @@ def parsed(text: str) -> list[dict[str, Any]]:
 
     A line that a power cut left unfinished is passed over. The ledger of releases knows no addresses.
     """
-    found = []
+    entries = []
     for line in text.split("\n"):
         try:
             raw = json.loads(line)
             entry = {key: str(raw[key]) for key in ("time", "operator", "result")}
             address = one_line(str(raw.get("address", "")), LONGEST)
-            found.append(entry | {"address": address, "verb": _verb(raw), "seconds": int(raw["seconds"])})
+            entries.append(entry | {"address": address, "verb": _verb(raw), "seconds": int(raw["seconds"])})
         except (ValueError, KeyError, TypeError):
             continue
-    return sorted(found, key=lambda each: str(each["time"]))
+    return sorted(entries, key=lambda each: str(each["time"]))
 
 
 def _verb(raw: dict[str, Any]) -> str:

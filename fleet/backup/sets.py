@@ -34,19 +34,19 @@ def make(remote: Remote) -> None:
         FailedError: there is no new set, or something is wrong with it.
     """
     say(f"{remote.name}: backup", "bold")
-    made = agent.run(remote, ["backup"], seconds=BACKUP_SECONDS)
-    files = sum(volume["files"] for volume in made["volumes"].values())
-    changed = sum(volume["changed"] for volume in made["volumes"].values())
+    result = agent.run(remote, ["backup"], seconds=BACKUP_SECONDS)
+    files = sum(volume["files"] for volume in result["volumes"].values())
+    changed = sum(volume["changed"] for volume in result["volumes"].values())
     say(
-        f"{remote.name}: set {made['set']}, {size(made['bytes'])} in {made['seconds']:.1f} s: "
-        f"{made['rows']} rows of {made['tables']} tables, {files} files.",
+        f"{remote.name}: set {result['set']}, {size(result['bytes'])} in {result['seconds']:.1f} s: "
+        f"{result['rows']} rows of {result['tables']} tables, {files} files.",
         "green",
     )
     if changed:
         say(f"  {changed} files were written to while they were packed; the others are as they were.", "yellow")
-    if made["gone"]:
-        say(f"  Deleted, too old: {', '.join(made['gone'])}")
-    say(f"  It is in {made['place']}; unverified until: inv verify --host={remote.name}")
+    if result["gone"]:
+        say(f"  Deleted, too old: {', '.join(result['gone'])}")
+    say(f"  It is in {result['place']}; unverified until: inv verify --host={remote.name}")
 
 
 def show(hosts: Sequence[Remote], *, as_json: bool) -> int:
@@ -58,28 +58,28 @@ def show(hosts: Sequence[Remote], *, as_json: bool) -> int:
     Returns: the exit code: 0 when every one of them answered.
     """
     with step("hosts"):
-        found = answers.at_once(hosts, lambda host: agent.query(host, ["list"]))
-    listed = [one["sets"] for one in found.values() if isinstance(one, dict)]
+        by_host = answers.at_once(hosts, lambda host: agent.query(host, ["list"]))
+    listed = [answer["sets"] for answer in by_host.values() if isinstance(answer, dict)]
     completion.remember("sets", (each["name"] for sets in listed for each in reversed(sets)))
     if as_json:
-        answers.print_json(found)
+        answers.print_json(by_host)
     else:
-        _print(found)
-    return answers.exit_code(found)
+        _print(by_host)
+    return answers.exit_code(by_host)
 
 
-def _print(found: dict[str, dict[str, Any] | OperatorError]) -> None:
+def _print(by_host: dict[str, dict[str, Any] | OperatorError]) -> None:
     table = Table(*uncut("host", "set (UTC)"), "age", "size", "rows", "release", "verified", "off-site")
     console = Console(highlight=False, soft_wrap=True)
-    for host, listing in found.items():
+    for host, listing in by_host.items():
         if isinstance(listing, OperatorError):
             continue
-        for one in reversed(listing["sets"]):
-            table.add_row(host, *row(one, listing["now"]))
+        for manifest in reversed(listing["sets"]):
+            table.add_row(host, *row(manifest, listing["now"]))
         if not listing["sets"]:
             table.add_row(host, "[red]none[/red]")
     print_table(table)
-    for host, listing in found.items():
+    for host, listing in by_host.items():
         if isinstance(listing, OperatorError):
             console.print(f"[red]{host} could not be queried.[/red] {escape(str(listing))}")
             continue
@@ -111,14 +111,14 @@ def point(host: str, summary: dict[str, Any]) -> list[str]:
         summary: what the agent returned about WAL and base backups.
     """
     lines = [
-        f"{host}: recovery window from {_plain(one['since'])} to {_plain(one['until'])} UTC: "
-        f"inv restore --at='{_plain(one['until'])}' --host={host}"
-        for one in summary.get("windows", [])
+        f"{host}: recovery window from {_plain(window['since'])} to {_plain(window['until'])} UTC: "
+        f"inv restore --at='{_plain(window['until'])}' --host={host}"
+        for window in summary.get("windows", [])
     ]
     lines += [
-        f"[yellow]{host}: no recovery from {_plain(one['after'])} to {_plain(one['before'])} UTC[/yellow]: "
-        f"{one['first']} to {one['last']} of the WAL are missing."
-        for one in summary.get("gaps", [])
+        f"[yellow]{host}: no recovery from {_plain(gap['after'])} to {_plain(gap['before'])} UTC[/yellow]: "
+        f"{gap['first']} to {gap['last']} of the WAL are missing."
+        for gap in summary.get("gaps", [])
     ]
     return lines
 
@@ -143,24 +143,24 @@ def kept(host: str, retained: dict[str, Any]) -> list[str]:
     return [*lines, f"{host}: inv restore --undo or --discard --host={host}"] if lines else []
 
 
-def row(one: dict[str, Any], now: str) -> tuple[str, ...]:
+def row(manifest: dict[str, Any], now: str) -> tuple[str, ...]:
     """A set's cells.
 
     Args:
-        one: as the host reported it.
+        manifest: as the host reported it.
         now: the host's clock.
     """
-    if "problem" in one:
-        return (one["name"], f"[red]{escape(one['problem'])}[/red]")
-    backend = one["release"].get("backend", "-")
+    if "problem" in manifest:
+        return (manifest["name"], f"[red]{escape(manifest['problem'])}[/red]")
+    backend = manifest["release"].get("backend", "-")
     return (
-        one["name"],
-        ago(one["taken"], now),
-        size(one["bytes"]),
-        str(one["rows"]),
+        manifest["name"],
+        ago(manifest["taken"], now),
+        size(manifest["bytes"]),
+        str(manifest["rows"]),
         backend[:8],
-        _verified(one["verified"], now),
-        f"{ago(one['offsite']['at'], now)} ago" if one["offsite"] else "no",
+        _verified(manifest["verified"], now),
+        f"{ago(manifest['offsite']['at'], now)} ago" if manifest["offsite"] else "no",
     )
 
 
@@ -202,27 +202,27 @@ def download(remote: Remote, name: str, to: Path) -> Path:
     chosen = choose(remote.name, listing["sets"], name)
     path = to / archive.file_name(remote.name, chosen["name"])
     command = shlex.join(archive.command(listing["folder"], chosen["name"], chosen["files"]))
-    with transfer.arriving(path, chosen["bytes"]) as aside:
-        transfer.stream(remote, command, aside, chosen["bytes"], path.name)
+    with transfer.arriving(path, chosen["bytes"]) as partial:
+        transfer.stream(remote, command, partial, chosen["bytes"], path.name)
         with step("every file in it compared with its manifest"):
             try:
-                archive.check(aside)
+                archive.check(partial)
             except OperatorError as problem:
                 raise FailedError(f"{path.name} did not arrive completely.", problem.why, "Run this again.") from None
     return path
 
 
-def choose(host: str, there: list[dict[str, Any]], name: str) -> dict[str, Any]:
+def choose(host: str, manifests: list[dict[str, Any]], name: str) -> dict[str, Any]:
     """The set that is meant.
 
     Args:
-        there: its sets, oldest first.
+        manifests: its sets, oldest first.
         name: as typed; empty: the newest.
 
     Raises:
         OperatorError: there is none such.
     """
-    usable = {one["name"]: one for one in there if "problem" not in one}
+    usable = {manifest["name"]: manifest for manifest in manifests if "problem" not in manifest}
     if not usable:
         raise OperatorError(f"{host} has no backup set.", "No backup has run yet.", f"inv backup --host={host}")
     if name and name not in usable:

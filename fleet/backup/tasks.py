@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from invoke.context import Context
 
-from fleet.cli import finish, hosts_to_change, hosts_to_read, one, remotes, report_errors
+from fleet.cli import finish, hosts_to_change, hosts_to_read, only, remotes, report_errors
 from fleet.command_line.verb import task
 
 
@@ -32,7 +32,7 @@ def backup(_: Context, host: str = "", download: str | None = None, to: str = ""
             sets.make(remote)
         return
     name = download if isinstance(download, str) else ""
-    path = sets.download(one(hosts_to_read(host)), name, Path(to or "."))
+    path = sets.download(only(hosts_to_read(host)), name, Path(to or "."))
     say(f"It is in {path} (mode 600; not encrypted). inv restore takes it.", "green")
 
 

@@ -57,12 +57,12 @@ def push(_: Context, host: str = "", key: str = "", alerts_from: str = "", yes: 
     private = values.private_key(key) if key else ""
     alerts = values.alerts(select(alerts_from, load())) if alerts_from else {}
     github = api.of_environment()
-    found = survey.read(github, remotes(hosts))
-    pushing.show(found, private, alerts)
+    surveyed = survey.read(github, remotes(hosts))
+    pushing.show(surveyed, private, alerts)
     if not agreed("Write this to GitHub", yes=yes):
         print("Nothing was changed.")
         finish(1)
-    pushing.push(github, found, private, alerts)
+    pushing.push(github, surveyed, private, alerts)
 
 
 @task(help={"host": f"{HOST}; default: all", "json": "print JSON"})
@@ -74,7 +74,7 @@ def status(_: Context, host: str = "all", json: bool = False) -> None:
     from fleet.release.rollout import targets
 
     github = api.of_environment()
-    names = {targets.environment(one) for one in remotes(load())}
-    found = survey.read(github, remotes(hosts_to_read(host)), names)
-    if not differences.show(found, differences.keys_changed(), as_json=json):
+    names = {targets.environment(remote) for remote in remotes(load())}
+    surveyed = survey.read(github, remotes(hosts_to_read(host)), names)
+    if not differences.show(surveyed, differences.keys_changed(), as_json=json):
         finish(1)

@@ -31,14 +31,14 @@ def write(hosts: list[Remote], root: Path = ROOT) -> None:
     Raises:
         OperatorError: a host is reached by another one, or its key is not known here.
     """
-    found = [_way(remote) for remote in hosts]
+    ways = [_way(remote) for remote in hosts]
     config = "".join(
-        f"Host {name}\n  HostName {address}\n  Port {port}\n  HostKeyAlias {name}\n" for name, address, port, _ in found
+        f"Host {name}\n  HostName {address}\n  Port {port}\n  HostKeyAlias {name}\n" for name, address, port, _ in ways
     )
-    keys = "".join(f"{name} {_KIND} {key}\n" for name, _, _, key in found)
+    keys = "".join(f"{name} {_KIND} {key}\n" for name, _, _, key in ways)
     (root / CONFIG).write_text(_BEGIN.format("addresses") + config, "utf-8")
     (root / KEYS).write_text(_BEGIN.format("host keys") + keys, "utf-8")
-    for name, address, port, key in found:
+    for name, address, port, key in ways:
         fingerprint = base64.b64encode(hashlib.sha256(base64.b64decode(key)).digest()).decode().rstrip("=")
         say(f"{name}: {address}, port {port}, SHA256:{fingerprint}")
     say(f"Wrote {CONFIG} and {KEYS}. Compare the fingerprints, and commit both.", "green")

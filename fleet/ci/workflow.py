@@ -43,17 +43,17 @@ def text(service: str, fleet: str = "") -> str:
     )
 
 
-def _origin(given: str) -> str:
-    found = "" if given else repository(_git("remote", "get-url", "origin"))
-    if not found:
+def _origin(typed: str) -> str:
+    name = "" if typed else repository(_git("remote", "get-url", "origin"))
+    if not name:
         raise OperatorError(
-            f"Where this repository is on GitHub is not known{f': {given!r}' * bool(given)}.",
+            f"Where this repository is on GitHub is not known{f': {typed!r}' * bool(typed)}.",
             "The workflow calls it by owner and name.",
             "--fleet=owner/name",
         )
-    return found
+    return name
 
 
-def _git(*words: str) -> str:
-    done = subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=False, timeout=30)
+def _git(*arguments: str) -> str:
+    done = subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=False, timeout=30)
     return done.stdout.strip()

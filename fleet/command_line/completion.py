@@ -36,12 +36,12 @@ def complete(typed: str, namespace: Collection) -> None:
         return
     # A shell gives `--host=x` as three words.
     words = [word for word in words if word != "="]
-    found: list[str] = []
+    matches: list[str] = []
     # Nothing is said of an inventory that cannot be read in the middle of a line that is typed.
     with suppress(OperatorError):
-        found = candidates(words, fresh=typed.endswith((" ", "=")), namespace=namespace)
-    if found:
-        print("\n".join(found))
+        matches = candidates(words, fresh=typed.endswith((" ", "=")), namespace=namespace)
+    if matches:
+        print("\n".join(matches))
         raise Exit(code=0)
 
 
@@ -55,11 +55,13 @@ def candidates(argv: Sequence[str], *, fresh: bool, namespace: Collection) -> li
     before = list(argv) if fresh else list(argv[:-1])
     if not before or before[0] not in namespace or (not fresh and argv[-1].startswith("-")):
         return []
-    arguments = {name: one for one in namespace[before[0]].get_arguments() for name in one.names}
+    arguments = {name: argument for argument in namespace[before[0]].get_arguments() for name in argument.names}
     option = before[-1].lstrip("-") if before[-1].startswith("--") else ""
     if option in arguments and arguments[option].takes_value:
         return _of(MEANS.get(option, ""))
-    positional = [name for name, one in arguments.items() if (one.positional or name == "page") and name in MEANS]
+    positional = [
+        name for name, argument in arguments.items() if (argument.positional or name == "page") and name in MEANS
+    ]
     return [word for name in [*positional, *(["host"] if "host" in arguments else [])] for word in _of(MEANS[name])]
 
 

@@ -14,7 +14,7 @@ def _plain(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
     wrong = error.object[error.start : error.end]
-    return "".join(PLAIN.get(one, f"\\u{ord(one):04x}") for one in wrong), error.end
+    return "".join(PLAIN.get(char, f"\\u{ord(char):04x}") for char in wrong), error.end
 
 
 def print_anything() -> None:

@@ -49,14 +49,14 @@ def _prepare(program: Any, namespace: Namespace) -> None:
         return
     if words[:1] == ["help"]:
         words[:] = [*words[1:2], "--help"] if words[1:] else []
-    asked = words[0] if words and HELP & set(before_command(words)) else program.args.help.value
-    if not words or asked:
+    help_for = words[0] if words and HELP & set(before_command(words)) else program.args.help.value
+    if not words or help_for:
         # Who pipes these into `head` has read enough: Python would complain of it.
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    if asked in names(namespace):
-        _show_help(program, namespace, asked)
+    if help_for in names(namespace):
+        _show_help(program, namespace, help_for)
     # `inv` alone is a question, too: Invoke would answer with its own options.
-    if not (words or asked or program.args["list"].value):
+    if not (words or help_for or program.args["list"].value):
         program.args["list"].set_value(True, cast=False)
     TYPED[:] = words[:1]
     words[:] = with_hosts(words, namespace, _hosts)
@@ -66,7 +66,7 @@ def _prepare(program: Any, namespace: Namespace) -> None:
 
 
 def _show_help(program: Any, namespace: Namespace, verb: str) -> NoReturn:
-    context = next(one for one in namespace.to_contexts() if verb in (one.name, *one.aliases))
+    context = next(context for context in namespace.to_contexts() if verb in (context.name, *context.aliases))
     words = [verb, *(str(argument.name).upper() for argument in context.positional_args)]
     words += [f"[{name.upper()}]" for name in _alone(list(context.args.values()))]
     words += ["[HOST]"] * (_takes_host(list(context.args.values())) and "HOST" not in words) + ["[options]"] * bool(
@@ -98,7 +98,12 @@ def with_hosts(argv: Sequence[str], namespace: Namespace, known: Callable[[], Co
     if len(argv) < 2 or argv[0] not in names(namespace):
         return list(argv)
     arguments = namespace[argv[0]].get_arguments()
-    takes_value = {f"{'-' * (1 + (len(name) > 1))}{name}" for one in arguments if one.takes_value for name in one.names}
+    takes_value = {
+        f"{'-' * (1 + (len(name) > 1))}{name}"
+        for argument in arguments
+        if argument.takes_value
+        for name in argument.names
+    }
     typed = before_command(argv)
     alone = [n for n in range(1, len(typed)) if not typed[n].startswith("-") and typed[n - 1] not in takes_value]
     named = [n for n in alone if set(typed[n].split(",")) <= set(known())] if _takes_host(arguments) else []
@@ -107,18 +112,18 @@ def with_hosts(argv: Sequence[str], namespace: Namespace, known: Callable[[], Co
     option = _alone(arguments)
     values = others if option else []
     kept = [word for n, word in enumerate(argv) if n not in {*named, *queries, *values}]
-    given = [f"--host={','.join(typed[n] for n in named)}"] if named else []
-    given += [f"--{option[0]}={','.join(typed[n] for n in values)}"] if values else []
-    return [kept[0], *given, *(f"--command={typed[n]}" for n in queries), *kept[1:]]
+    options = [f"--host={','.join(typed[n] for n in named)}"] if named else []
+    options += [f"--{option[0]}={','.join(typed[n] for n in values)}"] if values else []
+    return [kept[0], *options, *(f"--command={typed[n]}" for n in queries), *kept[1:]]
 
 
 def _takes_host(arguments: Sequence[Any]) -> bool:
-    return any("host" in one.names for one in arguments)
+    return any("host" in argument.names for argument in arguments)
 
 
 def _alone(arguments: Sequence[Any]) -> list[str]:
     """The option of a verb whose value may stand alone, where it has one."""
-    return [name for name in ALONE for one in arguments if name in one.names and not one.positional]
+    return [name for name in ALONE for argument in arguments if name in argument.names and not argument.positional]
 
 
 def _hosts() -> list[str]:
@@ -144,7 +149,7 @@ def _check(program: Any, namespace: Namespace, argv: Sequence[str]) -> None:
 
 def _without_value(argv: Sequence[str], arguments: Sequence[Any]) -> str:
     """Return the first repeatable option without a value: Invoke ignores it, and a deploy would bring the head."""
-    options = {f"--{name}" for one in arguments if one.kind is list for name in one.names}
+    options = {f"--{name}" for argument in arguments if argument.kind is list for name in argument.names}
     pairs = itertools.pairwise([*before_command(argv), "-"])
     return next((word for word, after in pairs if word in options and after.startswith("-")), "")
 
@@ -160,7 +165,9 @@ def _refusal(message: str, verb: str, namespace: Namespace) -> Exit:
         return _unknown(unknown[1], verb, namespace)
     if missing := re.fullmatch(r"'.+' did not receive required positional arguments: (.+)", message):
         arguments = namespace[verb].get_arguments()
-        needed = [f"{one.name.upper()} ({one.help})" for one in arguments if f"'{one.name}'" in missing[1]]
+        needed = [
+            f"{argument.name.upper()} ({argument.help})" for argument in arguments if f"'{argument.name}'" in missing[1]
+        ]
         return _ended(verb, "a word is missing.", f"It needs {' and '.join(needed)}.")
     if flag := re.match(r"Flag <\w+: ([\w-]+)", message):
         what = f"--{flag[1].replace('_', '-')} "
@@ -175,11 +182,11 @@ def _unknown(word: str, verb: str, namespace: Namespace) -> Exit:
         known, what = names(namespace), f"{word!r} is not a verb."
         why = "A verb comes first, then its words and options."
     elif word.startswith("-"):
-        known = [f"--{name}" for one in namespace[verb].get_arguments() for name in one.names]
+        known = [f"--{name}" for argument in namespace[verb].get_arguments() for name in argument.names]
         what, why = f"unknown option {word!r}.", "Another verb may have it."
-        if meant := [name for name in known if re.fullmatch("-[a-z]", word) and name.startswith(f"-{word}")]:
+        if similar := [name for name in known if re.fullmatch("-[a-z]", word) and name.startswith(f"-{word}")]:
             why = "Few options have a short form, and none that could do harm: those are typed out."
-            return _ended(verb, what, why, f"Did you mean {' or '.join(meant)}?")
+            return _ended(verb, what, why, f"Did you mean {' or '.join(similar)}?")
     else:
         known, what = _hosts(), f"{word!r} is neither a host nor an option."
         why = "The inventory has no such host or group."

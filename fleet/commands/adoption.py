@@ -183,8 +183,8 @@ def end_cron(table: str, line: str, folder: str) -> str:
     # cron itself puts an account's table in its place, and takes notice.
     place = f"crontab -u {shlex.quote(name)} {new} && rm {new}"
     if not table.startswith(f"{CRONTABS}/"):
-        aside = shlex.quote(f"{table}.aipbx-new")  # cron passes over names with a dot in /etc/cron.d
-        place = f"cp -a {old} {aside} && cat {new} >{aside} && sync {aside} && mv -fT {aside} {old} && rm {new}"
+        partial = shlex.quote(f"{table}.aipbx-new")  # cron passes over names with a dot in /etc/cron.d
+        place = f"cp -a {old} {partial} && cat {new} >{partial} && sync {partial} && mv -fT {partial} {old} && rm {new}"
     return (
         f"set -e; install -d -m 700 {shlex.quote(folder)}; [ -e {kept} ] || cp -a {old} {kept}; "
         f"LINE={shlex.quote(line)} {edit} >{new}; {place}"

@@ -41,10 +41,10 @@ def readable(app_dir: str, file: str) -> str:
         app_dir: where the stack's files are.
         file: a word for sh: the file.
     """
-    words = _command(
+    argv = _command(
         "--project-directory", app_dir, "--env-file", "/dev/null", images=("BACKEND_IMAGE=none", "FRONTEND_IMAGE=none")
     )
-    return f"{words} -f {file} config --quiet"
+    return f"{argv} -f {file} config --quiet"
 
 
 def logs(project: str, services: list[str], *, follow: bool, since: str, tail: str) -> str:
@@ -71,5 +71,5 @@ def execute(project: str, service: str, command: list[str], *, terminal: bool, a
         terminal: whether it gets a terminal.
         app_dir: says which colour serves.
     """
-    words = of_project(project, "exec", *([] if terminal else ["-T"]))
-    return f"{words} {colours.serving(app_dir, service) if app_dir else service} {shlex.join(command)}"
+    argv = of_project(project, "exec", *([] if terminal else ["-T"]))
+    return f"{argv} {colours.serving(app_dir, service) if app_dir else service} {shlex.join(command)}"

@@ -70,8 +70,8 @@ def build(folder: str, dockerfile: str, beside: str, reference: str, arguments: 
 def address(project: str, service: str, app_dir: str) -> str:
     """The command that prints a running service's addresses, as the host reaches them."""
     form = shlex.quote("{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}")
-    return _asked(project, service, f"docker inspect --format {form}", app_dir)
+    return _query(project, service, f"docker inspect --format {form}", app_dir)
 
 
-def _asked(project: str, service: str, command: str, app_dir: str = "") -> str:
+def _query(project: str, service: str, command: str, app_dir: str = "") -> str:
     return f'id={of_service(project, service, app_dir)}; [ -z "$id" ] || {command} "$id"'

@@ -40,7 +40,9 @@ def of_all(hosts: list[str]) -> dict[str, list[str]]:
             return {}
     # One that cannot be asked makes the run of all of them fail: each for itself.
     with ThreadPoolExecutor() as pool:
-        return {host: found for each in pool.map(lambda host: of_all([host]), hosts) for host, found in each.items()}
+        return {
+            host: changes for each in pool.map(lambda host: of_all([host]), hosts) for host, changes in each.items()
+        }
 
 
 def _ask(hosts: list[str]) -> dict[str, list[str]]:
@@ -59,9 +61,9 @@ def _ask(hosts: list[str]) -> dict[str, list[str]]:
         raise _unknown(hosts, f"Its dry run did not end within {SECONDS} s.") from None
     if result.returncode != 0:
         raise _refusal(result.stderr) or _unknown(hosts, "Its dry run did not end well.")
-    found = {host: _changing(host, json.loads(result.stdout)["plan"]) for host in hosts}
-    _keep(found)
-    return found
+    changes = {host: _changing(host, json.loads(result.stdout)["plan"]) for host in hosts}
+    _keep(changes)
+    return changes
 
 
 @dataclass(frozen=True)
@@ -83,10 +85,10 @@ def forget() -> None:
     _path().unlink(missing_ok=True)
 
 
-def _keep(found: dict[str, list[str]]) -> None:
+def _keep(by_host: dict[str, list[str]]) -> None:
     at = datetime.now(UTC).isoformat()
     with suppress(OSError, OperatorError):
-        kept = _kept() | {_key(host): {"changes": changes, "at": at} for host, changes in found.items()}
+        kept = _kept() | {_key(host): {"changes": changes, "at": at} for host, changes in by_host.items()}
         new = _path().with_suffix(f".{os.getpid()}-{threading.get_ident()}")
         new.write_text(json.dumps(kept), "utf-8")
         new.replace(_path())
@@ -108,9 +110,9 @@ def _key(host: str) -> str:
     return f"{ssh_config_path()}:{host}"
 
 
-def _refusal(words: str) -> OperatorError | None:
+def _refusal(output: str) -> OperatorError | None:
     """The three lines of a refusal, which pyinfra passes on."""
-    match = re.search(r"^(?:-->|\s*\[[^\]]+\]) (.+)\n\s+why: (.+)\n\s+do:  (.+)$", words, re.MULTILINE)
+    match = re.search(r"^(?:-->|\s*\[[^\]]+\]) (.+)\n\s+why: (.+)\n\s+do:  (.+)$", output, re.MULTILINE)
     return OperatorError(match[1], match[2], match[3]) if match else None
 
 
@@ -131,13 +133,13 @@ def _changing(host: str, plan: list[dict[str, Any]]) -> list[str]:
     ]
 
 
-def of(host: str, asked: dict[str, list[str]] | None = None) -> list[str]:
+def of(host: str, known: dict[str, list[str]] | None = None) -> list[str]:
     """The operations that would change a host, by name.
 
     Args:
-        asked: what `of_all` said, where several are meant; without it, or when it could not ask all, this one is asked.
+        known: what `of_all` said, where several are meant; without it, or when it could not ask all, this one is asked.
 
     Raises:
         OperatorError: pyinfra could not tell, with the reason that it gives.
     """
-    return asked[host] if asked and host in asked else _ask([host])[host]
+    return known[host] if known and host in known else _ask([host])[host]

@@ -12,20 +12,20 @@ def sections(lines: Iterable[str]) -> dict[str, str]:
 
     Returns: each section's text, with a line feed after every line, by title, in order.
     """
-    found: dict[str, str] = {}
+    by_name: dict[str, str] = {}
     title: str | None = None
     for line in lines:
         if line.startswith("=="):
             title = line[2:]
-            found.setdefault(title, "")
+            by_name.setdefault(title, "")
         elif title is not None:
-            found[title] += f"{line}\n"
-    return found
+            by_name[title] += f"{line}\n"
+    return by_name
 
 
-def of_kind(found: dict[str, str], kind: str) -> dict[str, str]:
+def of_kind(by_name: dict[str, str], kind: str) -> dict[str, str]:
     """The sections whose title is `kind name`: their texts by name."""
-    return {title.partition(" ")[2]: text for title, text in found.items() if title.partition(" ")[0] == kind}
+    return {title.partition(" ")[2]: text for title, text in by_name.items() if title.partition(" ")[0] == kind}
 
 
 class Lines(FactBase[list[str]]):

@@ -11,7 +11,7 @@ from fleet import agent
 from fleet.cli import agreed
 from fleet.errors import OperatorError
 from fleet.output import say, step
-from fleet.restore.request import INTERRUPTS, Given
+from fleet.restore.request import INTERRUPTS, Request
 from fleet.state import survey
 from fleet.transfer import transfer
 
@@ -23,7 +23,7 @@ CONTAINER = "container:"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
-def brought(source: str) -> Given | None:
+def brought(source: str) -> Request | None:
     """The file that is meant by what an operator typed; None: a container of the host is.
 
     Raises:
@@ -45,7 +45,7 @@ def brought(source: str) -> Given | None:
         )
     if not path.stat().st_size:
         raise OperatorError(f"{path} is empty.", "It has 0 bytes.", "Use another file.")
-    return Given("", path.name, path, volumes=False)
+    return Request("", path.name, path, volumes=False)
 
 
 def run(remote: Remote, source: str, database: str, without: str, *, yes: bool) -> None:
@@ -61,26 +61,26 @@ def run(remote: Remote, source: str, database: str, without: str, *, yes: bool) 
         OperatorError: it was refused, and nothing was touched.
         FailedError: it failed; what was live is live.
     """
-    given = brought(source)
+    request = brought(source)
     with step("host"):
         calls = survey.take(remote).calls
         live = agent.query(remote, ["retained"])["live"]
     flows = f"; {calls} RTP flows are live and would be cut" if calls else ""
-    say(f"{remote.name}: import of {given.name if given else source} into PostgreSQL", "bold")
+    say(f"{remote.name}: import of {request.name if request else source} into PostgreSQL", "bold")
     say("  The source is read and never written. Its rows come into a new database beside the live one, with the same")
     say("  schema; every table is counted and compared, and the application tried out: that stops nothing.")
     say(f"  Then it replaces {live['database']} ({size(live['bytes'])}), which is retained (--undo).")
     say(f"{INTERRUPTS}{flows}.", "yellow")
-    if not given:
+    if not request:
         say("  Rows written to MySQL from now on are not imported: stop everything that writes there first.", "yellow")
     if not agreed(f"import into {remote.name}", yes=yes):
         raise OperatorError(
             f"{remote.name}: nothing was done.", "The question was not answered with yes.", "Run the command again."
         )
     place = source
-    if given and given.path:
-        place = given.place()
-        transfer.upload(remote, given.path, f"{remote.settings.app_dir}/backups/incoming/{place}")
+    if request and request.path:
+        place = request.place()
+        transfer.upload(remote, request.path, f"{remote.settings.app_dir}/backups/incoming/{place}")
     argv = ["import-mysql", place]
     argv += [f"--database={database}"] if database else []
     argv += [f"--without={without}"] if without else []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from invoke.context import Context
 
-from fleet.cli import hosts_to_change, one, report_errors
+from fleet.cli import hosts_to_change, only, report_errors
 from fleet.command_line.verb import task
 
 
@@ -24,4 +24,4 @@ def import_mysql(
     """Bring MySQL's data into PostgreSQL: loaded beside the live data, compared, swapped in."""
     from fleet.database import import_mysql as data
 
-    data.run(one(hosts_to_change(host)), from_, database, without, yes=yes)
+    data.run(only(hosts_to_change(host)), from_, database, without, yes=yes)

@@ -80,16 +80,16 @@ def rotate(remote: Remote, *, yes: bool) -> None:
         FailedError: it failed; `what` says which password counts.
     """
     with step("host, env file, database"):
-        found = recovery.settled(remote, survey.take(remote))
-        preconditions.refuse(remote.name, found, remote.settings, first_allowed=False)
+        state = recovery.settled(remote, survey.take(remote))
+        preconditions.refuse(remote.name, state, remote.settings, first_allowed=False)
         configuration.refuse_invalid(remote, current(remote, remote.settings.app_dir) or {})
-        ready = _planned(remote, found)
-    _announce(remote, ready, found)
+        ready = _planned(remote, state)
+    _announce(remote, ready, state)
     if not agreed(f"change the password of {remote.name}'s database", yes=yes):
         raise OperatorError(
             f"{remote.name}: nothing was done.", "The question was not answered with yes.", "Run the command again."
         )
-    with held(remote, ready, found, datetime.now(UTC)) as lock:
+    with held(remote, ready, state, datetime.now(UTC)) as lock:
         owner = lock.owner
         if ready.cut_off:
             _end(remote, ready, owner)
@@ -105,9 +105,9 @@ def rotate(remote: Remote, *, yes: bool) -> None:
 def _planned(remote: Remote, state: Survey) -> Rotation:
     file = merging.load(remote.name, remote.settings.secrets_from)
     values = findings.checked(file)
-    stands = place.of(file, remote.settings.secrets_from, NAME)
-    there = current(remote, remote.settings.app_dir) or {}
-    changes = comparison.changes(there, rendering.environments(values))
+    origin = place.of(file, remote.settings.secrets_from, NAME)
+    environments = current(remote, remote.settings.app_dir) or {}
+    changes = comparison.changes(environments, rendering.environments(values))
     if others := sorted({change.name for change in changes} - {NAME}):
         raise OperatorError(
             f"{remote.name}: {', '.join(others)} differ{'s' * (len(others) == 1)} from what the host has.",
@@ -115,22 +115,22 @@ def _planned(remote: Remote, state: Survey) -> Rotation:
             f"inv env.diff --host={remote.name} shows it; then inv env.push --host={remote.name}, "
             "or put the host's values back.",
         )
-    seen = _step(remote, "look")
-    cut_off = bool(seen["under_way"])
-    if values[NAME] != there["backend"][NAME] and not cut_off:
+    look = _step(remote, "look")
+    cut_off = bool(look["under_way"])
+    if values[NAME] != environments["backend"][NAME] and not cut_off:
         raise OperatorError(
-            f"{remote.name}: {NAME} in {stands.shown} is not the one that the host has.",
+            f"{remote.name}: {NAME} in {origin.shown} is not the one that the host has.",
             "It is out of date there, or was edited; no rotation is under way.",
             "Get the current one from the operator who rotated last, "
             f"or put the host's value back (inv exec backend --host={remote.name} -- env).",
         )
     return Rotation(
-        place=stands,
-        before={**values, NAME: there["backend"][NAME]},
+        place=origin,
+        before={**values, NAME: environments["backend"][NAME]},
         after=values if cut_off else {**values, NAME: declaration.password()},
         release=_release(remote, state),
-        addresses=_addresses(seen),
-        running=_passwords(seen),
+        addresses=_addresses(look),
+        running=_passwords(look),
         cut_off=cut_off,
     )
 
@@ -222,8 +222,8 @@ def _end(remote: Remote, ready: Rotation, owner: str) -> None:
 def _back(remote: Remote, ready: Rotation, problem: BaseException, undo: list[Callable[[], None]]) -> None:
     say("  back to the old one", "yellow")
     try:
-        for one in undo:
-            one()
+        for action in undo:
+            action()
         _step(remote, "shut out")
     except OperatorError as second:
         raise FailedError(
@@ -244,14 +244,14 @@ def _step(remote: Remote, step: str, **request: Any) -> dict[str, Any]:
     return agent.query(remote, ["rotate"], json.dumps({"step": step, **request}).encode())
 
 
-def _addresses(seen: dict[str, Any]) -> list[str]:
+def _addresses(look: dict[str, Any]) -> list[str]:
     """Those of the backends that run."""
-    return [address for backend in seen["backends"] for address in backend["addresses"]]
+    return [address for backend in look["backends"] for address in backend["addresses"]]
 
 
-def _passwords(seen: dict[str, Any]) -> list[str]:
+def _passwords(look: dict[str, Any]) -> list[str]:
     """Those of the backends that run."""
-    return [backend["password"] for backend in seen["backends"]]
+    return [backend["password"] for backend in look["backends"]]
 
 
 def _let_in(remote: Remote, addresses: list[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from invoke.context import Context
 
-from fleet.cli import hosts_to_change, one, report_errors
+from fleet.cli import hosts_to_change, only, report_errors
 from fleet.command_line.verb import task
 
 
@@ -14,4 +14,4 @@ def rotate_password(_: Context, host: str = "", yes: bool = False) -> None:
     """Give the database a new password: the role, the env file, the host, the backend; completes an interrupted one."""
     from fleet.database import rotation
 
-    rotation.rotate(one(hosts_to_change(host)), yes=yes)
+    rotation.rotate(only(hosts_to_change(host)), yes=yes)

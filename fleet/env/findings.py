@@ -14,12 +14,12 @@ from fleet.errors import OperatorError
 
 def of(file: HostFile) -> list[Finding]:
     """Return everything that is wrong with a file."""
-    found = checks.check(file.read, file.host) + production.findings(file)
+    findings = checks.check(file.read, file.host) + production.findings(file)
     mode = file.path.stat().st_mode & 0o777
     if not file.sealed and mode & 0o077:
         why, do = f"can be read by others on this machine (mode {mode:o})", f"chmod 600 {shown(file.path)}"
-        found.insert(0, Finding(True, file.path.name, None, why, do))
-    return found + _left_behind(file)
+        findings.insert(0, Finding(True, file.path.name, None, why, do))
+    return findings + _left_behind(file)
 
 
 def _left_behind(file: HostFile) -> list[Finding]:
@@ -32,16 +32,16 @@ def _left_behind(file: HostFile) -> list[Finding]:
     return [Finding(False, name, file.read.lines[name], why[name in file.stored], do) for name in names]
 
 
-def refuse(file: HostFile, found: list[Finding]) -> None:
+def refuse(file: HostFile, findings: list[Finding]) -> None:
     """Refuse a file with errors.
 
     Args:
-        found: its findings, or some of them.
+        findings: its findings, or some of them.
 
     Raises:
         OperatorError: all errors among them, one a line.
     """
-    errors = [finding for finding in found if finding.grave]
+    errors = [finding for finding in findings if finding.grave]
     if errors:
         store = f", or correct {file.store}" * bool(file.store)
         raise OperatorError(
@@ -70,13 +70,13 @@ def all_checked(reads: Mapping[str, Callable[[], HostFile]]) -> dict[str, HostFi
     Raises:
         OperatorError: the errors of all of them at once.
     """
-    found: dict[str, HostFile] = {}
+    by_host: dict[str, HostFile] = {}
     refused: list[OperatorError] = []
     for host, read in reads.items():
         try:
             file = read()
             checked(file)
-            found[host] = file
+            by_host[host] = file
         except OperatorError as error:
             refused.append(error)
     if len(refused) > 1:
@@ -87,4 +87,4 @@ def all_checked(reads: Mapping[str, Callable[[], HostFile]]) -> dict[str, HostFi
         )
     if refused:
         raise refused[0]
-    return found
+    return by_host

@@ -194,8 +194,8 @@ def keep_apart(host: str, source: SecretSource, content: bytes) -> bytes:
         return content
     store = opening.store(host, source)
     stored = store.read()
-    made = {name: value for name, value in dotenv_file.read(content).values.items() if declared(name).generate}
-    values = {**made, **stored.values}
+    generated = {name: value for name, value in dotenv_file.read(content).values.items() if declared(name).generate}
+    values = {**generated, **stored.values}
     if values != stored.values:
         store.write(values, stored.version)
     return replacing.without(content, values)

@@ -33,10 +33,10 @@ def findings(file: HostFile) -> list[Finding]:
     fleet = hosts.load()
     if not any(host.staging for host in fleet if host.name == file.host):
         return keys(file.read, staging=False)
-    found = keys(file.read, staging=True)
+    problems = keys(file.read, staging=True)
     for host in hosts.production(fleet):
-        found += _compared(file.read, host)
-    return list({(finding.grave, finding.name): finding for finding in reversed(found)}.values())[::-1]
+        problems += _compared(file.read, host)
+    return list({(finding.grave, finding.name): finding for finding in reversed(problems)}.values())[::-1]
 
 
 def keys(file: EnvFile, *, staging: bool) -> list[Finding]:

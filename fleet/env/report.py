@@ -30,27 +30,33 @@ def check(hosts: Iterable[Host], *, as_json: bool) -> bool:
 
     Returns: whether none has an error.
     """
-    found: dict[str, dict[str, Any] | OperatorError] = {}
+    by_host: dict[str, dict[str, Any] | OperatorError] = {}
     errors = 0
     for host in hosts:
         setting = host.data["images_from"]
         try:
             file = merging.of_host(host)
             errors += sum(each.grave for each in _found(file, setting)) if as_json else findings(file, setting)
-            found[host.name] = {"file": shown(file.path), "findings": [_row(each) for each in _found(file, setting)]}
+            by_host[host.name] = {"file": shown(file.path), "findings": [_row(each) for each in _found(file, setting)]}
         except OperatorError as error:
-            found[host.name] = error
+            by_host[host.name] = error
             errors += 1
             if not as_json:
                 print(f"{host.name}: {error}")
     if as_json:
-        answers.print_json(found)
+        answers.print_json(by_host)
     return not errors
 
 
-def _row(one: Finding) -> dict[str, Any]:
-    kind = "error" if one.grave else "warning"
-    return {"kind": kind, "variable": one.name or None, "line": one.line or None, "why": one.why, "do": one.do}
+def _row(finding: Finding) -> dict[str, Any]:
+    kind = "error" if finding.grave else "warning"
+    return {
+        "kind": kind,
+        "variable": finding.name or None,
+        "line": finding.line or None,
+        "why": finding.why,
+        "do": finding.do,
+    }
 
 
 def _found(file: HostFile, images_from: str) -> list[Finding]:
@@ -66,12 +72,12 @@ def findings(file: HostFile, images_from: str) -> int:
 
     Returns: the number of errors.
     """
-    found = _found(file, images_from)
-    errors = sum(finding.grave for finding in found)
-    counts = ((errors, "error"), (len(found) - errors, "warning"))
+    problems = _found(file, images_from)
+    errors = sum(finding.grave for finding in problems)
+    counts = ((errors, "error"), (len(problems) - errors, "warning"))
     summary = ", ".join(f"{count} {word}{'s' * (count != 1)}" for count, word in counts if count)
     print(f"{file.host}: {shown(file.path)}: {summary or 'nothing is wrong'}")
-    for finding in found:
+    for finding in problems:
         print(f"    {'error' if finding.grave else 'warning'}: {finding.text}")
     return errors
 
@@ -83,31 +89,31 @@ def warnings(file: HostFile, images_from: str) -> None:
             print(f"    warning: {finding.text}")
 
 
-def changes(host: str, found: list[Change], *, first: bool) -> None:
+def changes(host: str, changed: list[Change], *, first: bool) -> None:
     """Show what a push changes, secrets masked.
 
     Args:
-        found: the changes.
+        changed: the changes.
         first: whether the host has no environment yet.
     """
     if first:
-        print(f"{host}: has no environment yet; all {len(found)} values are new:")
-    elif found:
-        print(f"{host}: {len(found)} value{'s' * (len(found) != 1)} would change:")
+        print(f"{host}: has no environment yet; all {len(changed)} values are new:")
+    elif changed:
+        print(f"{host}: {len(changed)} value{'s' * (len(changed) != 1)} would change:")
     else:
         print(f"{host}: the host has exactly this.")
-    for change in found:
+    for change in changed:
         print(f"    {change.line}")
 
 
-def store(file: HostFile, found: list[Change], *, first: bool) -> None:
+def store(file: HostFile, differing: list[Change], *, first: bool) -> None:
     """Show which secrets of a host's store are others than at the last push.
 
     Args:
-        found: what a push would change.
+        differing: what a push would change.
         first: whether the host has no environment yet.
     """
-    names = {each.name for each in found if declared(each.name).secret and not declared(each.name).ours}
+    names = {each.name for each in differing if declared(each.name).secret and not declared(each.name).ours}
     changed = sorted(names - file.read.lines.keys())
     if file.store and changed and not first:
         print(f"    note: changed in the store since the last push: {', '.join(changed)}")

@@ -68,17 +68,17 @@ def diff(_: Context, host: str = "", json: bool = False) -> None:
             file = merging.of_host(chosen)
             ours = rendering.environments(file.values())
             findings.refuse(file, production.findings(file))
-            there = current(_remote(chosen), chosen.data["app_dir"])
+            present = current(_remote(chosen), chosen.data["app_dir"])
         except OperatorError as error:
             print(error, file=sys.stderr)
             failed.append(error.code)
             continue
-        changes = comparison.changes(there, ours)
-        rows.append({"host": chosen.name, "pushed_before": there is not None, "same": not changes})
+        changes = comparison.changes(present, ours)
+        rows.append({"host": chosen.name, "pushed_before": present is not None, "same": not changes})
         rows[-1]["changes"] = [change.as_json for change in changes]
         if not json:
-            report.changes(chosen.name, changes, first=there is None)
-            report.store(file, changes, first=there is None)
+            report.changes(chosen.name, changes, first=present is None)
+            report.store(file, changes, first=present is None)
     if json:
         import json as notation
 

@@ -62,9 +62,9 @@ class Repository:
         with self._alone():
             if not self.folder.is_dir():
                 # Aside, then renamed: a clone that is cut off is no copy.
-                with tempfile.TemporaryDirectory(dir=self.folder.parent) as aside:
-                    self._checked(git.clone(self.url, Path(aside) / "clone"))
-                    (Path(aside) / "clone").rename(self.folder)
+                with tempfile.TemporaryDirectory(dir=self.folder.parent) as partial:
+                    self._checked(git.clone(self.url, Path(partial) / "clone"))
+                    (Path(partial) / "clone").rename(self.folder)
             self._checked(git.fetch(self.folder))
             source.keep_whole(self.folder)
 
@@ -212,7 +212,7 @@ def chosen(repositories: list[Repository], shas: list[str]) -> dict[str, str]:
     Raises:
         OperatorError: a SHA is none, is unknown, is ambiguous, or is not on the branch.
     """
-    found: dict[str, str] = {}
+    by_service: dict[str, str] = {}
     for sha in (word.strip().lower() for word in shas):
         if not SHA.fullmatch(sha):
             raise OperatorError(
@@ -234,13 +234,13 @@ def chosen(repositories: list[Repository], shas: list[str]) -> dict[str, str]:
             )
         repository, name = homes[0]
         repository.require_on_branch(name)
-        if found.setdefault(repository.service, name) != name:
+        if by_service.setdefault(repository.service, name) != name:
             raise OperatorError(
                 f"Two different commits of the {repository.service} were given.",
-                f"{found[repository.service][:12]} and {name[:12]}.",
+                f"{by_service[repository.service][:12]} and {name[:12]}.",
                 "A release has one of each service.",
             )
-    return found
+    return by_service
 
 
 def repositories(settings: Settings) -> dict[str, Repository]:

@@ -140,13 +140,13 @@ def branch(product: str, version: str) -> str | None:
         version: of a tag, a package (with its epoch) or a system.
     """
     known = PRODUCTS[product]
-    found = re.search(rf"{known.behind}(\d+)", version) if known.behind else None
-    found = found or re.match(r"(?:\d+:)?v?(\d+(?:\.\d+)*)", version)
-    if not found:
+    match = re.search(rf"{known.behind}(\d+)", version) if known.behind else None
+    match = match or re.match(r"(?:\d+:)?v?(\d+(?:\.\d+)*)", version)
+    if not match:
         return None
-    parts = found[1].split(".")
+    parts = match[1].split(".")
     for each in known.ends:
         wanted = each.split(".")
         if parts[: len(wanted)] == wanted or wanted[: len(parts)] == parts:
             return each
-    return found[1]
+    return match[1]

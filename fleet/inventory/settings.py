@@ -317,14 +317,14 @@ def volumes_of(services: Mapping[str, dict[str, Any]], known: AbstractSet[str] =
         services: as Compose writes them: `volume:/path`, or `type: volume` with a `source`. Folders are no volumes.
         known: what is left out.
     """
-    found = set()
+    names = set()
     for service in services.values():
         for mount in service.get("volumes", []):
             if isinstance(mount, str):
-                found.add(mount.split(":")[0])
+                names.add(mount.split(":")[0])
             elif mount.get("type") == "volume":
-                found.add(str(mount.get("source")))
-    return sorted({source for source in found if VOLUME_NAME.match(source)} - known)
+                names.add(str(mount.get("source")))
+    return sorted({source for source in names if VOLUME_NAME.match(source)} - known)
 
 
 def of_host(name: str, data: Mapping[str, Any]) -> Settings:

@@ -23,12 +23,12 @@ def show(hosts: Sequence[Host], *, as_json: bool) -> None:
     Raises:
         OperatorError: a host's data are malformed.
     """
-    found = {host.name: settings.of_host(host.name, host.data).model_dump(mode="json") for host in hosts}
+    by_host = {host.name: settings.of_host(host.name, host.data).model_dump(mode="json") for host in hosts}
     if as_json:
-        print(json.dumps(found, indent=2, ensure_ascii=False))
+        print(json.dumps(by_host, indent=2, ensure_ascii=False))
         return
     for host in hosts:
-        print("\n".join(lines(host, found[host.name])))
+        print("\n".join(lines(host, by_host[host.name])))
 
 
 def lines(host: Host, values: dict[str, Any]) -> list[str]:

@@ -143,7 +143,7 @@ def check(name: str) -> None:
 def _refuse_mixed(host: Host, fleet: list[Host]) -> None:
     """Refuse copies of production on a staging host, or the reverse, and a bucket of both."""
     bucket = _bucket(host)
-    for other in (one for one in fleet if one.staging != host.staging):
+    for other in (other for other in fleet if other.staging != host.staging):
         if _peer(host) == other.name or (bucket and bucket == _bucket(other)):
             kinds = ("production", "staging") if other.staging else ("staging", "production")
             raise OperatorError(

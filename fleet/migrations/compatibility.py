@@ -54,16 +54,16 @@ def breaks(source: str, parts: Iterable[Part]) -> str:
     """
     if declared(source):
         return ""
-    made = Made()
-    return next((f"line {part.line}: {_short(part.text)}" for part in parts if not _harmless(part, made)), "")
+    objects = Made()
+    return next((f"line {part.line}: {_short(part.text)}" for part in parts if not _harmless(part, objects)), "")
 
 
-def _harmless(part: Part, made: Made) -> bool:
+def _harmless(part: Part, objects: Made) -> bool:
     kind, node = part.kind, part.node
     if node is None:
         return False
     if kind == "CreateStmt":
-        made.tables.add(_table(node.relation))
+        objects.tables.add(_table(node.relation))
     if kind in _ADDS:
         return not _changes_rows(part)
     if kind == "SelectStmt":
@@ -73,13 +73,15 @@ def _harmless(part: Part, made: Made) -> bool:
     if kind == "VacuumStmt":
         return not node.is_vacuumcmd
     relation = getattr(node, "relation", None)
-    if relation is not None and _table(relation) in made.tables and kind != "RenameStmt":
+    if relation is not None and _table(relation) in objects.tables and kind != "RenameStmt":
         return True
     if kind == "IndexStmt":
         return not node.unique
     if kind == "UpdateStmt":
-        return all((*_table(relation), one.res_target.name) in made.columns for one in node.target_list)
-    return kind == "AlterTableStmt" and all(_adds_column(node, one.alter_table_cmd, made) for one in node.cmds)
+        return all((*_table(relation), target.res_target.name) in objects.columns for target in node.target_list)
+    return kind == "AlterTableStmt" and all(
+        _adds_column(node, command.alter_table_cmd, objects) for command in node.cmds
+    )
 
 
 def _changes_rows(part: Part, *, calls: bool = False) -> bool:
@@ -88,21 +90,21 @@ def _changes_rows(part: Part, *, calls: bool = False) -> bool:
     return any(kind in writes for kind, _ in grammar.nodes(part))
 
 
-def _adds_column(table: Any, command: Any, made: Made) -> bool:
+def _adds_column(table: Any, command: Any, objects: Made) -> bool:
     """Whether it adds a column that an older release need not fill."""
     if command.subtype != command.DESCRIPTOR.fields_by_name["subtype"].enum_type.values_by_name["AT_AddColumn"].number:
         return False
     column = getattr(command, "def").column_def
     kinds = set(_constraints(column))
-    made.columns.add((*_table(table.relation), column.colname))
+    objects.columns.add((*_table(table.relation), column.colname))
     filled = kinds & _FILLED or column.type_name.names[-1].string.sval in _SERIAL
     return not kinds & _STRICT and ("CONSTR_NOTNULL" not in kinds or bool(filled))
 
 
 def _constraints(column: Any) -> Iterator[str]:
-    for one in column.constraints:
-        values = one.constraint.DESCRIPTOR.fields_by_name["contype"].enum_type.values_by_number
-        yield values[one.constraint.contype].name
+    for constraint in column.constraints:
+        values = constraint.constraint.DESCRIPTOR.fields_by_name["contype"].enum_type.values_by_number
+        yield values[constraint.constraint.contype].name
 
 
 def _table(relation: Any) -> tuple[str, str]:

@@ -54,24 +54,24 @@ def of(repository: Repository, sha: str, dialect: str) -> Files:
         OperatorError: a file is no text.
     """
     listed = _run(git.listed(repository.folder, sha, f"migrations/{dialect}")).decode("utf-8", "surrogateescape")
-    found = Files(sha)
+    files = Files(sha)
     for line in sorted(listed.split("\0"), key=lambda line: line.rpartition("/")[2]):
         what, _, path = line.partition("\t")
         name = path.rpartition("/")[2]
         if not name.endswith(".sql") or " blob " not in what:
             continue
         if not has_date(name):
-            found.passed_over.append(name)
+            files.passed_over.append(name)
             continue
         try:
-            found.dated[name] = _run(git.content(repository.folder, what.split()[2])).decode()
+            files.dated[name] = _run(git.content(repository.folder, what.split()[2])).decode()
         except UnicodeDecodeError as problem:
             raise OperatorError(
                 f"Migration {name} of {sha[:12]} is not UTF-8 text.",
                 str(problem),
                 "Save it as UTF-8, and commit it.",
             ) from None
-    return found
+    return files
 
 
 def _run(command: list[str]) -> bytes:

@@ -106,7 +106,7 @@ def statements(source: str) -> list[Statement]:
         raise _problem(encoded, problem.message, problem.cursorpos) from None
     if parsed is None:
         raise _problem(encoded, "the file holds a null byte", encoded.index(b"\0") + 1)
-    return [_statement(encoded, one) for one in parsed.stmts]
+    return [_statement(encoded, statement) for statement in parsed.stmts]
 
 
 def _problem(encoded: bytes, message: str, cursor: int) -> UnreadableError:
@@ -154,7 +154,7 @@ def _bodies(node: Any, own: bytes, line: int) -> Iterator[Part]:
     kind = type(node).__name__
     if kind not in {"DoStmt", "CreateFunctionStmt"} or (kind == "CreateFunctionStmt" and node.HasField("sql_body")):
         return
-    options = {one.def_elem.defname: one.def_elem for one in (node.args if kind == "DoStmt" else node.options)}
+    options = {option.def_elem.defname: option.def_elem for option in (node.args if kind == "DoStmt" else node.options)}
     language = options["language"].arg.string.sval.lower() if "language" in options else "plpgsql"
     body = _text_of(options["as"]) if "as" in options else ""
     at = own.decode().find(body)
@@ -208,8 +208,8 @@ def _within(tree: Any, first: int, line: int) -> Iterator[Part]:
         line: of the statement that it belongs to.
     """
     if isinstance(tree, list):
-        for one in tree:
-            yield from _within(one, first, line)
+        for child in tree:
+            yield from _within(child, first, line)
         return
     if not isinstance(tree, dict):
         return

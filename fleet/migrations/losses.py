@@ -27,11 +27,11 @@ def of(parts: list[Part]) -> list[Loss]:
     Args:
         parts: all of the file's.
     """
-    found = [loss for part in parts for loss in _of_part(part)]
+    losses = [loss for part in parts for loss in _of_part(part)]
     if any(_moves_names(part) for part in parts):
-        found = [_elsewhere(loss) if loss.table[1] and not loss.table[0] else loss for loss in found]
-    made = {".".join(name.string.sval for name in part.node.funcname) for part in parts if _makes_function(part)}
-    return list(dict.fromkeys(loss for loss in found if loss.what not in {f"CALL {name}" for name in made}))
+        losses = [_elsewhere(loss) if loss.table[1] and not loss.table[0] else loss for loss in losses]
+    functions = {".".join(name.string.sval for name in part.node.funcname) for part in parts if _makes_function(part)}
+    return list(dict.fromkeys(loss for loss in losses if loss.what not in {f"CALL {name}" for name in functions}))
 
 
 def _makes_function(part: Part) -> bool:
@@ -46,11 +46,11 @@ def _moves_names(part: Part) -> bool:
     """Whether names without a schema may lead to other tables from there on."""
     for kind, node in grammar.nodes(part):
         if kind == "VariableSetStmt" and node.name.lower() == "search_path":
-            if any(one.a_const.sval.sval.lower() not in _ORDINARY for one in node.args):
+            if any(arg.a_const.sval.sval.lower() not in _ORDINARY for arg in node.args):
                 return True
         elif kind == "FuncCall" and node.funcname[-1].string.sval == "set_config":
-            words = [one.a_const.sval.sval.lower() for one in node.args[:2]]
-            if words[0] == "search_path" and any(name.strip() not in _ORDINARY for name in words[1].split(",")):
+            texts = [arg.a_const.sval.sval.lower() for arg in node.args[:2]]
+            if texts[0] == "search_path" and any(name.strip() not in _ORDINARY for name in texts[1].split(",")):
                 return True
     return False
 
@@ -69,24 +69,24 @@ def _drop(part: Part, node: Any) -> Iterator[Loss]:
     kind = node.DESCRIPTOR.fields_by_name["remove_type"].enum_type.values_by_number[node.remove_type].name
     cascades = _is(node, "behavior", "DROP_CASCADE")
     if kind in _TABLES:
-        for one in node.objects:
-            names = [item.string.sval for item in one.list.items]
+        for name in node.objects:
+            names = [item.string.sval for item in name.list.items]
             yield Loss(part.line, _TABLES[kind], ROWS, (names[-2] if len(names) > 1 else "", names[-1]))
     elif kind == "OBJECT_EXTENSION" or (cascades and kind not in _HARMLESS):
         yield Loss(part.line, _short(part), UNKNOWN)
 
 
 def _truncate(part: Part, node: Any) -> Iterator[Loss]:
-    for one in node.relations:
+    for relation in node.relations:
         cascades = _is(node, "behavior", "DROP_CASCADE")
-        line = part.line_of(one.range_var)
-        yield Loss(line, "TRUNCATE", ROWS, _table(one.range_var), cascade=cascades)
+        line = part.line_of(relation.range_var)
+        yield Loss(line, "TRUNCATE", ROWS, _table(relation.range_var), cascade=cascades)
 
 
 def _alter(part: Part, node: Any) -> Iterator[Loss]:
     composite = _is(node, "objtype", "OBJECT_TYPE")
-    for one in node.cmds:
-        command = one.alter_table_cmd
+    for action in node.cmds:
+        command = action.alter_table_cmd
         kind = command.DESCRIPTOR.fields_by_name["subtype"].enum_type.values_by_number[command.subtype].name
         if kind in {"AT_DropColumn", "AT_AlterColumnType"}:
             what = "DROP COLUMN" if kind == "AT_DropColumn" else "another type for column"
@@ -107,13 +107,13 @@ def _delete(part: Part, node: Any) -> Iterator[Loss]:
 
 def _update(part: Part, node: Any) -> Iterator[Loss]:
     if _every_row(node):
-        columns = tuple(one.res_target.name for one in node.target_list)
+        columns = tuple(target.res_target.name for target in node.target_list)
         what = f"UPDATE of every row's {', '.join(columns)}"
         yield Loss(part.line_of(node.relation), what, VALUES, _table(node.relation), columns)
 
 
 def _merge(part: Part, node: Any) -> Iterator[Loss]:
-    if any(_is(one.merge_when_clause, "command_type", "CMD_DELETE") for one in node.merge_when_clauses):
+    if any(_is(clause.merge_when_clause, "command_type", "CMD_DELETE") for clause in node.merge_when_clauses):
         yield Loss(part.line_of(node.relation), "MERGE that deletes", ROWS, _table(node.relation))
 
 
@@ -127,7 +127,7 @@ def _called(part: Part, node: Any) -> Iterator[Loss]:
 
 
 def _procedure(part: Part, node: Any) -> Iterator[Loss]:
-    name = ".".join(one.string.sval for one in node.funccall.funcname)
+    name = ".".join(name.string.sval for name in node.funccall.funcname)
     yield Loss(part.line, f"CALL {name}", UNKNOWN)
 
 
@@ -155,7 +155,7 @@ def _every_row(node: Any) -> bool:
         return False
     left, right = where.a_expr.lexpr, where.a_expr.rexpr
     same = left.HasField("a_const") and right.HasField("a_const") and left.a_const.ival == right.a_const.ival
-    return same and [one.string.sval for one in where.a_expr.name] == ["="]
+    return same and [part.string.sval for part in where.a_expr.name] == ["="]
 
 
 def _table(relation: Any) -> tuple[str, str]:

@@ -27,56 +27,56 @@ class Schema:
     changes: bool = False
 
 
-def lines(found: dict[str, Any], given: dict[str, Any], allowed: Sequence[str]) -> list[str]:
+def lines(answer: dict[str, Any], request: dict[str, Any], allowed: Sequence[str]) -> list[str]:
     """What would happen, for the operator.
 
     Args:
-        found: the host's answer.
-        given: what it was asked with.
+        answer: the host's answer.
+        request: what it was asked with.
         allowed: the files that may delete rows.
     """
-    if found["state"] in {NO_SERVER, NEW, FIRST_START}:
-        return _new_database(found, given) if given["files"] else []
-    names = [one["name"] for one in found["pending"]]
-    if names and found["state"] == LIVES:
+    if answer["state"] in {NO_SERVER, NEW, FIRST_START}:
+        return _new_database(answer, request) if request["files"] else []
+    names = [migration["name"] for migration in answer["pending"]]
+    if names and answer["state"] == LIVES:
         by_hand = f"{_files(len(names))} count as applied by hand, up to {names[-1]}"
         return [
             f"  migrations: the database lived without a ledger; {by_hand}",
             "      Was one of them not? Answer no, and deploy the commit that runs there now: --sha=…",
         ]
-    shown = _absent(found, given["early"])
+    shown = _absent(answer, request["early"])
     if names:
         shown.append(f"  migrations: {_files(len(names))} to run, after a backup set as restore point:")
-    for one in found["pending"]:
-        shown.append(f"      {one['name']}: {_way_back(one)}")
-        shown += [f"          takes away {loss}{_consent(one['name'], allowed)}" for loss in one["losses"]]
+    for migration in answer["pending"]:
+        shown.append(f"      {migration['name']}: {_way_back(migration)}")
+        shown += [f"          takes away {loss}{_consent(migration['name'], allowed)}" for loss in migration["losses"]]
     return shown
 
 
-def _new_database(found: dict[str, Any], given: dict[str, Any]) -> list[str]:
+def _new_database(answer: dict[str, Any], request: dict[str, Any]) -> list[str]:
     """The steps of a new database, in their order."""
     begin = {
         NO_SERVER: "the database does not run yet; if it is new, in this order:",
         NEW: "the database is new; in this order:",
         FIRST_START: "the database's first start was interrupted; it continues, in this order:",
-    }[found["state"]]
-    names = [one["name"] for one in found["pending"]] or list(given["files"])
-    early = [name for name in names if name in given["early"]]
-    skipped = {name: given["skipped"][name] for name in names if name in given["skipped"] and name not in early}
+    }[answer["state"]]
+    names = [migration["name"] for migration in answer["pending"]] or list(request["files"])
+    early = [name for name in names if name in request["early"]]
+    skipped = {name: request["skipped"][name] for name in names if name in request["skipped"] and name not in early}
     lines = [f"  migrations: {begin}", *(f"      {name} runs" for name in early)]
     lines.append("      the application starts once, reached by no one, and makes its tables")
     lines.append(f"      {_files(len(names) - len(early) - len(skipped))} run on them, in the order of their dates")
     return lines + [f"      {name} does not run: {reason}" for name, reason in skipped.items()]
 
 
-def _absent(found: dict[str, Any], early: Sequence[str]) -> list[str]:
+def _absent(answer: dict[str, Any], early: Sequence[str]) -> list[str]:
     """What is missing of files that were only marked; those for a new database alone do not run on a living one."""
-    if not found["absent"]:
+    if not answer["absent"]:
         return []
-    by_hand = [line for line in found["absent"] if line.partition(":")[0] in early]
+    by_hand = [line for line in answer["absent"] if line.partition(":")[0] in early]
     lines = ["  migrations: marked as applied, and not all that they make is there:"]
-    lines += [f"      {line}" for line in found["absent"]]
-    if by_hand != found["absent"]:
+    lines += [f"      {line}" for line in answer["absent"]]
+    if by_hand != answer["absent"]:
         lines.append("      Have them run: inv migrate --run-marked, or one: --run-marked=FILE")
     lines += [
         f"      By hand (inv db), for it runs on a new database alone: {line.partition(':')[0]}" for line in by_hand
@@ -88,23 +88,23 @@ def _files(count: int) -> str:
     return f"{count} file" if count == 1 else f"{count} files"
 
 
-def _way_back(one: dict[str, Any]) -> str:
-    if not one["breaks"]:
+def _way_back(migration: dict[str, Any]) -> str:
+    if not migration["breaks"]:
         return "older releases can run with it"
-    return f"no rollback past it without --despite-migrations ({one['breaks']})"
+    return f"no rollback past it without --despite-migrations ({migration['breaks']})"
 
 
 def _consent(name: str, allowed: Sequence[str]) -> str:
     return "  (allowed)" if name in allowed else ""
 
 
-def refuse_losses(host: str, found: dict[str, Any], allowed: Sequence[str]) -> None:
+def refuse_losses(host: str, answer: dict[str, Any], allowed: Sequence[str]) -> None:
     """Refuse to remove rows without consent, and a consent to what no one asks for.
 
     Raises:
         OperatorError: names files, tables and rows.
     """
-    pending = {one["name"]: one["losses"] for one in found["pending"]}
+    pending = {migration["name"]: migration["losses"] for migration in answer["pending"]}
     for name in allowed:
         if name not in pending:
             raise OperatorError(
@@ -114,18 +114,18 @@ def refuse_losses(host: str, found: dict[str, Any], allowed: Sequence[str]) -> N
                 f"inv migrate --dry --host={host} shows them.",
             )
     asking = {name: losses for name, losses in pending.items() if losses and name not in allowed}
-    if asking and found["state"] == KNOWN:
+    if asking and answer["state"] == KNOWN:
         name = next(iter(asking))
         raise OperatorError(
             f"{host}: migration {name} would delete rows.",
             "; ".join(asking[name]),
-            "If that is what you want: " + " ".join(f"--allow-destructive={one}" for one in asking),
+            "If that is what you want: " + " ".join(f"--allow-destructive={loss}" for loss in asking),
         )
 
 
 def agreed_without(
     host: str,
-    found: dict[str, Any],
+    answer: dict[str, Any],
     sha: str,
     is_newer: Callable[[str], bool],
     *,
@@ -135,7 +135,7 @@ def agreed_without(
     """The applied migrations that a release may run without, though it does not know them.
 
     Args:
-        found: its answer.
+        answer: its answer.
         sha: the backend's commit that shall run.
         is_newer: whether a commit that a migration came with is newer than that one.
         running: whether it runs already.
@@ -147,20 +147,20 @@ def agreed_without(
         OperatorError: it cannot, or a file is gone from the repository.
     """
     lines = []
-    for row in found["missing"]:
+    for row in answer["missing"]:
         if not running and not is_newer(row["release"]):
             raise OperatorError(
                 f"{host}: migration {row['name']} was applied on {row['at']} UTC, and {sha[:12]} does not have it.",
                 f"Applied: SHA-256 {row['sha256']}, with backend {row['release'][:12]}; now: none.",
                 "Bring the file back into the repository: what was applied must stay known.",
             )
-    breaking = [row for row in found["missing"] if row["breaks"]]
+    breaking = [row for row in answer["missing"] if row["breaks"]]
     if breaking and not running and not despite:
-        raise _no_way_back(host, sha, breaking, found["sets"])
-    for row in found["missing"]:
+        raise _no_way_back(host, sha, breaking, answer["sets"])
+    for row in answer["missing"]:
         how = "it can run with it" if not row["breaks"] else "as it does now" if running else "as you say"
         lines.append(f"  migrations: {row['name']} stays applied; backend {sha[:8]} does not know it: {how}")
-    return [row["name"] for row in found["missing"]], lines
+    return [row["name"] for row in answer["missing"]], lines
 
 
 def _no_way_back(host: str, sha: str, breaking: list[dict[str, Any]], sets: list[str]) -> OperatorError:
@@ -169,11 +169,11 @@ def _no_way_back(host: str, sha: str, breaking: list[dict[str, Any]], sets: list
     points = [row["restore_point"] for row in breaking if row["restore_point"]]
     way = "There is no restore point from before it: it was marked as applied."
     if points:
-        there = (
+        backups = (
             "" if points[0] in sets else f" (no longer on the host: inv backups --host={host} shows its off-site copy)"
         )
         way = (
-            f"inv restore {points[0]} --host={host}{there} brings the data from before, and keeps those of now; then "
+            f"inv restore {points[0]} --host={host}{backups} brings the data from before, and keeps those of now; then "
             "this works."
         )
     return OperatorError(

@@ -32,15 +32,15 @@ def facts(source: str) -> dict[str, Any]:
         read = grammar.statements(text)
     except grammar.UnreadableError as problem:
         return _none() | {"cannot": [list(refusals.of_syntax(problem))]}
-    parts = [part for one in read for part in one.parts]
+    parts = [part for statement in read for part in statement.parts]
     return {
-        "statements": [_statement(one) for one in read],
+        "statements": [_statement(statement) for statement in read],
         "cannot": [list(refusal) for part in parts for refusal in refusals.of(part)],
         "losses": [asdict(loss) for loss in losses.of(parts)],
         "breaks": compatibility.breaks(source, parts),
         "renames": any(_renames(part) for part in parts),
-        "makes": [one for part in parts if not part.inside for one in _makes(part)],
-        "takes": [one for part in parts for one in _takes(part)],
+        "makes": [make for part in parts if not part.inside for make in _makes(part)],
+        "takes": [take for part in parts for take in _takes(part)],
     }
 
 
@@ -48,13 +48,13 @@ def _none() -> dict[str, Any]:
     return {"statements": [], "losses": [], "breaks": "", "renames": False, "makes": [], "takes": []}
 
 
-def _statement(one: Statement) -> dict[str, Any]:
+def _statement(statement: Statement) -> dict[str, Any]:
     return {
-        "start": one.start,
-        "line": one.line,
-        "last": one.last,
+        "start": statement.start,
+        "line": statement.line,
+        "last": statement.last,
         # Most extensions can be made by a superuser only.
-        "admin": one.parts[0].kind == "CreateExtensionStmt",
+        "admin": statement.parts[0].kind == "CreateExtensionStmt",
     }
 
 
@@ -72,8 +72,8 @@ def _makes(part: Part) -> Iterator[list[str]]:
     elif part.kind == "CreateExtensionStmt":
         yield ["extension", "", node.extname]
     elif part.kind == "AlterTableStmt":
-        for one in node.cmds:
-            column = getattr(one.alter_table_cmd, "def").column_def.colname
+        for command in node.cmds:
+            column = getattr(command.alter_table_cmd, "def").column_def.colname
             if column:
                 yield ["column", node.relation.schemaname, node.relation.relname, column]
 
@@ -82,14 +82,14 @@ def _takes(part: Part) -> Iterator[list[str]]:
     """Yield kind and names of what a statement removes, also by another name for it."""
     node = part.node
     if part.kind == "DropStmt":
-        for one in node.objects:
-            names = [item.string.sval for item in one.list.items] or [one.string.sval]
+        for name in node.objects:
+            names = [item.string.sval for item in name.list.items] or [name.string.sval]
             yield ["any", names[-2] if len(names) > 1 else "", names[-1]]
     elif part.kind == "RenameStmt":
         yield ["any", node.relation.schemaname, node.relation.relname, *([node.subname] if node.subname else [])]
     elif part.kind == "AlterTableStmt":
-        for one in node.cmds:
-            command = one.alter_table_cmd
+        for action in node.cmds:
+            command = action.alter_table_cmd
             if command.name and not getattr(command, "def").column_def.colname:
                 yield ["any", node.relation.schemaname, node.relation.relname, command.name]
 
@@ -100,10 +100,12 @@ def lasting(files: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     Args:
         files: facts by name, in the order in which they run.
     """
-    gone: list[list[str]] = []
+    removed: list[list[str]] = []
     lasting = {}
-    for name, one in reversed(files.items()):
-        gone += one["takes"]
-        left = [made for made in one["makes"] if not any(made[2:][: len(taken) - 2] == taken[2:] for taken in gone)]
-        lasting[name] = {key: value for key, value in one.items() if key != "takes"} | {"makes": left}
+    for name, facts in reversed(files.items()):
+        removed += facts["takes"]
+        remaining = [
+            made for made in facts["makes"] if not any(made[2:][: len(taken) - 2] == taken[2:] for taken in removed)
+        ]
+        lasting[name] = {key: value for key, value in facts.items() if key != "takes"} | {"makes": remaining}
     return dict(reversed(lasting.items()))

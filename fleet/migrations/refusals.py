@@ -137,7 +137,7 @@ def _is_alone(kind: str, node: Any) -> bool:
     if kind in {"IndexStmt", "DropStmt", "PartitionCmd"}:
         return bool(node.concurrent)
     if kind == "ReindexStmt":
-        options = {one.def_elem.defname for one in node.params}
+        options = {parameter.def_elem.defname for parameter in node.params}
         return "concurrently" in options or _name(node, "kind") in _WHOLE
     if kind in {"VacuumStmt", "ClusterStmt"}:
         return bool(node.is_vacuumcmd) if kind == "VacuumStmt" else not node.HasField("relation")

@@ -49,31 +49,31 @@ def planned(
     Raises:
         OperatorError: it is refused; nothing was touched.
     """
-    at = files.of(repository, after.backend, "postgres")
-    given = _given(remote, at) | {"lives": lives, "allow": list(allowed)}
+    release = files.of(repository, after.backend, "postgres")
+    request = _request(remote, release) | {"lives": lives, "allow": list(allowed)}
     if lives:
         # Its server does not run under our project yet.
-        pending = [{"name": name, "breaks": "", "losses": []} for name in at.dated]
-        found: dict[str, Any] = {"state": contract.LIVES, "pending": pending, "missing": [], "absent": [], "sets": []}
+        pending = [{"name": name, "breaks": "", "losses": []} for name in release.dated]
+        answer: dict[str, Any] = {"state": contract.LIVES, "pending": pending, "missing": [], "absent": [], "sets": []}
     else:
-        found = _asked(remote, given)
-    if found["state"] == contract.OTHER:
+        answer = _ask(remote, request)
+    if answer["state"] == contract.OTHER:
         return Schema(lines=_by_hand(repository, before, after))
     running = before is not None and before.backend == after.backend
     without, agreed = plan.agreed_without(
         remote.name,
-        found,
+        answer,
         after.backend,
         lambda sha: repository.leads(after.backend, sha),
         running=running,
         despite=despite,
     )
-    shown = plan.lines(found, given, allowed)
-    if found["state"] == contract.KNOWN:
-        _show_refused(remote, found, shown, allowed)
-    changes = found["state"] != contract.KNOWN or bool(found["pending"])
-    given |= {"without": without, "shown": found["state"] != contract.NO_SERVER}
-    return Schema(given, [*shown, *agreed], changes)
+    shown = plan.lines(answer, request, allowed)
+    if answer["state"] == contract.KNOWN:
+        _show_refused(remote, answer, shown, allowed)
+    changes = answer["state"] != contract.KNOWN or bool(answer["pending"])
+    request |= {"without": without, "shown": answer["state"] != contract.NO_SERVER}
+    return Schema(request, [*shown, *agreed], changes)
 
 
 def apply(remote: Remote, schema: Schema | None) -> None:
@@ -98,9 +98,9 @@ def allow_back(remote: Remote, running: Release | None, after: Release, *, despi
     Raises:
         OperatorError: it may not; names the restore point.
     """
-    found = _asked(remote, {"release": after.backend, "files": None})
+    answer = _ask(remote, {"release": after.backend, "files": None})
     same = running is not None and running.backend == after.backend
-    _, agreed = plan.agreed_without(remote.name, found, after.backend, lambda _: True, running=same, despite=despite)
+    _, agreed = plan.agreed_without(remote.name, answer, after.backend, lambda _: True, running=same, despite=despite)
     return Schema(lines=agreed)
 
 
@@ -132,55 +132,69 @@ def migrate(
     with step("repository, host"):
         repository.refresh()
         running = survey.take(remote).running
-        at = files.of(repository, _commit(remote, repository, running, sha), "postgres")
-        given = _given(remote, at) | {"allow": list(allowed), "baseline": baseline, "run_marked": run_marked}
-        found = _asked(remote, given)
-    if found["state"] == contract.OTHER:
-        _run(remote, ["migrate"], given)
-    if found["state"] in {contract.NEW, contract.FIRST_START}:
+        release = files.of(repository, _commit(remote, repository, running, sha), "postgres")
+        request = _request(remote, release) | {
+            "allow": list(allowed),
+            "baseline": baseline,
+            "run_marked": run_marked,
+        }
+        answer = _ask(remote, request)
+    if answer["state"] == contract.OTHER:
+        _run(remote, ["migrate"], request)
+    if answer["state"] in {contract.NEW, contract.FIRST_START}:
         raise OperatorError(
             f"{remote.name}: the first start of the database is not complete.",
             "The application makes its tables there, and the files run on them.",
             f"inv deploy --host={remote.name} does both and continues where it was interrupted.",
         )
     if baseline is not None:
-        _mark(remote, at, found, given, dry=dry, yes=yes)
+        _mark(remote, release, answer, request, dry=dry, yes=yes)
         return
-    of_running = running is not None and running.backend == at.sha
+    of_running = running is not None and running.backend == release.sha
     without, agreed = plan.agreed_without(
-        remote.name, found, at.sha, lambda other: repository.leads(at.sha, other), running=of_running, despite=False
+        remote.name,
+        answer,
+        release.sha,
+        lambda other: repository.leads(release.sha, other),
+        running=of_running,
+        despite=False,
     )
-    shown = [*plan.lines(found, given, allowed), *agreed]
-    shown += [f"  passed over, because its name has no date: {name}" for name in at.passed_over]
-    say(f"{remote.name}: migrations of backend {at.sha[:12]}", "bold")
+    shown = [*plan.lines(answer, request, allowed), *agreed]
+    shown += [f"  passed over, because its name has no date: {name}" for name in release.passed_over]
+    say(f"{remote.name}: migrations of backend {release.sha[:12]}", "bold")
     for line in shown:
         say(line)
     if not dry:
-        plan.refuse_losses(remote.name, found, allowed)
-    if not found["pending"]:
-        if found["absent"]:
+        plan.refuse_losses(remote.name, answer, allowed)
+    if not answer["pending"]:
+        if answer["absent"]:
             say(f"{remote.name}: nothing to run, but what files marked as applied would make is missing.", "yellow")
         else:
-            say(f"{remote.name}: nothing to run; {_of(len(at.dated))} applied.", "green")
+            say(f"{remote.name}: nothing to run; {_of(len(release.dated))} applied.", "green")
         return
     if dry:
         return
     _agree(remote, "run them", yes=yes)
-    _run(remote, ["migrate", "--lock"], given | {"without": without})
+    _run(remote, ["migrate", "--lock"], request | {"without": without})
 
 
-def _mark(remote: Remote, at: Files, found: dict[str, Any], given: dict[str, Any], *, dry: bool, yes: bool) -> None:
-    names = list(given["baseline"]) or [one["name"] for one in found["pending"]]
-    say(f"{remote.name}: migrations of backend {at.sha[:12]} that are marked as applied, without running them", "bold")
+def _mark(
+    remote: Remote, release: Files, answer: dict[str, Any], request: dict[str, Any], *, dry: bool, yes: bool
+) -> None:
+    names = list(request["baseline"]) or [migration["name"] for migration in answer["pending"]]
+    say(
+        f"{remote.name}: migrations of backend {release.sha[:12]} that are marked as applied, without running them",
+        "bold",
+    )
     for name in names:
         say(f"      {name}")
     if not names:
-        say(f"{remote.name}: nothing to mark; {_of(len(at.dated))} applied.", "green")
+        say(f"{remote.name}: nothing to mark; {_of(len(release.dated))} applied.", "green")
         return
     if dry:
         return
     _agree(remote, "mark them as applied", yes=yes)
-    _run(remote, ["migrate", "--lock"], given)
+    _run(remote, ["migrate", "--lock"], request)
 
 
 def _of(count: int) -> str:
@@ -199,12 +213,12 @@ def _commit(remote: Remote, repository: Repository, running: Release | None, sha
     return running.backend
 
 
-def _given(remote: Remote, at: Files) -> dict[str, Any]:
+def _request(remote: Remote, release: Files) -> dict[str, Any]:
     data = remote.settings
     return {
-        "release": at.sha,
-        "files": at.dated,
-        "facts": reading.lasting({name: reading.facts(source) for name, source in at.dated.items()}),
+        "release": release.sha,
+        "files": release.dated,
+        "facts": reading.lasting({name: reading.facts(source) for name, source in release.dated.items()}),
         "early": data.migrations_before_first_start,
         "skipped": data.migrations_skipped_on_new_database,
         "lock_seconds": data.migration_lock_seconds,
@@ -212,14 +226,14 @@ def _given(remote: Remote, at: Files) -> dict[str, Any]:
     }
 
 
-def _asked(remote: Remote, given: dict[str, Any]) -> dict[str, Any]:
-    return agent.query(remote, ["migrations"], json.dumps(given).encode())
+def _ask(remote: Remote, request: dict[str, Any]) -> dict[str, Any]:
+    return agent.query(remote, ["migrations"], json.dumps(request).encode())
 
 
-def _show_refused(remote: Remote, found: dict[str, Any], shown: list[str], allowed: Sequence[str]) -> None:
+def _show_refused(remote: Remote, answer: dict[str, Any], shown: list[str], allowed: Sequence[str]) -> None:
     """Refuse what removes rows; what would have run is shown first, for it tells all of it."""
     try:
-        plan.refuse_losses(remote.name, found, allowed)
+        plan.refuse_losses(remote.name, answer, allowed)
     except OperatorError:
         for line in shown:
             say(line)
@@ -228,9 +242,9 @@ def _show_refused(remote: Remote, found: dict[str, Any], shown: list[str], allow
 
 def _by_hand(repository: Repository, before: Release | None, after: Release) -> list[str]:
     """Of a MySQL host: the files that come with a release, for the operator to run."""
-    there = files.of(repository, after.backend, "mysql").dated
-    known = files.of(repository, before.backend, "mysql").dated if before else there
-    new = [name for name in there if name not in known]
+    mysql_files = files.of(repository, after.backend, "mysql").dated
+    known = files.of(repository, before.backend, "mysql").dated if before else mysql_files
+    new = [name for name in mysql_files if name not in known]
     return [f"  migrations: MySQL cannot take back a half-done file, so run it by hand first: {name}" for name in new]
 
 
@@ -241,8 +255,8 @@ def _agree(remote: Remote, question: str, *, yes: bool) -> None:
         )
 
 
-def _run(remote: Remote, verb: list[str], given: dict[str, Any]) -> None:
-    result = agent.run(remote, verb, seconds=SECONDS, stdin=json.dumps(given).encode())
+def _run(remote: Remote, verb: list[str], request: dict[str, Any]) -> None:
+    result = agent.run(remote, verb, seconds=SECONDS, stdin=json.dumps(request).encode())
     if result["run"]:
         point = f"; restore point: {result['restore_point']}" if result["restore_point"] else ""
         say(f"  migrations: {len(result['run'])} run{point}", "green")

@@ -25,30 +25,30 @@ def show(hosts: Sequence[Remote], *, as_json: bool) -> int:
 
     Returns: the exit code: 0 where every host's monitoring works, and none fires that is not silenced.
     """
-    found = answers.at_once(hosts, lambda host: agent.query(host, ["alerts"]))
+    by_host = answers.at_once(hosts, lambda host: agent.query(host, ["alerts"]))
     if as_json:
-        answers.print_json(found)
+        answers.print_json(by_host)
     else:
-        _print({name: one for name, one in found.items() if not isinstance(one, OperatorError)})
-        answers.print_errors(found)
-    well = all(_is_well(one) for one in found.values() if not isinstance(one, OperatorError))
-    return answers.exit_code(found) or int(not well)
+        _print({name: answer for name, answer in by_host.items() if not isinstance(answer, OperatorError)})
+        answers.print_errors(by_host)
+    well = all(_is_well(answer) for answer in by_host.values() if not isinstance(answer, OperatorError))
+    return answers.exit_code(by_host) or int(not well)
 
 
-def _is_well(one: dict[str, Any]) -> bool:
-    return bool(one["works"]) and all(each["silenced"] for each in one["alerts"])
+def _is_well(answer: dict[str, Any]) -> bool:
+    return bool(answer["works"]) and all(each["silenced"] for each in answer["alerts"])
 
 
-def _print(found: Mapping[str, dict[str, Any]]) -> None:
+def _print(by_host: Mapping[str, dict[str, Any]]) -> None:
     table = Table("host", "alert", "since (UTC)", "what", "what to do", "page")
-    for name, one in found.items():
-        if not one["works"]:
+    for name, answer in by_host.items():
+        if not answer["works"]:
             print(f"Monitoring of {name} does not work: Prometheus sends Alertmanager nothing. inv runbook watchdog")
-        for each in one["alerts"]:
+        for each in answer["alerts"]:
             table.add_row(name, _named(each), each["since"][:16].replace("T", " "), *_words(each))
     if table.row_count:
         print_table(table)
-    elif all(one["works"] for one in found.values()) and found:
+    elif all(answer["works"] for answer in by_host.values()) and by_host:
         print("No alert fires.")
 
 

@@ -54,9 +54,9 @@ def show(host: Remote, local: int) -> None:
 
 
 def _started(host: Remote, forward: str) -> subprocess.Popen[bytes]:
-    there = host.command_line(agent.command(["dashboard"]), MOST_SECONDS)
+    command = host.command_line(agent.command(["dashboard"]), MOST_SECONDS)
     options = ["-T", "-o", "ExitOnForwardFailure=yes", "-L", forward]
-    argv = ssh.command(host.name, host.account, there, *options)
+    argv = ssh.command(host.name, host.account, command, *options)
     # Ctrl-C is ours to answer: the host says when Grafana is gone.
     return subprocess.Popen([*agent.UNINTERRUPTED, *argv], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
@@ -76,10 +76,10 @@ def _ended(host: Remote, process: subprocess.Popen[bytes], here: int) -> bool:
 def _followed(host: Remote, process: subprocess.Popen[bytes], here: int, steps: Steps) -> bool:
     for line in process.stdout or ():
         event = agent.event(line.decode(errors="replace"))
-        found = agent.shown(event, steps)
-        if "error" in found:
-            raise agent.problem(host.name, found["error"])
-        if "result" in found:
+        outcome = agent.shown(event, steps)
+        if "error" in outcome:
+            raise agent.problem(host.name, outcome["error"])
+        if "result" in outcome:
             return True
         if "done" in event:
             say(f"Grafana of {host.name} is http://127.0.0.1:{here} here, until Ctrl-C.", "green")

@@ -50,12 +50,14 @@ def modules(name: str) -> dict[str, Check]:
 
 def _of_peer(peer: Host) -> list[Probe]:
     site = f"https://{peer.name}/"
-    asked = [Probe(peer.name, _about(one), _module(one), f"{site}{one.path[1:]}") for one in _checks(peer.data)]
-    return [*asked, Probe(peer.name, "tls", "unverified", site), Probe(peer.name, "ping", "ping", peer.name)]
+    answers = [
+        Probe(peer.name, _about(check), _module(check), f"{site}{check.path[1:]}") for check in _checks(peer.data)
+    ]
+    return [*answers, Probe(peer.name, "tls", "unverified", site), Probe(peer.name, "ping", "ping", peer.name)]
 
 
 def _checks(data: dict[str, Any]) -> list[Check]:
-    return [Check.model_validate(one) for one in data["public_checks"]]
+    return [Check.model_validate(check) for check in data["public_checks"]]
 
 
 def _about(check: Check) -> str:

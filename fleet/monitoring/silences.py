@@ -61,9 +61,9 @@ def seconds(length: str) -> int:
         OperatorError: it is none of these, or more than a week.
     """
     matched = _AGE.fullmatch(length)
-    found = int(matched[1]) * _SECONDS[matched[2]] if matched else 0
-    if not 0 < found <= MOST_SECONDS:
+    duration = int(matched[1]) * _SECONDS[matched[2]] if matched else 0
+    if not 0 < duration <= MOST_SECONDS:
         raise OperatorError(
             f"{length!r} is not a valid time.", "It is a number of m, h or d, a week at most.", "As --for=2h"
         )
-    return found
+    return duration

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from invoke.context import Context
 
-from fleet.cli import finish, hosts_to_change, hosts_to_read, one, remotes, report_errors
+from fleet.cli import finish, hosts_to_change, hosts_to_read, only, remotes, report_errors
 from fleet.command_line.verb import task
 
 HOST = "a host, several with commas, a group, or all"
@@ -49,4 +49,4 @@ def dashboard(_: Context, host: str = "", local: int = 0) -> None:
     """Show a host's figures in Grafana, which runs there until Ctrl-C: `inv dashboard --host=aipbx.org`."""
     from fleet.monitoring import dashboard as grafana
 
-    grafana.show(one(hosts_to_read(host)), local)
+    grafana.show(only(hosts_to_read(host)), local)

@@ -60,7 +60,7 @@ def files(host_name: str, settings: Settings) -> dict[str, str]:
     """
     security_headers = SECURITY_HEADERS | (NOT_INDEXED if settings.staging else {})
     csp_header = "Content-Security-Policy" + "-Report-Only" * settings.csp_report_only
-    found = {
+    texts = {
         name: templates.render(
             f"nginx/{name}.j2",
             settings=settings,
@@ -82,15 +82,15 @@ def files(host_name: str, settings: Settings) -> dict[str, str]:
         )
         for name in TEMPLATES
     }
-    found |= {
+    texts |= {
         _relative(path): path.read_text(encoding="utf-8") for path in sorted(SHIPPED.rglob("*")) if path.is_file()
     }
-    return {**found, REVISION: f'return 200 "{revision(found)}\\n";\n'}
+    return {**texts, REVISION: f'return 200 "{revision(texts)}\\n";\n'}
 
 
-def revision(found: dict[str, str]) -> str:
+def revision(texts: dict[str, str]) -> str:
     """A short hash of these files, whatever their order."""
-    return sha256(repr(sorted(found.items())).encode()).hexdigest()[:16]
+    return sha256(repr(sorted(texts.items())).encode()).hexdigest()[:16]
 
 
 def _relative(path: Path) -> str:

@@ -74,11 +74,11 @@ def _introduce(remote: Remote, peer: Remote) -> None:
                 "It has no account or no folder for them yet.",
                 f"pyinfra inventory.py deploys/bootstrap.py --limit {peer.name}",
             )
-        made = remote.run(make_key(remote.name))
-        if made.code != 0 or not (ours := PUBLIC_KEY.search(made.out)):
+        result = remote.run(make_key(remote.name))
+        if result.code != 0 or not (ours := PUBLIC_KEY.search(result.out)):
             raise OperatorError(
                 f"{remote.name} could not make its SSH key.",
-                made.last_words,
+                result.last_words,
                 f"pyinfra inventory.py deploys/bootstrap.py --limit {remote.name}",
             )
         authorised = f"{ORIGIN}/authorized/{stores.account(remote.name)}"
@@ -95,8 +95,8 @@ def copies(remote: Remote) -> list[dict[str, Any]]:
     Raises:
         OperatorError: the host has no store, or it cannot be asked.
     """
-    asked, more = through(remote)
-    return list(agent.query(asked, ["offsite-list", *more])["sets"])
+    query, more = through(remote)
+    return list(agent.query(query, ["offsite-list", *more])["sets"])
 
 
 def fetch(remote: Remote, name: str, folder: Path) -> Path:
@@ -132,10 +132,10 @@ def check(remote: Remote, name: str) -> dict[str, Any]:
     """
     copy = chosen(remote.name, copies(remote), name)
     encrypted_set.prove(_sending(remote, copy), copy)
-    there = _listed(remote)
-    refuse_exchanged(remote.name, copy, there or [])
+    manifests = _listed(remote)
+    refuse_exchanged(remote.name, copy, manifests or [])
     say(f"{remote.name}: {copy['name']} came from off-site, was opened here, and every file is as its manifest says.")
-    return {"set": copy["name"], "confirmed_by_host": there is not None}
+    return {"set": copy["name"], "confirmed_by_host": manifests is not None}
 
 
 def _listed(remote: Remote) -> list[dict[str, Any]] | None:
@@ -147,19 +147,21 @@ def _listed(remote: Remote) -> list[dict[str, Any]] | None:
         return None
 
 
-def refuse_exchanged(host: str, copy: dict[str, Any], there: list[dict[str, Any]]) -> None:
+def refuse_exchanged(host: str, copy: dict[str, Any], manifests: list[dict[str, Any]]) -> None:
     """Compare a copy with what its origin wrote down when it made it: anyone can encrypt to a public key.
 
     Args:
         host: the origin.
         copy: what the store says of it.
-        there: the origin's sets, as it lists them.
+        manifests: the origin's sets, as it lists them.
 
     Raises:
         FailedError: it is another one.
     """
-    made = {one["name"]: (one.get("offsite") or {}).get("sha256") for one in there}.get(copy["name"])
-    if made and made != copy["sha256"]:
+    hash_at_upload = {manifest["name"]: (manifest.get("offsite") or {}).get("sha256") for manifest in manifests}.get(
+        copy["name"]
+    )
+    if hash_at_upload and hash_at_upload != copy["sha256"]:
         raise FailedError(
             f"The off-site copy {copy['name']} is not the one that {host} made.",
             "Its hash differs from the one that the host recorded.",
@@ -167,37 +169,37 @@ def refuse_exchanged(host: str, copy: dict[str, Any], there: list[dict[str, Any]
         )
 
 
-def chosen(host: str, found: list[dict[str, Any]], name: str) -> dict[str, Any]:
+def chosen(host: str, copies: list[dict[str, Any]], name: str) -> dict[str, Any]:
     """The copy that is meant.
 
     Args:
-        found: its copies, oldest first.
+        copies: its copies, oldest first.
         name: the set's; empty: the newest whole one.
 
     Raises:
         OperatorError: there is none of that name, or it is incomplete.
     """
-    meant = [copy for copy in found if copy["name"] == name] if name else [copy for copy in found if copy["whole"]]
-    if not meant:
+    matching = [copy for copy in copies if copy["name"] == name] if name else [copy for copy in copies if copy["whole"]]
+    if not matching:
         raise OperatorError(
             f"{host} has no off-site copy {name or 'that is whole'}.",
-            f"Its store has: {', '.join(copy['name'] for copy in found) or 'none'}.",
+            f"Its store has: {', '.join(copy['name'] for copy in copies) or 'none'}.",
             f"inv backups --host={host}",
         )
-    if not meant[-1]["whole"]:
+    if not matching[-1]["whole"]:
         raise OperatorError(
             f"The off-site copy {name} of {host} is incomplete.",
             "Its file is missing there, or has another length.",
             f"Use another: inv backups --host={host}",
         )
-    return meant[-1]
+    return matching[-1]
 
 
 def _sending(remote: Remote, copy: dict[str, Any]) -> list[str]:
     """The command that prints an encrypted copy."""
-    asked, more = through(remote)
-    words = shlex.join(["aipbx-agent", "offsite-send", f"sets/{copy['name']}.tar.age", *more])
-    return ssh.command(asked.name, asked.settings.deploy_user, as_root(words, LONG))
+    query, more = through(remote)
+    command = shlex.join(["aipbx-agent", "offsite-send", f"sets/{copy['name']}.tar.age", *more])
+    return ssh.command(query.name, query.settings.deploy_user, as_root(command, LONG))
 
 
 def through(remote: Remote) -> tuple[Remote, list[str]]:
@@ -214,8 +216,8 @@ def of_name(name: str) -> Remote:
     Raises:
         OperatorError: there is none of that name, or its data are malformed.
     """
-    (found,) = hosts.select(name, hosts.load())
-    return Remote(found.name, settings.of_host(found.name, found.data))
+    (host,) = hosts.select(name, hosts.load())
+    return Remote(host.name, settings.of_host(host.name, host.data))
 
 
 def _store(remote: Remote) -> stores.Peer | stores.Bucket:

@@ -58,7 +58,7 @@ def receive(command: Sequence[str], copy: dict[str, Any], path: Path) -> None:
     Raises:
         OperatorError: no key here opens it, it is not what was stored, or it did not arrive.
     """
-    with transfer.arriving(path, copy["bytes"]) as aside, aside.open("w+b") as opened:
+    with transfer.arriving(path, copy["bytes"]) as partial, partial.open("w+b") as opened:
         _open(command, copy, opened)
         with step(f"every file of {copy['name']} against its manifest"):
             opened.seek(0)

@@ -38,7 +38,7 @@ def make() -> tuple[Path, str]:
     return place, public
 
 
-def words(place: Path, public: str) -> str:
+def advice(place: Path, public: str) -> str:
     """What an operator does with it.
 
     Args:

@@ -14,7 +14,7 @@ def key(_: Context) -> None:
     """Make the key pair of off-site copies; the private half stays on this machine, and is never shown."""
     from fleet.offsite import key as offsite_key
 
-    print(offsite_key.words(*offsite_key.make()))
+    print(offsite_key.advice(*offsite_key.make()))
 
 
 @task(help={"host": "a host, several with commas, a group, or all"})

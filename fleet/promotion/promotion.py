@@ -31,13 +31,13 @@ def source(name: str, fleet: list[Host]) -> Host:
         OperatorError: there is none, there are several, or it is none.
     """
     known = [host for host in fleet if host.staging]
-    found = [host for host in hosts.select(name, fleet) if host.staging] if name else known
-    if len(found) == 1:
-        return found[0]
+    chosen = [host for host in hosts.select(name, fleet) if host.staging] if name else known
+    if len(chosen) == 1:
+        return chosen[0]
     names = ", ".join(host.name for host in known)
-    if name and not found:
+    if name and not chosen:
         raise OperatorError(f"{name} is not a staging host.", f"Staging: {names or 'none'}.", "Name one with --from=….")
-    if found:
+    if chosen:
         raise OperatorError("There are several staging hosts.", f"They are {names}.", "Name one with --from=….")
     raise OperatorError(
         "The inventory has no staging host.",
@@ -86,20 +86,28 @@ def proved(host: str, state: Survey, soak_minutes: int, now: datetime | None = N
 
 def _unhealthy(state: Survey) -> list[str]:
     missing = [name for name in _NEEDED if name not in state.containers]
-    found = [f"{name} does not run" for name in missing]
-    found += [f"{name} is {one}" for name, one in state.containers.items() if name in _NEEDED and not one.good]
-    found += [f"{name} restarted by itself ({one.restarts} times)" for name, one in _of_release(state) if one.restarts]
+    reasons = [f"{name} does not run" for name in missing]
+    reasons += [
+        f"{name} is {container}"
+        for name, container in state.containers.items()
+        if name in _NEEDED and not container.good
+    ]
+    reasons += [
+        f"{name} restarted by itself ({container.restarts} times)"
+        for name, container in _of_release(state)
+        if container.restarts
+    ]
     if state.maintenance:
-        found.append("its maintenance page is on, so no one could try it")
+        reasons.append("its maintenance page is on, so no one could try it")
     if state.lock_standing in lock_status.ALIVE:
-        found.append(f"a run is under way there ({state.lock})")
-    return found
+        reasons.append(f"a run is under way there ({state.lock})")
+    return reasons
 
 
 def _too_young(state: Survey, soak_minutes: int, now: datetime) -> list[str]:
     """Whether the release serves, and its containers run, for too short a time: a restart begins again."""
     begun = {"it has served": releases.since(state.entries)}
-    begun |= {f"{name} has run": one.started for name, one in _of_release(state)}
+    begun |= {f"{name} has run": container.started for name, container in _of_release(state)}
     ages = {what: int((now - datetime.fromisoformat(when)).total_seconds() // 60) for what, when in begun.items()}
     what, minutes = min(ages.items(), key=lambda item: item[1])
     return [f"{what} for {minutes} of {soak_minutes} minutes"] if minutes < soak_minutes else []

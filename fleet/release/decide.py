@@ -26,7 +26,7 @@ from fleet.state import survey
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from fleet.adoption.found import HandMade
+    from fleet.adoption.hand_made import HandMade
     from fleet.release.plan import Plan
     from fleet.remote import Remote
     from fleet.state.survey import Survey
@@ -105,22 +105,22 @@ def deploy(
     known = repositories(remote.settings)
     with step("repositories, host, drift"), ThreadPoolExecutor() as pool:
         # CI's account cannot compare a host with its description: it may not read it.
-        asked = None if remote.restricted else pool.submit(drift.of, remote.name, drifted)
-        looked = pool.submit(survey.take, remote, options.drain_seconds)
+        drift_check = None if remote.restricted else pool.submit(drift.of, remote.name, drifted)
+        looking = pool.submit(survey.take, remote, options.drain_seconds)
         list(pool.map(Repository.refresh, known.values()))
-        found = recovery.settled(remote, by_ci.without_own_lock(remote, looked.result()), options.drain_seconds)
-        old = None if remote.restricted else gate.waiting(remote, found)
-        preconditions.refuse(remote.name, found, remote.settings, first_allowed=not remote.restricted)
+        state = recovery.settled(remote, by_ci.without_own_lock(remote, looking.result()), options.drain_seconds)
+        old = None if remote.restricted else gate.waiting(remote, state)
+        preconditions.refuse(remote.name, state, remote.settings, first_allowed=not remote.restricted)
         if not old:  # that one has them both, and hands them over
-            preconditions.refuse_uncertified(remote.name, found, remote.settings)
-            preconditions.refuse_unknown_names(remote.name, found.met.unknown_names)
-            preconditions.refuse_taken(remote.name, found.met.taken)
-        configuration.refuse_invalid(remote, found.met.variables)
-        changes = asked.result() if asked else []
-    meant = [known[service]] if service else list(known.values())
-    named = chosen(meant, shas)
-    now = None if old else found.running
-    heads = {name: known[name].head() for name in SERVICES if now is None or (not shas and known[name] in meant)}
+            preconditions.refuse_uncertified(remote.name, state, remote.settings)
+            preconditions.refuse_unknown_names(remote.name, state.met.unknown_names)
+            preconditions.refuse_taken(remote.name, state.met.taken)
+        configuration.refuse_invalid(remote, state.met.variables)
+        changes = drift_check.result() if drift_check else []
+    moving = [known[service]] if service else list(known.values())
+    named = chosen(moving, shas)
+    now = None if old else state.running
+    heads = {name: known[name].head() for name in SERVICES if now is None or (not shas and known[name] in moving)}
     wanted = now.with_shas(heads | named) if now else Release(**(heads | named))
     if remote.settings.images_from == "build":
         for name in SERVICES:
@@ -137,24 +137,24 @@ def deploy(
         despite=options.despite_migrations,
     )
     what = plan.Plan(remote.name, "deploy", now, wanted, commits, schema)
-    _announce(remote, what, found, changes, options.drain_seconds)
-    for line in gate.announcement(remote, old, found) if old else []:
+    _announce(remote, what, state, changes, options.drain_seconds)
+    for line in gate.announcement(remote, old, state) if old else []:
         say(f"  {line}", "yellow")
-    for line in _remarks(remote, what, found):
+    for line in _remarks(remote, what, state):
         say(f"  {line}", "yellow")
     if not options.accepts_overlap:
-        overlap.refuse(remote, what, found.met, waits=options.waits)
-    return Prepared(remote, what, found, known, old, options)
+        overlap.refuse(remote, what, state.met, waits=options.waits)
+    return Prepared(remote, what, state, known, old, options)
 
 
-def _remarks(remote: Remote, what: plan.Plan, found: Survey) -> Iterator[str]:
+def _remarks(remote: Remote, what: plan.Plan, state: Survey) -> Iterator[str]:
     """What is no reason to refuse, a line each."""
-    if what.before and found.met.stray:
+    if what.before and state.met.stray:
         yield "PostgreSQL is recreated: it is connected to a network that no longer exists, and would not start again."
-    if edited := configuration.waiting(remote, found.met.variables):
+    if edited := configuration.waiting(remote, state.met.variables):
         yield f"Edited here and not pushed: {', '.join(edited)}. inv env.push --host={remote.name}"
-    yield from preconditions.elsewhere(found.met.elsewhere, certified=found.certificate_until is not None)
-    if short := build_memory.shortage(found, remote.settings, what.moving):
+    yield from preconditions.elsewhere(state.met.elsewhere, certified=state.certificate_until is not None)
+    if short := build_memory.shortage(state, remote.settings, what.moving):
         yield short
     if ignored := build_arguments.ignored(remote):
         yield f"No effect, because CI has built the images (images_from): {', '.join(ignored)}."
@@ -178,17 +178,17 @@ def rollback(remote: Remote, to: str, options: Options) -> Prepared:
         OperatorError: it cannot be; nothing was touched.
     """
     with step("host"):
-        found = recovery.settled(remote, survey.take(remote, options.drain_seconds), options.drain_seconds)
-        preconditions.refuse(remote.name, found, remote.settings, first_allowed=False)
-        configuration.refuse_invalid(remote, found.met.variables)
-    wanted = plan.earlier(remote.name, found, remote.settings.keep_releases, to)
+        state = recovery.settled(remote, survey.take(remote, options.drain_seconds), options.drain_seconds)
+        preconditions.refuse(remote.name, state, remote.settings, first_allowed=False)
+        configuration.refuse_invalid(remote, state.met.variables)
+    wanted = plan.earlier(remote.name, state, remote.settings.keep_releases, to)
     known, coming = restore_images.needed(remote, wanted, repositories(remote.settings))
-    schema = migrations.allow_back(remote, found.running, wanted, despite=options.despite_migrations)
-    back = plan.Plan(remote.name, "rollback", found.running, wanted, schema=schema)
-    _announce(remote, back, found, [], options.drain_seconds)
+    schema = migrations.allow_back(remote, state.running, wanted, despite=options.despite_migrations)
+    back = plan.Plan(remote.name, "rollback", state.running, wanted, schema=schema)
+    _announce(remote, back, state, [], options.drain_seconds)
     for line in coming:
         say(line, "yellow")
-    return Prepared(remote, back, found, known, None, options)
+    return Prepared(remote, back, state, known, None, options)
 
 
 def _announce(remote: Remote, what: Plan, state: Survey, changes: list[str], drain_seconds: int) -> None:

@@ -32,35 +32,35 @@ def show(hosts: list[Remote], *, as_json: bool) -> int:
 
     Returns: the exit code: 0 when every one of them answered.
     """
-    found = answers.at_once(hosts, lambda host: (_taken(host), set() if as_json else _images(host)))
-    good = {name: one for name, one in found.items() if not isinstance(one, OperatorError)}
-    releases_shown = [entry.after for one, _ in good.values() for entry in reversed(one.entries)]
+    by_host = answers.at_once(hosts, lambda host: (_taken(host), set() if as_json else _images(host)))
+    good = {name: answer for name, answer in by_host.items() if not isinstance(answer, OperatorError)}
+    releases_shown = [entry.after for answer, _ in good.values() for entry in reversed(answer.entries)]
     completion.remember("shas", (each.sha(name)[:8] for each in releases_shown for name in contract.SERVICES))
     if as_json:
         answers.print_json(
             {
-                name: one if isinstance(one, OperatorError) else [asdict(entry) for entry in one[0].entries]
-                for name, one in found.items()
+                name: answer if isinstance(answer, OperatorError) else [asdict(entry) for entry in answer[0].entries]
+                for name, answer in by_host.items()
             }
         )
     else:
         _print(good)
-        answers.print_errors(found)
-    return answers.exit_code(found)
+        answers.print_errors(by_host)
+    return answers.exit_code(by_host)
 
 
-def _print(found: Mapping[str, tuple[Survey, set[str]]]) -> None:
-    for name, (one, on_host) in found.items():
+def _print(by_host: Mapping[str, tuple[Survey, set[str]]]) -> None:
+    for name, (state, on_host) in by_host.items():
         shas = uncut(*contract.SERVICES)
         table = Table("", "since (UTC)", *shas, "action", "result", "s", "operator", "images", title=name)
-        for entry in reversed(one.entries):
-            mark = "→" if entry is one.current else ""
-            there = set(entry.images.values()) <= on_host
-            table.add_row(mark, *_row(entry), "there" if there else "pruned")
-        if one.entries:
+        for entry in reversed(state.entries):
+            mark = "→" if entry is state.current else ""
+            present = set(entry.images.values()) <= on_host
+            table.add_row(mark, *_row(entry), "there" if present else "pruned")
+        if state.entries:
             print_table(table)
             # Beside the table they would leave no room for it; and not as markup: `[deploy:1]` is part of one.
-            for line in _commits(one.entries):
+            for line in _commits(state.entries):
                 print(line)
         else:
             print(f"{name}: no release yet.")

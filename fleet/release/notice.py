@@ -56,9 +56,9 @@ def take_back(remote: Remote, what: Plan, problem: OperatorError) -> None:
     _notify(remote, f"{what.host}: not well after the {what.action}\n{problem.what}\n{problem.why}\n{problem.do}\n")
 
 
-def _notify(remote: Remote, words: str) -> None:
+def _notify(remote: Remote, text: str) -> None:
     try:
-        result = remote.run(agent.command(["notify"]), stdin=words.encode(), seconds=_SECONDS)
+        result = remote.run(agent.command(["notify"]), stdin=text.encode(), seconds=_SECONDS)
     except OperatorError as error:
         say(f"  {remote.name}: the team was not notified: {error.what}", "yellow")
         return

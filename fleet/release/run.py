@@ -33,7 +33,7 @@ def carry_out(prepared: Prepared) -> Entry:
     Raises:
         OperatorError: it was refused at the last moment, or it failed and what ran before runs on.
     """
-    remote, what, found = prepared.remote, prepared.what, prepared.found
+    remote, what, state = prepared.remote, prepared.what, prepared.found
     begun, started = time.monotonic(), datetime.now(UTC)
     entry = Entry(
         time=f"{started:%Y-%m-%dT%H:%M:%SZ}",
@@ -52,7 +52,7 @@ def carry_out(prepared: Prepared) -> Entry:
         hooks.run("on-failure", hooks.environment(what, entry.operator, failure.what, round(time.monotonic() - begun)))
         raise
     entry = replace(entry, seconds=round(time.monotonic() - begun))
-    prune.after_release(remote, [*found.entries, entry], what.after)
+    prune.after_release(remote, [*state.entries, entry], what.after)
     calls = f"calls: {done['ended']} ended by themselves, {done['cut']} cut" if done["ended"] or done["cut"] else ""
     say(
         f"{what.host}: {what.before or 'nothing'} → {what.after}; "

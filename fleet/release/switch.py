@@ -42,10 +42,15 @@ def carry_out(
         OperatorError: the host refused, and nothing was touched.
         FailedError: it failed and what ran before runs on, or the connection was lost and it continues there.
     """
-    asked: dict[str, Any] = {"entry": asdict(entry), "settings": goes_by(remote), "services": services, "owner": owner}
-    asked |= {"drain_seconds": drain_seconds, "accepts_overlap": accepts_overlap}
+    request: dict[str, Any] = {
+        "entry": asdict(entry),
+        "settings": goes_by(remote),
+        "services": services,
+        "owner": owner,
+    }
+    request |= {"drain_seconds": drain_seconds, "accepts_overlap": accepts_overlap}
     seconds = drain_seconds + 3 * remote.settings.ready_seconds + STEPS_SECONDS
-    return agent.run(remote, ["switch"], seconds=seconds, stdin=json.dumps(asked).encode())
+    return agent.run(remote, ["switch"], seconds=seconds, stdin=json.dumps(request).encode())
 
 
 def interrupts(remote: Remote, services: list[str], calls: int | None, *, drain_seconds: int, hands_over: bool) -> str:
@@ -94,26 +99,26 @@ def about_pbxs(met: Met, *, hands_over: bool) -> list[str]:
         hands_over: whether the host knows its PBX.
     """
     try:
-        found = met.pbxs
+        pbxs = met.pbxs
     except OperatorError as problem:
         return [f"PBXs: unknown. {problem.what}"]
     shut_out = [
         f"{name} is at {address}, from where the firewall lets no RTP in (pbx_addresses)."
-        for name, address in found.get("shut_out", {}).items()
+        for name, address in pbxs.get("shut_out", {}).items()
     ]
     if not hands_over:
-        count = found["count"]
+        count = pbxs["count"]
         none = f"PBXs: {count} in the application's table; none is handed over (ARI_* are not set)."
         return [*[none] * bool(count), *shut_out]
     ends = "Once the old backend has ended, new calls there reach no one, until the hourly aipbx-watch finds it again."
     dialplan = f"Stasis(${{GLOBAL({ARI_VARIABLE})}},…)"
     return [
-        f"PBXs: {found['count']}, of which {found['count'] - len(found['silent'])} are handed over.",
-        *(f"{name} is not handed over: {why}. {ends}" for name, why in found["silent"].items()),
-        *(f"{name} does not know the backend that runs: no calls come from there." for name in found["strange"]),
+        f"PBXs: {pbxs['count']}, of which {pbxs['count'] - len(pbxs['silent'])} are handed over.",
+        *(f"{name} is not handed over: {why}. {ends}" for name, why in pbxs["silent"].items()),
+        *(f"{name} does not know the backend that runs: no calls come from there." for name in pbxs["strange"]),
         *(
             f"{name} was never handed over. If its dialplan does not say {dialplan}, new calls reach no one."
-            for name in found["unset"]
+            for name in pbxs["unset"]
         ),
         *shut_out,
     ]

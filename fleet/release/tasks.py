@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
-from fleet.cli import change_each, finish, hosts_to_change, hosts_to_read, one, remotes, report_errors
+from fleet.cli import change_each, finish, hosts_to_change, hosts_to_read, only, remotes, report_errors
 from fleet.command_line.verb import task
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def deploy(
     hosts = hosts_to_change(host)
     chosen = {"--now": now, "--drain-timeout": drain_timeout >= 0, "--atomic": atomic}
     chosen |= {"--despite-migrations": despite_migrations}
-    by_ci.refuse(remotes(hosts), service, sha or [], [name for name, given in chosen.items() if given])
+    by_ci.refuse(remotes(hosts), service, sha or [], [name for name, typed in chosen.items() if typed])
     digests = by_ci.digests(service, digest)
     options = decide.Options(0, allow_destructive or [], despite_migrations, wait, now, digests)
     prepared = each_host.deploys(hosts, sha or [], service, drain_timeout, options)
@@ -94,7 +94,7 @@ def _show_plan(host: str, service: str, shas: list[str], *, from_commit_message:
     repositories, named = _meant(service, shas)
     if from_commit_message:
         names = _asked_for(host, repositories, named)
-        hosts = remotes([one for one in load() if one.name in names])
+        hosts = remotes([item for item in load() if item.name in names])
     else:
         hosts = remotes(hosts_to_change(host))
     targets.show(targets.of(hosts, repositories, named), as_json=as_json)
@@ -106,10 +106,10 @@ def _meant(service: str, shas: list[str]) -> tuple[list[Repository], dict[str, s
     from fleet.inventory.hosts import default, load
 
     known = repositories(remotes([default(load())])[0].settings)
-    meant = [known[service]] if service else list(known.values())
-    for repository in meant:
+    chosen_repositories = [known[service]] if service else list(known.values())
+    for repository in chosen_repositories:
         repository.refresh()
-    return meant, chosen(meant, shas)
+    return chosen_repositories, chosen(chosen_repositories, shas)
 
 
 def _asked_for(host: str, repositories: list[Repository], shas: dict[str, str]) -> list[str]:
@@ -124,7 +124,7 @@ def _asked_for(host: str, repositories: list[Repository], shas: dict[str, str]) 
             "They may contradict each other.",
             "Leave one of them out.",
         )
-    return commit_message.asked(repositories, shas, load())
+    return commit_message.named_by(repositories, shas, load())
 
 
 @task(
@@ -209,7 +209,7 @@ def unlock(_: Context, host: str = "", force: bool = False, yes: bool = False) -
     """Break a deploy lock whose owner is certainly gone; says first whose it is, and cleans up after that run."""
     from fleet.release.lock import unlocking
 
-    unlocking.unlock(one(hosts_to_change(host)), force=force, yes=yes)
+    unlocking.unlock(only(hosts_to_change(host)), force=force, yes=yes)
 
 
 @task(

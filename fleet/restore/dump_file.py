@@ -125,12 +125,12 @@ def _archive(path: Path, head: bytes) -> Archive:
 def _texts(head: bytes, form: tuple[int, int]) -> list[str]:
     """The database's name, and the versions of server and program: after the moment, seven numbers."""
     size = head[8]
-    at, found = 11 + (1 if form >= _PACKING_IS_A_BYTE else 1 + size) + 7 * (1 + size), list[str]()
+    at, texts = 11 + (1 if form >= _PACKING_IS_A_BYTE else 1 + size) + 7 * (1 + size), list[str]()
     for _ in range(3):
         length = int.from_bytes(head[at + 1 : at + 1 + size], "little")
-        found.append(head[at + 1 + size : at + 1 + size + length].decode(errors="replace"))
+        texts.append(head[at + 1 + size : at + 1 + size + length].decode(errors="replace"))
         at += 1 + size + length
-    return found
+    return texts
 
 
 def _not_custom(path: Path, what: str) -> OperatorError:

@@ -14,14 +14,14 @@ from typing import IO, TYPE_CHECKING, Any
 from aipbx_agent import contract
 from aipbx_agent.core.text import size
 from fleet import agent
-from fleet.cli import hosts_to_change, one
+from fleet.cli import hosts_to_change, only
 from fleet.env.dotenv import encryption
 from fleet.errors import FailedError, OperatorError
 from fleet.offsite import copies
 from fleet.output import bar, say, step
 from fleet.remote import as_root
 from fleet.restore import recovery_target, restore
-from fleet.restore.request import INTERRUPTS, Given
+from fleet.restore.request import INTERRUPTS, Request
 from fleet.ssh import program, ssh
 from fleet.state import survey
 
@@ -46,14 +46,14 @@ def to(text: str, host: str, tables: str, database: str, *, yes: bool) -> None:
         OperatorError: it was refused, and nothing was touched.
         FailedError: it failed; what was live is live.
     """
-    at = recovery_target.understood(text)
-    remote = one(hosts_to_change(host))
-    past = recovery_target.since(at, datetime.now(UTC))
-    say(f"{remote.name}: the database as it was at {recovery_target.shown(at)} ({past})", "bold")
+    target = recovery_target.understood(text)
+    remote = only(hosts_to_change(host))
+    past = recovery_target.since(target, datetime.now(UTC))
+    say(f"{remote.name}: the database as it was at {recovery_target.shown(target)} ({past})", "bold")
     with step("host"):
         calls = survey.take(remote).calls
         live = agent.query(remote, ["retained"])["live"]
-        offer, elsewhere = _asked(remote, at)
+        offer, elsewhere = _query(remote, target)
     look = bool(tables or database)
     with tempfile.TemporaryDirectory(prefix="aipbx-restore-") as folder:
         lines = announcement(offer, live, calls, look=look)
@@ -63,13 +63,13 @@ def to(text: str, host: str, tables: str, database: str, *, yes: bool) -> None:
             )
             for line in lines:
                 say(line)
-            restore.agree(remote, f"restore to {recovery_target.shown(at)}", yes=yes)
-            path = fetch(remote, at, Path(folder), offer["bytes"])
-            given = Given(remote.name, recovery_target.shown(at), path, volumes=False)
-            restore.go(remote, given, [], tables, database, yes=True)
+            restore.agree(remote, f"restore to {recovery_target.shown(target)}", yes=yes)
+            path = fetch(remote, target, Path(folder), offer["bytes"])
+            request = Request(remote.name, recovery_target.shown(target), path, volumes=False)
+            restore.go(remote, request, [], tables, database, yes=True)
             return
-        given = Given(remote.name, recovery_target.shown(at), volumes=False, said=recovery_target.named(at))
-        restore.go(remote, given, lines, tables, database, yes=yes)
+        request = Request(remote.name, recovery_target.shown(target), volumes=False, said=recovery_target.named(target))
+        restore.go(remote, request, lines, tables, database, yes=yes)
 
 
 def announcement(offer: dict[str, Any], live: dict[str, Any], calls: int | None, *, look: bool) -> list[str]:
@@ -95,7 +95,7 @@ def announcement(offer: dict[str, Any], live: dict[str, Any], calls: int | None,
     ]
 
 
-def _asked(remote: Remote, target: datetime) -> tuple[dict[str, Any], bool]:
+def _query(remote: Remote, target: datetime) -> tuple[dict[str, Any], bool]:
     """What is told of a moment by its host; else by its store, and that it was."""
     try:
         return agent.query(remote, ["point", recovery_target.named(target)]), False
@@ -111,8 +111,8 @@ def _asked(remote: Remote, target: datetime) -> tuple[dict[str, Any], bool]:
 
 
 def _store(remote: Remote, target: datetime) -> dict[str, Any]:
-    asked, more = copies.through(remote)
-    return agent.query(asked, ["offsite-point", recovery_target.named(target), *more])
+    query, more = copies.through(remote)
+    return agent.query(query, ["offsite-point", recovery_target.named(target), *more])
 
 
 def fetch(remote: Remote, target: datetime, folder: Path, length: int) -> Path:
@@ -130,9 +130,9 @@ def fetch(remote: Remote, target: datetime, folder: Path, length: int) -> Path:
         OperatorError: no key here opens it.
         FailedError: it did not come, or is not what was stored.
     """
-    asked, more = copies.through(remote)
-    words = shlex.join([contract.COMMAND, "offsite-point", recovery_target.named(target), "--send", *more])
-    argv = ssh.command(asked.name, asked.settings.deploy_user, as_root(words, copies.LONG), "-T")
+    query, more = copies.through(remote)
+    command = shlex.join([contract.COMMAND, "offsite-point", recovery_target.named(target), "--send", *more])
+    argv = ssh.command(query.name, query.settings.deploy_user, as_root(command, copies.LONG), "-T")
     path = folder / f"point-{target:%Y%m%dT%H%M%SZ}.tar"
     label = json.dumps({"at": recovery_target.named(target), "host": remote.name}).encode()
     wrong = ""

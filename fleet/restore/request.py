@@ -22,7 +22,7 @@ INTERRUPTS = "  Interrupts: API, Socket.IO and calls for as long as the backend 
 
 
 @dataclass(frozen=True)
-class Given:
+class Request:
     """What an operator named.
 
     Args:
@@ -51,7 +51,7 @@ class Given:
         return f"{UPLOAD}{secrets.token_hex(4)}-{self.path.name}" if self.path else self.said or self.name
 
 
-def named(what: str) -> Given:
+def named(what: str) -> Request:
     """What an operator typed: a file here, the name of a set, or `host/name`.
 
     Raises:
@@ -63,9 +63,9 @@ def named(what: str) -> Given:
     if (path / dump_file.CONTENTS).is_file():
         dump_file.read(path)
     if match := OF_A_HOST.fullmatch(what):
-        return Given(match[1], match[2])
+        return Request(match[1], match[2])
     if archive.NAME.fullmatch(what):
-        return Given("", what)
+        return Request("", what)
     raise OperatorError(
         f"{what!r} is not a backup.",
         "It is neither a file here, nor the name of a set as 20261123T030000Z, nor host/name.",
@@ -73,15 +73,15 @@ def named(what: str) -> Given:
     )
 
 
-def _file(path: Path) -> Given:
+def _file(path: Path) -> Request:
     if not path.stat().st_size:
         raise OperatorError(f"{path} is empty.", "It has 0 bytes.", "Use another file.")
     if not _may_be_a_set(path):
-        return Given("", path.name, path, volumes=False, dump=dump_file.read(path))
+        return Request("", path.name, path, volumes=False, dump=dump_file.read(path))
     with step(f"every file in {path.name} compared with its manifest"):
         manifest = archive.check(path)
     tables = manifest["contents"]["tables"]
-    return Given(manifest["host"], manifest["name"], path, manifest["taken"], len(tables), sum(tables.values()))
+    return Request(manifest["host"], manifest["name"], path, manifest["taken"], len(tables), sum(tables.values()))
 
 
 def _may_be_a_set(path: Path) -> bool:
@@ -94,7 +94,7 @@ def _may_be_a_set(path: Path) -> bool:
     return first is None or first.name != dump_file.CONTENTS
 
 
-def announcement(host: str, request: Given, live: dict[str, Any], calls: int | None) -> list[str]:
+def announcement(host: str, request: Request, live: dict[str, Any], calls: int | None) -> list[str]:
     """What a restore is about to do.
 
     Args:
@@ -113,13 +113,13 @@ def announcement(host: str, request: Given, live: dict[str, Any], calls: int | N
     ]
 
 
-def looking(host: str, request: Given, live: dict[str, Any], tables: str) -> list[str]:
+def looking(host: str, request: Request, live: dict[str, Any], tables: str) -> list[str]:
     """What a look is about to do; its arguments are those of `announcement`, and the tables whose rows match."""
     rows = f", with the rows of {tables}" if tables else ""
     return [*_whose(host, request), f"  Into a new database, for inspection{rows}. {live['database']} stays as it is."]
 
 
-def _whose(host: str, request: Given) -> list[str]:
+def _whose(host: str, request: Request) -> list[str]:
     about = (
         f"taken {request.taken}, {request.rows} rows of {request.tables} tables"
         if request.taken

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from aipbx_agent.core.text import size
 from fleet import agent
 from fleet.backup import sets
-from fleet.cli import agreed, hosts_to_change, one
+from fleet.cli import agreed, hosts_to_change, only
 from fleet.errors import OperatorError
 from fleet.inventory import hosts
 from fleet.offsite import copies
 from fleet.output import say, step
 from fleet.restore import dump_file
-from fleet.restore.request import INTERRUPTS, Given, announcement, looking, named
+from fleet.restore.request import INTERRUPTS, Request, announcement, looking, named
 from fleet.state import survey
 from fleet.transfer import transfer
 
@@ -39,24 +39,24 @@ def restore(what: str, host: str, tables: str, database: str, *, yes: bool) -> N
         OperatorError: it was refused, and nothing was touched.
         FailedError: it failed; what was live is live.
     """
-    given = named(what)
-    if not host and not given.host:
+    request = named(what)
+    if not host and not request.host:
         raise OperatorError(f"{what} does not name its host.", "Only a set in a file does so.", "Add --host=…")
-    remote = one(hosts_to_change(host or given.host))
-    refuse_clear_data(remote, given)
+    remote = only(hosts_to_change(host or request.host))
+    refuse_clear_data(remote, request)
     with step("host"):
         calls = survey.take(remote).calls
         live = agent.query(remote, ["retained"])["live"]
-    if given.path and given.dump:
-        dump_file.refuse_newer(given.path, given.dump, live["version"])
+    if request.path and request.dump:
+        dump_file.refuse_newer(request.path, request.dump, live["version"])
     look = bool(tables or database)
     with tempfile.TemporaryDirectory(prefix="aipbx-restore-") as folder:
-        given = given if given.path else _found(remote, given, Path(folder))
-        lines = looking(remote.name, given, live, tables) if look else announcement(remote.name, given, live, calls)
-        go(remote, given, lines, tables, database, yes=yes)
+        request = request if request.path else _found(remote, request, Path(folder))
+        lines = looking(remote.name, request, live, tables) if look else announcement(remote.name, request, live, calls)
+        go(remote, request, lines, tables, database, yes=yes)
 
 
-def refuse_clear_data(remote: Remote, request: Given) -> None:
+def refuse_clear_data(remote: Remote, request: Request) -> None:
     """Refuse to bring customers' data to a staging host, also for inspection: nothing there protects them.
 
     Raises:
@@ -72,7 +72,7 @@ def refuse_clear_data(remote: Remote, request: Given) -> None:
         )
 
 
-def go(remote: Remote, request: Given, lines: list[str], tables: str, database: str, *, yes: bool) -> None:
+def go(remote: Remote, request: Request, lines: list[str], tables: str, database: str, *, yes: bool) -> None:
     """Say what it means, ask, do it, and tell what came of it.
 
     Args:
@@ -90,12 +90,12 @@ def go(remote: Remote, request: Given, lines: list[str], tables: str, database: 
     agree(remote, f"{'inspect' if look else 'restore'} {request.name}", yes=yes)
     done = _carried_out(remote, request, tables, database)
     if look:
-        _tell_look(remote, done)
+        _report_look(remote, done)
     else:
-        _tell(remote, request, done)
+        _report(remote, request, done)
 
 
-def _carried_out(remote: Remote, request: Given, tables: str, database: str) -> dict[str, Any]:
+def _carried_out(remote: Remote, request: Request, tables: str, database: str) -> dict[str, Any]:
     place = request.place()
     if request.path:
         transfer.upload(remote, request.path, f"{remote.settings.app_dir}/backups/incoming/{place}")
@@ -106,7 +106,7 @@ def _carried_out(remote: Remote, request: Given, tables: str, database: str) -> 
     return agent.run(remote, argv, seconds=SECONDS)
 
 
-def _found(remote: Remote, request: Given, folder: Path) -> Given:
+def _found(remote: Remote, request: Request, folder: Path) -> Request:
     """A set by its name: where it is to be restored, or else brought here from the off-site copies of its host.
 
     Args:
@@ -121,11 +121,11 @@ def _found(remote: Remote, request: Given, folder: Path) -> Given:
             if not remote.settings.offsite:
                 raise
         else:
-            return Given(remote.name, request.name, None, chosen["taken"], chosen["tables"], chosen["rows"])
+            return Request(remote.name, request.name, None, chosen["taken"], chosen["tables"], chosen["rows"])
     return named(str(copies.fetch(copies.of_name(request.host or remote.name), request.name, folder)))
 
 
-def _tell(remote: Remote, request: Given, done: dict[str, Any]) -> None:
+def _report(remote: Remote, request: Request, done: dict[str, Any]) -> None:
     say(
         f"{remote.name}: {request.name} is live: {done['rows']} rows of {done['tables']} tables, "
         f"in {done['seconds']:.0f} s, in which the backend was held for {done['held_seconds']} s.",
@@ -135,7 +135,7 @@ def _tell(remote: Remote, request: Given, done: dict[str, Any]) -> None:
     say(f"  inv restore --undo --host={remote.name} brings it back; --discard in its place deletes it.")
 
 
-def _tell_look(remote: Remote, done: dict[str, Any]) -> None:
+def _report_look(remote: Remote, done: dict[str, Any]) -> None:
     database = done["database"]
     say(f"{remote.name}: {done['rows']} rows of {done['tables']} tables are in {database}.", "green")
     say(f"  Inspect it: inv db --host={remote.name} --database={database}")

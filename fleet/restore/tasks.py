@@ -7,7 +7,7 @@ from typing import Any
 from invoke.context import Context
 from invoke.parser.argument import Argument
 
-from fleet.cli import hosts_to_change, hosts_to_read, one, remotes, report_errors
+from fleet.cli import hosts_to_change, hosts_to_read, only, remotes, report_errors
 from fleet.command_line.verb import Verb, task
 
 # These stand in place of what is restored.
@@ -39,8 +39,8 @@ class Restore(Verb):
     def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:
         """As invoke makes them, with those flags."""
         arguments = super().get_arguments(ignore_unknown_help)
-        word = next(one for one in arguments if one.positional)
-        return [Instead(one, word) if one.name in INSTEAD else one for one in arguments]
+        word = next(argument for argument in arguments if argument.positional)
+        return [Instead(argument, word) if argument.name in INSTEAD else argument for argument in arguments]
 
 
 @task(
@@ -85,9 +85,9 @@ def restore(
     elif at:
         from_moment.to(at, host, tables, to_database, yes=yes)
     elif undo:
-        data.undo(one(hosts_to_change(host)), yes=yes)
+        data.undo(only(hosts_to_change(host)), yes=yes)
     else:
-        data.discard(one(hosts_to_change(host)), to_database, yes=yes)
+        data.discard(only(hosts_to_change(host)), to_database, yes=yes)
 
 
 @task(

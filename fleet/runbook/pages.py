@@ -32,8 +32,8 @@ def folder(language: str) -> Path:
 
 def names() -> list[str]:
     """Return the pages' names: the first page, then all others by the alphabet."""
-    found = sorted(path.stem for path in folder(LANGUAGES[0]).glob("*.md"))
-    return sorted(found, key=lambda name: name != FIRST)
+    stems = sorted(path.stem for path in folder(LANGUAGES[0]).glob("*.md"))
+    return sorted(stems, key=lambda name: name != FIRST)
 
 
 def title(name: str, language: str) -> str:
@@ -52,11 +52,11 @@ def show(page: str, language: str) -> None:
         OperatorError: there is no such page or language.
     """
     chosen = _language(language)
-    found = matching(page) if page else names()
-    if len(found) > 1:
-        _list(found, chosen)
+    pages = matching(page) if page else names()
+    if len(pages) > 1:
+        _list(pages, chosen)
         return
-    text = _text(found[0], chosen)
+    text = _text(pages[0], chosen)
     console = Console(highlight=False)
     if not console.is_terminal:
         print(text, end="")
@@ -73,8 +73,8 @@ def matching(typed: str) -> list[str]:
     known, name = names(), re.sub(r"(?<=[a-z])(?=[A-Z])", "-", typed).lower()
     if name in known:
         return [name]
-    if found := search.pages(typed, {one: _head(one) for one in known}, {one: _texts(one) for one in known}):
-        return found
+    if best := search.pages(typed, {name: _head(name) for name in known}, {name: _texts(name) for name in known}):
+        return best
     raise OperatorError(
         f"The runbook has no page {typed!r}.",
         "No name, title or text of a page has such a word.",
@@ -99,9 +99,9 @@ def _language(typed: str) -> str:
     return language
 
 
-def _list(found: list[str], language: str) -> None:
+def _list(pages: list[str], language: str) -> None:
     table = Table(*uncut("inv runbook …"), "")
-    for name in found:
+    for name in pages:
         table.add_row(name, title(name, language))
     print_table(table)
 

@@ -50,7 +50,7 @@ def _best(words: Iterable[str], where: Mapping[str, str], same: Callable[[str, s
     counts = {}
     for name, text in where.items():
         known = stems(text)
-        counts[name] = sum(any(same(word, one) for one in known) for word in words)
+        counts[name] = sum(any(same(word, stem) for stem in known) for word in words)
     most = max(counts.values(), default=0)
     return [name for name, count in counts.items() if count == most] if most else []
 

@@ -33,16 +33,16 @@ def cancel(remote: Remote, *, yes: bool) -> None:
     Raises:
         OperatorError: nothing runs there, or no consent.
     """
-    found = agent.query(remote, ["cancel", "--look"])["runs"]
-    for one in found:
-        say(f"{remote.name}: {one['verb']}, since {one['since']}")
-    verbs = " and ".join(one["verb"] for one in found)
+    runs = agent.query(remote, ["cancel", "--look"])["runs"]
+    for run in runs:
+        say(f"{remote.name}: {run['verb']}, since {run['since']}")
+    verbs = " and ".join(run["verb"] for run in runs)
     if not agreed(f"stop the {verbs} on {remote.name}", yes=yes):
         raise OperatorError(
             f"{remote.name}: nothing was stopped.", "You did not say yes.", f"inv attach --host={remote.name} shows it."
         )
-    for one in agent.query(remote, ["cancel"], seconds=agent.CANCEL_SECONDS)["ended"]:
-        if one["completed"]:
-            say(f"{remote.name}: {one['verb']} is done: it could no longer be taken back.", "yellow")
+    for run in agent.query(remote, ["cancel"], seconds=agent.CANCEL_SECONDS)["ended"]:
+        if run["completed"]:
+            say(f"{remote.name}: {run['verb']} is done: it could no longer be taken back.", "yellow")
         else:
-            say(f"{remote.name}: {one['verb']} was stopped; what it had begun is taken back.", "green")
+            say(f"{remote.name}: {run['verb']} was stopped; what it had begun is taken back.", "green")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from invoke.context import Context
 
-from fleet.cli import hosts_to_change, hosts_to_read, one, report_errors
+from fleet.cli import hosts_to_change, hosts_to_read, only, report_errors
 from fleet.command_line.verb import task
 
 
@@ -14,7 +14,7 @@ def attach(_: Context, host: str = "") -> None:
     """Show a run that continues on a host, from its beginning; Ctrl-C leaves it running."""
     from fleet.runs import runs
 
-    runs.attach(one(hosts_to_read(host)))
+    runs.attach(only(hosts_to_read(host)))
 
 
 @task(help={"host": "a host", "yes": "do not ask"})
@@ -23,4 +23,4 @@ def cancel(_: Context, host: str = "", yes: bool = False) -> None:
     """Stop a run that continues on a host; what it has begun is undone where that is still possible."""
     from fleet.runs import runs
 
-    runs.cancel(one(hosts_to_change(host)), yes=yes)
+    runs.cancel(only(hosts_to_change(host)), yes=yes)

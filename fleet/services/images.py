@@ -37,22 +37,22 @@ def show(hosts: Sequence[Remote], *, as_json: bool) -> int:
 
     Returns: the exit code: 0 when every host could be read.
     """
-    found = answers.at_once(hosts, lambda host: agent.query(host, ["images"], seconds=LOOK_SECONDS)["images"])
+    by_host = answers.at_once(hosts, lambda host: agent.query(host, ["images"], seconds=LOOK_SECONDS)["images"])
     if as_json:
-        answers.print_json(found)
+        answers.print_json(by_host)
     else:
-        for name, images in found.items():
+        for name, images in by_host.items():
             if not isinstance(images, OperatorError):
-                _print(name, [Image(**one) for one in images])
-        answers.print_errors(found)
-    return answers.exit_code(found)
+                _print(name, [Image(**image) for image in images])
+        answers.print_errors(by_host)
+    return answers.exit_code(by_host)
 
 
 def _print(host: str, images: list[Image]) -> None:
     table = Table(*uncut("service", "pinned"), "built", "running", "in the registry", title=host)
-    for one in images:
-        running = one.running[0][:_DIGEST_CHARACTERS] if one.running else "made here"
-        table.add_row(one.service, one.image, one.built[:10], running, escape(verdict(one)))
+    for image in images:
+        running = image.running[0][:_DIGEST_CHARACTERS] if image.running else "made here"
+        table.add_row(image.service, image.image, image.built[:10], running, escape(verdict(image)))
     print_table(table)
 
 
@@ -71,11 +71,11 @@ def update(remote: Remote, service: str, *, yes: bool) -> None:
         FailedError: the newer image is not well.
     """
     with step("host"):
-        found = survey.take(remote)
-    preconditions.refuse_unready(remote.name, found, remote.settings)
-    found = recovery.settled(remote, found)
+        state = survey.take(remote)
+    preconditions.refuse_unready(remote.name, state, remote.settings)
+    state = recovery.settled(remote, state)
     say(f"{remote.name}: the newest image of {service}; the one before runs again where it is not well", "bold")
-    for line in services.consequences("restart", [service], found):
+    for line in services.consequences("restart", [service], state):
         say(f"  {line}", "yellow")
     if not agreed(f"take it on {remote.name}", yes=yes):
         raise OperatorError(

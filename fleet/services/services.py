@@ -42,13 +42,13 @@ def act(remote: Remote, action: Action, services: Sequence[str], *, yes: bool) -
         FailedError: a service does not come up.
     """
     with step("host"):
-        found = survey.take(remote)
-    preconditions.refuse_unready(remote.name, found, remote.settings)
+        state = survey.take(remote)
+    preconditions.refuse_unready(remote.name, state, remote.settings)
     if action != "stop":
-        found = recovery.settled(remote, found)
+        state = recovery.settled(remote, state)
     named = ", ".join(services) or "all services"
     say(f"{remote.name}: {action} {named}", "bold")
-    for line in consequences(action, services, found):
+    for line in consequences(action, services, state):
         say(f"  {line}", "yellow")
     if not agreed(f"{action} {named} on {remote.name}", yes=yes):
         raise OperatorError(

@@ -70,7 +70,7 @@ def _act(action: Action, services: str, host: str, *, yes: bool) -> None:
     from fleet.status.logs import known
 
     def change(remote: Remote) -> None:
-        meant = known([one for one in services.split(",") if one], remote.settings.extra_services)
-        acting.act(remote, action, meant, yes=yes)
+        chosen = known([name for name in services.split(",") if name], remote.settings.extra_services)
+        acting.act(remote, action, chosen, yes=yes)
 
     change_each(remotes(hosts_to_change(host)), change)

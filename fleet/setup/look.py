@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aipbx_agent.contract import ENVIRONMENT
-from fleet.adoption import found as by_hand
+from fleet.adoption import hand_made
 from fleet.converge import drift
 from fleet.env import findings
 from fleet.env.dotenv import files
@@ -29,36 +29,36 @@ def look(remote: Remote) -> State:
     Raises:
         OperatorError: the env file has errors, the host cannot be reached, or must be adopted.
     """
-    there = next((path for path in files.paths(remote.name) if path.exists()), None)
-    values = findings.checked(merging.load(remote.name, remote.settings.secrets_from)) if there else {}
-    file = files.shown(there) if there else ""
+    env_file = next((path for path in files.paths(remote.name) if path.exists()), None)
+    values = findings.checked(merging.load(remote.name, remote.settings.secrets_from)) if env_file else {}
+    file = files.shown(env_file) if env_file else ""
     with step("host"):
-        found = _asked(remote)
-    if found is None:
+        state = _survey(remote)
+    if state is None:
         return State(file=file)
-    if not found.current:
+    if not state.current:
         refuse_by_hand(remote)
     with step("drift"):
         changes = drift.of(remote.name)
     return State(
         converged=True,
         drift=changes,
-        pushed=ENVIRONMENT in found.files,
+        pushed=ENVIRONMENT in state.files,
         file=file,
-        differs=_differs(remote, values) if there else 0,
-        certificate_until=found.certificate_until,
+        differs=_differs(remote, values) if env_file else 0,
+        certificate_until=state.certificate_until,
         # A first release that failed leaves images.env behind, and no entry that went well.
-        release=str(found.running or "") if found.current else "",
+        release=str(state.running or "") if state.current else "",
     )
 
 
-def _asked(remote: Remote) -> Survey | None:
+def _survey(remote: Remote) -> Survey | None:
     """How the host is; None where it was never converged, or not completely."""
     try:
-        found = survey.take(remote)
+        state = survey.take(remote)
     except ssh.NotConvergedError:
         return None
-    return found if found.converged else None
+    return state if state.converged else None
 
 
 def _differs(remote: Remote, values: dict[str, str]) -> int:
@@ -71,7 +71,7 @@ def refuse_by_hand(remote: Remote) -> None:
     Raises:
         OperatorError: there is one.
     """
-    old = by_hand.found(remote)
+    old = hand_made.read(remote)
     if old and old.waits:
         raise OperatorError(
             f"{remote.name} runs a stack installed by hand (project {old.project}).",

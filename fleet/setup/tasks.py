@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from invoke.context import Context
 
-from fleet.cli import named_hosts, one, report_errors
+from fleet.cli import named_hosts, only, report_errors
 from fleet.command_line.verb import task
 
 
@@ -15,4 +15,4 @@ def setup(_: Context, host: str = "", yes: bool = False) -> None:
     from fleet.setup import run
 
     # Each command that it runs is recorded on the host by itself.
-    run.carry_out(one(named_hosts(host)), yes=yes)
+    run.carry_out(only(named_hosts(host)), yes=yes)

@@ -81,8 +81,8 @@ def database(host: Remote, query: str, name: str = "", *, read_only: bool) -> No
 def execute(host: Remote, service: str, command: list[str]) -> NoReturn:
     """Run a command inside a running service; its exit code is this process's."""
     terminal, data = interactive(), host.settings
-    words = compose.execute(data.compose_project, service, command, terminal=terminal, app_dir=data.app_dir)
-    become(host, words, f"exec {service}", terminal=terminal)
+    argv = compose.execute(data.compose_project, service, command, terminal=terminal, app_dir=data.app_dir)
+    become(host, argv, f"exec {service}", terminal=terminal)
 
 
 def _address(host: Remote, service: str) -> str:
@@ -116,7 +116,7 @@ def tunnel(host: Remote, service: str, port: int, local: int) -> None:
         OperatorError: the service does not run, or the local port is taken.
         FailedError: ssh could not keep it open.
     """
-    usual = PORTS | {name: one[1] for name, one in network.CONTAINERS.items()}
+    usual = PORTS | {name: places[1] for name, places in network.CONTAINERS.items()}
     port = port or usual.get(service, 0)
     if not port:
         raise OperatorError(

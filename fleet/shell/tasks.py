@@ -6,7 +6,7 @@ import sys
 
 from invoke.context import Context
 
-from fleet.cli import hosts_to_read, one, report_errors
+from fleet.cli import hosts_to_read, only, report_errors
 from fleet.command_line.verb import task
 from fleet.errors import OperatorError
 
@@ -25,7 +25,7 @@ def shell(_: Context, host: str = "", command: str = "", database: str = "", rea
     """Open psql on the application's database; -c for one query; SQL from a pipe works too."""
     from fleet.shell import sessions
 
-    sessions.database(one(hosts_to_read(host)), command, database, read_only=read_only)
+    sessions.database(only(hosts_to_read(host)), command, database, read_only=read_only)
 
 
 @task(
@@ -39,7 +39,7 @@ def exec_(_: Context, service: str, host: str = "") -> None:
     from fleet.shell import sessions
     from fleet.status.logs import known
 
-    remote = one(hosts_to_read(host))
+    remote = only(hosts_to_read(host))
     known([service], remote.settings.extra_services)
     command = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else ["sh"]
     if not command:
@@ -63,4 +63,4 @@ def tunnel(_: Context, service: str, host: str = "", port: int = 0, local: int =
     """Bring an internal service's port to this machine: `inv tunnel postgres --local=15432`."""
     from fleet.shell import sessions
 
-    sessions.tunnel(one(hosts_to_read(host)), service, port, local)
+    sessions.tunnel(only(hosts_to_read(host)), service, port, local)

@@ -75,8 +75,8 @@ def public_half(path: Path) -> bytes | None:
 def _parsed(content: bytes) -> bytes | None:
     if content.startswith(b"-----BEGIN OPENSSH PRIVATE KEY-----"):
         return _of_private(b"".join(content.split(b"\n")[1:-1]).split(b"-----")[0])
-    words = content.split(None, 2)
-    return _decoded(words[1]) if len(words) > 1 else None
+    fields = content.split(None, 2)
+    return _decoded(fields[1]) if len(fields) > 1 else None
 
 
 def _decoded(text: bytes) -> bytes | None:

@@ -31,10 +31,10 @@ class Known:
 
 def read(files: Iterable[Path], names: Iterable[str]) -> Known:
     """Read what files of known hosts say of the host that has these names."""
-    found = [(marker, name, key) for marker, entry, key in _entries(files) for name in names if _matches(entry, name)]
-    revoked = tuple(key for marker, _, key in found if marker == REVOKED)
-    known = Known(HostKeys(), revoked, any(marker == AUTHORITY for marker, *_ in found))
-    for marker, name, key in found:
+    keys = [(marker, name, key) for marker, entry, key in _entries(files) for name in names if _matches(entry, name)]
+    revoked = tuple(key for marker, _, key in keys if marker == REVOKED)
+    known = Known(HostKeys(), revoked, any(marker == AUTHORITY for marker, *_ in keys))
+    for marker, name, key in keys:
         # The first of a type counts, as before: paramiko compares with one only.
         if not marker and key not in revoked and key.get_name() not in (known.keys.lookup(name) or {}):
             known.keys.add(name, key.get_name(), key)
@@ -44,14 +44,14 @@ def read(files: Iterable[Path], names: Iterable[str]) -> Known:
 def _entries(files: Iterable[Path]) -> Iterator[tuple[str, list[str], PKey]]:
     """Each line's marker (or none), patterns of names, and key; not those that cannot be read."""
     for line in (line for file in files for line in _lines(file)):
-        words = line.split()
-        marker = words.pop(0) if words and words[0].startswith("@") else ""
+        fields = line.split()
+        marker = fields.pop(0) if fields and fields[0].startswith("@") else ""
         if marker not in ("", REVOKED, AUTHORITY):
             continue
         with suppress(Exception):  # whatever a library says of bytes that are no key
-            entry = HostKeyEntry.from_line(" ".join(words[:3]))
+            entry = HostKeyEntry.from_line(" ".join(fields[:3]))
             # paramiko fills a key that is cut off with zeros.
-            if entry and entry.key and entry.hostnames and entry.key.get_base64() == words[2]:
+            if entry and entry.key and entry.hostnames and entry.key.get_base64() == fields[2]:
                 yield marker, entry.hostnames, entry.key
 
 

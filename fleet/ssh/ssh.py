@@ -180,19 +180,19 @@ def _no_connection(route: Route, error: OSError) -> OperatorError:
     )
 
 
-def _no_greeting(route: Route, words: str) -> OperatorError:
+def _no_greeting(route: Route, reply: str) -> OperatorError:
     """sshd's own words when it drops a connection at once, and what other programs say on that port."""
     host = route.name
-    if "Not allowed at this time" in words:
+    if "Not allowed at this time" in reply:
         return OperatorError(
             f"{host} refuses SSH from this address for a while.",
-            f"Its sshd says {words!r}: OpenSSH's own penalty (PerSourcePenalties) for failed logins from this address.",
+            f"Its sshd says {reply!r}: OpenSSH's own penalty (PerSourcePenalties) for failed logins from this address.",
             "It passes by itself, within seconds to ten minutes. Then run the same command again, with the right key.",
         )
-    if "MaxStartups" in words:
+    if "MaxStartups" in reply:
         return OperatorError(
             f"{host} has too many SSH logins in progress.",
-            f"Its sshd says {words!r}: password guessing keeps it busy.",
+            f"Its sshd says {reply!r}: password guessing keeps it busy.",
             "Run the same command again.",
         )
     if route.jump or route.proxy:
@@ -204,7 +204,7 @@ def _no_greeting(route: Route, words: str) -> OperatorError:
         )
     return OperatorError(
         f"{host}: what answers on port {route.port} does not speak SSH.",
-        f"It says {words[:200]!r}." if words else "It closes the connection at once.",
+        f"It says {reply[:200]!r}." if reply else "It closes the connection at once.",
         f"Check HostName and Port for {host} in {ssh_config_path()}; on the host: `journalctl -u ssh -n 20`.",
     )
 
@@ -218,22 +218,22 @@ def command(host: str, account: str, remote: str, *options: str) -> list[str]:
         remote: what runs there; empty: nothing.
         options: more of ssh's, before the host.
     """
-    words = ["ssh", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", f"ConnectTimeout={CONNECT_SECONDS}"]
-    words += ["-o", f"ServerAliveInterval={KEEPALIVE_SECONDS}", "-o", "ServerAliveCountMax=3"]
+    argv = ["ssh", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", f"ConnectTimeout={CONNECT_SECONDS}"]
+    argv += ["-o", f"ServerAliveInterval={KEEPALIVE_SECONDS}", "-o", "ServerAliveCountMax=3"]
     # Few keys are offered, the right one first.
-    words += [*NO_MASTER, *OUR_COMMAND, *_few_keys(host, account)]
+    argv += [*NO_MASTER, *OUR_COMMAND, *_few_keys(host, account)]
     more = [] if "-L" in options else ["-o", "ClearAllForwardings=yes"]
     more += [] if SAYS_TERMINAL & set(options) else ["-T"]
-    return [*words, *more, *ssh_config.options(), "-l", account, *options, host, *([remote] if remote else [])]
+    return [*argv, *more, *ssh_config.options(), "-l", account, *options, host, *([remote] if remote else [])]
 
 
 def jump(route: Route) -> str:
     """The command whose standard input and output are a connection by a jump host: what OpenSSH's ProxyJump runs."""
     assert route.jump is not None  # noqa: S101  asked for only where there is one
     host, account = route.jump.host, route.jump.account
-    words = ["ssh", *ssh_config.options(), "-o", "BatchMode=yes", *NO_MASTER, *OUR_COMMAND, *_few_keys(host, account)]
-    words += ["-l", account] if account else []
-    return shlex.join([*words, *route.jump.options, "-W", f"[{route.address}]:{route.port}", host])
+    argv = ["ssh", *ssh_config.options(), "-o", "BatchMode=yes", *NO_MASTER, *OUR_COMMAND, *_few_keys(host, account)]
+    argv += ["-l", account] if account else []
+    return shlex.join([*argv, *route.jump.options, "-W", f"[{route.address}]:{route.port}", host])
 
 
 def _few_keys(host: str, account: str) -> list[str]:

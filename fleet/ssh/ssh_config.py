@@ -124,11 +124,11 @@ def parse(host: str, account: str, text: str) -> Route:
     Raises:
         OperatorError: a keyword there cannot be followed.
     """
-    found: dict[str, list[str]] = {}
+    options: dict[str, list[str]] = {}
     for line in text.splitlines():
         keyword, _, value = line.partition(" ")
-        found.setdefault(keyword, []).append(value.strip())
-    values = {keyword: each[0] for keyword, each in found.items()}
+        options.setdefault(keyword, []).append(value.strip())
+    values = {keyword: each[0] for keyword, each in options.items()}
     for keyword, harmless in UNSUPPORTED.items():
         if values.get(keyword, harmless).lower() not in (harmless, "false"):
             raise OperatorError(
@@ -145,8 +145,8 @@ def parse(host: str, account: str, text: str) -> Route:
         port=port,
         proxy="" if (command := values.get("proxycommand", "none")) == "none" else _expand(command, tokens),
         jump=_jump(values.get("proxyjump", "none")),
-        identity_files=tuple(Path(_expand(path, tokens)) for path in found.get("identityfile", []) if path != "none"),
-        certificates=tuple(Path(_expand(path, tokens)) for path in found.get("certificatefile", [])),
+        identity_files=tuple(Path(_expand(path, tokens)) for path in options.get("identityfile", []) if path != "none"),
+        certificates=tuple(Path(_expand(path, tokens)) for path in options.get("certificatefile", [])),
         identities_only=values.get("identitiesonly") == "yes",
         agent=_agent(values.get("identityagent", "SSH_AUTH_SOCK"), tokens),
         known_hosts=tuple(
@@ -207,14 +207,14 @@ def _agent(value: str, tokens: dict[str, str]) -> str:
 
 def _files(text: str) -> list[Path]:
     """The files of a list that `ssh -G` prints without quotation marks: a blank may belong to a name."""
-    words, found = text.split(), []
+    words, paths = text.split(), []
     while words:
         for count in range(len(words), 0, -1):
             path = Path(" ".join(words[:count])).expanduser()
             if path.is_file():
-                found.append(path)
+                paths.append(path)
                 break
         else:
             count = 1
         words = words[count:]
-    return found
+    return paths

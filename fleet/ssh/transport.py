@@ -72,8 +72,8 @@ def connected(route: Route) -> socket.socket:
 
 def _direct(route: Route) -> socket.socket:
     failed: OSError | None = None
-    found = socket.getaddrinfo(route.address, route.port, route.family, socket.SOCK_STREAM)
-    for family, kind, protocol, _, address in found:
+    addresses = socket.getaddrinfo(route.address, route.port, route.family, socket.SOCK_STREAM)
+    for family, kind, protocol, _, address in addresses:
         sock = socket.socket(family, kind, protocol)
         sock.settimeout(CONNECT_SECONDS)
         try:
@@ -90,12 +90,12 @@ def _direct(route: Route) -> socket.socket:
 
 def _greeting(sock: socket.socket) -> bytes:
     """The other end's first line, left where it is; what there is when it hangs up."""
-    end, seen = time.monotonic() + CONNECT_SECONDS, b""
+    end, received = time.monotonic() + CONNECT_SECONDS, b""
     while time.monotonic() < end:
         now = sock.recv(256, socket.MSG_PEEK)
         if b"\n" in now or len(now) == 256 or not now:
-            return now or seen
-        if now == seen:
+            return now or received
+        if now == received:
             time.sleep(0.02)
-        seen = now
+        received = now
     raise TimeoutError("timed out")

@@ -52,8 +52,8 @@ class Met:
     @property
     def elsewhere(self) -> dict[str, list[str]]:
         """The addresses of the host's names that are not its own, by name; nothing of a host that cannot tell."""
-        found = self.answers.get("elsewhere") or {}
-        return {} if "error" in found else dict(found)
+        answer = self.answers.get("elsewhere") or {}
+        return {} if "error" in answer else dict(answer)
 
     @property
     def stray(self) -> bool:
@@ -74,8 +74,8 @@ class Met:
     @property
     def overlap(self) -> dict[str, Any] | None:
         """That the application's timers would run in two backends (fleet/release/checks/overlap.py)."""
-        found: dict[str, Any] | None = self._value("overlap")
-        return found
+        answer: dict[str, Any] | None = self._value("overlap")
+        return answer
 
     def _value(self, name: str) -> Any:
         value = self.answers.get(name)

@@ -171,8 +171,8 @@ def take(remote: Remote, drain_seconds: int | None = None) -> Survey:
     verb, stdin, seconds = ["state"], b"", agent.QUICK_SECONDS
     if drain_seconds is not None:
         settings = remote.settings.model_dump(mode="json", include=agent.GOES_BY)
-        asked = {"settings": settings, "drain_seconds": drain_seconds, "confidential": True}
-        stdin = json.dumps(asked).encode()
+        request = {"settings": settings, "drain_seconds": drain_seconds, "confidential": True}
+        stdin = json.dumps(request).encode()
         verb, seconds = [*verb, "--release"], RELEASE_SECONDS
     try:
         return parse(agent.query(remote, verb, stdin, seconds=seconds), remote.name)

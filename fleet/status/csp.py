@@ -98,17 +98,17 @@ def show(hosts: Sequence[Remote], since: str, *, as_json: bool) -> int:
         OperatorError: `since` is not a valid time.
     """
     age(since)
-    found = answers.at_once(hosts, lambda host: _read(host, since))
+    by_host = answers.at_once(hosts, lambda host: _read(host, since))
     if as_json:
-        answers.print_json({host.name: _for_script(host, found[host.name]) for host in hosts})
+        answers.print_json({host.name: _for_script(host, by_host[host.name]) for host in hosts})
     else:
         for host in hosts:
-            reports = found[host.name]
+            reports = by_host[host.name]
             if isinstance(reports, OperatorError):
                 print(f"{host.name}: {reports}")
             else:
                 _print(host, reports)
-    return answers.exit_code(found)
+    return answers.exit_code(by_host)
 
 
 def _read(host: Remote, since: str) -> list[Report]:
@@ -133,8 +133,12 @@ def _print(host: Remote, reports: list[Report]) -> None:
         print(f"{host.name}: browsers have reported nothing, as far as nginx's log reaches.")
     if reports:
         table = Table("times", "last", "directive", "blocked", "on page", title=f"{host.name}: would be blocked")
-        for one in reports[:MOST]:
-            table.add_row(str(one.times), one.last, *(escape(text) for text in (one.directive, one.blocked, one.page)))
+        for report in reports[:MOST]:
+            table.add_row(
+                str(report.times),
+                report.last,
+                *(escape(text) for text in (report.directive, report.blocked, report.page)),
+            )
         print_table(table)
         if len(reports) > MOST:
             print(f"And {len(reports) - MOST} others, which were reported less often.")

@@ -37,15 +37,15 @@ def examine(remotes: list[Remote], *, as_json: bool) -> bool:
 
     Returns: whether all is well.
     """
-    found: dict[str, list[Finding]] = {}
+    by_host: dict[str, list[Finding]] = {}
     console = Console(highlight=False, soft_wrap=True)
     for title, findings in _examined(remotes):
-        found[title] = findings
+        by_host[title] = findings
         if not as_json:
             show(console, title, findings)
     if as_json:
-        print(json.dumps({title: [asdict(one) for one in each] for title, each in found.items()}, indent=2))
-    return all(one.well for each in found.values() for one in each)
+        print(json.dumps({title: [asdict(finding) for finding in each] for title, each in by_host.items()}, indent=2))
+    return all(finding.well for each in by_host.values() for finding in each)
 
 
 def _examined(remotes: list[Remote]) -> Iterator[tuple[str, list[Finding]]]:
@@ -113,10 +113,10 @@ def _default_host() -> str:
 
 def _runbook() -> Finding:
     """Whether the runbook's first page says whom to call: not out of order, but missed at the worst time."""
-    found = pages.unfilled()
-    if not found:
+    gaps = pages.unfilled()
+    if not gaps:
         return Finding("runbook", "its first page is filled in")
-    places = " and ".join(f"{count} in {file}" for file, count in found.items())
+    places = " and ".join(f"{count} in {file}" for file, count in gaps.items())
     return Finding(
         "runbook", f"places with {pages.PLACEHOLDER}: {places}", do="write there whom to call, and commit it"
     )

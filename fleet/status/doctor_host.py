@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from aipbx_agent.contract import ENVIRONMENT
-from fleet.adoption import found as adoption
+from fleet.adoption import hand_made
 from fleet.converge import drift
 from fleet.errors import OperatorError
 from fleet.state import survey
@@ -41,37 +41,37 @@ def examined(remote: Remote) -> list[Finding]:
         )
     )
     findings += pins.of(remote.settings, (system, version), datetime.now(UTC).date())
-    found = survey.take(remote)
+    state = survey.take(remote)
     converge = f"pyinfra inventory.py deploys/bootstrap.py --limit {remote.name}"
     findings.append(
-        Finding("converged", "yes") if found.converged else Finding("converged", "no", well=False, do=converge)
+        Finding("converged", "yes") if state.converged else Finding("converged", "no", well=False, do=converge)
     )
-    by_hand = adoption.found(remote)
+    by_hand = hand_made.read(remote)
     if by_hand:
         findings += [Finding("installed by hand", line) for line in by_hand.lines()]
-    if found.converged:
-        pushed = ENVIRONMENT in found.files
+    if state.converged:
+        pushed = ENVIRONMENT in state.files
         push = f"inv env.push --host={remote.name}"
         findings.append(Finding("configuration", "pushed" if pushed else "missing", pushed, "" if pushed else push))
-        findings.append(Finding("release", str(found.running or "none yet")))
-        findings += _condition(remote, found)
+        findings.append(Finding("release", str(state.running or "none yet")))
+        findings += _condition(remote, state)
         findings.append(_drift(remote.name, converge))
-        if pushed and found.running:
+        if pushed and state.running:
             findings += [_public(remote), *users(remote)]
     return findings
 
 
-def _condition(remote: Remote, found: Survey) -> list[Finding]:
+def _condition(remote: Remote, state: Survey) -> list[Finding]:
     """What is not well, and what is: services, disk, certificate, lock, backups."""
-    wrong = troubles.of(remote.name, found)
-    findings = [Finding(one.topic, one.what, well=not one.now, do=one.do) for one in wrong]
+    wrong = troubles.of(remote.name, state)
+    findings = [Finding(trouble.topic, trouble.what, well=not trouble.now, do=trouble.do) for trouble in wrong]
     fine = [
-        ("services", ", ".join(found.containers) or "none yet"),
-        ("disk", f"{found.disk_percent} % full, {found.disk_free_mib} MiB free"),
-        ("lock", f"locked: {found.lock}" if found.lock else "none"),
+        ("services", ", ".join(state.containers) or "none yet"),
+        ("disk", f"{state.disk_percent} % full, {state.disk_free_mib} MiB free"),
+        ("lock", f"locked: {state.lock}" if state.lock else "none"),
     ]
-    fine += [("certificate", f"until {found.certificate_until:%Y-%m-%d}")] if found.certificate_until else []
-    topics = {one.topic for one in wrong}
+    fine += [("certificate", f"until {state.certificate_until:%Y-%m-%d}")] if state.certificate_until else []
+    topics = {trouble.topic for trouble in wrong}
     return [*findings, *(Finding(topic, how) for topic, how in fine if topic not in topics)]
 
 

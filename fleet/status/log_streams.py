@@ -75,15 +75,15 @@ def _read(host: Remote, process: subprocess.Popen[str], waiting: queue.Queue[Ite
     assert process.stderr is not None  # noqa: S101  a pipe
     for line in process.stdout:
         waiting.put((host.name, line.rstrip("\r\n").replace(CLEARED, "")))
-    words = process.stderr.read().strip()
+    output = process.stderr.read().strip()
     if code := process.wait():
         problem = _unreachable(host) if code == ssh.FAILED else None
-        waiting.put((host.name, problem or _ended(host.name, words or f"exit code {code}, no output")))
+        waiting.put((host.name, problem or _ended(host.name, output or f"exit code {code}, no output")))
     waiting.put(None)
 
 
-def _ended(host: str, words: str) -> FailedError:
-    return FailedError(f"{host}: its logs ended.", words, f"inv status --host={host}, then run this again.")
+def _ended(host: str, output: str) -> FailedError:
+    return FailedError(f"{host}: its logs ended.", output, f"inv status --host={host}, then run this again.")
 
 
 def _unreachable(host: Remote) -> OperatorError | None:

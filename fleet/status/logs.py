@@ -103,12 +103,12 @@ def show(
     if not (tail == "all" or tail.isdigit()):
         raise OperatorError(f"{tail!r} is not a valid number of lines.", "--tail takes a number, or all.", "--tail=200")
     failed: list[int] = []
-    meant = _matching(pattern_of(grep))
+    matches = _matching(pattern_of(grep))
     show_line = _as_json if as_json else _painter(several_hosts=len(hosts) > 1, several_services=len(services) != 1)
     for host, line in log_streams.lines(hosts, services, follow=follow, since=since, tail=tail):
         if isinstance(line, OperatorError):
             failed.append(line.code)
-        if meant(host, line):
+        if matches(host, line):
             show_line(host, line)
     return worst(failed)
 

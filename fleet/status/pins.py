@@ -69,9 +69,9 @@ def _images(settings: Settings) -> Iterator[tuple[str, str]]:
     for name, service in settings.extra_running.items():
         yield f'extra_services["{name}"]', service["image"]
     if settings.images_from == "build" and settings.dockerfiles == "fleet":
-        for built, given in settings.build_arguments.items():
+        for built, arguments in settings.build_arguments.items():
             text = (ROOT / "files" / "images" / built / "Dockerfile").read_text("utf-8")
-            for argument, image in (dict(_ARG.findall(text)) | given).items():
+            for argument, image in (dict(_ARG.findall(text)) | arguments).items():
                 yield f"{argument} of files/images/{built}", image
 
 

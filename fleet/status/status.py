@@ -42,9 +42,9 @@ def show(hosts: Sequence[Remote], *, as_json: bool, asks_drift: bool = False) ->
     names = [host.name for host in hosts]
     with step("hosts, drift" if asks_drift else "hosts"), ThreadPoolExecutor() as pool:
         drifted = pool.submit(drift.of_all, names) if asks_drift else None
-        found = dict(zip(names, pool.map(_survey, hosts), strict=True))
-        asked = drifted.result() if drifted else {}
-    rows = {name: _facts(name, one, _drift_of(name, asked, asks_drift)) for name, one in found.items()}
+        surveys = dict(zip(names, pool.map(_survey, hosts), strict=True))
+        drift_by_host = drifted.result() if drifted else {}
+    rows = {name: _facts(name, state, _drift_of(name, drift_by_host, asks_drift)) for name, state in surveys.items()}
     if as_json:
         print(json.dumps(rows, indent=2, ensure_ascii=False))
     else:
@@ -52,10 +52,10 @@ def show(hosts: Sequence[Remote], *, as_json: bool, asks_drift: bool = False) ->
     return not any("error" in row or row["not_well"] or row["drift"] for row in rows.values())
 
 
-def _drift_of(name: str, asked: dict[str, list[str]], asks: bool) -> drift.Known | None:
-    if not asks:
+def _drift_of(name: str, drift_by_host: dict[str, list[str]], is_checked: bool) -> drift.Known | None:
+    if not is_checked:
         return drift.known(name)
-    return drift.Known(asked[name], datetime.now(UTC)) if name in asked else None
+    return drift.Known(drift_by_host[name], datetime.now(UTC)) if name in drift_by_host else None
 
 
 def _survey(host: Remote) -> Survey | OperatorError:
@@ -65,39 +65,39 @@ def _survey(host: Remote) -> Survey | OperatorError:
         return error
 
 
-def _facts(host: str, found: Survey | OperatorError, drifted: drift.Known | None) -> dict[str, Any]:
-    if isinstance(found, OperatorError):
-        return {"error": str(found)}
+def _facts(host: str, state: Survey | OperatorError, drifted: drift.Known | None) -> dict[str, Any]:
+    if isinstance(state, OperatorError):
+        return {"error": str(state)}
     now = datetime.now(UTC)
-    services = {name: str(container) for name, container in found.containers.items()}
-    ends = found.certificate_until
+    services = {name: str(container) for name, container in state.containers.items()}
+    ends = state.certificate_until
     return {
-        "backend": found.running.backend if found.running else None,
-        "frontend": found.running.frontend if found.running else None,
-        "since": releases.since(found.entries) or None,
+        "backend": state.running.backend if state.running else None,
+        "frontend": state.running.frontend if state.running else None,
+        "since": releases.since(state.entries) or None,
         "services": services,
-        "serving": found.colours,
-        "maintenance": found.maintenance,
-        "calls": found.calls,
+        "serving": state.colours,
+        "maintenance": state.maintenance,
+        "calls": state.calls,
         "certificate_days": (ends - now).days if ends else None,
-        "disk_percent": found.disk_percent,
-        "disk_free_mib": found.disk_free_mib,
-        "memory_percent": round(100 * (1 - found.memory_free_mib / found.memory_mib)) if found.memory_mib else None,
-        "load": found.load,
-        "processors": found.processors,
-        "backup_hours": _hours(found.backup, now),
-        "backup_failed": found.backup_failed,
-        "verified_hours": _hours(found.verified, now),
-        "offsite_hours": _hours(found.offsite, now),
-        "log": found.log or None,
-        "unfinished": found.unfinished or None,
-        "rotation": found.rotation or None,
-        "kept": found.kept or None,
-        "migrations": found.migrations or None,
-        "lock": found.lock or None,
-        "lock_standing": found.lock_standing or None,
-        "alerts": found.alerts,
-        "not_well": [f"{one.topic}: {one.what}" for one in troubles.of(host, found)],
+        "disk_percent": state.disk_percent,
+        "disk_free_mib": state.disk_free_mib,
+        "memory_percent": round(100 * (1 - state.memory_free_mib / state.memory_mib)) if state.memory_mib else None,
+        "load": state.load,
+        "processors": state.processors,
+        "backup_hours": _hours(state.backup, now),
+        "backup_failed": state.backup_failed,
+        "verified_hours": _hours(state.verified, now),
+        "offsite_hours": _hours(state.offsite, now),
+        "log": state.log or None,
+        "unfinished": state.unfinished or None,
+        "rotation": state.rotation or None,
+        "kept": state.kept or None,
+        "migrations": state.migrations or None,
+        "lock": state.lock or None,
+        "lock_standing": state.lock_standing or None,
+        "alerts": state.alerts,
+        "not_well": [f"{trouble.topic}: {trouble.what}" for trouble in troubles.of(host, state)],
         "drift": drifted.changes if drifted else None,
         "drift_at": f"{drifted.at:%Y-%m-%dT%H:%M:%SZ}" if drifted else None,
     }
@@ -144,8 +144,8 @@ def _serving(row: dict[str, Any]) -> str:
 
 
 def _lock(row: dict[str, Any]) -> str:
-    left = "; its run is over: inv unlock" if row["lock_standing"] in lock_status.GONE else ""
-    return _red(escape(f"{row['lock'] or '-'}{left}"), bool(left))
+    advice = "; its run is over: inv unlock" if row["lock_standing"] in lock_status.GONE else ""
+    return _red(escape(f"{row['lock'] or '-'}{advice}"), bool(advice))
 
 
 def _certificate(row: dict[str, Any]) -> str:
@@ -189,12 +189,12 @@ def _migrations(row: dict[str, Any]) -> str:
 
 
 def _alerts(row: dict[str, Any]) -> str:
-    found = row["alerts"]
-    if found is None:
+    alerts = row["alerts"]
+    if alerts is None:
         return "-"
-    if not found["works"]:
+    if not alerts["works"]:
         return "[red]monitoring does not work[/red]"
-    counts = [f"{len(names)} {severity}" for severity in ("page", "ticket") if (names := found[severity])]
+    counts = [f"{len(names)} {severity}" for severity in ("page", "ticket") if (names := alerts[severity])]
     return _red(", ".join(counts), True) if counts else "none"
 
 

@@ -62,9 +62,9 @@ def logs(
     from fleet.status import logs as look
 
     hosts = remotes(hosts_to_read(host))
-    extra = [name for one in hosts for name in one.settings.extra_services]
-    meant = look.known([] if services == "all" else services.split(","), extra)
-    if code := look.show(hosts, meant, follow=follow, since=since, tail=tail, grep=grep, as_json=json):
+    extra = [name for remote in hosts for name in remote.settings.extra_services]
+    chosen = look.known([] if services == "all" else services.split(","), extra)
+    if code := look.show(hosts, chosen, follow=follow, since=since, tail=tail, grep=grep, as_json=json):
         finish(code)
 
 

@@ -67,9 +67,9 @@ def _names(leaf: x509.Certificate) -> tuple[str, ...]:
 
 def _issuer(leaf: x509.Certificate) -> str:
     for attribute in (NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME):
-        found = leaf.issuer.get_attributes_for_oid(attribute)
-        if found:
-            return str(found[0].value)
+        names = leaf.issuer.get_attributes_for_oid(attribute)
+        if names:
+            return str(names[0].value)
     return leaf.issuer.rfc4514_string()
 
 

@@ -29,22 +29,22 @@ def show(hosts: Sequence[Remote], *, as_json: bool) -> bool:
     Returns: whether every host answered, and serves a certificate for all of its names.
     """
     with ThreadPoolExecutor() as pool:
-        rows = list(pool.map(_asked, hosts))
+        rows = list(pool.map(_status, hosts))
     if as_json:
         print(json.dumps(rows, indent=2))
     else:
         table = Table("host", "names", "issuer", "days left", "source", "served")
-        for one in rows:
-            if "error" not in one:
-                table.add_row(*cells(one))
+        for cert in rows:
+            if "error" not in cert:
+                table.add_row(*cells(cert))
         print_table(table)
-        for one in rows:
-            if "error" in one:
-                print(f"{one['host']} cannot be asked. {one['error']}")
-    return all("error" not in one and one["served"] and not one["missing"] for one in rows)
+        for cert in rows:
+            if "error" in cert:
+                print(f"{cert['host']} cannot be asked. {cert['error']}")
+    return all("error" not in cert and cert["served"] and not cert["missing"] for cert in rows)
 
 
-def _asked(host: Remote) -> dict[str, Any]:
+def _status(host: Remote) -> dict[str, Any]:
     try:
         return row(host.name, operations.status(host), datetime.now(UTC))
     except OperatorError as error:
@@ -58,12 +58,12 @@ def row(host: str, status: Status, now: datetime) -> dict[str, Any]:
     source, served (whether nginx hands out the one in force). Without a certificate names are empty, issuer, ends and
     days_left None.
     """
-    found: dict[str, Any] = {"host": host, "names": [], "missing": list(status.names), "issuer": None, "ends": None,
+    cells: dict[str, Any] = {"host": host, "names": [], "missing": list(status.names), "issuer": None, "ends": None,
                              "days_left": None, "source": status.source, "served": False}  # fmt: skip
     if not status.chain:
-        return found
+        return cells
     present, _ = certificate.read(status.chain.encode())
-    return found | {
+    return cells | {
         "names": list(present.names),
         "missing": [name for name in status.names if not present.covers(name)],
         "issuer": present.issuer,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fleet.cli import finish, hosts_to_change, hosts_to_read, one, remotes, report_errors
+from fleet.cli import finish, hosts_to_change, hosts_to_read, only, remotes, report_errors
 from fleet.command_line.verb import task
 from fleet.errors import OperatorError
 
@@ -32,7 +32,7 @@ def issue(_: Context, host: str = "") -> None:
     from fleet.tls import operations
 
     remote = _of("letsencrypt", host)
-    _said(remote, operations.ensure(remote))
+    _print_line(remote, operations.ensure(remote))
 
 
 @task(help={"host": "the host's name", "force": "renew although it is not due"})
@@ -42,7 +42,7 @@ def renew(_: Context, host: str = "", force: bool = False) -> None:
     from fleet.tls import operations
 
     remote = _of("letsencrypt", host)
-    _said(remote, operations.ensure(remote, force=force))
+    _print_line(remote, operations.ensure(remote, force=force))
 
 
 @task(
@@ -61,12 +61,14 @@ def supply(_: Context, cert: str, key: str, host: str = "", authority: str = "")
 
     remote = _of("supplied", host)
     chain, secret, trusted = _read(cert), _read(key), _read(authority) if authority else b""
-    _said(remote, operations.supply(remote, chain, secret, nginx_settings.names(remote.name, remote.settings), trusted))
+    _print_line(
+        remote, operations.supply(remote, chain, secret, nginx_settings.names(remote.name, remote.settings), trusted)
+    )
 
 
 def _of(source: str, pattern: str) -> Remote:
     """The one host that is meant, whose certificate must come from `source`."""
-    remote = one(hosts_to_change(pattern))
+    remote = only(hosts_to_change(pattern))
     if remote.settings.tls != source:
         raise OperatorError(
             f"The certificate of {remote.name} is not {source}.",
@@ -76,7 +78,7 @@ def _of(source: str, pattern: str) -> Remote:
     return remote
 
 
-def _said(remote: Remote, line: str) -> None:
+def _print_line(remote: Remote, line: str) -> None:
     print(f"{remote.name}: {line}")
 
 

@@ -58,8 +58,8 @@ def check_stream(stream: IO[bytes], path: Path) -> dict[str, Any]:
     """
     try:
         with tarfile.open(fileobj=stream, mode="r|") as archive:
-            found = _manifest(archive, path)
-            expected = dict(found["files"])
+            manifest = _manifest(archive, path)
+            expected = dict(manifest["files"])
             for member in archive:
                 if member.name == MANIFEST:
                     continue
@@ -72,7 +72,7 @@ def check_stream(stream: IO[bytes], path: Path) -> dict[str, Any]:
         raise _damaged(path, str(problem)) from None
     if expected:
         raise _damaged(path, f"{', '.join(sorted(expected))} is missing")
-    return found
+    return manifest
 
 
 def _manifest(archive: tarfile.TarFile, path: Path) -> dict[str, Any]:
@@ -83,13 +83,17 @@ def _manifest(archive: tarfile.TarFile, path: Path) -> dict[str, Any]:
     if content is None:
         raise _damaged(path, f"{MANIFEST} is not the first file")
     try:
-        found = json.loads(content.read())
-        whole = bool(NAME.fullmatch(found["name"])) and isinstance(found["host"], str) and bool(found["files"].keys())
+        manifest = json.loads(content.read())
+        whole = (
+            bool(NAME.fullmatch(manifest["name"]))
+            and isinstance(manifest["host"], str)
+            and bool(manifest["files"].keys())
+        )
     except (ValueError, KeyError, TypeError, AttributeError):
         whole = False
     if not whole:
         raise _damaged(path, f"{MANIFEST} cannot be read")
-    return dict(found)
+    return dict(manifest)
 
 
 def _hash(content: IO[bytes]) -> str:

@@ -39,13 +39,13 @@ def receive(place: str, length: int, digest: str, spare_mib: int) -> str:
         spare_mib: what must stay free on that disk.
     """
     path = PurePosixPath(place)
-    aside, folder = shlex.quote(str(path.parent / f"{UPLOAD}{path.name}")), shlex.quote(str(path.parent))
+    partial, folder = shlex.quote(str(path.parent / f"{UPLOAD}{path.name}")), shlex.quote(str(path.parent))
     need = length // 1024 + spare_mib * 1024
     return (
-        f"set -e; umask 077; mkdir -p {folder}; trap {shlex.quote(f'rm -f {aside}')} EXIT; "
+        f"set -e; umask 077; mkdir -p {folder}; trap {shlex.quote(f'rm -f {partial}')} EXIT; "
         f"[ $(df -Pk {folder} | awk 'NR==2 {{print $4}}') -ge {need} ] || exit {FULL}; "
-        f"cat >{aside}; echo '{digest} ' {aside} | sha256sum --check --status || exit {CUT}; "
-        f"sync {aside}; mv -fT {aside} {shlex.quote(place)}"
+        f"cat >{partial}; echo '{digest} ' {partial} | sha256sum --check --status || exit {CUT}; "
+        f"sync {partial}; mv -fT {partial} {shlex.quote(place)}"
     )
 
 
@@ -107,22 +107,22 @@ def arriving(path: Path, length: int) -> Iterator[Path]:
     except OSError as problem:
         raise OperatorError(f"{path} cannot be written.", str(problem), "Add --to=….") from None
     os.close(handle)
-    aside = Path(name)
+    partial = Path(name)
     try:
-        yield aside
-        with aside.open("rb") as file:
+        yield partial
+        with partial.open("rb") as file:
             os.fsync(file.fileno())
-        aside.replace(path)
+        partial.replace(path)
     finally:
-        aside.unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
 
 
-def stream(remote: Remote, command: str, aside: Path, length: int, name: str) -> None:
+def stream(remote: Remote, command: str, partial: Path, length: int, name: str) -> None:
     """Write what a command of root's prints to a file here.
 
     Args:
         command: for sh; it must succeed.
-        aside: the file; what was in it is gone.
+        partial: the file; what was in it is gone.
         length: about how many bytes will come.
         name: what it is, for the progress bar.
 
@@ -130,7 +130,7 @@ def stream(remote: Remote, command: str, aside: Path, length: int, name: str) ->
         FailedError: the command failed, or the connection broke.
     """
     with (
-        aside.open("wb") as file,
+        partial.open("wb") as file,
         program.running(_ssh(remote, command)) as sending,
         bar(f"{name} from {remote.name}", length) as advance,
     ):
@@ -149,8 +149,8 @@ def _copy(source: IO[bytes], target: IO[bytes], advance: Callable[[int], None]) 
         advance(len(portion))
 
 
-def _not_whole(remote: Remote, name: str, code: int, words: str) -> FailedError:
-    why = words or ("What arrived is not what was sent." if code == CUT else f"It ended with exit code {code}.")
+def _not_whole(remote: Remote, name: str, code: int, output: str) -> FailedError:
+    why = output or ("What arrived is not what was sent." if code == CUT else f"It ended with exit code {code}.")
     return FailedError(
         f"{name} was not transferred completely between this machine and {remote.name}.", why, "Run this again."
     )

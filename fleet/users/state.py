@@ -107,9 +107,9 @@ def parse(output: str, variables: Mapping[str, str], email: str) -> State:
         variables: of the backend.
         email: the account that was asked about.
     """
-    found = json.loads(output)
-    named = tuple(str(address or "(no e-mail address)") for address in found.pop("administrators"))
-    return State(variables, email, roles=tuple(found.pop("roles")), administrators=named, **found)
+    answer = json.loads(output)
+    named = tuple(str(address or "(no e-mail address)") for address in answer.pop("administrators"))
+    return State(variables, email, roles=tuple(answer.pop("roles")), administrators=named, **answer)
 
 
 def lacking(state: State, host: str) -> list[tuple[str, str, str]]:
@@ -121,23 +121,23 @@ def lacking(state: State, host: str) -> list[tuple[str, str, str]]:
     """
     administrator = f"inv user.admin --host={host}"
     where = "in the web interface, as an administrator:"
-    found = []
+    names = []
     if not state.mails:
         missing = ", ".join(name for name in MAIL if not state.variables.get(name))
         why = f"no one can by e-mail: the application answers 500 without {missing}"
-        found.append(("sign up and log in", why, f"inv env.edit --host={host}, then inv env.push and inv deploy"))
+        names.append(("sign up and log in", why, f"inv env.edit --host={host}, then inv env.push and inv deploy"))
     if missing_roles := [role for role in (accounts.ADMINISTRATOR, accounts.USER) if role not in state.roles]:
         why = f"no one new can: there is no role {' and '.join(missing_roles)}; the backend makes it when it starts"
-        found.append(("sign up", why, f"inv exec backend --host={host} -- kill 1"))
+        names.append(("sign up", why, f"inv exec backend --host={host} -- kill 1"))
     if not state.administrators:
-        found.append(("administer", "there is no administrator", administrator))
+        names.append(("administer", "there is no administrator", administrator))
     if not state.prices:
         why = f"none are shown: {state.email}, whose prices are the public ones, " + (
             "has none" if state.account else "has no account"
         )
-        found.append(("see prices", why, administrator))
+        names.append(("see prices", why, administrator))
     if state.models == 0:
-        found.append(("make an assistant", "there is no AI model to choose", f"{where} AI models"))
+        names.append(("make an assistant", "there is no AI model to choose", f"{where} AI models"))
     if state.pbxs == 0:
-        found.append(("call", "no PBX is connected", f"{where} PBX servers, then inv deploy --host={host}"))
-    return found
+        names.append(("call", "no PBX is connected", f"{where} PBX servers, then inv deploy --host={host}"))
+    return names

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from invoke.context import Context
 
-from fleet.cli import hosts_to_change, one, report_errors
+from fleet.cli import hosts_to_change, only, report_errors
 from fleet.command_line.verb import task
 
 
@@ -24,7 +24,7 @@ def admin(
     """Make an account of the application an administrator's: one that has signed up, or a new one."""
     from fleet.users import administrator
 
-    remote = one(hosts_to_change(host))
+    remote = only(hosts_to_change(host))
     if revoke:
         administrator.dismiss(remote, email, yes=yes)
     else:

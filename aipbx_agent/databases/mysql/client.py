@@ -36,7 +36,7 @@ class Client:
         self.container = container
         self.backups = backups
 
-    def words(self, program: str, *arguments: str) -> list[str]:
+    def command(self, program: str, *arguments: str) -> list[str]:
         """The command that runs its client or its dump, as root of the server."""
         return ["docker", "exec", "--interactive", self.container, "sh", "-c", AS_ROOT, "sh", program, *arguments]
 
@@ -46,8 +46,8 @@ class Client:
         Raises:
             Failed: with the server's words.
         """
-        words = self.words("client", *READING, *([database] if database else []))
-        out = run(words, seconds=seconds, stdin=sql.encode())
+        argv = self.command("client", *READING, *([database] if database else []))
+        out = run(argv, seconds=seconds, stdin=sql.encode())
         return [line.split("\t") for line in out.decode().splitlines()]
 
     def creation(self, database: str, like: str) -> str:

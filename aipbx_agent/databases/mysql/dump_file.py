@@ -27,7 +27,7 @@ def listed(path: Path) -> set[str]:
     Raises:
         Refused: it cannot be read, or does not say that it is complete.
     """
-    found, ended = set(), False
+    tables, ended = set(), False
     try:
         for line in _lines(path):
             if _ELSEWHERE.match(line):
@@ -37,7 +37,7 @@ def listed(path: Path) -> set[str]:
                     "Use a dump of one database: mysqldump … DATABASE, without --databases.",
                 )
             if match := _TABLE.match(line):
-                found.add(match[1].replace(b"``", b"`").decode())
+                tables.add(match[1].replace(b"``", b"`").decode())
             ended = line.startswith(ENDED) or (ended and not line.strip())
     except Failed as problem:
         raise Refused(f"{path.name} is not a readable dump.", problem.why, "Use another set.") from None
@@ -45,7 +45,7 @@ def listed(path: Path) -> set[str]:
         raise Refused(
             f"{path.name} is not a complete MySQL dump.", "Its end does not say `Dump completed`.", "Use another file."
         )
-    return found
+    return tables
 
 
 def dumped_from(path: Path) -> str:

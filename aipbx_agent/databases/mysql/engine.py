@@ -76,13 +76,13 @@ class MySQL(Client):
 
         No one writes from before both have begun until after.
         """
-        words = self.words("client", *READING, database)
-        with sessions.session(words) as lock, ExitStack() as stack:
+        argv = self.command("client", *READING, database)
+        with sessions.session(argv) as lock, ExitStack() as stack:
             with sessions.ended_after(2 * BEGIN_SECONDS, lock):
                 sessions.ask(lock, f"SET SESSION lock_wait_timeout = {BEGIN_SECONDS}; FLUSH TABLES WITH READ LOCK;")
                 # Started no sooner: mysqldump begins its transaction by itself, and the lock would not keep it from it.
-                session = stack.enter_context(sessions.session(words))
-                dump = stack.enter_context(sessions.session(self.words("dump", *DUMP, database)))
+                session = stack.enter_context(sessions.session(argv))
+                dump = stack.enter_context(sessions.session(self.command("dump", *DUMP, database)))
                 with sessions.ended_after(2 * BEGIN_SECONDS, session, dump):
                     sessions.ask(session, f"{SNAPSHOT}START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY;")
                     begun = sessions.begun(dump)
@@ -159,7 +159,7 @@ class MySQL(Client):
         """
         if tables:
             raise AssertionError  # refused before (mysql_places.refuse)
-        client = self.words("client", "--binary-mode", "--comments", database)
+        client = self.command("client", "--binary-mode", "--comments", database)
         pipe([dump_file.unpacking(path), schema.EVENTS_OFF, client], seconds=LONG, source=path)
 
     def copy(self, database: str, of: str) -> None:  # noqa: ARG002

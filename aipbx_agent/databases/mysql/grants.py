@@ -28,13 +28,13 @@ _ACTING = {"triggers": "trigger", "routines": "routine", "events": "event", "vie
 def lent(server: Client, databases: list[str], like: str) -> list[str]:
     """The SQL that lets those who have rights in the database `like` read in others."""
     accounts = [_account(*row) for row in server.ask(WITH_ANY.format(database=quoted(like)))]
-    places = [named(_pattern(one)) for one in databases if one != like]
-    return [f"GRANT {MAKING} ON {place}.* TO {one};" for place in places for one in accounts]
+    places = [named(_pattern(database)) for database in databases if database != like]
+    return [f"GRANT {MAKING} ON {place}.* TO {account};" for place in places for account in accounts]
 
 
 def taken(server: Client, databases: list[str]) -> list[str]:
     """The SQL after which no one has rights of their own in databases any more."""
-    rows = server.ask(WITH_OWN.format(patterns=", ".join(quoted(_pattern(one)) for one in databases)))
+    rows = server.ask(WITH_OWN.format(patterns=", ".join(quoted(_pattern(database)) for database in databases)))
     places = [(named(bytes.fromhex(place).decode()), _account(user, host)) for user, host, place in rows]
     return [f"REVOKE ALL PRIVILEGES ON {place}.* FROM {account};" for place, account in places]
 
@@ -48,36 +48,36 @@ def ended(server: Client, database: str) -> list[str]:
     ]
 
 
-def of_routines(server: Client, database: str, there: Collection[tuple[str, str]]) -> list[str]:
+def of_routines(server: Client, database: str, present: Collection[tuple[str, str]]) -> list[str]:
     """The SQL that gives again what accounts may do with routines.
 
     Args:
         server: the live one.
         database: whose name they have those rights in.
-        there: the routines that there will be: what each is, and its name.
+        present: the routines that there will be: what each is, and its name.
     """
     lines = []
     for user, host, kind, name, privileges in server.ask(OF_ROUTINES.format(database=quoted(database))):
-        routine, rights = bytes.fromhex(name).decode(), [one for one in privileges.split(",") if one]
-        if (kind, routine) in there:
-            given = ", ".join(one for one in rights if one != "Grant") or "USAGE"
+        routine, rights = bytes.fromhex(name).decode(), [right for right in privileges.split(",") if right]
+        if (kind, routine) in present:
+            granted = ", ".join(right for right in rights if right != "Grant") or "USAGE"
             also = " WITH GRANT OPTION" if "Grant" in rights else ""
-            lines.append(f"GRANT {given} ON {kind} {named(routine)} TO {_account(user, host)}{also};")
+            lines.append(f"GRANT {granted} ON {kind} {named(routine)} TO {_account(user, host)}{also};")
     return lines
 
 
 def accounts(server: Client) -> list[str]:
     """The SQL that makes a server's accounts on one that is thrown away, so that things can be made in their names."""
     known = [_account(user, host) for user, host in server.ask(ACCOUNTS) if host]
-    return [f"CREATE USER IF NOT EXISTS {one};\nGRANT {MAKING} ON *.* TO {one};" for one in known]
+    return [f"CREATE USER IF NOT EXISTS {account};\nGRANT {MAKING} ON *.* TO {account};" for account in known]
 
 
 def strangers(server: Client, database: str, like: str) -> list[str]:
     """In whose name something in a database works who has no account here, as SQL has it; but for those of `like`."""
 
-    def of(one: str) -> set[str]:
+    def of(name: str) -> set[str]:
         parts = [
-            f"SELECT HEX(definer) FROM information_schema.{where} WHERE {what}_schema = {quoted(one)}"
+            f"SELECT HEX(definer) FROM information_schema.{where} WHERE {what}_schema = {quoted(name)}"
             for where, what in _ACTING.items()
         ]
         definers = [bytes.fromhex(row[0]).decode() for row in server.ask(f"{' UNION '.join(parts)};") if row[0]]
@@ -85,12 +85,12 @@ def strangers(server: Client, database: str, like: str) -> list[str]:
 
     known = {_account(*row) for row in server.ask(ACCOUNTS)}
     # A role acts without a host.
-    return sorted(one for one in of(database) - of(like) if one not in known)
+    return sorted(account for account in of(database) - of(like) if account not in known)
 
 
 def _account(user: str, host: str) -> str:
     """An account, or a role, which has no host, as SQL has it; both come in hexadecimal."""
-    name, place = (quoted(bytes.fromhex(one).decode()) for one in (user, host))
+    name, place = (quoted(bytes.fromhex(part).decode()) for part in (user, host))
     return f"{name}@{place}" if host else name
 
 

@@ -25,7 +25,7 @@ from aipbx_agent.core.errors import Failed, Refused
 from aipbx_agent.core.process import run
 from aipbx_agent.databases.mysql import grants, schema
 from aipbx_agent.databases.mysql.client import Client
-from aipbx_agent.databases.mysql.schema import PROGRAM_SECONDS, TABLE, Found
+from aipbx_agent.databases.mysql.schema import PROGRAM_SECONDS, TABLE, Places
 from aipbx_agent.databases.quoting import named, quoted
 
 FILE = "places.json"
@@ -74,7 +74,7 @@ def refuse(server: Client, tables: Iterable[str]) -> None:
         )
     version = server.ask("SELECT VERSION();")[0][0]
     kind = "MariaDB" if "MariaDB" in version else "MySQL"
-    number = tuple(int(one) for one in version.split("-")[0].split(".")[:2])
+    number = tuple(int(part) for part in version.split("-")[0].split(".")[:2])
     if number < SINCE[kind]:
         raise Refused(
             f"{kind} {version} cannot exchange two databases in one step.",
@@ -93,16 +93,16 @@ def rename(server: Client, pairs: list[tuple[str, str]]) -> None:
     if [(body.old, body.new) for body in bodies] == pairs:
         _settle(server, bodies, forward=True)
         return
-    there = schema.there(server, [name for pair in pairs for name in pair])
-    if pairs[0][1] in there and pairs[-1][0] not in there:
+    existing = schema.places(server, [name for pair in pairs for name in pair])
+    if pairs[0][1] in existing and pairs[-1][0] not in existing:
         return
     checkpoint(server)
-    found = schema.there(server, [old for old, _ in pairs])
-    unusable = schema.unusable(server, list(found))
+    places = schema.places(server, [old for old, _ in pairs])
+    unusable = schema.unusable(server, list(places))
     bodies = []
     for old, new in pairs:
-        things = found.get(old, [])
-        programs = schema.programs(server, old, things, unusable) if old in found else []
+        things = places.get(old, [])
+        programs = schema.programs(server, old, things, unusable) if old in places else []
         # Accounts keep the right to a routine of that name, whatever comes to stand there.
         for owner in (old, new):
             programs += grants.of_routines(server, owner, things)
@@ -145,25 +145,25 @@ def forget(server: Client) -> None:
 
 def _settle(server: Client, bodies: list[Body], *, forward: bool) -> None:
     """Bring every body to its place, wherever the tables are now; each step may have been done before."""
-    ways = [(one.old, one.new) for one in bodies]
+    ways = [(body.old, body.new) for body in bodies]
     ways = ways if forward else [(new, old) for old, new in reversed(ways)]
     every = list(dict.fromkeys(name for way in ways for name in way))
     live = {body.old for body in bodies} & {body.new for body in bodies}
-    aside = [name for name in every if name not in live]
+    set_aside = [name for name in every if name not in live]
     _alone(server, every)
-    found = schema.there(server, every)
+    places = schema.places(server, every)
     # The databases first: by the first of the new names it is seen that anything had begun.
-    made = [server.creation(name, bodies[0].old) for name in every if name not in found]
-    lent = grants.lent(server, aside, bodies[0].old)
-    gone = [
-        f"DROP {kind.upper()} IF EXISTS {named(name)}.{named(one)};"
-        for name, things in found.items()
-        for kind, one in things
+    created = [server.creation(name, bodies[0].old) for name in every if name not in places]
+    lent = grants.lent(server, set_aside, bodies[0].old)
+    dropped = [
+        f"DROP {kind.upper()} IF EXISTS {named(name)}.{named(thing)};"
+        for name, things in places.items()
+        for kind, thing in things
         if kind != TABLE
     ]
-    _script(server, [*made, *lent, *gone], next(iter(found)))
-    if not _arrived(server, bodies, found, forward=forward):
-        _move(server, ways, found)
+    _script(server, [*created, *lent, *dropped], next(iter(places)))
+    if not _arrived(server, bodies, places, forward=forward):
+        _move(server, ways, places)
     switches = []
     for body in bodies:
         place = body.new if forward else body.old
@@ -171,33 +171,33 @@ def _settle(server: Client, bodies: list[Body], *, forward: bool) -> None:
             switches += [f"USE {named(place)};", schema.events_set(body.programs, on=place in live)]
     _script(server, switches, ways[0][1])
     targets = {target for _, target in ways}
-    left = [name for name in every if name not in targets]
-    if full := [name for name, things in schema.there(server, left).items() if things]:
+    leftover = [name for name in every if name not in targets]
+    if full := [name for name, things in schema.places(server, leftover).items() if things]:
         raise Failed(f"{full[0]} should be empty, and is not.", "Another session uses it.", f"Check {full[0]}.")
-    ended = [f"DROP DATABASE IF EXISTS {named(name)};" for name in left]
-    _script(server, [*ended, *grants.taken(server, aside)], ways[0][1])
+    ended = [f"DROP DATABASE IF EXISTS {named(name)};" for name in leftover]
+    _script(server, [*ended, *grants.taken(server, set_aside)], ways[0][1])
     forget(server)
     files.sync(_file(server).parent)
 
 
-def _arrived(server: Client, bodies: list[Body], found: Found, *, forward: bool) -> bool:
-    there = {name for name, things in found.items() if any(kind == TABLE for kind, _ in things)}
-    old, new = ({getattr(one, side) for one in bodies if one.tables} for side in ("old", "new"))
-    if there not in (old, new):
+def _arrived(server: Client, bodies: list[Body], places: Places, *, forward: bool) -> bool:
+    with_tables = {name for name, things in places.items() if any(kind == TABLE for kind, _ in things)}
+    old, new = ({getattr(body, side) for body in bodies if body.tables} for side in ("old", "new"))
+    if with_tables not in (old, new):
         raise Failed(
             "It is unknown how far the tables moved.",
-            f"They are in {', '.join(sorted(there)) or 'none'}; they were in {', '.join(sorted(old)) or 'none'}.",
+            f"They are in {', '.join(sorted(with_tables)) or 'none'}; they were in {', '.join(sorted(old)) or 'none'}.",
             f"Something else moved tables: check these databases, and {_file(server)}.",
         )
-    return there == (new if forward else old)
+    return with_tables == (new if forward else old)
 
 
-def _move(server: Client, ways: list[tuple[str, str]], found: Found) -> None:
+def _move(server: Client, ways: list[tuple[str, str]], places: Places) -> None:
     """The moment: all tables change places, or none does."""
     moves = [
         f"{named(place)}.{named(name)} TO {named(target)}.{named(name)}"
         for place, target in ways
-        for kind, name in found.get(place, [])
+        for kind, name in places.get(place, [])
         if kind == TABLE
     ]
     if not moves:
@@ -225,16 +225,16 @@ def _move(server: Client, ways: list[tuple[str, str]], found: Found) -> None:
 def _alone(server: Client, databases: list[str]) -> None:
     """End anyone who is in these databases, and what a killed run of ours left there, and wait until they are gone."""
     end = time.monotonic() + LEAVING_SECONDS
-    there = run(["docker", "top", server.container, "-eo", "pid,args"], seconds=docker.SECONDS)
-    for line in there.decode(errors="replace").splitlines():
+    processes = run(["docker", "top", server.container, "-eo", "pid,args"], seconds=docker.SECONDS)
+    for line in processes.decode(errors="replace").splitlines():
         if MARK in line:
             with suppress(ProcessLookupError):
                 os.kill(int(line.split()[0]), signal.SIGKILL)
     ask = OTHERS.format(databases=schema.listed(databases))
     sessions = {row[0] for row in server.ask(ask)}
     while sessions:
-        kills = "".join(f"KILL {one};\n" for one in sorted(sessions))
-        run(server.words("client", "--force"), seconds=docker.SECONDS, stdin=kills.encode(), fine=(0, 1))
+        kills = "".join(f"KILL {session};\n" for session in sorted(sessions))
+        run(server.command("client", "--force"), seconds=docker.SECONDS, stdin=kills.encode(), fine=(0, 1))
         sessions &= {row[0] for row in server.ask(ask)}
         if time.monotonic() > end:
             raise Failed(
@@ -246,8 +246,8 @@ def _alone(server: Client, databases: list[str]) -> None:
 
 def _script(server: Client, lines: list[str], database: str) -> None:
     if lines:
-        words = server.words("client", "--batch", "--comments", MARK, database)
-        run(words, seconds=PROGRAM_SECONDS, stdin="\n".join([*lines, ""]).encode())
+        argv = server.command("client", "--batch", "--comments", MARK, database)
+        run(argv, seconds=PROGRAM_SECONDS, stdin="\n".join([*lines, ""]).encode())
 
 
 def _file(server: Client) -> Path:

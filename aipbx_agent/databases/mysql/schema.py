@@ -40,30 +40,30 @@ _OFF = re.compile(f"{_EVENT}DISABLE ON (SLAVE|REPLICA) ", re.MULTILINE)
 EVENTS_OFF = ("env", "LC_ALL=C", "sed", "--regexp-extended", f"s#{_EVENT}ENABLE #\\1 DISABLE ON SLAVE #")
 TABLE, VIEW = "table", "view"
 # By database: what each thing in it is, and its name.
-Found = dict[str, list[tuple[str, str]]]
+Places = dict[str, list[tuple[str, str]]]
 
 
 def programs(server: Client, database: str, things: list[tuple[str, str]], unusable: set[tuple[str, str]]) -> list[str]:
     """The SQL that makes all that a database has but tables."""
     views = [name for kind, name in things if kind == VIEW]
     good = [view for view in views if (database, view) not in unusable]
-    made = [_dumped(server, *PROGRAMS, *(f"--ignore-table={database}.{view}" for view in views), "--", database)]
+    dumps = [_dumped(server, *PROGRAMS, *(f"--ignore-table={database}.{view}" for view in views), "--", database)]
     if good:
         # Where a view's owner has no rights, its columns are named with the database, which they shall not keep.
-        made.append(_dumped(server, *VIEWS, "--", database, *good).replace(f"{named(database)}.", ""))
-    return made
+        dumps.append(_dumped(server, *VIEWS, "--", database, *good).replace(f"{named(database)}.", ""))
+    return dumps
 
 
 def unusable(server: Client, databases: list[str]) -> set[tuple[str, str]]:
     """Views that no one can use, nor MySQL make again: what they lead to is not there."""
-    found = set()
+    names = set()
     for row in server.ask(UNUSABLE.format(databases=listed(databases))):
-        database, view, text = (bytes.fromhex(one).decode(errors="replace") for one in row[:3])
+        database, view, text = (bytes.fromhex(text).decode(errors="replace") for text in row[:3])
         events.note(
             f"View {view} of {database} is invalid and could not be recreated, so it was dropped. It was: {text}"
         )
-        found.add((database, view))
-    return found
+        names.add((database, view))
+    return names
 
 
 def events_set(programs: str, *, on: bool) -> str:
@@ -71,16 +71,16 @@ def events_set(programs: str, *, on: bool) -> str:
     return _OFF.sub(r"\1 ENABLE ", programs) if on else _ON.sub(r"\1 DISABLE ON SLAVE ", programs)
 
 
-def there(server: Client, databases: list[str]) -> Found:
+def places(server: Client, databases: list[str]) -> Places:
     """What is in those databases that there are."""
     if not databases:
         return {}
-    found: Found = {}
+    places: Places = {}
     for database, kind, name in sorted(server.ask(THERE.format(databases=listed(databases)))):
-        things = found.setdefault(bytes.fromhex(database).decode(), [])
+        things = places.setdefault(bytes.fromhex(database).decode(), [])
         if kind != "database":
             things.append((kind, bytes.fromhex(name).decode()))
-    return found
+    return places
 
 
 def listed(databases: list[str]) -> str:
@@ -88,9 +88,9 @@ def listed(databases: list[str]) -> str:
     return ", ".join(quoted(name) for name in databases)
 
 
-def _dumped(server: Client, *words: str) -> str:
-    made = run(server.words("dump", "--no-tablespaces", *words), seconds=PROGRAM_SECONDS)
+def _dumped(server: Client, *arguments: str) -> str:
+    dump = run(server.command("dump", "--no-tablespaces", *arguments), seconds=PROGRAM_SECONDS)
     try:
-        return made.decode()
+        return dump.decode()
     except UnicodeDecodeError as problem:
         raise Failed("A view, trigger or procedure is not in UTF-8.", str(problem), "Recreate it in utf8mb4.") from None

@@ -17,12 +17,12 @@ _MARK = "=== aipbx-agent ==="
 @contextmanager
 def session(argv: list[str]) -> Iterator[subprocess.Popen[bytes]]:
     """A program that talks by pipes, ended afterwards."""
-    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as one:
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         try:
-            yield one
+            yield process
         finally:
-            if one.poll() is None:
-                one.kill()
+            if process.poll() is None:
+                process.kill()
 
 
 @contextmanager
@@ -30,8 +30,8 @@ def ended_after(seconds: float, *programs: subprocess.Popen[bytes]) -> Iterator[
     """Programs that are ended when this takes longer: their readers then meet an end, and a lock of theirs is gone."""
 
     def end() -> None:
-        for one in programs:
-            one.kill()
+        for program in programs:
+            program.kill()
 
     timer = threading.Timer(seconds, end)
     timer.daemon = True

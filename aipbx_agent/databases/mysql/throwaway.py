@@ -36,7 +36,7 @@ def start(config: Config, image: str, name: str) -> None:
     Raises:
         Failed: it does not come up; with the end of its log.
     """
-    words = [*docker.throwaway(name, config.raw), "--volume", "/var/lib/mysql"]
-    words += [word for variable in VARIABLES for word in ("--env", variable)]
-    run([*words, image, *SERVER], seconds=docker.SECONDS)
+    argv = [*docker.throwaway(name, config.raw), "--volume", "/var/lib/mysql"]
+    argv += [word for variable in VARIABLES for word in ("--env", variable)]
+    run([*argv, image, *SERVER], seconds=docker.SECONDS)
     docker.wait_answering(name, "The scratch server", ["docker", "exec", name, "sh", "-c", ASK], START_SECONDS)

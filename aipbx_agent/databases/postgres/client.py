@@ -22,8 +22,8 @@ PSQL = ["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set", "ON_ER
 @cache
 def newer(container: str, user: str) -> Mapping[str, str]:
     """Those of sessions.NEWER that a server knows; a container's server never becomes another."""
-    words = ["docker", "exec", "--interactive", "--env", f"PGOPTIONS={sessions.options(sessions.SETTINGS)}"]
-    argv = [*words, container, "psql", "--username", user, *PSQL, "--dbname", "postgres", "--file", "-"]
+    prefix = ["docker", "exec", "--interactive", "--env", f"PGOPTIONS={sessions.options(sessions.SETTINGS)}"]
+    argv = [*prefix, container, "psql", "--username", user, *PSQL, "--dbname", "postgres", "--file", "-"]
     known = run(argv, seconds=QUICK, stdin=sessions.ASK_NEWER.encode()).decode().split()
     return {name: sessions.NEWER[name] for name in known}
 
@@ -70,8 +70,8 @@ class Client:
             settings: further ones of its sessions.
             leave: settings that stay as the database has them.
         """
-        words = self.beside(root=root, settings=settings, leave=leave)
-        return [*words, program, "--username", self.user, *arguments]
+        argv = self.beside(root=root, settings=settings, leave=leave)
+        return [*argv, program, "--username", self.user, *arguments]
 
     def beside(
         self, *, root: bool = False, settings: Mapping[str, str] | None = None, leave: Collection[str] = ()
@@ -96,10 +96,10 @@ class Client:
 
     def attempt(self, commands: Sequence[str]) -> str:
         """Run commands, each whatever becomes of the others, and return the errors."""
-        words = self.client("psql", "--no-psqlrc", "--quiet", "--dbname", "postgres", "--file", "-")
-        return self._errors(words, stdin="".join(f"{one};\n" for one in commands).encode())
+        argv = self.client("psql", "--no-psqlrc", "--quiet", "--dbname", "postgres", "--file", "-")
+        return self._errors(argv, stdin="".join(f"{command};\n" for command in commands).encode())
 
     def _errors(self, argv: list[str], *, stdin: bytes = b"") -> str:
-        at = argv.index(self.container) + 1
-        argv = [*argv[:at], "sh", "-c", 'exec "$@" 2>&1', "sh", *argv[at:]]
+        position = argv.index(self.container) + 1
+        argv = [*argv[:position], "sh", "-c", 'exec "$@" 2>&1', "sh", *argv[position:]]
         return run(argv, seconds=LONG, stdin=stdin, fine=(0, 1)).decode(errors="replace")

@@ -58,13 +58,13 @@ def counting(tables: list[list[str]]) -> str:
         tables: with a column that is quickly written; without one where a table has none.
     """
     return "".join(
-        f"COPY {identifier(schema)}.{identifier(table)}{''.join(f' ({identifier(one)})' for one in column)} "
+        f"COPY {identifier(schema)}.{identifier(table)}{''.join(f' ({identifier(name)})' for name in column)} "
         f"TO '/dev/null' (ENCODING 'SQL_ASCII');\n\\echo {number} :ROW_COUNT\n"
         for number, (schema, table, *column) in enumerate(tables)
     )
 
 
-def at(moment: str, sql: str) -> str:
+def at_snapshot(moment: str, sql: str) -> str:
     """The same SQL as the server's data were at an exported moment; empty: now."""
     begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\n"
     return begin + (f"SET TRANSACTION SNAPSHOT {literal(moment)};\n" if moment else "") + f"{sql};\nCOMMIT;\n"
@@ -72,9 +72,9 @@ def at(moment: str, sql: str) -> str:
 
 def contents(server: Client, database: str, moment: str = "") -> Contents:
     """What a database holds, counted row by row."""
-    tables: list[list[str]] = [json.loads(row) for row in server.psql(at(moment, COUNTED), database)]
-    counted = [line.split() for line in server.psql(at(moment, counting(tables)), database, LONG)]
+    tables: list[list[str]] = [json.loads(row) for row in server.psql(at_snapshot(moment, COUNTED), database)]
+    counted = [line.split() for line in server.psql(at_snapshot(moment, counting(tables)), database, LONG)]
     rows = {qualified(*tables[int(number)][:2]): int(count) for number, count in counted}
     rest = REST.format(properties=PROPERTIES, roles=ROLES, stays=STAYS)
-    found: dict[str, Any] = json.loads("".join(server.psql(at(moment, rest), database)))
-    return Contents(tables=rows, **found)
+    answer: dict[str, Any] = json.loads("".join(server.psql(at_snapshot(moment, rest), database)))
+    return Contents(tables=rows, **answer)

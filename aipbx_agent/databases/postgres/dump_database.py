@@ -45,7 +45,7 @@ class Database:
             name: as SQL has it.
         """
         place = re.compile(rf"\bDATABASE {re.escape(self.name)}(?=\s|$)")
-        return [place.sub(lambda _: f"DATABASE {name}", one, count=1) for one in self.properties]
+        return [place.sub(lambda _: f"DATABASE {name}", prop, count=1) for prop in self.properties]
 
 
 def entries(listed: Sequence[str]) -> list[str]:
@@ -56,21 +56,21 @@ def entries(listed: Sequence[str]) -> list[str]:
 def read(script: str) -> Database:
     """What pg_restore prints of these entries (`--create --use-list`)."""
     commands = _commands(script)
-    created = next((match for one in commands if (match := _CREATE.fullmatch(one))), None)
+    created = next((match for command in commands if (match := _CREATE.fullmatch(command))), None)
     if not created:
         return Database("", "", ())
     name, options = created.groups()
-    left = tuple(f"ALTER DATABASE {name} {what}" for what in _NOT_OURS)
-    properties = (one for one in commands if _PROPERTY.match(one) and not one.startswith(left))
+    foreign = tuple(f"ALTER DATABASE {name} {what}" for what in _NOT_OURS)
+    properties = (command for command in commands if _PROPERTY.match(command) and not command.startswith(foreign))
     return Database(name, _TABLESPACE.sub("", options).strip(), tuple(properties))
 
 
 def _commands(script: str) -> list[str]:
-    found, now = [], ""
+    commands, now = [], ""
     for token in _TOKEN.finditer(script):
         if token["end"]:
-            found.append(now.strip())
+            commands.append(now.strip())
             now = ""
         elif not token["skip"]:
             now += token.group()
-    return found
+    return commands

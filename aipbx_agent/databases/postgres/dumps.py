@@ -83,8 +83,8 @@ class Dumps(Client):
             Refused: pg_restore cannot read it.
         """
         try:
-            words = [*self._reading, *(["--create"] if create else []), "--list"]
-            return run(words, seconds=LONG, source=path).decode().splitlines()
+            options = [*self._reading, *(["--create"] if create else []), "--list"]
+            return run(options, seconds=LONG, source=path).decode().splitlines()
         except Failed as problem:
             raise _unreadable(path, problem) from None
 
@@ -131,8 +131,8 @@ class Dumps(Client):
         with docker.every_core(self.container, self.cpus) if self.cpus else nullcontext():
             stages = pg_dump_toc.stages(wanted, self.jobs)
             for entries, jobs in stages:
-                words = [] if entries == listed else [self._listed(entries)]
-                self._load(database, *words, f"--jobs={jobs}", str(self.inside(path)))
+                options = [] if entries == listed else [self._listed(entries)]
+                self._load(database, *options, f"--jobs={jobs}", str(self.inside(path)))
 
     def add_event_triggers(self, path: Path, database: str) -> None:
         """Load a dump's event triggers, which act on all that comes after them; only a superuser may own them."""
@@ -141,8 +141,8 @@ class Dumps(Client):
         if triggers:
             self._load(database, self._listed(triggers), "--no-owner", source=path)
 
-    def _load(self, database: str, *words: str, source: Path | None = None) -> None:
-        argv = ["--dbname", database, "--exit-on-error", *ELSEWHERE, *words]
+    def _load(self, database: str, *options: str, source: Path | None = None) -> None:
+        argv = ["--dbname", database, "--exit-on-error", *ELSEWHERE, *options]
         try:
             run(
                 self.client("pg_restore", *argv, root=source is None, settings=self.loading),

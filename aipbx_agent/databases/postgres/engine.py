@@ -109,14 +109,14 @@ class Postgres(Dumps):
         # Through the server's log, which is what it does by itself since 15, all of it would be written twice.
         how = " STRATEGY file_copy" if int(self.version().split(".")[0]) >= 15 else ""
         owner = self.owner(of)
-        words = f"OWNER {identifier(owner)} TEMPLATE {identifier(of)}{how}"
-        self.psql(f"CREATE DATABASE {identifier(database)} {words}", seconds=LONG)
+        clauses = f"OWNER {identifier(owner)} TEMPLATE {identifier(of)}{how}"
+        self.psql(f"CREATE DATABASE {identifier(database)} {clauses}", seconds=LONG)
         self.psql(OF_THE_DATABASE.format(new=literal(database), like=literal(of)))
 
     def owner(self, database: str) -> str:
         """The role that a database belongs to."""
-        asked = f"SELECT to_json(pg_get_userbyid(datdba)::text) FROM pg_database WHERE datname = {literal(database)}"
-        return str(json.loads(self.psql(asked)[0]))
+        sql = f"SELECT to_json(pg_get_userbyid(datdba)::text) FROM pg_database WHERE datname = {literal(database)}"
+        return str(json.loads(self.psql(sql)[0]))
 
     def as_owner(self, database: str) -> Postgres:
         """The same server, with sessions of the role that a database belongs to.

@@ -63,7 +63,7 @@ def make(server: Postgres, roles: Roles, names: Sequence[str]) -> None:
         if role.get("comment"):
             commands.append(f"COMMENT ON ROLE {sql} IS {literal(role['comment'])}")
         if role.get("settings"):
-            settings = ", ".join(literal(one) for one in role["settings"])
+            settings = ", ".join(literal(setting) for setting in role["settings"])
             commands.append(
                 "INSERT INTO pg_db_role_setting (setdatabase, setrole, setconfig) "
                 f"SELECT 0, oid, ARRAY[{settings}]::text[] FROM pg_roles WHERE rolname = {literal(name)}"
@@ -73,7 +73,7 @@ def make(server: Postgres, roles: Roles, names: Sequence[str]) -> None:
             if member in names or group in names:
                 commands.append(f"GRANT {identifier(group)} TO {identifier(member)} {options}")
     if commands:
-        server.psql("".join(f"{one};\n" for one in ("BEGIN", *commands, "COMMIT")))
+        server.psql("".join(f"{command};\n" for command in ("BEGIN", *commands, "COMMIT")))
 
 
 def notes(roles: Roles, names: Sequence[str]) -> list[str]:
@@ -90,7 +90,7 @@ def notes(roles: Roles, names: Sequence[str]) -> list[str]:
     return lines
 
 
-def hand_over(server: Postgres, database: str, theirs: str, ours: str, made: Sequence[str]) -> list[str]:
+def hand_over(server: Postgres, database: str, theirs: str, ours: str, created: Sequence[str]) -> list[str]:
     """Give what the application's role owned on another server to this server's.
 
     Args:
@@ -98,14 +98,14 @@ def hand_over(server: Postgres, database: str, theirs: str, ours: str, made: Seq
         database: a loaded one.
         theirs: the role there.
         ours: the role here.
-        made: the roles that were made for this database; others may own more than it.
+        created: the roles that were made for this database; others may own more than it.
 
     Returns: what operators should know.
     """
     if theirs in {"", ours} or theirs not in {json.loads(row) for row in server.psql(THERE)}:
         return []
     old, new = identifier(theirs), identifier(ours)
-    if theirs in made:
+    if theirs in created:
         server.psql(f"REASSIGN OWNED BY {old} TO {new}", database)
         server.psql(MEMBER.format(old=literal(old), new=literal(ours)))
         server.psql(SETTINGS.format(old=literal(old), new=literal(new), database=literal(database)))
@@ -127,7 +127,7 @@ def settings(server: Postgres, theirs: Mapping[str, Any], ours: str) -> list[str
     here = server.psql(f"SELECT to_json(one) FROM pg_roles, unnest(rolconfig) one WHERE rolname = {literal(ours)}")
     lost = sorted(set(theirs.get("settings", [])) - {json.loads(row) for row in here})
     return [
-        f"Where this was taken, the application's role had {one}; {ours} has not (ALTER ROLE … SET)." for one in lost
+        f"Where this was taken, the application's role had {name}; {ours} has not (ALTER ROLE … SET)." for name in lost
     ]
 
 

@@ -20,12 +20,12 @@ def superuser(container: str, role: str) -> str:
         container: the server's.
         role: the application's, which can be asked there.
     """
-    asked = f"SELECT rolname FROM pg_roles WHERE oid = {BOOTSTRAP}"
+    sql = f"SELECT rolname FROM pg_roles WHERE oid = {BOOTSTRAP}"
     for user in (ADMIN, role):
         argv = ["psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--username", user]
         try:
             return (
-                run(["docker", "exec", container, *argv, "--dbname", "postgres", "--command", asked], seconds=SECONDS)
+                run(["docker", "exec", container, *argv, "--dbname", "postgres", "--command", sql], seconds=SECONDS)
                 .decode()
                 .strip()
             )

@@ -35,8 +35,8 @@ def active(config: Config, service: str) -> str:
     Args:
         service: backend or frontend; any other has no colours.
     """
-    there = [name for name in (f"{service}-{GREEN}", f"{service}-{BLUE}") if (folder(config) / name).exists()]
-    return there[0] if there else service
+    markers = [name for name in (f"{service}-{GREEN}", f"{service}-{BLUE}") if (folder(config) / name).exists()]
+    return markers[0] if markers else service
 
 
 def present(config: Config, name: str) -> str:

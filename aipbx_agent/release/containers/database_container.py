@@ -59,7 +59,7 @@ def restarts(config: Config, images: str, *, again: bool = False) -> bool:
     Raises:
         Refused: it would, and may not come back.
     """
-    before = found(config)
+    before = existing(config)
     if before is None or not (again or differs(config, images, before)):
         return False
     if before.running:
@@ -77,7 +77,7 @@ def bring_up(config: Config, images: str) -> None:
         Refused: it would be restarted, and may not come back.
         Failed: it does not start as declared.
     """
-    before, again = found(config), stray(config)
+    before, again = existing(config), stray(config)
     needs = restarts(config, images, again=again)
     if needs or before is None or not before.running:
         _up(config, images, before, restarts=needs, again=again)
@@ -97,7 +97,7 @@ def stray(config: Config) -> bool:
     return not set(ours) <= set(every)
 
 
-def found(config: Config) -> Container | None:
+def existing(config: Config) -> Container | None:
     """The container as it is; None: there is none."""
     try:
         container = docker.container(config.project, SERVICE, running=False)
@@ -135,12 +135,12 @@ def in_force(config: Config, declared: list[str], running: list[str]) -> bool:
     ] or before.keys() - now.keys():
         return False
     new = {name: value for name, value in now.items() if before.get(name) != value}
-    asked = " AND ".join(
+    sql = " AND ".join(
         f"{literal(value)} IN (current_setting({literal(name)}, true), "
         f"(SELECT setting FROM pg_settings WHERE name = {literal(name)}))"
         for name, value in new.items()
     )
-    return _answer(config, f"SELECT {asked or 'true'}") == ["t"]
+    return _answer(config, f"SELECT {sql or 'true'}") == ["t"]
 
 
 def refuse_broken(config: Config, images: str) -> None:
@@ -221,26 +221,26 @@ def _hash(config: Config, images: str, other: dict[str, Any]) -> str:
     return _compose(config, images, other, "config", "--hash", SERVICE).split()[-1]
 
 
-def _compose(config: Config, images: str, other: dict[str, Any], *words: str) -> str:
+def _compose(config: Config, images: str, other: dict[str, Any], *arguments: str) -> str:
     """A Compose command on the stack's files, in which parts of the database's declaration are others.
 
     Args:
         images: the file that names the images.
         other: those parts; its environment takes the place of the declared one.
-        words: what follows.
+        arguments: what follows.
     """
     environment = read_json(config.app / ENVIRONMENT)
     service = environment["services"][SERVICE]
     service |= {name: _doubled(value) for name, value in other.items()}
     files = ["--env-file", f"{config.app}/{images}", "-f", f"{config.app}/compose.yml", "-f", "-"]
-    argv = ["--project-directory", str(config.app), *files, *words]
+    argv = ["--project-directory", str(config.app), *files, *arguments]
     return compose.run(argv, seconds=SECONDS, stdin=json.dumps(environment).encode()).decode()
 
 
 def _doubled(value: Any) -> Any:
     """A value as Compose reads it, which expands `$`."""
     if isinstance(value, dict):
-        return {name: _doubled(one) for name, one in value.items()}
+        return {name: _doubled(item) for name, item in value.items()}
     if isinstance(value, list):
-        return [_doubled(one) for one in value]
+        return [_doubled(item) for item in value]
     return value.replace("$", "$$") if isinstance(value, str) else value

@@ -36,7 +36,7 @@ def main(config: Config, options: argparse.Namespace) -> None:
             f"{config.host} has no release yet.", "So it has no services.", f"inv deploy --host={config.host}"
         )
     named = options.services or list(ORDER)
-    services = sorted(named, key=lambda one: ORDER.index(one) if one in ORDER else -1)
+    services = sorted(named, key=lambda name: ORDER.index(name) if name in ORDER else -1)
     with deploy_lock.held(config, f"{options.action} of {', '.join(services)}"):
         for service in reversed(services) if options.action == "stop" else services:
             with events.step(f"{service}: {options.action}"):
@@ -75,7 +75,7 @@ def _restart(config: Config, name: str) -> None:
 
 def _all_run(config: Config) -> bool:
     containers = [colours.present(config, _name(config, service)) for service in ORDER]
-    return all(one and docker.running(one) for one in containers)
+    return all(container and docker.running(container) for container in containers)
 
 
 ACTIONS: dict[str, Callable[[Config, str], None]] = {"start": _start, "stop": _stop, "restart": _restart}

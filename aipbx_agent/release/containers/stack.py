@@ -59,14 +59,14 @@ def started(config: Config, service: str) -> str:
 
 def stopped(config: Config) -> list[str]:
     """The services that should run and do not: the database, and what Docker tried to start and could not."""
-    found = []
+    services = []
     for service in dict.fromkeys(
-        (database(config), "nginx", *(colours.active(config, one) for one in contract.SERVICES))
+        (database(config), "nginx", *(colours.active(config, service) for service in contract.SERVICES))
     ):
         container = colours.present(config, service)
         if container and _is_down(container, whatever_the_cause=service == database(config)):
-            found.append(service)
-    return found
+            services.append(service)
+    return services
 
 
 def brought_back(config: Config, service: str) -> None:

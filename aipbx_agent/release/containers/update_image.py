@@ -131,8 +131,8 @@ def _refuse_other_server(config: Config, name: str, pinned: str, before: Image, 
 def _c_library(image: Image) -> str:
     """As `glibc 2.36`; empty where it has none that says so: that of Alpine sorts by bytes in every version."""
     argv = ["docker", "run", "--rm", "--network", "none", "--pull", "never", "--entrypoint", "getconf"]
-    code, said = attempt([*argv, image.identity, "GNU_LIBC_VERSION"], seconds=docker.SECONDS)
-    return said.strip() if code == 0 else ""
+    code, output = attempt([*argv, image.identity, "GNU_LIBC_VERSION"], seconds=docker.SECONDS)
+    return output.strip() if code == 0 else ""
 
 
 def _update(config: Config, name: str, pinned: str, before: Image) -> None:

@@ -24,7 +24,7 @@ from aipbx_agent.core.process import run
 
 
 @dataclass(frozen=True)
-class Seen:
+class CurrentLock:
     """The lock as it is found.
 
     Args:
@@ -40,7 +40,7 @@ class Seen:
     standing: str
 
 
-def seen(config: Config) -> Seen | None:
+def current(config: Config) -> CurrentLock | None:
     """The lock; None: no one has it."""
     lock = config.app / "lock"
     try:
@@ -49,7 +49,7 @@ def seen(config: Config) -> Seen | None:
         return None
     owner = _owner(lock)
     standing = "" if not owner else _unit() if owner.endswith(CARRIED_OUT) else _connection(lock / "connection")
-    return Seen(owner or "unknown", seconds, standing)
+    return CurrentLock(owner or "unknown", seconds, standing)
 
 
 def _unit() -> str:

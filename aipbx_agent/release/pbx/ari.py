@@ -49,10 +49,10 @@ class _InTime(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int | None:
         """Read what there is."""
-        left = self._end - time.monotonic()
-        if left <= 0:
+        remaining = self._end - time.monotonic()
+        if remaining <= 0:
             raise TimeoutError("timed out")
-        self._connection.settimeout(left)
+        self._connection.settimeout(remaining)
         return cast("int | None", self._raw.readinto(buffer))
 
     def close(self) -> None:
@@ -80,21 +80,23 @@ class _SecureConnection(http.client.HTTPSConnection):
 def _connected(host: str, port: int, seconds: float) -> socket.socket:
     """Connect to one of a name's first addresses, which share the time."""
     problem = OSError("the name has no address")
-    found = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)
+    addresses = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)
     first = [
-        one for kind in (socket.AF_INET6, socket.AF_INET) for one in [f for f in found if f[0] == kind][:ADDRESSES]
+        info
+        for kind in (socket.AF_INET6, socket.AF_INET)
+        for info in [f for f in addresses if f[0] == kind][:ADDRESSES]
     ]
     for family, kind, protocol, _, address in first:
-        made = socket.socket(family, kind, protocol)
+        connection = socket.socket(family, kind, protocol)
         try:
-            made.settimeout(seconds / len(first))
-            made.connect(address)
+            connection.settimeout(seconds / len(first))
+            connection.connect(address)
         except OSError as failed:
-            made.close()
+            connection.close()
             problem = failed
         else:
-            made.settimeout(seconds)
-            return made
+            connection.settimeout(seconds)
+            return connection
     raise problem
 
 
@@ -169,19 +171,19 @@ class Ari:
 
     def channels(self, application: str) -> list[str] | None:
         """The calls of an application; None when no one is registered under that name."""
-        found = self._ask("GET", f"/applications/{urllib.parse.quote(application, safe='')}")
-        if found is None:
+        answer = self._ask("GET", f"/applications/{urllib.parse.quote(application, safe='')}")
+        if answer is None:
             return None
-        if not isinstance(calls := found.get("channel_ids", []), list):
+        if not isinstance(calls := answer.get("channel_ids", []), list):
             raise self._silent("it names no list of calls")
         if len(calls) > MOST_CALLS:
             raise self._silent(f"it names {len(calls)} calls")
-        return [str(one) for one in calls]
+        return [str(call) for call in calls]
 
     def gets_new_calls(self) -> str:
         """The application that the dialplan names now; empty when the global was never set."""
-        found = self._ask("GET", f"/asterisk/variable?{urllib.parse.urlencode({'variable': self.variable})}")
-        return str((found or {}).get("value") or "")
+        answer = self._ask("GET", f"/asterisk/variable?{urllib.parse.urlencode({'variable': self.variable})}")
+        return str((answer or {}).get("value") or "")
 
     def hand_over(self, application: str) -> None:
         """Let an application get every new call."""

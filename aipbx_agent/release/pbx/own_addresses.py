@@ -11,9 +11,9 @@ METADATA = tuple(map(ip_network, METADATA_NETWORKS))
 
 def parsed(text: str) -> IPv4Address | IPv6Address:
     """An address as the resolver or a socket has it; an IPv4 one that is written as IPv6 is IPv4."""
-    found: IPv4Address | IPv6Address = ip_address(text.partition("%")[0])
+    address: IPv4Address | IPv6Address = ip_address(text.partition("%")[0])
     # ::ffff:127.0.0.1 is 127.0.0.1, which Python knows since 3.13.
-    return found.ipv4_mapped or found if isinstance(found, IPv6Address) else found
+    return address.ipv4_mapped or address if isinstance(address, IPv6Address) else address
 
 
 def is_own(text: str) -> bool:

@@ -31,15 +31,15 @@ def look(urls: Mapping[str, str], networks: Sequence[str]) -> Addresses:
         urls: of ARI, by the PBX's name.
         networks: from which RTP is let in.
     """
-    found = Addresses([], {})
+    result = Addresses([], {})
     allowed = [ip_network(network) for network in networks]
     none: list[str] = []
     for name, addresses in zip(urls, at_once(list(urls.values()), _resolved, none), strict=True):
         if any(own_addresses.parsed(address) in network for address in addresses for network in allowed):
-            found.let_in.append(name)
+            result.let_in.append(name)
         elif addresses:
-            found.shut_out[name] = ", ".join(addresses)
-    return found
+            result.shut_out[name] = ", ".join(addresses)
+    return result
 
 
 def _resolved(url: str) -> list[str]:

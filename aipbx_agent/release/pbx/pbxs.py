@@ -63,9 +63,12 @@ class Pbxs:
     """
 
     def __init__(self, main: Ari, others: list[Exchange], wrong: dict[str, str] | None = None) -> None:
-        asked = at_once(others, lambda one: _why_silent(one.ari), STUCK)
-        self.exchanges = [Exchange(OWN, main), *(one for one, why in zip(others, asked, strict=True) if not why)]
-        self.silent = {one.name: why for one, why in zip(others, asked, strict=True) if why}
+        silences = at_once(others, lambda exchange: _why_silent(exchange.ari), STUCK)
+        self.exchanges = [
+            Exchange(OWN, main),
+            *(exchange for exchange, why in zip(others, silences, strict=True) if not why),
+        ]
+        self.silent = {exchange.name: why for exchange, why in zip(others, silences, strict=True) if why}
         self.silent.update(wrong or {})
         self.main, self.unheard = main, False
         self._known: dict[tuple[int, str], list[str]] = {}
@@ -78,7 +81,7 @@ class Pbxs:
         if not main:
             return None
         others, wrong = rows(config, main.variable)
-        return cls(main, [one for one in others if one.ari.url != main.url], wrong)
+        return cls(main, [other for other in others if other.ari.url != main.url], wrong)
 
     def gets_new_calls(self) -> str:
         """The application that the dialplan of the first names.
@@ -95,8 +98,10 @@ class Pbxs:
             Failed: the first does not answer.
         """
         of_main = [] if self.main.channels(application) is not None else [OWN]
-        lack = at_once(self.exchanges[1:], lambda one: _knows(one, old) and not _knows(one, application), False)
-        return of_main + [one.name for one, lacks in zip(self.exchanges[1:], lack, strict=True) if lacks]
+        lack = at_once(
+            self.exchanges[1:], lambda exchange: _knows(exchange, old) and not _knows(exchange, application), False
+        )
+        return of_main + [exchange.name for exchange, lacks in zip(self.exchanges[1:], lack, strict=True) if lacks]
 
     def hand_over(self, application: str) -> None:
         """Let an application get every new call.
@@ -109,10 +114,10 @@ class Pbxs:
 
     def correct(self, application: str) -> None:
         """The same where it is registered and the dialplan names another; what fails is noted."""
-        failed = at_once(self.exchanges, lambda one: _correct(one, application), STUCK)
-        for one, why in zip(self.exchanges, failed, strict=True):
+        failed = at_once(self.exchanges, lambda exchange: _correct(exchange, application), STUCK)
+        for exchange, why in zip(self.exchanges, failed, strict=True):
             if why:
-                events.note(f"{one.name} was not handed over: {why}. {COST}")
+                events.note(f"{exchange.name} was not handed over: {why}. {COST}")
 
     def channels(self, application: str) -> list[str] | None:
         """The calls of an application on all of them; None when the first does not know it.
@@ -123,13 +128,13 @@ class Pbxs:
         others = self._of_others(application)
         self._where = {}
         # One PBX may be known by two addresses: its calls count once.
-        for one, found in zip(self.exchanges, [of_main or [], *others], strict=True):
-            for channel in found:
-                self._where.setdefault(channel, []).append(one.ari)
+        for exchange, of_exchange in zip(self.exchanges, [of_main or [], *others], strict=True):
+            for channel in of_exchange:
+                self._where.setdefault(channel, []).append(exchange.ari)
         return None if of_main is None and not self._where else list(self._where)
 
     def _of_others(self, application: str) -> list[list[str]]:
-        answers = at_once(self.exchanges[1:], lambda one: _channels(one, application), None)
+        answers = at_once(self.exchanges[1:], lambda exchange: _channels(exchange, application), None)
         self.unheard = None in answers
         for number, answer in enumerate(answers):
             if answer is not None:
@@ -162,13 +167,13 @@ def rows(config: Config, variable: str) -> tuple[list[Exchange], dict[str, str]]
         server = engine.live(config)
         if not isinstance(server, Postgres) or server.psql(THERE, config.database) != ["t"]:
             return [], {}
-        found = server.as_owner(config.database).psql(ROWS, config.database)
+        lines = server.as_owner(config.database).psql(ROWS, config.database)
     except AgentError as problem:
         events.note(f"The application's table of PBXs cannot be read, so only ARI_URL counts: {problem.what}")
         return [], {UNREAD: problem.why}
     good: list[Exchange] = []
     wrong: dict[str, str] = {}
-    for number, row in enumerate(found, 1):
+    for number, row in enumerate(lines, 1):
         name = ""
         try:
             name, url, user, password = json.loads(row)
@@ -197,33 +202,33 @@ def _why_silent(ari: Ari) -> str:
     return ""
 
 
-def _knows(one: Exchange, application: str) -> bool:
+def _knows(exchange: Exchange, application: str) -> bool:
     try:
-        return one.ari.channels(application) is not None
+        return exchange.ari.channels(application) is not None
     except AgentError:
         return False
 
 
-def _is_unset(one: Exchange) -> bool:
+def _is_unset(exchange: Exchange) -> bool:
     try:
-        return not one.ari.gets_new_calls()
+        return not exchange.ari.gets_new_calls()
     except AgentError:
         return False
 
 
-def _channels(one: Exchange, application: str) -> list[str] | None:
+def _channels(exchange: Exchange, application: str) -> list[str] | None:
     """Its calls; None: it does not answer."""
     try:
-        return one.ari.channels(application) or []
+        return exchange.ari.channels(application) or []
     except AgentError:
         return None
 
 
-def _correct(one: Exchange, application: str) -> str:
+def _correct(exchange: Exchange, application: str) -> str:
     """Hand one over where that is needed; the reason when it fails."""
     try:
-        if one.ari.channels(application) is not None and one.ari.gets_new_calls() != application:
-            one.ari.hand_over(application)
+        if exchange.ari.channels(application) is not None and exchange.ari.gets_new_calls() != application:
+            exchange.ari.hand_over(application)
     except AgentError as problem:
         return problem.why
     return ""
@@ -235,23 +240,25 @@ def addresses(config: Config) -> Addresses:
     if not networks:
         return Addresses([], {})
     main = Ari.of(config)
-    urls = {one.name: one.ari.url for one in rows(config, "")[0] if not main or one.ari.url != main.url}
+    urls = {row.name: row.ari.url for row in rows(config, "")[0] if not main or row.ari.url != main.url}
     return pbx_addresses.look(({OWN: main.url} if main else {}) | urls, networks)
 
 
 def summary(config: Config) -> dict[str, Any]:
     """How many PBXs there are, and which of them a deploy cannot hand over, with the reason."""
-    found, shut_out = Pbxs.of(config), addresses(config).shut_out
+    pbxs, shut_out = Pbxs.of(config), addresses(config).shut_out
     name = _serving(config)
-    if not found or not name:
+    if not pbxs or not name:
         good, wrong = rows(config, "")
         return {"count": len(good) + len(wrong), "silent": {}, "strange": [], "unset": [], "shut_out": shut_out}
-    known = at_once(found.exchanges, lambda one: _knows(one, name), False)
-    strange = [one.name for one, knows in zip(found.exchanges, known, strict=True) if not knows]
-    others = [one for one in found.exchanges if one.name not in strange]
-    unset = [one.name for one, is_unset in zip(others, at_once(others, _is_unset, False), strict=True) if is_unset]
-    count = len(found.exchanges) + len(found.silent)
-    return {"count": count, "silent": found.silent, "strange": strange, "unset": unset, "shut_out": shut_out}
+    known = at_once(pbxs.exchanges, lambda exchange: _knows(exchange, name), False)
+    strange = [exchange.name for exchange, knows in zip(pbxs.exchanges, known, strict=True) if not knows]
+    others = [exchange for exchange in pbxs.exchanges if exchange.name not in strange]
+    unset = [
+        exchange.name for exchange, is_unset in zip(others, at_once(others, _is_unset, False), strict=True) if is_unset
+    ]
+    count = len(pbxs.exchanges) + len(pbxs.silent)
+    return {"count": count, "silent": pbxs.silent, "strange": strange, "unset": unset, "shut_out": shut_out}
 
 
 def keep(config: Config) -> None:
@@ -259,12 +266,12 @@ def keep(config: Config) -> None:
 
     They were restarted, and forgot it, or were out of reach when a release was switched.
     """
-    if (config.app / "lock").exists() or not (found := Pbxs.of(config)):
+    if (config.app / "lock").exists() or not (pbxs := Pbxs.of(config)):
         return
     done = ""
     # A switch that began meanwhile may have handed over before the last word from here.
     while (name := _serving(config)) != done:
-        found.correct(name)
+        pbxs.correct(name)
         done = name
 
 

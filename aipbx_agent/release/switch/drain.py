@@ -63,9 +63,9 @@ def requests(config: Config, container: str, port: int) -> None:
     """
     seconds = max([REQUEST_SECONDS, *config.raw.get("slow_paths", {}).values()])
     end = time.monotonic() + seconds
-    while left := traffic.requests(int(docker.state(container)["Pid"]), port):
+    while remaining := traffic.requests(int(docker.state(container)["Pid"]), port):
         if time.monotonic() > end:
-            events.note(f"{left} requests had no answer after {seconds:.0f} s and are cut.")
+            events.note(f"{remaining} requests had no answer after {seconds:.0f} s and are cut.")
             return
         time.sleep(PAUSE)
 

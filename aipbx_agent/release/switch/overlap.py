@@ -54,11 +54,11 @@ def arguments(_: argparse.ArgumentParser) -> None:
 
 def main(config: Config, _: argparse.Namespace) -> None:
     """Report whether a switch would overlap now; nothing is touched."""
-    asked = json.load(sys.stdin)
-    present = replace(config, raw={**config.raw, **asked["settings"]})
-    serving = colours.serving(config, "backend") if "backend" in asked["services"] else ""
-    found = ahead(present, serving, float(asked["drain_seconds"]))
-    events.result(overlap=vars(found) if found else None)
+    request = json.load(sys.stdin)
+    present = replace(config, raw={**config.raw, **request["settings"]})
+    serving = colours.serving(config, "backend") if "backend" in request["services"] else ""
+    overlap = ahead(present, serving, float(request["drain_seconds"]))
+    events.result(overlap=vars(overlap) if overlap else None)
 
 
 def now() -> datetime:
@@ -79,32 +79,34 @@ def ahead(config: Config, serving: str, drain_seconds: float) -> Overlap | None:
         return None
     start = start_seconds(config)
     calls = drain.live(config, serving) if config.hands_over else 0
-    at, zone = now(), clock(config)
-    hit = touched(at, start + (drain_seconds if calls else 0), timers, zone)
-    return _overlap(config, at, hit, start, calls, drain_seconds) if hit else None
+    moment, zone = now(), clock(config)
+    hit = touched(moment, start + (drain_seconds if calls else 0), timers, zone)
+    return _overlap(config, moment, hit, start, calls, drain_seconds) if hit else None
 
 
-def _overlap(config: Config, at: datetime, hit: datetime, start: float, calls: int, drain_seconds: float) -> Overlap:
+def _overlap(
+    config: Config, moment: datetime, hit: datetime, start: float, calls: int, drain_seconds: float
+) -> Overlap:
     timers, zone, name = config.raw["application_timers"], clock(config), _zone(config)
-    fits = int((hit - at).total_seconds() - start)
+    fits = int((hit - moment).total_seconds() - start)
     ways = [f"--drain-timeout={fits} ends before it"] if calls and 0 < fits < drain_seconds else []
     ways.append("--now cuts live calls, and takes the risk" if calls else "--now takes the risk")
-    free = first_free(at, start + (drain_seconds if calls else 0), timers, zone)
+    free = first_free(moment, start + (drain_seconds if calls else 0), timers, zone)
     shown = f"{free.astimezone(zone):%H:%M} {name}" if free else ""
     if free:
         again = f"Run it again from {shown} on (--wait waits until then)"
-    elif calls and (free := first_free(at, start, timers, zone)):
+    elif calls and (free := first_free(moment, start, timers, zone)):
         again, shown = "Run it again when the calls have ended (--wait waits until then)", "calls have ended"
     else:
         again = "No time of day is free"
     when = hit.astimezone(zone)
     return Overlap(
         f"{config.host}: two backends could be up at {when:%H:%M} {name}: {'; '.join(_running(when, timers))}.",
-        f"It is {at.astimezone(zone):%H:%M:%S} {name}; with the old backend's end a start takes {start:.0f} s here"
+        f"It is {moment.astimezone(zone):%H:%M:%S} {name}; with the old backend's end a start takes {start:.0f} s here"
         + (f", and {calls} live calls may continue for {drain_seconds:.0f} s. " if calls else ". ")
         + "Timer jobs (application_timers) would run twice.",
         f"{again}; or {', or '.join(ways)}.",
-        (free - at).total_seconds() if free else None,
+        (free - moment).total_seconds() if free else None,
         shown,
     )
 
@@ -167,25 +169,25 @@ def touched(begin: datetime, seconds: float, timers: Iterable[str], zone: tzinfo
     return None
 
 
-def _running(at: datetime, timers: dict[str, str]) -> list[str]:
+def _running(moment: datetime, timers: dict[str, str]) -> list[str]:
     """What runs in a minute."""
-    return [what for timer, what in timers.items() if _matches(at, timer)]
+    return [what for timer, what in timers.items() if _matches(moment, timer)]
 
 
-def _matches(at: datetime, timer: str) -> bool:
+def _matches(moment: datetime, timer: str) -> bool:
     hour, _, minute = timer.partition(":")
-    due = at.minute % int(minute[2:]) == 0 if minute.startswith("*/") else at.minute == int(minute)
-    return due and hour in {"*", f"{at:%H}"}
+    due = moment.minute % int(minute[2:]) == 0 if minute.startswith("*/") else moment.minute == int(minute)
+    return due and hour in {"*", f"{moment:%H}"}
 
 
 def first_free(begin: datetime, seconds: float, timers: Iterable[str], zone: tzinfo) -> datetime | None:
     """The first moment from `begin` on from which `seconds` touch no timer; None: there is none."""
-    at = begin
-    while hit := touched(at, seconds, timers, zone):
-        at = hit + MINUTE
-        if at > begin + HORIZON:
+    moment = begin
+    while hit := touched(moment, seconds, timers, zone):
+        moment = hit + MINUTE
+        if moment > begin + HORIZON:
             return None
-    return at
+    return moment
 
 
 def refuse(config: Config, serving: str, drain_seconds: float, *, accepted: bool) -> None:
@@ -201,16 +203,16 @@ def refuse(config: Config, serving: str, drain_seconds: float, *, accepted: bool
         Refused: nothing was touched.
     """
     try:
-        found = ahead(config, serving, drain_seconds)
+        overlap = ahead(config, serving, drain_seconds)
     except Refused as problem:
         if not accepted:
             raise
         events.note(f"{problem.what} {problem.why} This run continues; check whether something was done twice.")
         return
-    if found and not accepted:
-        raise Refused(found.what, found.why, f"{found.do} Nothing was changed.")
-    if found:
-        events.note(f"{found.what} This run continues; check whether something was done twice.")
+    if overlap and not accepted:
+        raise Refused(overlap.what, overlap.why, f"{overlap.do} Nothing was changed.")
+    if overlap:
+        events.note(f"{overlap.what} This run continues; check whether something was done twice.")
 
 
 def report(config: Config, backend: str) -> None:

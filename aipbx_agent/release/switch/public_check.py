@@ -22,7 +22,7 @@ def check(config: Config) -> None:
         Failed: what it answered instead.
     """
     end = time.monotonic() + SECONDS
-    while wrong := [problem for one in config.raw["public_checks"] if (problem := _wrong(config, one))]:
+    while wrong := [problem for expected in config.raw["public_checks"] if (problem := _wrong(config, expected))]:
         if time.monotonic() > end:
             raise Failed(
                 f"https://{config.host} does not answer as it should.",

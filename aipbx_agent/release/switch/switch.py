@@ -45,18 +45,18 @@ def main(config: Config, _: argparse.Namespace) -> None:
         Refused: nothing was touched.
         Failed: what ran before runs on.
     """
-    asked = json.load(sys.stdin)
-    with lock.held("switch", LOCK), deploy_lock.taken_over(config, asked["owner"]):
+    request = json.load(sys.stdin)
+    with lock.held("switch", LOCK), deploy_lock.taken_over(config, request["owner"]):
         if swap_journal.pending(config):
             with lock.held("switch"):  # refused while its run is at it
                 swap.recover(config)
         recover(config)
         names = {}
-        for service in asked["services"]:
+        for service in request["services"]:
             serving = colours.serving(config, service)
             names[service] = (serving, colours.other(serving, service))
-        known = (asked["entry"], asked["settings"], names, float(asked["drain_seconds"]), time.time())
-        switch = Switch(*known, bool(asked["accepts_overlap"]))
+        known = (request["entry"], request["settings"], names, float(request["drain_seconds"]), time.time())
+        switch = Switch(*known, bool(request["accepts_overlap"]))
         try:
             result = carry_out(switch.configured(config), switch)
         except Problem as problem:
@@ -208,8 +208,8 @@ def _finish(config: Config, switch: Switch, cut: int) -> dict[str, int]:
             with events.step(f"{old} has answered its open requests"):
                 drain.requests(config, container, colours.HTTP_PORTS[service])
             if service == "backend":
-                ended, left = drain.calls(config, switch, container)
-                cut += left
+                ended, remaining = drain.calls(config, switch, container)
+                cut += remaining
         if container:
             with events.step(f"{old} ended"):
                 colours.remove(config, old)

@@ -9,5 +9,5 @@ _ADDRESS = re.compile(r"github\.com[:/]([A-Za-z0-9-]+/[A-Za-z0-9._-]+?)(?:\.git)
 
 def repository(address: str) -> str:
     """Return it as owner/name; empty: it is elsewhere."""
-    found = _ADDRESS.search(address)
-    return found[1] if found else ""
+    match = _ADDRESS.search(address)
+    return match[1] if match else ""

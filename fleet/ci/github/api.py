@@ -49,13 +49,13 @@ class Api:
 
     def entries(self, path: str, field: str) -> list[dict[str, Any]]:
         """Return all entries of a list, which comes in pages."""
-        found: list[dict[str, Any]] = []
+        collected: list[dict[str, Any]] = []
         for number in range(1, 1000):
             page = self.get(f"{path}?per_page={PAGE}&page={number}", field)[field]
-            found += page
+            collected += page
             if len(page) < PAGE:
                 break
-        return found
+        return collected
 
     def send(self, method: str, path: str, content: dict[str, Any]) -> None:
         """Create or replace something.
@@ -72,9 +72,9 @@ class Api:
             "User-Agent": "aipbx-fleet",
             "X-GitHub-Api-Version": "2022-11-28",
         }
-        asked = urllib.request.Request(f"{ADDRESS}{path}", body, headers, method=method)  # noqa: S310  https, by ADDRESS
+        request = urllib.request.Request(f"{ADDRESS}{path}", body, headers, method=method)  # noqa: S310  https, by ADDRESS
         try:
-            return within(self._seconds, lambda: self._read(asked))
+            return within(self._seconds, lambda: self._read(request))
         except HTTPError as error:
             raise _refusal(error.code, error.headers, path) from None
         except TimeoutError:
@@ -84,8 +84,8 @@ class Api:
         except (OSError, HTTPException, ValueError) as error:
             raise _unreachable(f"Its answer cannot be read ({type(error).__name__}).") from None
 
-    def _read(self, asked: urllib.request.Request) -> Any:
-        with self._opener.open(asked, timeout=self._seconds) as answer:
+    def _read(self, request: urllib.request.Request) -> Any:
+        with self._opener.open(request, timeout=self._seconds) as answer:
             return json.loads(answer.read() or b"{}")
 
 

@@ -34,35 +34,37 @@ def keys_changed(folder: Path | None = None) -> datetime | None:
     return datetime.fromtimestamp(max(path.stat().st_mtime for path in files), UTC)
 
 
-def _git(folder: Path, *words: str) -> str:
-    done = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True, check=False, timeout=30)
+def _git(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False, timeout=30
+    )
     return done.stdout.strip()
 
 
-def of(one: Environment, changed: datetime | None) -> list[str]:
+def of(environment: Environment, changed: datetime | None) -> list[str]:
     """Return what is not as it should be with an environment.
 
     Args:
-        one: as GitHub has it.
+        environment: as GitHub has it.
         changed: when CI's public keys last changed; None: there are none.
     """
-    return list(_of(one, changed))
+    return list(_of(environment, changed))
 
 
-def _of(one: Environment, changed: datetime | None) -> Iterator[str]:
-    if not one.host:
+def _of(environment: Environment, changed: datetime | None) -> Iterator[str]:
+    if not environment.host:
         yield f"has {KEY}, and the inventory has no host for it: delete it"
         return
-    if not one.exists:
+    if not environment.exists:
         yield "missing"
         return
-    if one.branches is None:
-        yield f"every branch gets {KEY}: limit it to {one.branch} in its settings"
-    elif not one.open_to_branch:
-        yield f"closed to branch {one.branch}"
-    if one.key_set is None:
+    if environment.branches is None:
+        yield f"every branch gets {KEY}: limit it to {environment.branch} in its settings"
+    elif not environment.open_to_branch:
+        yield f"closed to branch {environment.branch}"
+    if environment.key_set is None:
         yield f"{KEY} is missing"
-    elif changed is None or one.key_set < changed:
+    elif changed is None or environment.key_set < changed:
         yield f"{KEY} is older than the last change of operators/{CI}"
 
 
@@ -73,23 +75,24 @@ def show(repositories: list[Repository], changed: datetime | None, *, as_json: b
         print(json.dumps(rows, indent=2))
     for name, row in rows.items() if not as_json else ():
         print(name)
-        for one in row["environments"]:
-            print(f"  {one['name']} ({one['host'] or 'no host'}): {'; '.join(one['differences']) or 'ok'}")
+        for environment in row["environments"]:
+            differences = "; ".join(environment["differences"]) or "ok"
+            print(f"  {environment['name']} ({environment['host'] or 'no host'}): {differences}")
         for alert, since in row["alerts"].items():
             print(f"  {alert} (optional): {f'set {since}' if since else 'not set'}")
-    return not any(one["differences"] for row in rows.values() for one in row["environments"])
+    return not any(environment["differences"] for row in rows.values() for environment in row["environments"])
 
 
 def _row(repository: Repository, changed: datetime | None) -> dict[str, Any]:
     environments = [
         {
-            "name": one.name,
-            "host": one.host,
-            "exists": one.exists,
-            "key_set": one.key_set and one.key_set.isoformat(),
-            "differences": of(one, changed),
+            "name": environment.name,
+            "host": environment.host,
+            "exists": environment.exists,
+            "key_set": environment.key_set and environment.key_set.isoformat(),
+            "differences": of(environment, changed),
         }
-        for one in repository.environments
+        for environment in repository.environments
     ]
     ages = {name: repository.alerts.get(name) for name in ALERTS}
     return {"environments": environments, "alerts": {name: age and age.isoformat() for name, age in ages.items()}}

@@ -32,11 +32,12 @@ def show(repositories: list[Repository], key: str, alerts: dict[str, str]) -> No
     """
     for repository in repositories:
         print(repository.name)
-        for one in repository.environments:
-            state = "exists" if one.exists else f"create, for branch {one.branch} only"
-            if not one.open_to_branch:
-                state += f", open to branch {one.branch}"
-            print(f"  {one.name} ({one.host}): {state}; {KEY} {_age(one.key_set)}{', set it' * bool(key)}")
+        for environment in repository.environments:
+            state = "exists" if environment.exists else f"create, for branch {environment.branch} only"
+            if not environment.open_to_branch:
+                state += f", open to branch {environment.branch}"
+            age = f"{_age(environment.key_set)}{', set it' * bool(key)}"
+            print(f"  {environment.name} ({environment.host}): {state}; {KEY} {age}")
         for name in alerts:
             print(f"  {name}: {_age(repository.alerts.get(name))}, set it")
 
@@ -49,9 +50,9 @@ def push(api: Api, repositories: list[Repository], key: str, alerts: dict[str, s
     """
     done: list[str] = []
     for repository in repositories:
-        for one in repository.environments:
-            name = f"{repository.name}: environment {one.name}"
-            _write(name, done, partial(_environment, api, repository.name, one, key))
+        for environment in repository.environments:
+            name = f"{repository.name}: environment {environment.name}"
+            _write(name, done, partial(_environment, api, repository.name, environment, key))
         if alerts:
             name = f"{repository.name}: {', '.join(alerts)}"
             _write(name, done, partial(secrets.put, api, survey.secrets_of(repository.name), alerts))
@@ -67,13 +68,13 @@ def _write(name: str, done: list[str], write: Callable[[], None]) -> None:
     done.append(name)
 
 
-def _environment(api: Api, repository: str, one: Environment, key: str) -> None:
-    if not one.exists:
-        api.send("PUT", f"{survey.environments_at(repository)}/{quote(one.name, safe='')}", LIMITED)
-    if not one.exists or not one.open_to_branch:
-        api.send("POST", survey.policies_of(repository, one.name), {"name": one.branch})
+def _environment(api: Api, repository: str, environment: Environment, key: str) -> None:
+    if not environment.exists:
+        api.send("PUT", f"{survey.environments_at(repository)}/{quote(environment.name, safe='')}", LIMITED)
+    if not environment.exists or not environment.open_to_branch:
+        api.send("POST", survey.policies_of(repository, environment.name), {"name": environment.branch})
     if key:
-        secrets.put(api, survey.secrets_of(repository, one.name), {KEY: key})
+        secrets.put(api, survey.secrets_of(repository, environment.name), {KEY: key})
 
 
 def _age(since: datetime | None) -> str:

@@ -16,7 +16,7 @@ def ages(api: Api, place: str) -> dict[str, datetime]:
     Args:
         place: the path of the secrets.
     """
-    return {one["name"]: datetime.fromisoformat(one["updated_at"]) for one in api.entries(place, "secrets")}
+    return {entry["name"]: datetime.fromisoformat(entry["updated_at"]) for entry in api.entries(place, "secrets")}
 
 
 def put(api: Api, place: str, values: dict[str, str]) -> None:

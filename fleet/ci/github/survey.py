@@ -74,8 +74,8 @@ def read(api: Api, hosts: list[Remote], names: set[str] | None = None) -> list[R
     wanted: dict[str, dict[str, Environment]] = {}
     for host in hosts:
         for address in (host.settings.backend_repository, host.settings.frontend_repository):
-            one = Environment(targets.environment(host), host.name, host.settings.branch)
-            wanted.setdefault(_named(address), {})[one.name] = one
+            environment = Environment(targets.environment(host), host.name, host.settings.branch)
+            wanted.setdefault(_named(address), {})[environment.name] = environment
     return [_repository(api, name, environments, names) for name, environments in wanted.items()]
 
 
@@ -108,24 +108,27 @@ def _named(address: str) -> str:
 
 def _repository(api: Api, name: str, wanted: dict[str, Environment], names: set[str] | None) -> Repository:
     # GitHub takes no account of upper and lower case here.
-    there = {one["name"].lower(): one for one in api.entries(environments_at(name), "environments")}
-    found = [
-        _found(api, name, one, there[one.name.lower()]) if one.name.lower() in there else one for one in wanted.values()
+    existing_by_name = {entry["name"].lower(): entry for entry in api.entries(environments_at(name), "environments")}
+    environments = [
+        _found(api, name, environment, existing_by_name[environment.name.lower()])
+        if environment.name.lower() in existing_by_name
+        else environment
+        for environment in wanted.values()
     ]
-    others = there.keys() - {one.lower() for one in names} if names is not None else set[str]()
+    others = existing_by_name.keys() - {known.lower() for known in names} if names is not None else set[str]()
     for other in sorted(others):
-        one = _found(api, name, Environment(there[other]["name"], "", ""), there[other])
-        found += [one] * (one.key_set is not None)
+        existing = _found(api, name, Environment(existing_by_name[other]["name"], "", ""), existing_by_name[other])
+        environments += [existing] * (existing.key_set is not None)
     ages = secrets.ages(api, secrets_of(name))
-    return Repository(name, found, {alert: ages[alert] for alert in ALERTS if alert in ages})
+    return Repository(name, environments, {alert: ages[alert] for alert in ALERTS if alert in ages})
 
 
-def _found(api: Api, repository: str, wanted: Environment, there: dict[str, Any]) -> Environment:
+def _found(api: Api, repository: str, wanted: Environment, existing: dict[str, Any]) -> Environment:
     """An environment that GitHub has."""
-    policy, branches = there.get("deployment_branch_policy"), None
+    policy, branches = existing.get("deployment_branch_policy"), None
     if policy and policy.get("custom_branch_policies"):
         patterns = api.entries(policies_of(repository, wanted.name), "branch_policies")
-        branches = tuple(one["name"] for one in patterns)
+        branches = tuple(pattern["name"] for pattern in patterns)
     elif policy:  # protected branches: which those are is not ours to say
         branches = (wanted.branch,)
     key_set = secrets.ages(api, secrets_of(repository, wanted.name)).get(KEY)

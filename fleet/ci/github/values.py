@@ -84,8 +84,8 @@ def alerts(hosts: list[Host]) -> dict[str, str]:
             "Addresses for alerts come from one host.", f"{len(hosts)} match.", f"--alerts-from={host.name}"
         )
     values = merging.of_host(host).values()
-    if found := {name: values[name] for name in ALERTS if values.get(name)}:
-        return found
+    if variables := {name: values[name] for name in ALERTS if values.get(name)}:
+        return variables
     raise OperatorError(
         f"{host.name} has no address for alerts.",
         f"None of {', '.join(ALERTS)} is in its variables.",

@@ -75,18 +75,18 @@ class Sshd(FactBase[SshdState]):
 
 def _effective(text: str) -> dict[str, str]:
     """What `sshd -T` printed; it has a line for each value of a list such as AllowUsers."""
-    found: dict[str, str] = {}
+    effective: dict[str, str] = {}
     for line in text.splitlines():
         key, _, value = line.partition(" ")
-        found[key] = f"{found.get(key, '')} {value.strip().lower()}".strip()
-    return found
+        effective[key] = f"{effective.get(key, '')} {value.strip().lower()}".strip()
+    return effective
 
 
 def directives(text: str) -> list[tuple[str, str]]:
     """The keyword (lower case) and value of every directive in an sshd configuration, in order."""
     lines = (line.strip() for line in text.splitlines())
-    words = (line.replace("=", " ", 1).split(None, 1) for line in lines if line and not line.startswith("#"))
-    return [(word[0].lower(), word[1].strip() if len(word) > 1 else "") for word in words]
+    pairs = (line.replace("=", " ", 1).split(None, 1) for line in lines if line and not line.startswith("#"))
+    return [(word[0].lower(), word[1].strip() if len(word) > 1 else "") for word in pairs]
 
 
 def deviations(
@@ -99,13 +99,13 @@ def deviations(
         wanted: value by keyword, for all accounts.
         confined: by account, what differs for its logins.
     """
-    found = {
+    differing = {
         f"{key}: {settings.get(key, 'unset')} instead of {value}"
         for account, settings in state.effective.items()
         for key, value in {**wanted, **(confined or {}).get(account, {})}.items()
         if settings.get(key, "unset") != value.lower()
     }
-    return sorted(found)
+    return sorted(differing)
 
 
 def culprits(state: SshdState, wanted: dict[str, str]) -> list[str]:
@@ -122,9 +122,9 @@ def culprits(state: SshdState, wanted: dict[str, str]) -> list[str]:
 def main_is_unruly(state: SshdState, wanted: dict[str, str]) -> bool:
     """Whether sshd_config itself would loosen what we set: the include is not its first directive, or it contains a
     keyword that sorting first does not override."""
-    found = directives(state.main)
+    lines = directives(state.main)
     ruled = {key for key in wanted if key in UNRULY} | {"match", "include"}
-    return not found or found[0] != ("include", f"{DROPINS}/*.conf") or any(key in ruled for key, _ in found[1:])
+    return not lines or lines[0] != ("include", f"{DROPINS}/*.conf") or any(key in ruled for key, _ in lines[1:])
 
 
 @operation()
@@ -147,19 +147,19 @@ def hardened(
     if state.dropins.get(OURS) == dropin and not wrong and not state.armed:
         host.noop("sshd is as declared")
         return
-    aside = culprits(state, wanted) if wrong else []
+    set_aside = culprits(state, wanted) if wrong else []
     restore_main = bool(wrong) and main_is_unruly(state, wanted)
     configuration.show_difference(f"{DROPINS}/{OURS}", state.dropins.get(OURS, ""), dropin)
     yield FunctionCommand(guard.prove_login, (account,), {})
     yield configuration.upload(dropin, f"{STAGE}.conf")
-    yield StringCommand(staged_check(aside, restore_main=restore_main))
-    yield from guard.guarded("ssh", account, apply(aside, restore_main=restore_main))
+    yield StringCommand(staged_check(set_aside, restore_main=restore_main))
+    yield from guard.guarded("ssh", account, apply(set_aside, restore_main=restore_main))
     yield FunctionCommand(_verify, (wanted, account, confined), {})
 
 
-def staged_check(aside: list[str], *, restore_main: bool) -> str:
+def staged_check(set_aside: list[str], *, restore_main: bool) -> str:
     """The command that puts the future configuration together in a folder of its own and lets sshd test it."""
-    dropped = "".join(f" && rm -f {STAGE}/sshd_config.d/{shlex.quote(name)}" for name in aside)
+    dropped = "".join(f" && rm -f {STAGE}/sshd_config.d/{shlex.quote(name)}" for name in set_aside)
     main = PRISTINE if restore_main else MAIN
     return (
         f"rm -rf {STAGE} && mkdir -p {STAGE}/sshd_config.d && cp -a {DROPINS}/. {STAGE}/sshd_config.d/{dropped}"
@@ -169,9 +169,9 @@ def staged_check(aside: list[str], *, restore_main: bool) -> str:
     )
 
 
-def apply(aside: list[str], *, restore_main: bool) -> list[str]:
+def apply(set_aside: list[str], *, restore_main: bool) -> list[str]:
     """The commands that put the tested configuration into force."""
-    commands = [f"mv {DROPINS}/{shlex.quote(name)} {DROPINS}/{shlex.quote(name)}{ASIDE}" for name in aside]
+    commands = [f"mv {DROPINS}/{shlex.quote(name)} {DROPINS}/{shlex.quote(name)}{ASIDE}" for name in set_aside]
     if restore_main:
         commands.append(f"cp -a {MAIN} {MAIN}{ASIDE} && install -m 644 {PRISTINE} {MAIN}.new && mv {MAIN}.new {MAIN}")
     commands.append(f"install -m 644 {STAGE}.conf {DROPINS}/{OURS}.new && mv {DROPINS}/{OURS}.new {DROPINS}/{OURS}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyinfra import host, logger
 from pyinfra.api import FactBase
 
-from fleet.adoption.found import HandMade, parse
+from fleet.adoption.hand_made import HandMade, parse
 from fleet.commands.adoption import look
 from fleet.inventory.settings import Settings
 
@@ -27,7 +27,7 @@ class MadeByHand(FactBase[HandMade | None]):
         return parse("\n".join(output))
 
 
-def tell(settings: Settings) -> None:
+def announce(settings: Settings) -> None:
     """Say what was installed by hand here, as long as no one has taken it over; nothing is changed.
 
     Args:

@@ -43,8 +43,8 @@ def check(params: dict[str, Any], *, interactive: bool) -> None:
     refuse_open_files()
     if converges(params):
         operator_keys()
-    asks = not (params.get("yes") or params.get("dry") or params.get("json_output"))
-    if asks and not interactive and converges(params):
+    confirms = not (params.get("yes") or params.get("dry") or params.get("json_output"))
+    if confirms and not interactive and converges(params):
         raise OperatorError(
             "There is no terminal for the confirmation.",
             "pyinfra shows the changes and waits for Enter.",

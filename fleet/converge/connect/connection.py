@@ -84,8 +84,8 @@ class FleetConnector(SSHConnector):
             return None
         plain = make_unix_command_for_host(self.state, self.host, command, _sudo=False)
         try:
-            asked = self._shell(as_root=bool(arguments.get("_sudo")))
-            code, lines, errors = asked.run(plain.get_raw_value(), arguments.get("_timeout"))
+            facts_shell = self._shell(as_root=bool(arguments.get("_sudo")))
+            code, lines, errors = facts_shell.run(plain.get_raw_value(), arguments.get("_timeout"))
         except (shell.EndedError, SSHException):
             self.shells.clear()
             return None

@@ -119,8 +119,8 @@ def refuse(host: str, before: DockerBefore, declared: Mapping[str, Any]) -> None
 
 
 def _refuse_flags(host: str, before: DockerBefore) -> None:
-    given = {word.partition("=")[0] for word in before.words}
-    flags = sorted(flag for flag in (*KEPT.values(), *OURS.values()) if flag in given)
+    typed = {word.partition("=")[0] for word in before.words}
+    flags = sorted(flag for flag in (*KEPT.values(), *OURS.values()) if flag in typed)
     if flags:
         raise OperatorError(
             f"{host}: docker.service starts dockerd with {', '.join(flags)}.",

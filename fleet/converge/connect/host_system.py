@@ -108,11 +108,11 @@ def read(host: str, account: str, out: str, err: str) -> System:
     """
     before, begun, rest = out.partition(f"{BEGIN}\n")
     answers, ended, after = rest.partition(f"{END}\n")
-    words = " / ".join(line.strip() for line in f"{before}{after}{err}".splitlines() if line.strip())
+    output = " / ".join(line.strip() for line in f"{before}{after}{err}".splitlines() if line.strip())
     if not (begun and ended):
-        if other := re.search(r'Please login as the user "([a-z_][a-z0-9_-]*)"', words):
+        if other := re.search(r'Please login as the user "([a-z_][a-z0-9_-]*)"', output):
             raise RedirectedError(other[1])
-        raise _no_session(host, account, words)
+        raise _no_session(host, account, output)
     if before or after:
         raise OperatorError(
             f"{host}: {account}'s login prints {(before or after).strip()[:200]!r} in a session without a terminal.",
@@ -122,16 +122,16 @@ def read(host: str, account: str, out: str, err: str) -> System:
     return parse(answers.splitlines())
 
 
-def _no_session(host: str, account: str, words: str) -> OperatorError:
-    if re.search(r"[Pp]assword (has expired|change required)|required to change your password", words):
+def _no_session(host: str, account: str, output: str) -> OperatorError:
+    if re.search(r"[Pp]assword (has expired|change required)|required to change your password", output):
         return OperatorError(
             f"{host}: the password of {account} has expired.",
-            f"The host says: {words[:300].rstrip('.')}. No command runs before the password is changed.",
+            f"The host says: {output[:300].rstrip('.')}. No command runs before the password is changed.",
             f"Change it: `ssh -t -F {ssh_config_path()} {account}@{host}` asks for it; so does the provider's console.",
         )
     return OperatorError(
         f"{host}: {account} logs in, but no command can be run.",
-        f"The host says: {words[:300] or 'nothing'}.",
+        f"The host says: {output[:300] or 'nothing'}.",
         "Check the account's shell and start-up files on the provider's console.",
     )
 

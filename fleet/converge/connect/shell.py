@@ -56,8 +56,8 @@ class Shell:
             TimeoutError: there was none; the shell is of no more use.
         """
         mark = secrets.token_hex(16)
-        said = f"printf '\\n%s %s\\n' {mark}"
-        script = f"sh -c {shlex.quote(command)} </dev/null; {said} $?; {said} 0 >&2\n"
+        mark_end = f"printf '\\n%s %s\\n' {mark}"
+        script = f"sh -c {shlex.quote(command)} </dev/null; {mark_end} $?; {mark_end} 0 >&2\n"
         self._channel.settimeout(timeout)
         try:
             self._channel.sendall(script.encode())

@@ -183,9 +183,9 @@ def file(path: str, text: str, mode: str = "644", check: str = "") -> Generator[
 
 
 def _written(
-    path: str, text: str, mode: str, check: str, found: FileState
+    path: str, text: str, mode: str, check: str, present: FileState
 ) -> Generator[PyinfraCommand | str, None, None]:
-    show_difference(path, found.text, text)
+    show_difference(path, present.text, text)
     folder = shlex.quote(str(PurePosixPath(path).parent))
     yield StringCommand(f"[ -d {folder} ] || install -d -m 755 {folder}")
     yield upload(text, f"{path}.new")
@@ -210,11 +210,11 @@ class TreeHashes(FactBase[dict[str, str]]):
 
     def process(self, output: list[str]) -> dict[str, str]:
         """`mode owner  path` a line, then `hash  path`."""
-        found: dict[str, str] = {}
+        hashes: dict[str, str] = {}
         for line in output:
             value, _, path = line.partition("  ./")
-            found[path] = f"{found[path]} {value}" if path in found else value
-        return found
+            hashes[path] = f"{hashes[path]} {value}" if path in hashes else value
+        return hashes
 
 
 @operation()

@@ -26,8 +26,8 @@ def foreign(kernel: list[str], nat: list[str]) -> dict[str, list[str]]:
     forwarded = [line for line in kernel if line.startswith("-A FORWARD ")]
     first = next((number for number, line in enumerate(forwarded) if _known(line)), len(forwarded))
     redirected = [line for line in nat if line.startswith("-A PREROUTING ") and not _known(line)]
-    found = {"filter": inward + forwarded[:first], "nat": redirected}
-    return {table: lines for table, lines in found.items() if lines}
+    rules = {"filter": inward + forwarded[:first], "nat": redirected}
+    return {table: lines for table, lines in rules.items() if lines}
 
 
 def _known(line: str) -> bool:
@@ -44,15 +44,15 @@ def gated(kernel: list[str]) -> bool:
     return "-N DOCKER" not in kernel or forwarded[:1] == [f"-A {GATE}"]
 
 
-def removal(found: dict[str, list[str]], tool: str) -> list[str]:
+def removal(rules: dict[str, list[str]], tool: str) -> list[str]:
     """The commands that take rules away.
 
     Args:
-        found: the rules by table.
+        rules: the rules by table.
         tool: iptables or ip6tables.
     """
     commands = []
-    for table, lines in found.items():
+    for table, lines in rules.items():
         text = "\n".join([f"*{table}", *(line.replace("-A ", "-D ", 1) for line in lines), "COMMIT"])
         commands.append(f"printf '%s\\n' {shlex.quote(text)} | {tool}-restore --wait --noflush")
     return commands

@@ -123,9 +123,9 @@ def tell_replaced(text: str) -> None:
     Args:
         text: the file that comes.
     """
-    if gone := lost(host.get_fact(configuration.ConfigurationFile, path=CONFIG).text, text):
+    if replaced := lost(host.get_fact(configuration.ConfigurationFile, path=CONFIG).text, text):
         logger.warning(
-            f"{host.print_prefix}{CONFIG} is replaced: {', '.join(gone)} will not be set. "
+            f"{host.print_prefix}{CONFIG} is replaced: {', '.join(replaced)} will not be set. "
             f"The old file is saved as {SET_ASIDE}."
         )
 

@@ -49,8 +49,8 @@ class InstalledVersions(FactBase[dict[str, str]]):
 
     def process(self, output: list[str]) -> dict[str, str]:
         """`name version status` a line."""
-        words = (line.split() for line in output)
-        return {word[0]: word[1] for word in words if len(word) == 3 and word[2] == "installed"}
+        rows = (line.split() for line in output)
+        return {word[0]: word[1] for word in rows if len(word) == 3 and word[2] == "installed"}
 
 
 def install(packages: Iterable[str]) -> str:

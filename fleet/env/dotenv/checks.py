@@ -57,23 +57,23 @@ def check(file: EnvFile, host: str) -> list[Finding]:
         file: what was read.
         host: the host's name, which its public addresses should carry.
     """
-    found = [Finding(True, fault.name, fault.line, fault.why, fault.do) for fault in file.faults]
+    findings = [Finding(True, fault.name, fault.line, fault.why, fault.do) for fault in file.faults]
     spoilt = {fault.name for fault in file.faults}
     for name, value in file.values.items():
         if name not in spoilt:
-            found += [Finding(grave, name, file.lines.get(name, 0), why, do) for grave, why, do in _of(name, value)]
-    found += [
+            findings += [Finding(grave, name, file.lines.get(name, 0), why, do) for grave, why, do in _of(name, value)]
+    findings += [
         Finding(grave, name, file.lines.get(name, 0), why, do)
         for grave, name, why, do in _together(file.values, host)
         if name not in spoilt
     ]
-    found.sort(key=lambda finding: finding.line or 0)
+    findings.sort(key=lambda finding: finding.line or 0)
     missing = [
         variable
         for variable in VARIABLES.values()
         if variable.required and variable.name not in file.values and variable.name not in spoilt
     ]
-    return found + [Finding(True, each.name, 0, "is missing", _instead(each, file.values)) for each in missing]
+    return findings + [Finding(True, each.name, 0, "is missing", _instead(each, file.values)) for each in missing]
 
 
 def _instead(variable: Variable, values: Mapping[str, str]) -> str:
@@ -123,9 +123,9 @@ def placeholder(variable: Variable, value: str) -> bool:
 
 
 def _unknown(name: str) -> Iterator[Problem]:
-    meant = suggestion(name)
-    if meant:
-        yield False, "is not declared", f"did you mean {meant}? Unchanged, the backend gets it under this name"
+    similar = suggestion(name)
+    if similar:
+        yield False, "is not declared", f"did you mean {similar}? Unchanged, the backend gets it under this name"
     elif not family_of(name):
         yield False, "is not declared", "check its spelling; the backend gets it all the same"
 

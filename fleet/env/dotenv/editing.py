@@ -55,10 +55,10 @@ def editor() -> list[str]:
     """
     named = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
     try:
-        words = shlex.split(named)
+        argv = shlex.split(named)
     except ValueError as error:
         raise OperatorError(f"EDITOR={named!r} cannot be understood.", str(error), "Correct EDITOR.") from None
-    return [*words, *QUIET.get(Path(words[0]).name, ())] if words else ["vi"]
+    return [*argv, *QUIET.get(Path(argv[0]).name, ())] if argv else ["vi"]
 
 
 @contextmanager

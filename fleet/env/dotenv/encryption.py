@@ -48,27 +48,27 @@ def recipients(directory: Path) -> Sequence[Any]:
     import pyrage
 
     path = directory / RECIPIENTS
-    found: list[Any] = []
+    keys: list[Any] = []
     for number, line in enumerate(path.read_text("utf-8").splitlines() if path.is_file() else (), start=1):
         key = line.partition("#")[0].strip() if not line.startswith("ssh-") else line.strip()
         if not key:
             continue
         kind = pyrage.ssh.Recipient if key.startswith("ssh-") else pyrage.x25519.Recipient
         try:
-            found.append(kind.from_str(key))
+            keys.append(kind.from_str(key))
         except pyrage.RecipientError:
             raise OperatorError(
                 f"{path}, line {number}, is not a public key that age knows.",
                 "A line must be `age1…` or `ssh-ed25519 AAAA… name`.",
                 "Correct it; never put a private key there.",
             ) from None
-    if not found:
+    if not keys:
         raise OperatorError(
             f"There are no recipients in {path}.",
             "An encrypted file needs the public keys of those who may read it.",
             f"cat ~/.ssh/id_ed25519.pub >> {path}",
         )
-    return found
+    return keys
 
 
 def unseal(sealed: bytes, path: Path) -> bytes:

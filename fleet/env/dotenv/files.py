@@ -74,20 +74,20 @@ def load(host: str) -> HostFile:
         OperatorError: there is none, there are two, or it cannot be read or decrypted.
     """
     plain, sealed = paths(host)
-    there = [path for path in (plain, sealed) if path.is_file()]
-    if not there:
+    existing = [path for path in (plain, sealed) if path.is_file()]
+    if not existing:
         raise OperatorError(
             f"There is no env file for {host}.",
             f"Neither {shown(plain)} nor {sealed.name} is there.",
             f"inv env.init --host={host}",
         )
-    if len(there) == 2:
+    if len(existing) == 2:
         raise OperatorError(
             f"{host} has two env files: {shown(plain)} and {sealed.name}.",
             "Which of them applies is ambiguous.",
             "Compare them, then delete the one that is out of date.",
         )
-    return read(host, there[0])
+    return read(host, existing[0])
 
 
 def read(host: str, path: Path) -> HostFile:

@@ -33,8 +33,8 @@ def without(content: bytes, names: Collection[str]) -> bytes:
     Args:
         content: a text without faults.
     """
-    at = {line: name for name, line in dotenv_file.read(content).lines.items() if name in names}
-    return _rewritten(content, {number - 1: _unset(name) for number, name in at.items()})
+    name_by_line = {line: name for name, line in dotenv_file.read(content).lines.items() if name in names}
+    return _rewritten(content, {number - 1: _unset(name) for number, name in name_by_line.items()})
 
 
 def with_values(content: bytes, values: Mapping[str, str]) -> bytes:
@@ -47,12 +47,12 @@ def with_values(content: bytes, values: Mapping[str, str]) -> bytes:
     Raises:
         OperatorError: a value cannot be written.
     """
-    there = dotenv_file.read(content).values
-    new = {name: dotenv_file.assignment(name, value) for name, value in values.items() if name not in there}
+    present = dotenv_file.read(content).values
+    new = {name: dotenv_file.assignment(name, value) for name, value in values.items() if name not in present}
     lines = [line.rstrip("\r\n") for line in _LINE.findall(content.decode())]
-    at = {lines.index(_unset(name)): name for name in new if _unset(name) in lines}
-    text = _rewritten(content, {number: new[name] for number, name in at.items()}).decode()
-    missing = "".join(f"{line}\n" for name, line in new.items() if name not in at.values())
+    name_by_index = {lines.index(_unset(name)): name for name in new if _unset(name) in lines}
+    text = _rewritten(content, {number: new[name] for number, name in name_by_index.items()}).decode()
+    missing = "".join(f"{line}\n" for name, line in new.items() if name not in name_by_index.values())
     return (text + "\n" * bool(missing and text and not text.endswith(("\n", "\r"))) + missing).encode()
 
 

@@ -61,8 +61,8 @@ def changes(host: Environments | None, ours: Environments) -> list[Change]:
         ours: what it would get.
     """
     before, after = _flat(host or {}), _flat(ours)
-    found = [_change(key, before.get(key), after.get(key)) for key in before.keys() | after.keys()]
-    return sorted((change for change in found if change), key=lambda change: (change.name, change.service))
+    changed = [_change(key, before.get(key), after.get(key)) for key in before.keys() | after.keys()]
+    return sorted((change for change in changed if change), key=lambda change: (change.name, change.service))
 
 
 def _flat(environments: Mapping[str, Mapping[str, str]]) -> dict[tuple[str, str], str]:

@@ -53,17 +53,17 @@ def plan(remote: Remote, app_dir: str, values: dict[str, str]) -> Plan:
     Raises:
         OperatorError: the host cannot be asked, or a change must not happen; nothing was touched.
     """
-    there = current(remote, app_dir)
-    changes = comparison.changes(there, rendering.environments(values))
+    present = current(remote, app_dir)
+    changes = comparison.changes(present, rendering.environments(values))
     locked = [change for change in changes if change.service == "backend" and declared(change.name).locked]
-    if there is not None and (refused := [change for change in locked if change.kind != "added"]):
+    if present is not None and (refused := [change for change in locked if change.kind != "added"]):
         names = ", ".join(change.name for change in refused)
         raise OperatorError(
             f"{remote.name}: {names} differ{'s' * (len(refused) == 1)} from what the host has.",
             f"{declared(refused[0].name).locked}. Changing it is a task of its own.",
             "Put the value that the host has back into the file; nothing was touched.",
         )
-    return Plan(remote.name, changes, there is None, rendering.render(values), rendering.render_host(values))
+    return Plan(remote.name, changes, present is None, rendering.render(values), rendering.render_host(values))
 
 
 def push(remote: Remote, app_dir: str, ready: Plan) -> None:

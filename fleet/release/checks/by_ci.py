@@ -71,5 +71,5 @@ def digests(service: str, digest: str) -> dict[str, str]:
 
 def without_own_lock(remote: Remote, state: Survey) -> Survey:
     """The same where a run of CI's that has ended left its lock: the host gives that back to the next one."""
-    left = remote.restricted and state.lock_standing == "ended" and is_ours(state.lock)
-    return replace(state, lock="") if left else state
+    own_lock_left = remote.restricted and state.lock_standing == "ended" and is_ours(state.lock)
+    return replace(state, lock="") if own_lock_left else state

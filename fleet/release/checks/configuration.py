@@ -15,21 +15,21 @@ if TYPE_CHECKING:
     from fleet.remote import Remote
 
 
-def refuse_invalid(remote: Remote, there: Environments | None) -> None:
+def refuse_invalid(remote: Remote, variables: Environments | None) -> None:
     """Refuse a host whose variables a release would crash on, or be open to everyone with.
 
     Args:
-        there: its variables, by service; None: CI may not read them.
+        variables: its variables, by service; None: CI may not read them.
 
     Raises:
         OperatorError: all that is wrong with them.
     """
-    if there is None:
+    if variables is None:
         return
-    written = dotenv_file.written(there.get("backend", {}))
+    written = dotenv_file.written(variables.get("backend", {}))
     read = dotenv_file.read(written.encode())
-    found = checks.check(read, remote.name) + production.keys(read, staging=remote.settings.staging)
-    errors = [finding for finding in found if finding.grave]
+    findings = checks.check(read, remote.name) + production.keys(read, staging=remote.settings.staging)
+    errors = [finding for finding in findings if finding.grave]
     if errors:
         raise OperatorError(
             f"{remote.name}: {len(errors)} of the application's variables on the host cannot be used.",
@@ -38,22 +38,22 @@ def refuse_invalid(remote: Remote, there: Environments | None) -> None:
         )
 
 
-def waiting(remote: Remote, there: Environments | None) -> list[str]:
+def waiting(remote: Remote, variables: Environments | None) -> list[str]:
     """The variables that differ between this machine's env file and the host: what was edited and not pushed.
 
     Nothing when this machine has no env file for the host, or one that cannot be read. The secrets of a host that has
     a store are not compared: a deploy asks no store.
     """
-    if there is None:
+    if variables is None:
         return []
     try:
         ours = rendering.environments(files.load(remote.name).values())
     except OperatorError:
         return []
-    found = [change.name for change in comparison.changes(there, ours)]
-    return found if remote.settings.secrets_from is None else [name for name in found if not declared(name).secret]
+    changed = [change.name for change in comparison.changes(variables, ours)]
+    return changed if remote.settings.secrets_from is None else [name for name in changed if not declared(name).secret]
 
 
-def knows_pbx(there: Environments) -> bool:
+def knows_pbx(variables: Environments) -> bool:
     """Whether the host has what it needs to hand calls over through its PBX."""
-    return all(there.get("host", {}).get(name) for name in ("ARI_URL", "ARI_USER", "ARI_PASSWORD"))
+    return all(variables.get("host", {}).get(name) for name in ("ARI_URL", "ARI_USER", "ARI_PASSWORD"))

@@ -34,11 +34,11 @@ def refuse(remote: Remote, what: Plan, met: Met, *, waits: bool) -> None:
     Raises:
         OperatorError: it would, or no moment is free; nothing was touched.
     """
-    found = met.overlap if possible(remote, what) else None
-    if found:
-        if not waits or found["seconds"] is None:
-            raise _refusal(found)
-        say(f"  {found['what']} It waits until {found['free']}.", "yellow")
+    answer = met.overlap if possible(remote, what) else None
+    if answer:
+        if not waits or answer["seconds"] is None:
+            raise _refusal(answer)
+        say(f"  {answer['what']} It waits until {answer['free']}.", "yellow")
 
 
 def wait(remote: Remote, what: Plan, drain_seconds: int) -> None:
@@ -47,18 +47,18 @@ def wait(remote: Remote, what: Plan, drain_seconds: int) -> None:
     Raises:
         OperatorError: of `refuse`.
     """
-    found = _ahead(remote, what, drain_seconds)
-    if found is None:
+    answer = _ahead(remote, what, drain_seconds)
+    if answer is None:
         return
-    if found["seconds"] is None:
-        raise _refusal(found)
+    if answer["seconds"] is None:
+        raise _refusal(answer)
     # Of a clock: one that continues. The host is asked again, as calls come and go.
-    end = time.monotonic() + max(found["seconds"], drain_seconds) + PAUSE_SECONDS
-    with step(f"waits until {found['free']}: the application's timers run once"):
-        while found := _ahead(remote, what, drain_seconds):
-            if found["seconds"] is None or time.monotonic() > end:
-                raise _refusal(found)
-            time.sleep(min(PAUSE_SECONDS, max(1, found["seconds"])))
+    end = time.monotonic() + max(answer["seconds"], drain_seconds) + PAUSE_SECONDS
+    with step(f"waits until {answer['free']}: the application's timers run once"):
+        while answer := _ahead(remote, what, drain_seconds):
+            if answer["seconds"] is None or time.monotonic() > end:
+                raise _refusal(answer)
+            time.sleep(min(PAUSE_SECONDS, max(1, answer["seconds"])))
 
 
 def possible(remote: Remote, what: Plan) -> bool:
@@ -71,10 +71,10 @@ def possible(remote: Remote, what: Plan) -> bool:
 def _ahead(remote: Remote, what: Plan, drain_seconds: int) -> dict[str, Any] | None:
     if not possible(remote, what):
         return None
-    asked = {"settings": goes_by(remote), "services": what.changed, "drain_seconds": drain_seconds}
-    found: dict[str, Any] | None = agent.query(remote, ["overlap"], json.dumps(asked).encode())["overlap"]
-    return found
+    request = {"settings": goes_by(remote), "services": what.changed, "drain_seconds": drain_seconds}
+    answer: dict[str, Any] | None = agent.query(remote, ["overlap"], json.dumps(request).encode())["overlap"]
+    return answer
 
 
-def _refusal(found: dict[str, Any]) -> OperatorError:
-    return OperatorError(found["what"], found["why"], found["do"])
+def _refusal(answer: dict[str, Any]) -> OperatorError:
+    return OperatorError(answer["what"], answer["why"], answer["do"])

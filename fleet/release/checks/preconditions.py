@@ -115,9 +115,9 @@ def elsewhere(addresses: Mapping[str, Sequence[str]], *, certified: bool) -> lis
     """
     cost = "its certificate is renewed" if certified else "it gets a certificate"
     return [
-        f"{name} points to {', '.join(found)}, which is not this host: {cost} only if that leads here. If it does, "
+        f"{name} points to {', '.join(foreign)}, which is not this host: {cost} only if that leads here. If it does, "
         "say so in public_addresses (or cloudflare); otherwise correct the DNS records."
-        for name, found in addresses.items()
+        for name, foreign in addresses.items()
     ]
 
 

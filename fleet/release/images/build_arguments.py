@@ -25,7 +25,7 @@ _PREDEFINED = re.compile(r"(HTTP|HTTPS|FTP|NO|ALL)_PROXY|BUILDKIT_.*|SOURCE_DATE
 _OTHER_NAMES = {"STRIPE_KEY": "STRIPE_PUBLISHABLE_KEY"}
 
 
-def given(remote: Remote, service: str, sha: str) -> dict[str, str]:
+def arguments(remote: Remote, service: str, sha: str) -> dict[str, str]:
     """All arguments of a build."""
     ours = {"RELEASE": sha} | ({"SITE_URL": f"https://{remote.name}"} if service == "frontend" else {})
     return ours | _of_operator(remote, service)
@@ -45,8 +45,8 @@ def refuse_lost(remote: Remote, release: Release, repositories: dict[str, Reposi
         return
     for service, repository in repositories.items():
         sha = release.sha(service)
-        asked = {name for name, value in _of_operator(remote, service).items() if value}
-        lost = sorted(name for name in asked - _taken(remote, repository, sha) if not _PREDEFINED.fullmatch(name))
+        wanted = {name for name, value in _of_operator(remote, service).items() if value}
+        lost = sorted(name for name in wanted - _taken(remote, repository, sha) if not _PREDEFINED.fullmatch(name))
         if lost:
             raise OperatorError(
                 f"{remote.name}: the build of the {service} would drop {', '.join(lost)}.",
@@ -73,8 +73,8 @@ def ignored(remote: Remote) -> list[str]:
 
 def _env_file(remote: Remote) -> dict[str, str]:
     """Return what this machine's env file says; nothing where there is none."""
-    there = any(path.exists() for path in files.paths(remote.name))
-    return files.load(remote.name).values() if there else {}
+    exists = any(path.exists() for path in files.paths(remote.name))
+    return files.load(remote.name).values() if exists else {}
 
 
 def _of_operator(remote: Remote, service: str) -> dict[str, str]:

@@ -70,26 +70,27 @@ def prune(hosts: list[Remote], *, dry: bool, yes: bool) -> None:
         OperatorError: a host has no release, or is locked; or the operator did not agree.
     """
     with ThreadPoolExecutor() as pool:
-        found = list(pool.map(survey.take, hosts))
-        for host, one in zip(hosts, found, strict=True):
-            _refuse(host, one, dry=dry)
-        asked = list(pool.map(lambda host, one: _ask(host, one, remove=[]), hosts, found))
+        states = list(pool.map(survey.take, hosts))
+        for host, state in zip(hosts, states, strict=True):
+            _refuse(host, state, dry=dry)
+        answers = list(pool.map(lambda host, state: _ask(host, state, remove=[]), hosts, states))
     going = []
-    for host, one, answer in zip(hosts, found, asked, strict=True):
-        there = [Image(**each) for each in answer["images"]]
-        gone = [image for image in there if not image.stays]
-        _show(host.name, one, there)
-        if gone:
-            most = size(sum(image.size for image in gone))
+    for host, state, answer in zip(hosts, states, answers, strict=True):
+        images = [Image(**each) for each in answer["images"]]
+        going_images = [image for image in images if not image.stays]
+        _show(host.name, state, images)
+        if going_images:
+            most = size(sum(image.size for image in going_images))
             say(
-                f"{host.name}: {len(gone)} of {len(there)} images go: {most} at most, less what others share.", "yellow"
+                f"{host.name}: {len(going_images)} of {len(images)} images go: {most} at most, less what others share.",
+                "yellow",
             )
         if excess := answer["excess"]:
             say(f"{host.name}: {size(excess)} of build cache go; {size(KEPT)} stay for the next build.", "yellow")
-        if gone or excess:
-            going.append((host, one, {image.reference for image in gone}))
+        if going_images or excess:
+            going.append((host, state, {image.reference for image in going_images}))
         else:
-            say(f"{host.name}: nothing to prune; {len(there)} images stay.", "green")
+            say(f"{host.name}: nothing to prune; {len(images)} images stay.", "green")
     if dry or not going:
         return
     names = ", ".join(host.name for host, *_ in going)
@@ -97,8 +98,8 @@ def prune(hosts: list[Remote], *, dry: bool, yes: bool) -> None:
         raise OperatorError(
             f"{names}: nothing was deleted.", "The question was not answered with yes.", "Run the command again."
         )
-    for host, one, shown in going:
-        _delete(host, one, shown)
+    for host, state, shown in going:
+        _delete(host, state, shown)
 
 
 def _ask(remote: Remote, state: Survey, **more: Any) -> dict[str, Any]:
@@ -136,8 +137,8 @@ def _delete(remote: Remote, state: Survey, shown: set[str]) -> None:
         result = _ask(remote, state, remove=sorted(shown), cache=True)
     removed = result["removed"]
     say(f"{remote.name}: {len(removed)} images deleted, {size(result['freed'])} more are free.", "green")
-    if left := shown - set(removed):
-        say(f"  Still there, because something began to use them: {', '.join(sorted(left))}", "yellow")
+    if remaining := shown - set(removed):
+        say(f"  Still there, because something began to use them: {', '.join(sorted(remaining))}", "yellow")
 
 
 def _show(host: str, state: Survey, images: list[Image]) -> None:

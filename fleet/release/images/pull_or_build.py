@@ -75,15 +75,17 @@ def _pull(remote: Remote, service: str, image: str) -> None:
         result = remote.run(docker.pull(image), seconds=PULL_SECONDS, hangs_up=True)
     if result.code == 0:
         return
-    words = result.last_words
-    raise OperatorError(f"{remote.name} cannot pull the {service}'s image {image}.", words, _advice(remote.name, words))
+    output = result.last_words
+    raise OperatorError(
+        f"{remote.name} cannot pull the {service}'s image {image}.", output, _advice(remote.name, output)
+    )
 
 
-def _advice(host: str, words: str) -> str:
+def _advice(host: str, output: str) -> str:
     """Return what to do about a pull that failed with these words of Docker's."""
-    if FULL in words:
+    if FULL in output:
         return f"Make room there (`df -h`; inv prune --host={host}), then run this again."
-    if "manifest unknown" in words or "not found" in words:
+    if "manifest unknown" in output or "not found" in output:
         return "Has CI built and pushed this commit? Its run must be green first."
     return "Is the registry up, and may this host read it (`docker login` there)?"
 
@@ -94,7 +96,7 @@ def _build(remote: Remote, repository: Repository, sha: str, image: str) -> None
     folder = f"{data.app_dir}/build/{service}-{sha}"
     own = f"{data.app_dir}/images/{service}"
     dockerfile = f"{folder if data.dockerfiles == 'repository' else own}/Dockerfile"
-    arguments = build_arguments.given(remote, service, sha)
+    arguments = build_arguments.arguments(remote, service, sha)
     log = state_directory() / f"build-{remote.name}-{service}-{sha[:12]}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.log"
     try:
         _send_source(remote, repository, sha, folder)

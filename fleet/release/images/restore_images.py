@@ -31,19 +31,19 @@ def needed(
     """
     images = plan.images(remote.settings, release)
     absent = remote.sudo_output(docker.absent(list(images.values()))).split()
-    gone = {name: image for name, image in images.items() if image in absent}
-    if not gone:
+    missing = {name: image for name, image in images.items() if image in absent}
+    if not missing:
         return {}, []
     builds = remote.settings.images_from == "build"
     with step("find images that are missing on the host"):
-        for name, image in gone.items():
+        for name, image in missing.items():
             if builds:
                 _refuse_unknown_commit(remote, repositories[name], release.sha(name))
             else:
                 _refuse_not_in_registry(remote, name, image)
     how = "is rebuilt there from its commit" if builds else "is pulled from its registry"
-    lines = [f"  The {name}'s image is gone from {remote.name}: {image} {how}." for name, image in gone.items()]
-    return {name: repositories[name] for name in gone}, lines
+    lines = [f"  The {name}'s image is gone from {remote.name}: {image} {how}." for name, image in missing.items()]
+    return {name: repositories[name] for name in missing}, lines
 
 
 def _refuse_unknown_commit(remote: Remote, repository: Repository, sha: str) -> None:

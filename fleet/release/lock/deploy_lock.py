@@ -80,12 +80,12 @@ def wait(remote: Remote) -> None:
     One whose run is gone is not waited for: no one would give it back.
     """
     end, last = time.monotonic() + WAIT_SECONDS, ""
-    while (found := survey.take(remote)).lock and time.monotonic() < end:
-        if found.lock_standing in lock_status.GONE:
+    while (state := survey.take(remote)).lock and time.monotonic() < end:
+        if state.lock_standing in lock_status.GONE:
             return
-        if found.lock != last:
-            say(f"{remote.name}: waiting for {found.lock}", "yellow")
-        last = found.lock
+        if state.lock != last:
+            say(f"{remote.name}: waiting for {state.lock}", "yellow")
+        last = state.lock
         time.sleep(PAUSE_SECONDS)
 
 

@@ -32,7 +32,7 @@ def refusal(host: str, owner: str, seconds: int, standing: str) -> OperatorError
         seconds: for how long it has been there.
         standing: what the host knows of their run.
     """
-    gone = standing in GONE
+    is_over = standing in GONE
     if standing == "by hand":
         do = f"Ask its owner. --wait waits until it is given back; inv unlock --host={host} gives it back."
         return OperatorError(f"{host} is locked: {owner} (for {age(seconds)}).", KNOWN[standing], do)
@@ -41,6 +41,6 @@ def refusal(host: str, owner: str, seconds: int, standing: str) -> OperatorError
         f"{host} is locked: {owner} (for {age(seconds)}).",
         KNOWN.get(standing, "Two deploys at once would leave a mixture of both."),
         f"{looks}inv unlock --host={host}, then run this again."
-        if gone
+        if is_over
         else f"Wait for it (--wait); if that operator's run is certainly over, inv unlock --host={host}",
     )

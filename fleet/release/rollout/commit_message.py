@@ -33,12 +33,12 @@ def hosts(message: str, fleet: Sequence[Host]) -> list[str]:
         OperatorError: a tag names no host, or is one letter away from being a tag.
     """
     wanted: set[str] = set()
-    for found in _BRACKETS.finditer(message):
-        word = found[1].lower()
+    for tag in _BRACKETS.finditer(message):
+        word = tag[1].lower()
         if word == _WORD:
-            wanted.update(*(_named(name, found[0], fleet) for name in re.split(r"[\s,]+", found[2].strip())))
+            wanted.update(*(_named(name, tag[0], fleet) for name in re.split(r"[\s,]+", tag[2].strip())))
         elif difflib.get_close_matches(word, [_WORD], cutoff=0.8):
-            raise _unknown(found[0], f"it says {found[1]}, not {_WORD}", fleet)
+            raise _unknown(tag[0], f"it says {tag[1]}, not {_WORD}", fleet)
     return [host.name for host in fleet if host.name in wanted]
 
 
@@ -66,7 +66,7 @@ def _unknown(tag: str, why: str, fleet: Sequence[Host]) -> OperatorError:
     )
 
 
-def asked(repositories: list[Repository], shas: dict[str, str], fleet: Sequence[Host]) -> list[str]:
+def named_by(repositories: list[Repository], shas: dict[str, str], fleet: Sequence[Host]) -> list[str]:
     """The hosts that the commits ask for which a deploy would bring.
 
     Args:

@@ -48,12 +48,12 @@ def free(hosts: list[Remote], *, wait: bool) -> list[Remote]:
     return hosts
 
 
-def drain_seconds(remote: Remote, given: int, *, now: bool) -> int:
+def drain_seconds(remote: Remote, typed: int, *, now: bool) -> int:
     """How long calls may continue: as typed, else as the host's data say; 0 with --now."""
-    if given > LONGEST_DRAIN_SECONDS or (now and given >= 0):
+    if typed > LONGEST_DRAIN_SECONDS or (now and typed >= 0):
         raise OperatorError(
-            f"--drain-timeout={given} cannot be{' together with --now' * now}.",
+            f"--drain-timeout={typed} cannot be{' together with --now' * now}.",
             f"How long calls may continue, in seconds, {LONGEST_DRAIN_SECONDS} at most; --now is 0.",
             "Leave one of them out, or give fewer seconds.",
         )
-    return 0 if now else given if given >= 0 else remote.settings.drain_seconds
+    return 0 if now else typed if typed >= 0 else remote.settings.drain_seconds

@@ -47,8 +47,8 @@ def of(hosts: list[Remote], repositories: list[Repository], shas: dict[str, str]
     wanted = shas or {repository.service: repository.head() for repository in repositories}
     first = first_of(hosts)
     names = {host.name: environment(host) for host in hosts}
-    found = Targets(first.name if first else "", [host.name for host in hosts if host is not first], wanted, names)
-    return _of_service(found, first.settings, next(iter(wanted))) if first and len(wanted) == 1 else found
+    targets = Targets(first.name if first else "", [host.name for host in hosts if host is not first], wanted, names)
+    return _of_service(targets, first.settings, next(iter(wanted))) if first and len(wanted) == 1 else targets
 
 
 def environment(host: Remote) -> str:
@@ -56,10 +56,10 @@ def environment(host: Remote) -> str:
     return host.settings.github_environment or f"{host.name.replace('.', '')}_production"
 
 
-def _of_service(found: Targets, data: Settings, service: str) -> Targets:
+def _of_service(targets: Targets, data: Settings, service: str) -> Targets:
     commands = "\n".join(data.quality_commands[service])
     image = {"backend": data.backend_image, "frontend": data.frontend_image}[service]
-    return replace(found, image=image, quality_image=data.quality_image, quality=commands)
+    return replace(targets, image=image, quality_image=data.quality_image, quality=commands)
 
 
 def first_of(hosts: list[Remote]) -> Remote | None:

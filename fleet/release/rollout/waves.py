@@ -68,11 +68,11 @@ def order(prepared: list[Prepared], *, canary: bool) -> list[list[Prepared]]:
         canary: whether one goes first: the one whose data say so, else the first.
     """
     # Where no host has a release yet, a canary would spare no one.
-    if not canary or len(prepared) < 2 or all(one.what.before is None for one in prepared):
+    if not canary or len(prepared) < 2 or all(host.what.before is None for host in prepared):
         return [prepared]
-    canary_host = targets.first_of([one.remote for one in prepared])
-    first = next(one for one in prepared if one.remote is canary_host)
-    return [[first], [one for one in prepared if one is not first]]
+    canary_host = targets.first_of([item.remote for item in prepared])
+    first = next(item for item in prepared if item.remote is canary_host)
+    return [[first], [item for item in prepared if item is not first]]
 
 
 def carry_out(prepared: list[Prepared], *, canary: bool, atomic: bool, yes: bool) -> None:
@@ -88,25 +88,25 @@ def carry_out(prepared: list[Prepared], *, canary: bool, atomic: bool, yes: bool
         OperatorError: the operator did not agree, a hook refused, or it failed on some host, which the summary names.
     """
     waves = order(prepared, canary=canary)
-    names = ", ".join(one.remote.name for one in prepared)
+    names = ", ".join(item.remote.name for item in prepared)
     if not agreed(_question(prepared[0].what.action, waves, atomic=atomic), yes=yes):
         raise OperatorError(
             f"{names}: nothing was done.", "The question was not answered with yes.", "Run the command again."
         )
-    for one in prepared:
-        hooks.run("pre-deploy", hooks.environment(one.what, operator()))
+    for item in prepared:
+        hooks.run("pre-deploy", hooks.environment(item.what, operator()))
     if len(prepared) == 1:
         run.carry_out(prepared[0])
         return
-    results = {one.remote.name: Result(one) for one in prepared}
+    results = {item.remote.name: Result(item) for item in prepared}
     try:
         for number, wave in enumerate(waves):
             _at_once(wave, results)
-            if not all(results[one.remote.name].entry for one in wave):
+            if not all(results[item.remote.name].entry for item in wave):
                 break
             if number + 1 < len(waves):
-                results |= {one.remote.name: _watched(results[one.remote.name]) for one in wave}
-                if any(results[one.remote.name].problem for one in wave):
+                results |= {item.remote.name: _watched(results[item.remote.name]) for item in wave}
+                if any(results[item.remote.name].problem for item in wave):
                     break
         if atomic and any(result.problem for result in results.values()):
             results |= {name: _put_back(result) for name, result in results.items() if result.entry}
@@ -118,7 +118,7 @@ def carry_out(prepared: list[Prepared], *, canary: bool, atomic: bool, yes: bool
 
 
 def _question(action: str, waves: list[list[Prepared]], *, atomic: bool) -> str:
-    parts = [", ".join(one.remote.name for one in wave) for wave in waves]
+    parts = [", ".join(item.remote.name for item in wave) for wave in waves]
     if len(waves) == 1:
         return f"{action} on {parts[0]}"
     watched = waves[0][0].remote.settings.canary_soak_seconds
@@ -132,7 +132,7 @@ def _at_once(wave: list[Prepared], results: dict[str, Result]) -> None:
     Ctrl-C stops each of them before its switch; one whose host is at the switch already continues there.
     """
     with ThreadPoolExecutor(max_workers=len(wave)) as pool:
-        begun = {one.remote.name: pool.submit(_one, one) for one in wave}
+        begun = {item.remote.name: pool.submit(_one, item) for item in wave}
         try:
             while wait(begun.values(), timeout=_NOTICED_SECONDS).not_done:
                 pass
@@ -140,8 +140,8 @@ def _at_once(wave: list[Prepared], results: dict[str, Result]) -> None:
             say(
                 "Interrupted: hosts that have not begun their switch do not begin it. Waiting for the others.", "yellow"
             )
-            for one in wave:
-                one.stopped.set()
+            for item in wave:
+                item.stopped.set()
             raise
         finally:
             results |= {name: future.result() for name, future in begun.items()}
@@ -165,7 +165,11 @@ def _watched(result: Result) -> Result:
             end = time.monotonic() + seconds
             while True:
                 state = survey.take(remote)
-                ill = [f"{name} is {one}" for name, one in state.containers.items() if not one.good or one.restarts]
+                ill = [
+                    f"{name} is {container}"
+                    for name, container in state.containers.items()
+                    if not container.good or container.restarts
+                ]
                 if ill or state.running != what.after:
                     raise FailedError(
                         f"{remote.name}: the release became unhealthy.",

@@ -129,8 +129,8 @@ def test_the_private_key_is_only_in_its_file(tmp_path: Path, monkeypatch: pytest
     assert place.stat().st_mode & 0o777 == 0o600
     text = place.read_text()
     assert "AGE-SECRET-KEY-1" in text
-    assert "AGE-SECRET" not in key.words(place, public)
-    assert f'backup_recipients = ["{public}"]' in key.words(place, public)
+    assert "AGE-SECRET" not in key.advice(place, public)
+    assert f'backup_recipients = ["{public}"]' in key.advice(place, public)
     with pytest.raises(OperatorError, match="exists already"):
         key.make()
     assert place.read_text() == text

@@ -64,19 +64,19 @@ REFUSED = OperatorError("14:05 cannot be restored.", "Recovery window: nothing."
 
 def test_the_host_itself_is_asked_first(monkeypatch: pytest.MonkeyPatch) -> None:
     verbs = asked(monkeypatch, {"point": TOLD})
-    assert from_moment._asked(host(store=True), AT) == (TOLD, False)
+    assert from_moment._query(host(store=True), AT) == (TOLD, False)
     assert verbs == ["point"]
 
 
 def test_then_its_store(monkeypatch: pytest.MonkeyPatch) -> None:
     asked(monkeypatch, {"point": REFUSED, "offsite-point": {"where": "s3://b"}})
-    assert from_moment._asked(host(store=True), AT) == ({"where": "s3://b"}, True)
+    assert from_moment._query(host(store=True), AT) == ({"where": "s3://b"}, True)
 
 
 def test_when_neither_has_it_both_say_what_they_have(monkeypatch: pytest.MonkeyPatch) -> None:
     asked(monkeypatch, {"point": REFUSED, "offsite-point": OperatorError("Nor there.", "There: nothing.", "x")})
     with pytest.raises(OperatorError, match="14:05 cannot be restored") as caught:
-        from_moment._asked(host(store=True), AT)
+        from_moment._query(host(store=True), AT)
     assert caught.value.why == "Recovery window: nothing. Nor there. There: nothing."
 
 
@@ -93,7 +93,7 @@ def test_otherwise_the_store_is_not_asked(
 ) -> None:
     verbs = asked(monkeypatch, {"point": problem})
     with pytest.raises(OperatorError, match=problem.what):
-        from_moment._asked(host(store=store), at)
+        from_moment._query(host(store=store), at)
     assert verbs == ["point"]
 
 

@@ -13,11 +13,11 @@ from invoke.parser.parser import Parser
 
 from fleet.errors import OperatorError
 from fleet.restore import tasks
-from fleet.restore.request import Given, announcement, looking, named
+from fleet.restore.request import Request, announcement, looking, named
 from tests.unit.agent.backup.test_sets import NAME, made
 
 LIVE = {"database": "aipbx_production", "bytes": 5 << 20}
-SET = Given("aipbx.org", NAME, None, "2026-11-23T03:00:00Z", 55, 1200)
+SET = Request("aipbx.org", NAME, None, "2026-11-23T03:00:00Z", 55, 1200)
 
 
 def packed(folder: Path) -> Path:
@@ -30,14 +30,14 @@ def packed(folder: Path) -> Path:
 
 
 def test_a_set_by_its_name_and_of_a_host() -> None:
-    assert named(NAME) == Given("", NAME)
-    assert named(f"aipbx.org/{NAME}") == Given("aipbx.org", NAME)
+    assert named(NAME) == Request("", NAME)
+    assert named(f"aipbx.org/{NAME}") == Request("aipbx.org", NAME)
 
 
 def test_a_set_in_a_file_says_whose_it_is(tmp_path: Path) -> None:
     path = packed(tmp_path)
     found = named(str(path))
-    assert found == Given("aipbx.org", NAME, path, "2026-11-23T03:00:00+00:00", 1, 3)
+    assert found == Request("aipbx.org", NAME, path, "2026-11-23T03:00:00+00:00", 1, 3)
     assert found.place() != found.place()
     assert found.place().startswith(".upload-")
     assert found.place().endswith("-set.tar")
@@ -46,7 +46,7 @@ def test_a_set_in_a_file_says_whose_it_is(tmp_path: Path) -> None:
 def test_an_old_file_says_nothing(tmp_path: Path) -> None:
     path = tmp_path / "aipbx_20261123_030000.sql.gz"
     path.write_bytes(gzip.compress(b"PGDMP"))
-    assert named(str(path)) == Given("", path.name, path, volumes=False)
+    assert named(str(path)) == Request("", path.name, path, volumes=False)
 
 
 @pytest.mark.parametrize("what", ["", "nothing.sql", "2026-11-23", f"{NAME}/", f"a b/{NAME}", "/", "."])
@@ -89,7 +89,7 @@ def test_a_set_of_another_host_is_loud() -> None:
 
 
 def test_a_look_says_that_nothing_changes() -> None:
-    text = "\n".join(looking("aipbx.org", Given("", "old.sql.gz", Path("x")), LIVE, "users,calls"))
+    text = "\n".join(looking("aipbx.org", Request("", "old.sql.gz", Path("x")), LIVE, "users,calls"))
     assert "it does not say when" in text
     assert "with the rows of users,calls. aipbx_production stays as it is." in text
     assert "Interrupts" not in text

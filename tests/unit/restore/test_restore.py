@@ -14,7 +14,7 @@ from fleet.inventory import hosts
 from fleet.inventory.hosts import Host
 from fleet.offsite import copies
 from fleet.restore import restore
-from fleet.restore.request import Given
+from fleet.restore.request import Request
 from fleet.transfer import transfer
 from tests.unit.agent.backup.test_sets import NAME
 from tests.unit.restore.test_request import packed
@@ -50,15 +50,15 @@ def sets_there(monkeypatch: pytest.MonkeyPatch, *sets: dict[str, Any]) -> None:
 
 def test_a_set_that_is_there_is_taken_from_there(monkeypatch: pytest.MonkeyPatch, fetched: list[str]) -> None:
     sets_there(monkeypatch, THERE)
-    for named in (Given("", NAME), Given("aipbx.org", NAME)):
+    for named in (Request("", NAME), Request("aipbx.org", NAME)):
         found = restore._found(host(store=True), named, Path())
-        assert found == Given("aipbx.org", NAME, None, "2026-11-23T03:00:00Z", 55, 1200)
+        assert found == Request("aipbx.org", NAME, None, "2026-11-23T03:00:00Z", 55, 1200)
     assert fetched == []
 
 
 def test_a_set_that_is_no_longer_there_comes_from_off_site(monkeypatch: pytest.MonkeyPatch, fetched: list[str]) -> None:
     sets_there(monkeypatch)
-    found = restore._found(host(store=True), Given("", NAME), Path())
+    found = restore._found(host(store=True), Request("", NAME), Path())
     assert found.path
     assert fetched == [f"aipbx.org/{NAME}"]
 
@@ -67,28 +67,28 @@ def test_a_set_of_a_host_that_is_no_more_comes_from_off_site(
     monkeypatch: pytest.MonkeyPatch, fetched: list[str]
 ) -> None:
     sets_there(monkeypatch, THERE)
-    assert restore._found(host(store=True), Given("aipbx.net", NAME), Path()).path
+    assert restore._found(host(store=True), Request("aipbx.net", NAME), Path()).path
     assert fetched == [f"aipbx.net/{NAME}"]
 
 
 def test_without_a_store_it_is_refused(monkeypatch: pytest.MonkeyPatch, fetched: list[str]) -> None:
     sets_there(monkeypatch)
     with pytest.raises(OperatorError, match="has no backup set"):
-        restore._found(host(store=False), Given("", NAME), Path())
+        restore._found(host(store=False), Request("", NAME), Path())
     assert fetched == []
 
 
 @pytest.mark.parametrize(
     ("given", "tables", "database", "words"),
     [
-        (Given("aipbx.org", NAME), "", "", [NAME]),
-        (Given("aipbx.net", NAME, Path("/x/a b.tar")), "", "", ["a b.tar", "--foreign"]),
-        (Given("", "old.sql.gz", Path("old.sql.gz")), "", "x", ["old.sql.gz", "--to-database=x"]),
-        (Given("aipbx.org", NAME), "users,a.b", "", [NAME, "--tables=users,a.b"]),
+        (Request("aipbx.org", NAME), "", "", [NAME]),
+        (Request("aipbx.net", NAME, Path("/x/a b.tar")), "", "", ["a b.tar", "--foreign"]),
+        (Request("", "old.sql.gz", Path("old.sql.gz")), "", "x", ["old.sql.gz", "--to-database=x"]),
+        (Request("aipbx.org", NAME), "users,a.b", "", [NAME, "--tables=users,a.b"]),
     ],
 )
 def test_what_the_host_is_told(
-    monkeypatch: pytest.MonkeyPatch, given: Given, tables: str, database: str, words: list[str]
+    monkeypatch: pytest.MonkeyPatch, given: Request, tables: str, database: str, words: list[str]
 ) -> None:
     brought: list[str] = []
     called: list[list[str]] = []
@@ -110,15 +110,15 @@ def test_what_the_host_is_told(
 @pytest.mark.parametrize(
     ("request_", "why"),
     [
-        (Given("aipbx.net", "20261123T030000Z"), "It was taken on aipbx.net, which is not staging"),
-        (Given("", "dump.gz", Path("dump.gz")), "It was taken no one knows where"),
-        (Given("elsewhere.test", "set.tar", Path("set.tar")), "It was taken on elsewhere.test"),
-        (Given("", "20261123T030000Z"), ""),
-        (Given("other.test", "20261123T030000Z"), ""),
+        (Request("aipbx.net", "20261123T030000Z"), "It was taken on aipbx.net, which is not staging"),
+        (Request("", "dump.gz", Path("dump.gz")), "It was taken no one knows where"),
+        (Request("elsewhere.test", "set.tar", Path("set.tar")), "It was taken on elsewhere.test"),
+        (Request("", "20261123T030000Z"), ""),
+        (Request("other.test", "20261123T030000Z"), ""),
     ],
 )
 def test_customers_data_do_not_come_to_a_staging_host(
-    request_: Given, why: str, monkeypatch: pytest.MonkeyPatch
+    request_: Request, why: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known = [Host(name, (), {"staging": name != "aipbx.net"}) for name in ("aipbx.net", "try.test", "other.test")]
     monkeypatch.setattr(hosts, "load", lambda: known)

@@ -16,8 +16,8 @@ SWITCH = f"{COMMAND} --contract=7 --detached --stdin --json switch"
 
 def test_what_ci_may_ask() -> None:
     assert request.parse(PULL) == request.Call("pull", 7)
-    assert request.parse(SWITCH).words == ["--detached", "--stdin", "--json", "switch"]
-    assert request.parse(f"{COMMAND} --contract=7 --json state --release").words == ["--json", "state", "--release"]
+    assert request.parse(SWITCH).argv == ["--detached", "--stdin", "--json", "switch"]
+    assert request.parse(f"{COMMAND} --contract=7 --json state --release").argv == ["--json", "state", "--release"]
 
 
 def test_every_verb_has_one_way_to_be_carried_out() -> None:

@@ -16,7 +16,7 @@ from aipbx_agent.core.errors import Failed, Refused
 from aipbx_agent.databases.postgres.contents import TABLES
 from aipbx_agent.databases.postgres.engine import Postgres
 from aipbx_agent.migrations import apply, baseline, due, facts, first_start, ledger, run_file
-from aipbx_agent.migrations.due import Found, Given, Pending
+from aipbx_agent.migrations.due import Outcome, Pending, Request
 from aipbx_agent.migrations.facts import Facts
 from aipbx_agent.migrations.ledger import Row
 from fleet.migrations import reading
@@ -85,12 +85,12 @@ def row(name: str, how: str = "run", **changes: str) -> Row:
     return Row(**{**given, "name": name, "how": how, "at": "2026-09-02 10:00", **changes})
 
 
-def asked(files: dict[str, str] | None = FILES, **given: Any) -> Given:
+def asked(files: dict[str, str] | None = FILES, **given: Any) -> Request:
     read = {name: reading.facts(source) for name, source in (files or {}).items()}
-    return Given(RELEASE, files, reading.lasting(read), **given)
+    return Request(RELEASE, files, reading.lasting(read), **given)
 
 
-def look(server: Server, **given: Any) -> Found:
+def look(server: Server, **given: Any) -> Outcome:
     return due.look(CONFIG, cast("Postgres", server), asked(**given))
 
 
@@ -174,11 +174,11 @@ def test_what_cannot_be_run_is_refused_with_the_file_s_name() -> None:
 def test_what_takes_away_rows_needs_consent(source: str, told: list[str]) -> None:
     found = look(Server({"a": 7, "empty": 0, "theirs": 0}, []), files={A: source})
     assert found.pending[0].losses == told
-    given = Given(RELEASE, FILES, allow=(A,))
+    given = Request(RELEASE, FILES, allow=(A,))
     due.refuse_losses(found, given)
     if told:
         with pytest.raises(Refused, match="would delete rows"):
-            due.refuse_losses(found, Given(RELEASE, FILES))
+            due.refuse_losses(found, Request(RELEASE, FILES))
 
 
 def test_what_a_release_does_not_know() -> None:
@@ -188,17 +188,17 @@ def test_what_a_release_does_not_know() -> None:
     assert [one.name for one in look(Server({"a": 1}, rows, {RELEASE: [A, B]}), **back).missing] == [C]
     assert [one.name for one in look(Server({"a": 1}, rows), **back).missing] == [B, C]
     assert look(Server({"a": 1}, None), **back).missing == []
-    found = Found("known", missing=[row(C)])
-    apply.refuse_unknown(found, Given(RELEASE, FILES, without=(C,)))
+    found = Outcome("known", missing=[row(C)])
+    apply.refuse_unknown(found, Request(RELEASE, FILES, without=(C,)))
     with pytest.raises(Refused, match=f"{C} was applied"):
-        apply.refuse_unknown(found, Given(RELEASE, FILES))
+        apply.refuse_unknown(found, Request(RELEASE, FILES))
 
 
 def test_nothing_runs_that_nobody_has_seen() -> None:
     with pytest.raises(Refused, match="2 migrations are to be run, and no one has reviewed them"):
-        apply.refuse_unseen(look(Server({"a": 1}, [])), Given(RELEASE, FILES, shown=False))
-    apply.refuse_unseen(look(Server({"a": 1}, [])), Given(RELEASE, FILES))
-    apply.refuse_unseen(look(Server({}, None)), Given(RELEASE, FILES, shown=False))
+        apply.refuse_unseen(look(Server({"a": 1}, [])), Request(RELEASE, FILES, shown=False))
+    apply.refuse_unseen(look(Server({"a": 1}, [])), Request(RELEASE, FILES))
+    apply.refuse_unseen(look(Server({}, None)), Request(RELEASE, FILES, shown=False))
 
 
 def test_what_is_marked() -> None:
@@ -354,7 +354,7 @@ def test_what_inv_brings(monkeypatch: pytest.MonkeyPatch) -> None:
         "lock_seconds": 2,
     }
     monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(brought)))
-    assert due.read() == Given(RELEASE, FILES, skipped={A: "why"}, allow=(A,), lock_seconds=2)
+    assert due.read() == Request(RELEASE, FILES, skipped={A: "why"}, allow=(A,), lock_seconds=2)
     for wrong in ("", "[]", '{"x": 1}'):
         monkeypatch.setattr("sys.stdin", io.StringIO(wrong))
         with pytest.raises(Refused, match="standard input"):

@@ -329,7 +329,7 @@ def test_what_was_never_finished_goes_and_only_that(tmp_path: Path) -> None:
     for name, age in days.items():
         (tmp_path / name).write_bytes(b"")
         os.utime(tmp_path / name, (now - age * 86400,) * 2)
-    left = {str(path.relative_to(tmp_path)) for path in peers.left(tmp_path, now)}
+    left = {str(path.relative_to(tmp_path)) for path in peers.abandoned(tmp_path, now)}
     assert left == {"sets/.part-a.tar.age.0a", "wal/.part-c", "sets/20261102T030000Z.tar.age"}
 
 

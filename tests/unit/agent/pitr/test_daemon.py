@@ -130,7 +130,7 @@ class Clock:
         self.told: list[str] = []
         self.started: list[str] = []
         monkeypatch.setattr("aipbx_agent.pitr.daemon.time.monotonic", lambda: self.now)
-        monkeypatch.setattr(daemon, "_asked", lambda _: self.wrong)
+        monkeypatch.setattr(daemon, "_archiving_problem", lambda _: self.wrong)
         monkeypatch.setattr(daemon, "_followed", lambda _, own: own + 1)
         monkeypatch.setattr(daemon, "_runs", lambda: False)
         monkeypatch.setattr("aipbx_agent.pitr.daemon.subprocess.run", lambda words, **_: self.started.append(words[-1]))
@@ -153,14 +153,14 @@ def test_what_lasts_is_told_once_and_that_it_ended(
     fresh(config, 1)
     clock.wrong = "PostgreSQL cannot be asked."
     for _ in range(8):
-        watch.one(config)
+        watch.turn(config)
         clock.now += 21
         state = files.read_json(config.backups / daemon.STATE)
         assert state["ok"] is (clock.now < 1000 + 7 * 21)
     assert clock.told == ["aipbx.org: its WAL is not archived: point-in-time recovery would lose data"]
     clock.wrong = ""
     clock.now += 21
-    watch.one(config)
+    watch.turn(config)
     assert files.read_json(config.backups / daemon.STATE)["ok"] is True
     assert clock.told[1:] == ["aipbx.org: its WAL is archived again"]
 
@@ -170,7 +170,7 @@ def test_a_gap_is_told_at_once_and_ended_by_a_base_backup(
 ) -> None:
     clock, watch = Clock(monkeypatch), daemon.Watch()
     fresh(config, 1, 2, 4)
-    watch.one(config)
+    watch.turn(config)
     state = files.read_json(config.backups / daemon.STATE)
     assert "The WAL has a gap: 000000010000000000000003" in state["error"]
     assert len(clock.told) == 1
@@ -200,7 +200,7 @@ def test_what_was_committed_in_a_segment_s_last_second_is_followed_once(
         keep(config, [], [Segment(SYSTEM, 1, number, began + timedelta(seconds=number)) for number in numbers])
         said.clear()
         clock.now += 21
-        watch.one(config)
+        watch.turn(config)
         return [*said]
 
     assert closed_now(1) == [daemon.NEXT, daemon.COMMIT]
@@ -214,15 +214,15 @@ def test_a_base_backup_that_failed_is_tried_again_later(
     config: Config, kept: Memory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock, watch = Clock(monkeypatch), daemon.Watch()
-    watch.one(config)
+    watch.turn(config)
     files.write_json(config.backups / "base-state.json", {"ok": False, "error": "There is no room."})
     for _ in range(3):
         clock.now += 600
-        watch.one(config)
+        watch.turn(config)
     assert len(clock.started) == 1
     assert "There is no room." in files.read_json(config.backups / daemon.STATE)["error"]
     clock.now += 600
-    watch.one(config)
+    watch.turn(config)
     assert len(clock.started) == 2
 
 
@@ -242,7 +242,7 @@ def test_a_bucket_is_pruned_by_its_host(config: Config, kept: Memory) -> None:
     assert sorted(kept.names("wal")) == [f"{one.name}.wal.zst.age" for one in there[2:]]
 
 
-@pytest.mark.parametrize("at", ["put", "names", "_asked"])
+@pytest.mark.parametrize("at", ["put", "names", "_archiving_problem"])
 def test_told_to_end_it_ends_wherever_it_is(
     config: Config, kept: Memory, monkeypatch: pytest.MonkeyPatch, at: str
 ) -> None:
@@ -252,10 +252,10 @@ def test_told_to_end_it_ends_wherever_it_is(
     def told(*_: object) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr(daemon if at == "_asked" else kept, at, told)
+    monkeypatch.setattr(daemon if at == "_archiving_problem" else kept, at, told)
     before = signal.signal(signal.SIGTERM, program._stopped)
     try:
         with pytest.raises(Interrupted):
-            daemon.Watch().one(config)
+            daemon.Watch().turn(config)
     finally:
         signal.signal(signal.SIGTERM, before)

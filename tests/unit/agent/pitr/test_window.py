@@ -99,23 +99,23 @@ def test_the_newest_base_backup_and_all_since_stays_and_the_rest_goes_by_age() -
     day = 24 * 60
     bases = [made(0), made(day), made(2 * day), made(3 * day)]
     sizes = {closed(number): 1 for number in (0, 1, day - 1, day, 2 * day, 3 * day)}
-    gone = window.gone(bases, sizes, at(4 * day), days=2, most=10**6)
+    gone = window.expired(bases, sizes, at(4 * day), days=2, most=10**6)
     # To reach two days back, the one before that is needed.
     assert gone == {made(0).name, *(closed(number).name for number in (0, 1, day - 1))}
-    assert window.gone(bases[:1], sizes, at(400 * day), days=2, most=1) == set()
-    assert window.gone([], sizes, at(400 * day), days=2, most=1) == set()
+    assert window.expired(bases[:1], sizes, at(400 * day), days=2, most=1) == set()
+    assert window.expired([], sizes, at(400 * day), days=2, most=1) == set()
 
 
 def test_too_much_of_it_goes_before_its_time_but_never_the_newest() -> None:
     bases, sizes = [made(0), made(10), made(20)], {closed(number): 10 for number in range(30)}
-    gone = window.gone(bases, sizes, at(30), days=7, most=100 + 100 + 10 * 20)
+    gone = window.expired(bases, sizes, at(30), days=7, most=100 + 100 + 10 * 20)
     assert gone == {made(0).name, *(closed(number).name for number in range(10))}
-    assert made(20).name not in window.gone(bases, sizes, at(30), days=7, most=1)
+    assert made(20).name not in window.expired(bases, sizes, at(30), days=7, most=1)
 
 
 def test_the_log_of_an_earlier_server_goes_with_its_base_backups() -> None:
     old = [closed(number, 7) for number in (1, 2)]
-    gone = window.gone([made(5)], dict.fromkeys([*old, *log(5)], 1), at(9), days=1, most=10**6)
+    gone = window.expired([made(5)], dict.fromkeys([*old, *log(5)], 1), at(9), days=1, most=10**6)
     assert gone == {one.name for one in old}
 
 

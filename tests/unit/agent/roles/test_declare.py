@@ -143,8 +143,8 @@ def test_the_ledger_becomes_the_superusers_without_code_of_the_applications() ->
 
 
 def test_rules_that_go_are_named_but_for_those_of_birth() -> None:
-    assert access_rules.gone(BORN, DECLARED) == []
-    assert access_rules.gone(f"{BORN}host all all 0.0.0.0/0  trust # mine\n", DECLARED) == [
+    assert access_rules.withdrawn(BORN, DECLARED) == []
+    assert access_rules.withdrawn(f"{BORN}host all all 0.0.0.0/0  trust # mine\n", DECLARED) == [
         "host all all 0.0.0.0/0 trust"
     ]
     assert DECLARED.splitlines()[3] == "host  all         aipbx_admin all reject", "before any rule that lets in"

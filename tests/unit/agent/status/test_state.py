@@ -58,7 +58,7 @@ def config(app: Path) -> Config:
 
 
 def taken(app: Path) -> Survey:
-    return survey.parse(json.loads(json.dumps(state.found(config(app)))))
+    return survey.parse(json.loads(json.dumps(state.collect(config(app)))))
 
 
 @pytest.fixture

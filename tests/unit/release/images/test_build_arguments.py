@@ -61,12 +61,12 @@ def test_what_is_set_to_nothing_is_no_loss(told: dict[str, str]) -> None:
 def test_the_build_gets_them_by_the_names_that_it_reads(told: dict[str, str]) -> None:
     told |= {"FRONTEND_STRIPE_KEY": "pk_live_x", "FRONTEND_SITE_URL": "https://aipbx.net", "DB_PASS": "p"}
     remote: Any = SimpleNamespace(name="aipbx.ru", settings=DATA)
-    assert build_arguments.given(remote, "frontend", "f" * 40) == {
+    assert build_arguments.arguments(remote, "frontend", "f" * 40) == {
         "RELEASE": "f" * 40,
         "SITE_URL": "https://aipbx.net",
         "STRIPE_PUBLISHABLE_KEY": "pk_live_x",
     }
-    assert build_arguments.given(remote, "backend", "f" * 40) == {"RELEASE": "f" * 40}
+    assert build_arguments.arguments(remote, "backend", "f" * 40) == {"RELEASE": "f" * 40}
 
 
 def test_what_reaches_no_build_is_named_where_images_are_pulled(told: dict[str, str]) -> None:

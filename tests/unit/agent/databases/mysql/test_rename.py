@@ -61,7 +61,7 @@ class World:
     def creation(self, database: str, like: str) -> str:
         return f"CREATE DATABASE `{database}` AS {like};"
 
-    def words(self, program: str, *arguments: str) -> list[str]:
+    def command(self, program: str, *arguments: str) -> list[str]:
         return [program, *arguments]
 
     def ask(self, sql: str, **_: float) -> list[list[str]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from aipbx_agent.databases.postgres import client, contents
-from aipbx_agent.databases.postgres.contents import at, counting, qualified
+from aipbx_agent.databases.postgres.contents import at_snapshot, counting, qualified
 from aipbx_agent.databases.postgres.engine import Postgres
 from aipbx_agent.databases.quoting import identifier, literal
 
@@ -94,10 +94,10 @@ def test_rows_are_counted_without_planning_a_query_on_the_applications_tables(mo
 
 
 def test_a_question_about_a_moment_reads_that_moment() -> None:
-    assert at("0001-1", "SELECT 1") == (
+    assert at_snapshot("0001-1", "SELECT 1") == (
         "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\nSET TRANSACTION SNAPSHOT '0001-1';\nSELECT 1;\nCOMMIT;\n"
     )
-    assert "SNAPSHOT" not in at("", "SELECT 1")
+    assert "SNAPSHOT" not in at_snapshot("", "SELECT 1")
 
 
 def test_two_tables_never_share_a_name() -> None:

@@ -122,7 +122,7 @@ def test_one_that_is_only_started_is_not_recreated(world: World) -> None:
 def test_it_is_started_where_it_is_down_and_made_again_where_it_could_not_start(
     world: World, monkeypatch: pytest.MonkeyPatch, running: bool, stray: bool, ups: int
 ) -> None:
-    monkeypatch.setattr(database_container, "found", lambda _: replace(made(DECLARED, COMMAND), running=running))
+    monkeypatch.setattr(database_container, "existing", lambda _: replace(made(DECLARED, COMMAND), running=running))
     monkeypatch.setattr(database_container, "stray", lambda _: stray)
     world.answers = []
     database_container.bring_up(world.config, "images.env")

@@ -22,19 +22,19 @@ def test_a_deploy_is_told_who_has_it_and_waits(config: Config) -> None:
     with deploy_lock.held(config, "restore of x"):
         with pytest.raises(Refused, match=r"is locked: aipbx\.org itself, restore of x, since 2"):
             deploy_lock.take(config, "anna", tied=True)
-        seen = deploy_lock.seen(config)
+        seen = deploy_lock.current(config)
         assert seen
         assert "restore of x" in seen.owner
         assert (seen.standing, seen.seconds < 60) == ("open", True)
         (config.app / "lock" / "connection").write_text(f"{2**22} 17\n")
-        seen = deploy_lock.seen(config)
+        seen = deploy_lock.current(config)
         assert seen
         assert seen.standing == "ended", "a run that was killed"
         (config.app / "lock" / "connection").unlink()
-        seen = deploy_lock.seen(config)
+        seen = deploy_lock.current(config)
         assert seen
         assert seen.standing == "by hand", "what `inv lock` makes is tied to no run"
-    assert deploy_lock.seen(config) is None
+    assert deploy_lock.current(config) is None
     deploy_lock.take(config, "anna", tied=False)
 
 

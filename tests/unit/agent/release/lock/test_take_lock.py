@@ -37,13 +37,13 @@ def take(app: Path, owner: str = OWNER, *, tied: bool = False) -> str:
 
 def standing(app: Path) -> str:
     """What the host knows of the run that the lock was taken for."""
-    seen = deploy_lock.seen(host(app))
+    seen = deploy_lock.current(host(app))
     return seen.standing if seen else ""
 
 
 def owner(app: Path) -> str | None:
     """Who has it; None: nobody."""
-    seen = deploy_lock.seen(host(app))
+    seen = deploy_lock.current(host(app))
     return seen.owner if seen else None
 
 

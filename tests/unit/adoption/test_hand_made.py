@@ -2,7 +2,7 @@
 
 import pytest
 
-from fleet.adoption.found import CronLine, HandMade, parse
+from fleet.adoption.hand_made import CronLine, HandMade, parse
 from fleet.inventory import hosts, settings
 
 DATA = settings.of_host("aipbx.org", hosts.load()[1].data)

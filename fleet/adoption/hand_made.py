@@ -107,7 +107,11 @@ class HandMade:
 
     def monitoring(self, settings: Settings) -> dict[str, OldContainer]:
         """The containers of a monitoring in whose place ours comes; none where the host is to have none of ours."""
-        theirs = {service: one for service, one in self.containers.items() if service not in OURS and one.monitors}
+        theirs = {
+            service: container
+            for service, container in self.containers.items()
+            if service not in OURS and container.monitors
+        }
         return theirs if settings.monitoring else {}
 
     def others(self, settings: Settings) -> list[str]:
@@ -158,26 +162,26 @@ class HandMade:
         return "postgres" in self.containers and DATABASE not in self.containers["postgres"].volumes
 
 
-def found(remote: Remote) -> HandMade | None:
+def read(remote: Remote) -> HandMade | None:
     """What stands on a host beside what this project made; None when there is nothing."""
     return parse(remote.sudo_output(commands.look(remote.settings.app_dir)))
 
 
 def parse(output: str) -> HandMade | None:
     """Read what the command printed."""
-    said: dict[str, list[str]] = {}
+    sections: dict[str, list[str]] = {}
     for line in output.splitlines():
         name, _, value = line.partition("\t")
-        said.setdefault(name, []).append(value)
-    containers = _the_stack([_container(line) for line in said.get("container", [])])
-    adopted = json.loads(said["adopted"][0]) if said.get("adopted") else {}
-    if not said.get("compose") and not containers and not adopted:
+        sections.setdefault(name, []).append(value)
+    containers = _the_stack([_container(line) for line in sections.get("container", [])])
+    adopted = json.loads(sections["adopted"][0]) if sections.get("adopted") else {}
+    if not sections.get("compose") and not containers and not adopted:
         return None
     return HandMade(
-        said.get("compose", []),
-        said.get("environment", []),
-        said.get("folder", []),
-        [CronLine(*line.partition("\t")[::2]) for line in said.get("cron", [])],
+        sections.get("compose", []),
+        sections.get("environment", []),
+        sections.get("folder", []),
+        [CronLine(*line.partition("\t")[::2]) for line in sections.get("cron", [])],
         containers,
         adopted,
     )
