@@ -217,7 +217,7 @@ def test_a_disk_that_fills_up_meanwhile_leaves_nothing(operator: Inv, server: Ho
         pytest.param("aipbx-agent-backup", "dump", marks=pytest.mark.test_all),
     ],
 )
-def test_a_killed_run_leaves_nothing_and_is_told(
+def test_a_killed_run_leaves_nothing_and_is_reported(
     operator: Inv, server: Host, lab: Running, unit: str, step: str
 ) -> None:
     before = names(server)
@@ -256,7 +256,9 @@ def test_a_killed_run_leaves_nothing_and_is_told(
 
 
 @pytest.mark.test_all
-def test_a_server_that_does_not_run_is_loud_and_so_is_nobody_to_tell(operator: Inv, server: Host, lab: Running) -> None:
+def test_a_server_that_does_not_run_is_reported_and_so_is_a_missing_receiver(
+    operator: Inv, server: Host, lab: Running
+) -> None:
     before = names(server)
     server.run("docker stop aipbx-postgres-1", timeout=60)
     try:
@@ -316,7 +318,7 @@ def test_ctrl_c_leaves_nothing_half_here(operator: Inv, server: Host, tmp_path: 
 
 
 @pytest.mark.test_all
-def test_a_pbx_that_moves_to_where_the_firewall_lets_nothing_in_is_told(
+def test_a_pbx_that_moves_to_where_the_firewall_lets_nothing_in_is_reported(
     operator: Inv, server: Host, lab: Running
 ) -> None:
     watch = "systemctl start aipbx-watch.service"

@@ -33,7 +33,7 @@ def test_a_dry_run_changes_nothing_whatever_else_is_typed(deployed: Inv, server:
     assert Web(server)("/").status == 200
 
 
-def test_a_service_is_stopped_and_started_and_everyone_is_told(deployed: Inv, server: Host) -> None:
+def test_a_service_is_stopped_and_started_and_everyone_is_notified(deployed: Inv, server: Host) -> None:
     shown = deployed("stop", "frontend", server.name, "--yes").succeeded().output
     assert "INTERRUPTS: pages are not served until inv start (frontend)." in shown
     status = deployed("status", server.name)
@@ -48,7 +48,7 @@ def test_a_service_is_stopped_and_started_and_everyone_is_told(deployed: Inv, se
     assert Web(server)("/").status == 200
 
 
-def test_a_newer_image_is_told_once_taken_and_taken_back_where_it_is_not_well(
+def test_a_newer_image_is_reported_once_taken_and_taken_back_where_it_is_not_well(
     deployed: Inv, server: Host, lab: Running
 ) -> None:
     nginx, web = "library/nginx:1.30-alpine", Web(server)

@@ -30,7 +30,7 @@ def fresh(delivered: Running, bootstrap: Bootstrap, converge: Converge) -> Runni
     return delivered
 
 
-def test_a_dry_run_on_fresh_hosts_tells_what_it_would_do(delivered: Running, bootstrap: Bootstrap) -> None:
+def test_a_dry_run_on_fresh_hosts_shows_what_it_would_do(delivered: Running, bootstrap: Bootstrap) -> None:
     content = "find /etc -type f -exec sha1sum {} + | sort -k 2 | sha1sum"
     before = [host.run(content).stdout for host in delivered.hosts]
     changes = bootstrap.dry().changes

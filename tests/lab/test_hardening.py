@@ -70,7 +70,7 @@ def test_lynis_hardening_index(converged: Running) -> None:
             assert int(index[1]) >= LEAST_INDEX, output
 
 
-def test_whoever_guesses_is_banned_and_the_operator_is_not(converged: Running, bootstrap: Bootstrap) -> None:
+def test_anyone_who_guesses_is_banned_and_the_operator_is_not(converged: Running, bootstrap: Bootstrap) -> None:
     host, client = converged.host("aipbx.org"), converged.client
     guess = f"ssh -o StrictHostKeyChecking=no -o BatchMode=yes -o ConnectTimeout=3 root@{host.address4} true"
     banned = f"fail2ban-client status sshd | grep -q {client.address4}"

@@ -154,7 +154,7 @@ def unwritten(fingerprint: str) -> list[str]:
     return [line for line in fingerprint.splitlines() if not written.search(line)]
 
 
-def test_the_running_mysql_comes_over_while_somebody_writes(known: Given) -> None:
+def test_the_running_mysql_is_imported_during_writes(known: Given) -> None:
     server = known.server
     whole = content.fingerprint_mysql(server, "app", "aipbx")
     writes = "while sleep 0.1; do mariadb -uroot -pr aipbx -e 'INSERT INTO oddJournal (said) VALUES (1)'; done"

@@ -63,7 +63,7 @@ def sets(server: Host) -> list[str]:
     return server.run(f"ls {BACKUPS}/sets").stdout.split()
 
 
-def test_a_set_is_taken_while_somebody_writes_and_verified(told: Inv, server: Host) -> None:
+def test_a_set_is_taken_during_writes_and_verified(told: Inv, server: Host) -> None:
     server.run(f'docker exec --detach {MYSQL} timeout 60 bash -c "{WRITES}"')
     before = sets(server)
     run = told("backup", f"--host={server.name}").succeeded()
@@ -83,7 +83,7 @@ def test_a_set_is_taken_while_somebody_writes_and_verified(told: Inv, server: Ho
 
 
 @pytest.mark.test_all
-def test_a_backup_that_is_killed_or_cannot_dump_holds_nobody_up(told: Inv, server: Host) -> None:
+def test_a_backup_that_is_killed_or_cannot_dump_blocks_no_writes(told: Inv, server: Host) -> None:
     before = sets(server)
     faults.at(server, " sh dump ", faults.kill("backup"))
     told("backup", f"--host={server.name}").refused("stopped from outside")

@@ -155,7 +155,7 @@ def test_killed_at_any_step_it_leaves_all_as_it_was(given: Given, when: str) -> 
 
 
 @pytest.mark.test_all
-def test_a_moment_after_which_nobody_wrote_is_all_that_there_is(given: Given) -> None:
+def test_a_target_after_the_last_write_restores_everything(given: Given) -> None:
     server = given.server
     content.psql(server, "CREATE TABLE story_point (name text)")
     write(server, "last")
@@ -195,7 +195,7 @@ def test_what_the_host_no_longer_has_comes_from_off_site(given: Given, tmp_path:
 
 
 @pytest.mark.test_all
-def test_a_log_that_cannot_be_kept_does_not_stop_the_database_and_is_told(given: Given, lab: Running) -> None:
+def test_wal_that_cannot_be_stored_is_reported_and_does_not_stop_the_database(given: Given, lab: Running) -> None:
     server, inv = given.server, given.inv
     before = len(lab.world.notifications())
     # PostgreSQL may no longer write there.

@@ -249,7 +249,7 @@ def test_a_server_that_stops_in_the_middle_of_a_load(given: Given) -> None:
     healthy(given.server)
 
 
-def test_a_set_becomes_live_and_nobody_notices_but_for_seconds(given: Given, tmp_path: Path) -> None:
+def test_a_set_becomes_live_within_seconds(given: Given, tmp_path: Path) -> None:
     server, inv = given.server, given.inv
     server.run(f"rm {STATIC}/_data/story/*; printf new >{STATIC}/_data/story/new")
     content.psql(server, f"INSERT INTO odd_tenants VALUES (3, 'since', 'then'); {NOT_OWN}")  # noqa: S608  our own words

@@ -117,7 +117,7 @@ def killed(inv: Inv, server: Host, moment: str, do: str, *, after: bool) -> None
     ],
     ids=["let in", "file", "host", "restart"],
 )
-def test_whoever_dies_leaves_a_server_that_works_and_the_next_run_ends_it(
+def test_a_killed_rotation_leaves_a_server_that_works_and_the_next_run_ends_it(
     deployed: Inv, server: Host, moment: str, do: str, after: bool, ahead: bool
 ) -> None:
     old = agree(deployed, server)

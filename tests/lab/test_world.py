@@ -324,7 +324,7 @@ def test_what_a_host_posts_to_slack_and_telegram_is_kept(lab: Running, docker_ho
 
 
 @pytest.mark.test_all
-def test_a_receiver_fails_as_long_as_it_is_told_to(lab: Running, docker_host: Host) -> None:
+def test_a_receiver_fails_as_long_as_it_is_set_to(lab: Running, docker_host: Host) -> None:
     before = len(lab.world.notifications())
     posted = f'--max-time 1 -d \'payload={{"text": "a"}}\' {SLACK_URL}'
     with lab.world.failing("hooks.slack.com", "error"):

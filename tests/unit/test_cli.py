@@ -56,7 +56,7 @@ def test_nothing_but_yes_is_consent(answer: str, agreed: bool, monkeypatch: pyte
     assert cli.agreed("Sure") is agreed
 
 
-def test_without_a_terminal_there_is_nobody_to_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_terminal_no_question_can_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
     with pytest.raises(OperatorError, match="no terminal"):
         cli.agreed("Sure")

@@ -22,7 +22,7 @@ def test_a_step_that_went_well(capsys: pytest.CaptureFixture[str]) -> None:
     assert re.fullmatch(r"within \[it\]\n  ✓ pull \[bold\]x\[/bold\] \[/app\] \(0\.\d s\)\n", err)
 
 
-def test_a_step_that_failed_is_marked_and_the_failure_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_step_that_failed_is_marked_and_raises(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(KeyboardInterrupt), step("backend ready"):
         raise KeyboardInterrupt
     assert re.fullmatch(r"  ✗ backend ready \(0\.\d s\)\n", capsys.readouterr().err)

@@ -77,7 +77,7 @@ def test_one_bad_answer_is_enough(path: str, said: str, port: int) -> None:
     assert probed(ask(port, "/json"), ask(port, path)) == (1, f":{port}{path} {said}\n")
 
 
-def test_nobody_listens() -> None:
+def test_a_port_without_a_listener() -> None:
     with socket.socket() as taken:
         # Bound, but no one listens.
         taken.bind(("127.0.0.1", 0))

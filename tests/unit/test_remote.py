@@ -174,7 +174,7 @@ def over(line: Line) -> Remote:
 
 
 @pytest.mark.parametrize("breaks", ["before", "sending", "running"])
-def test_a_line_that_breaks_is_told_in_three_lines(breaks: str) -> None:
+def test_a_line_that_breaks_is_reported_in_three_lines(breaks: str) -> None:
     # It may have been carried out: no refusal.
     with pytest.raises(FailedError, match="the connection was lost") as lost:
         over(Line(breaks)).run("true")

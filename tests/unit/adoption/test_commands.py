@@ -74,7 +74,7 @@ def test_a_file_is_set_aside_once(tmp_path: Path) -> None:
 LINE = """0 3 * * * /app/scripts/backup-db.sh "it's" $HOME\\n >> /var/log/db-backup.log 2>&1"""
 
 
-def test_a_cron_line_ends_and_the_others_go_on(tmp_path: Path) -> None:
+def test_a_cron_line_ends_and_the_others_stay(tmp_path: Path) -> None:
     table, kept = tmp_path / "crontab", tmp_path / "aside"
     before = f"PATH=/bin\n{LINE}\n0 0 * * * true\n{LINE} # another\n"
     table.write_text(before)

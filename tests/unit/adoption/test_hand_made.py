@@ -34,7 +34,7 @@ def test_the_stack_is_read() -> None:
     assert "backend of project app: app-backend, exited" in old.lines()
 
 
-def test_a_stack_of_somebody_else_is_passed_over() -> None:
+def test_a_stack_of_someone_else_is_passed_over() -> None:
     other = POSTGRES.replace("\tapp|", "\tn8n|").replace("app_postgres", "n8n_postgres")
     old = read(FILE, other, POSTGRES, BACKEND, BACKEND.replace("|backend|", "|whisper|"))
     assert old.project == "app"

@@ -35,7 +35,7 @@ def test_nothing(host: Config, capsys: pytest.CaptureFixture[str]) -> None:
     assert (found["sets"], found["last"], found["host"], found["receivers"]) == ([], {}, "aipbx.org", [])
 
 
-def test_who_is_told_of_failures(capsys: pytest.CaptureFixture[str]) -> None:
+def test_who_is_notified_of_failures(capsys: pytest.CaptureFixture[str]) -> None:
     secrets = {"ALERT_SLACK_WEBHOOK": "https://hunter2", "ALERT_TELEGRAM_CHAT": "7"}
     assert listed(Config({"host": "h", "app_dir": "/none"}, {}, secrets), capsys)["receivers"] == ["Slack"]
 

@@ -23,7 +23,7 @@ def test_pyinfra_dry_changes_nothing() -> None:
     assert "-y" not in command
 
 
-def test_ansible_is_told_whether_it_meets_a_fresh_host() -> None:
+def test_ansible_gets_whether_the_host_is_fresh() -> None:
     command = commands.ansible(Path("/v"), Path("/i.json"), Path("/p.yml"), ["a", "b"], first_contact=True)
     assert command == [
         "/v/bin/ansible-playbook",

@@ -66,7 +66,7 @@ def test_without_a_question_a_dry_run_is_refused() -> None:
 
 
 @pytest.mark.parametrize("refused", ["", "b"])
-def test_a_dry_run_of_several_hosts_goes_on_to_each_one_s_question(
+def test_a_dry_run_of_several_hosts_continues_to_each_one_s_question(
     refused: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked = []

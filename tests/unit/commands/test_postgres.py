@@ -41,7 +41,7 @@ def test_until_a_deploy_has_made_it_the_superuser_is_an_older_one(tmp_path: Path
     assert sh(given, bin_).stdout == f"{who}\n"
 
 
-def test_psql_is_told_that_it_may_only_read(tmp_path: Path) -> None:
+def test_psql_may_only_read(tmp_path: Path) -> None:
     bin_ = stub(tmp_path / "bin", "psql", 'echo "$PGOPTIONS"; for word; do echo "<$word>"; done; cat')
     script = inside(postgres.psql("aipbx", terminal=False, read_only=True))
     given = shlex.join(["env", "POSTGRES_USER=a b", "POSTGRES_DB=d", "sh", "-c", script])

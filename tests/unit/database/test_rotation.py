@@ -163,7 +163,7 @@ def test_whatever_fails_the_old_one_counts_everywhere(world: World, broken: str)
     assert world.everywhere() == {OLD}
 
 
-def test_a_way_back_that_fails_is_told_with_both_reasons(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_way_back_that_fails_is_reported_with_both_reasons(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     remote: Any = world
 
     def never(*_: Any, **__: Any) -> None:

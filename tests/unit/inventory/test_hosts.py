@@ -46,7 +46,7 @@ def fleet_in(folder: Path) -> list[hosts.Host]:
         ("a = []\n", "inventory.py names no host."),
     ],
 )
-def test_a_slip_in_the_inventory_is_told_in_three_lines(tmp_path: Path, text: str, said: str) -> None:
+def test_a_slip_in_the_inventory_is_reported_in_three_lines(tmp_path: Path, text: str, said: str) -> None:
     (tmp_path / "inventory.py").write_text(text)
     with pytest.raises(OperatorError) as error:
         hosts.load(tmp_path)

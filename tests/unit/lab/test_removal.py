@@ -14,7 +14,7 @@ from tests import conftest
 from tests.lab import evidence
 
 
-def test_what_a_test_run_tells_outlives_its_lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_evidence_of_a_test_run_outlives_its_lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(docker_engine, "find", lambda: None)
     lab = Lab(tmp_path)
     story = lab.directory / evidence.FOLDER / "story"

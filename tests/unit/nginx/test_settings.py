@@ -78,7 +78,7 @@ def levels(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", ["nginx.conf", "plain.conf", "https.conf", "pages.conf"])
-def test_whoever_sets_a_header_includes_the_security_headers(name: str) -> None:
+def test_each_location_with_a_header_has_the_security_headers(name: str) -> None:
     for level in levels(files()[name]):
         if re.search(r"^\s*add_header ", level, re.MULTILINE):
             assert "include /etc/nginx/aipbx/headers.conf;" in level, level

@@ -95,7 +95,7 @@ def test_another_key_opens_nothing(tmp_path: Path, public: str, monkeypatch: pyt
         encrypted_set.prove(command, told)
 
 
-def test_a_copy_that_does_not_come_tells_why(tmp_path: Path, public: str) -> None:
+def test_a_copy_that_does_not_come_reports_why(tmp_path: Path, public: str) -> None:
     _, told = stored(tmp_path, public, packed())
     with pytest.raises(FailedError) as failed:
         encrypted_set.prove(["sh", "-c", "echo 'There is no such file.' >&2; exit 1"], told)
@@ -162,7 +162,7 @@ def test_a_copy_that_is_not_there_is_refused(copies: list[dict[str, Any]], name:
         offsite.chosen("aipbx.org", copies, name)
 
 
-def test_a_copy_that_somebody_exchanged_is_not_the_origin_s() -> None:
+def test_a_copy_that_someone_exchanged_is_not_the_origin_s() -> None:
     copy = {"name": NAME, "sha256": "a"}
     offsite.refuse_exchanged("aipbx.org", copy, [])
     offsite.refuse_exchanged("aipbx.org", copy, [{"name": NAME, "offsite": {}}, {"name": "x", "problem": "…"}])

@@ -25,7 +25,7 @@ def hook(root: Path, moment: str, script: str, mode: int = 0o755) -> None:
     program.chmod(mode)
 
 
-def test_what_a_hook_is_told() -> None:
+def test_the_variables_of_a_hook() -> None:
     assert TOLD["AIPBX_BACKEND_BEFORE"] == OLD.backend
     assert TOLD["AIPBX_BACKEND"] == NEW.backend
     assert (TOLD["AIPBX_HOST"], TOLD["AIPBX_ACTION"], TOLD["AIPBX_SECONDS"]) == ("aipbx.org", "deploy", "")
@@ -37,7 +37,7 @@ def test_without_a_hook_nothing_runs(tmp_path: Path) -> None:
     hooks.run("pre-deploy", TOLD, tmp_path)
 
 
-def test_a_hook_runs_in_the_checkout_with_what_it_is_told(tmp_path: Path) -> None:
+def test_a_hook_runs_in_the_checkout_with_its_variables(tmp_path: Path) -> None:
     hook(tmp_path, "post-deploy", 'echo "$AIPBX_OPERATOR $AIPBX_HOST" >seen')
     hooks.run("post-deploy", TOLD, tmp_path)
     assert (tmp_path / "seen").read_text() == "anna@laptop aipbx.org\n"
@@ -73,7 +73,7 @@ def test_a_hook_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("moment", ["post-deploy", "on-failure"])
-def test_afterwards_a_failing_hook_is_told_and_changes_nothing(
+def test_afterwards_a_failing_hook_is_reported_and_changes_nothing(
     tmp_path: Path, moment: hooks.Moment, capsys: pytest.CaptureFixture[str]
 ) -> None:
     hook(tmp_path, moment, "echo out of paper >&2; exit 1")
@@ -84,13 +84,13 @@ def test_afterwards_a_failing_hook_is_told_and_changes_nothing(
 
 
 @pytest.mark.parametrize("moment", typing.get_args(hooks.Moment))
-def test_samples_ask_for_what_hooks_are_told(moment: str) -> None:
+def test_samples_use_the_variables_of_hooks(moment: str) -> None:
     used = re.findall(r"\$\{?(AIPBX_[A-Z_]*[A-Z])", (ROOT / "hooks" / f"{moment}.sample").read_text("utf-8"))
     assert used
     assert set(used) <= set(TOLD)
 
 
-def test_the_page_names_all_that_hooks_are_told() -> None:
+def test_the_page_names_every_variable_of_hooks() -> None:
     page = (ROOT / "docs" / "deploy.md").read_text("utf-8")
     assert all(f"`{name}`" in page for name in TOLD)
 

@@ -58,7 +58,7 @@ def test_a_release_that_fails_costs_a_start_where_the_pbx_knows_one_name() -> No
 @pytest.mark.parametrize(
     ("given", "now", "seconds"), [(-1, False, 1800), (0, False, 0), (60, False, 60), (-1, True, 0)]
 )
-def test_how_long_calls_may_go_on(given: int, now: bool, seconds: int) -> None:
+def test_how_long_calls_may_continue(given: int, now: bool, seconds: int) -> None:
     assert each_host.drain_seconds(HOST, given, now=now) == seconds
 
 
@@ -88,6 +88,6 @@ def test_pbxs_that_are_left_out_are_named_with_what_it_costs() -> None:
     assert switch.about_pbxs(met, hands_over=True)[-1] == silent
 
 
-def test_pbxs_that_are_not_known_keep_nobody_from_a_rollback() -> None:
+def test_unknown_pbxs_do_not_prevent_a_rollback() -> None:
     met = Met("aipbx.ru", {"pbxs": {"error": {"what": "It is down.", "why": "", "do": "", "code": 1}}})
     assert switch.about_pbxs(met, hands_over=True) == ["PBXs: unknown. aipbx.ru: It is down."]

@@ -87,7 +87,7 @@ def test_without_a_store_it_is_refused(monkeypatch: pytest.MonkeyPatch, fetched:
         (Request("aipbx.org", NAME), "users,a.b", "", [NAME, "--tables=users,a.b"]),
     ],
 )
-def test_what_the_host_is_told(
+def test_the_request_to_the_host(
     monkeypatch: pytest.MonkeyPatch, given: Request, tables: str, database: str, words: list[str]
 ) -> None:
     brought: list[str] = []

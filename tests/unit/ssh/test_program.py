@@ -19,7 +19,7 @@ def test_what_it_printed_and_how_it_ended_is_known() -> None:
     assert (receiving.code, receiving.last_words) == (28, "no room")
 
 
-def test_one_that_ends_before_it_has_read_everything_tells_by_its_code() -> None:
+def test_a_program_that_ends_before_it_has_read_everything_is_judged_by_its_code() -> None:
     with program.running([*SH, "exec <&-; exit 28"]) as receiving, suppress(BrokenPipeError):
         while True:
             receiving.stdin.write(bytes(1 << 20))

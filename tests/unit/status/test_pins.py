@@ -70,7 +70,7 @@ def test_ninety_days_before_the_end_it_is_said(today: date, said: bool, well: bo
     assert all(line.well for line in lines) is well
 
 
-def test_no_one_is_told_to_raise_the_tag_of_a_database_that_has_data() -> None:
+def test_no_message_advises_another_major_version_of_a_database_with_data() -> None:
     (line,) = [line for line in found(postgres_image="postgres:14") if not line.well]
     assert line.do.startswith("leave the tag as it is")
     (scratch,) = [line for line in found(mysql_image="mariadb:10.6") if not line.well]

@@ -246,7 +246,7 @@ def test_what_is_bad_is_red(changes: dict[str, Any], row: str, red: bool) -> Non
     assert dict(status._CELLS)[row](facts).startswith("[red]") is red
 
 
-def test_a_host_that_cannot_be_asked_is_told_below(
+def test_a_host_that_cannot_be_asked_is_shown_below(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     well, out = shown(host(), Host("aipbx.ru", UNREACHABLE), monkeypatch=monkeypatch, capsys=capsys)
@@ -256,7 +256,7 @@ def test_a_host_that_cannot_be_asked_is_told_below(
     assert f"aipbx.ru could not be queried. {UNREACHABLE}" in out
 
 
-def test_drift_is_told_below(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_drift_is_shown_below(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     changes = [f"operation {number} [/etc/x]" for number in range(7)]
     _, out = shown(host(), monkeypatch=monkeypatch, capsys=capsys, drifted={"aipbx.net": changes})
     assert cells(out)["drift"] == ["7 operations"]

@@ -49,7 +49,7 @@ def test_of_many_differences_the_first_are_shown_and_the_rest_counted() -> None:
     assert compare.shown(lines[:1]) == "table 0 is missing"
 
 
-def test_what_the_database_itself_has_otherwise_is_told_and_nothing_of_a_set_that_does_not_say() -> None:
+def test_other_properties_of_the_database_are_reported_unless_the_set_has_none() -> None:
     was = Contents({}, properties={"collation": "C", "comment": "ours"}, stays=["subscription news"])
     now = Contents({}, properties={"collation": "C", "connection limit": "3"})
     assert compare.properties(was, now) == ["comment: ours; now: none", "connection limit: none; now: 3"]

@@ -30,7 +30,7 @@ def test_a_month_without_backups_makes_nothing_old() -> None:
     assert kept(moments, KEEP, []) == set(moments)
 
 
-def test_what_was_taken_before_somebody_tried_something_outlives_what_he_took_after_it() -> None:
+def test_a_set_from_before_a_trial_outlives_sets_from_after_it() -> None:
     moments = {f"{hours}": NOW - timedelta(hours=hours) for hours in (0, 1, 5, 23, 25, 30)}
     assert kept(moments, KEEP, []) == {"0", "1", "5", "23", "30"}
 

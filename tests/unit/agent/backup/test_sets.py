@@ -53,7 +53,7 @@ def test_names_and_moments_are_one_another() -> None:
     assert sets.moment_of(NAME) == moment
 
 
-def test_what_is_made_aside_or_half_deleted_is_no_set(tmp_path: Path) -> None:
+def test_a_partial_or_half_deleted_folder_is_not_a_set(tmp_path: Path) -> None:
     path = made(tmp_path)
     (sets.folder(tmp_path) / f"{sets.ASIDE}y").mkdir()
     (sets.folder(tmp_path) / "20261124T030000Z").mkdir()

@@ -91,7 +91,7 @@ def refused(config: Config, verb: str, **given: Any) -> None:
         rebuild.request(config, Call(verb, 7), json.dumps(given).encode())
 
 
-def test_a_state_is_asked_for_by_the_host_s_own_data_and_tells_nothing_confidential(config: Config) -> None:
+def test_a_state_is_asked_for_by_the_host_s_own_data_and_has_nothing_confidential(config: Config) -> None:
     found = asked(config, "state --release", settings={"public_checks": ["http://evil"]}, confidential=True)
     assert found == {"settings": OWN["settings"], "drain_seconds": 300, "confidential": False}
     with pytest.raises(Refused):

@@ -26,7 +26,7 @@ def test_what_comes_to_one_disk_is_summed_up(tmp_path: Path, monkeypatch: pytest
     assert refused.value.why.startswith("It would take about 90.0 MiB; 100.0 MiB are free, and 11 MiB must stay so")
 
 
-def test_a_disk_that_fills_up_ends_what_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_fills_up_ends_what_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     free = [200]
     monkeypatch.setattr(disk, "PAUSE", 0.01)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(0, 0, free[0] * disk.MIB))

@@ -10,7 +10,7 @@ from aipbx_agent.core.errors import Failed
 from aipbx_agent.core.process import last_words, named, pipe, run
 
 
-def test_a_program_s_first_error_tells_more_than_its_last_words() -> None:
+def test_a_program_s_first_error_is_shown_rather_than_its_last_line() -> None:
     said = b"begins\npg_restore: error: a query: ERROR:  No space left\nHINT: a\nb\nc\nd\npg_restore: error: died\n"
     assert last_words(said) == "pg_restore: error: a query: ERROR:  No space left / pg_restore: error: died"
     assert last_words(b"a\nb\nc\nd\ne\n") == "b / c / d / e"
@@ -41,7 +41,7 @@ pg_restore: error: a worker process died unexpectedly
 """
 
 
-def test_of_a_restore_the_object_and_its_command_are_told() -> None:
+def test_of_a_restore_the_object_and_its_command_are_reported() -> None:
     assert last_words(INDEX) == (
         "pg_restore: error: could not execute query: ERROR:  function unaccent(text) does not exist"
         ' / CONTEXT:  SQL function "f_unaccent" during inlining / at: INDEX public users_plain aipbx'
@@ -49,7 +49,7 @@ def test_of_a_restore_the_object_and_its_command_are_told() -> None:
     )
 
 
-def test_a_failure_tells_the_code_and_the_last_words() -> None:
+def test_a_failure_reports_the_code_and_the_last_words() -> None:
     with pytest.raises(Failed) as failed:
         run(["sh", "-c", "echo one >&2; echo two >&2; exit 3"], seconds=5)
     assert failed.value.what == "sh failed with exit code 3."

@@ -18,7 +18,7 @@ from aipbx_agent.core.errors import Failed, Refused
 from tests.unit.shell import stub
 
 
-def test_a_second_run_is_refused_and_told_whose_turn_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_run_is_refused_and_shown_which_one_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lock, "PATH", tmp_path / "lock")
     with lock.held("backup"), pytest.raises(Refused) as refused, lock.held("restore"):
         raise AssertionError
@@ -63,7 +63,7 @@ def test_words_for_the_journal_are_plain(capsys: pytest.CaptureFixture[str]) -> 
     assert said.err == "What.\n    why: Why.\n    do:  Do.\n"
 
 
-def test_what_a_host_was_told(tmp_path: Path) -> None:
+def test_the_configuration_of_a_host_is_read(tmp_path: Path) -> None:
     app = tmp_path / "app"
     app.mkdir()
     told = tmp_path / "data.json"

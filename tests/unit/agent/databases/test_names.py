@@ -7,7 +7,7 @@ from aipbx_agent.databases import names
 LABEL = "20261123T030000Z"
 
 
-def test_a_name_tells_its_kind_and_set() -> None:
+def test_a_name_has_its_kind_and_set() -> None:
     assert names.database("aipbx", names.BEFORE, LABEL) == "aipbx_before_20261123T030000Z"
     assert names.folder(names.RESTORED, LABEL) == "_data.restore-20261123T030000Z"
 

@@ -109,7 +109,7 @@ def test_a_database_without_tables_is_new_whatever_was_marked() -> None:
     assert (found.state, [one.name for one in found.pending], found.missing) == ("new", [A], [])
 
 
-def test_a_database_without_a_ledger_is_refused_unless_somebody_answers_for_it() -> None:
+def test_a_database_without_a_ledger_is_refused_unless_someone_answers_for_it() -> None:
     server = Server({"a": 1}, None)
     with pytest.raises(Refused) as refused:
         look(server)
@@ -194,7 +194,7 @@ def test_what_a_release_does_not_know() -> None:
         apply.refuse_unknown(found, Request(RELEASE, FILES))
 
 
-def test_nothing_runs_that_nobody_has_seen() -> None:
+def test_a_migration_that_was_not_shown_does_not_run() -> None:
     with pytest.raises(Refused, match="2 migrations are to be run, and no one has reviewed them"):
         apply.refuse_unseen(look(Server({"a": 1}, [])), Request(RELEASE, FILES, shown=False))
     apply.refuse_unseen(look(Server({"a": 1}, [])), Request(RELEASE, FILES))
@@ -273,7 +273,7 @@ def test_a_first_start_that_was_cut_off_continues_where_it_ended(did: list[str])
         baseline.chosen(asked(baseline=()), look(server, baseline=()))
 
 
-def test_a_file_that_fails_on_a_new_database_is_told_with_the_way_on(
+def test_a_file_that_fails_on_a_new_database_is_reported_with_the_way_on(
     did: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(*_: object) -> None:

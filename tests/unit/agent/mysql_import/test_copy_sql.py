@@ -80,7 +80,7 @@ def test_names_and_texts() -> None:
     ("counter", "last"),
     [(0, 'GREATEST(max("id"), 0), 2147483647'), (5000, "4999"), (2**64 - 1, 'GREATEST(max("id"), 0)')],
 )
-def test_a_counter_goes_on_where_it_stood_unless_it_stood_too_high(counter: int, last: str) -> None:
+def test_a_counter_continues_from_its_value_unless_that_is_too_high(counter: int, last: str) -> None:
     sql = copy_sql.sequences(USERS, counter, [("id", "public.users_id_seq", 2147483647)])
     assert last in sql
     assert sql.startswith("SELECT setval('public.users_id_seq', ")

@@ -118,7 +118,7 @@ def test_a_copy_is_described_last_and_written_down_here(config: Config) -> None:
     assert copied(config, kept) == []
 
 
-def test_the_description_tells_nothing_of_what_is_in_the_copy(config: Config) -> None:
+def test_the_description_shows_nothing_of_the_copy_s_content(config: Config) -> None:
     kept = Memory()
     make(config, "20261123T030000Z")
     copied(config, kept)
@@ -179,7 +179,7 @@ def test_what_the_store_called_old_is_not_sent_again(config: Config) -> None:
     assert copied(config, kept) == []
 
 
-def test_a_damaged_set_is_told_and_keeps_no_other_from_being_copied(config: Config) -> None:
+def test_a_damaged_set_is_reported_and_keeps_no_other_from_being_copied(config: Config) -> None:
     kept = Memory()
     for name in ("20261122T030000Z", "20261123T030000Z"):
         make(config, name)
@@ -204,7 +204,7 @@ def test_a_set_that_goes_meanwhile_is_no_failure(config: Config, monkeypatch: py
     assert [copy["name"] for copy in stored.copies(kept)] == ["20261122T030000Z"]
 
 
-def test_a_store_without_room_is_told_before_anything_is_sent(config: Config) -> None:
+def test_a_store_without_room_is_reported_before_anything_is_sent(config: Config) -> None:
     make(config, "20261123T030000Z")
     kept = Memory(room=100 << 20)
     with pytest.raises(Failed, match="no room"):
@@ -212,7 +212,7 @@ def test_a_store_without_room_is_told_before_anything_is_sent(config: Config) ->
     assert kept.order == []
 
 
-def test_what_was_verified_is_told_to_the_store_once(config: Config) -> None:
+def test_what_was_verified_is_reported_to_the_store_once(config: Config) -> None:
     path, kept = make(config, "20261123T030000Z"), Memory()
     copied(config, kept)
     files.write_json(path / sets.VERIFIED, {"at": "2026-11-23T04:00:00Z", "ok": True})
@@ -257,7 +257,7 @@ def test_strange_names_are_no_copies() -> None:
     assert stored.copies(kept) == []
 
 
-def test_a_failure_is_told_once_and_its_end_too(
+def test_a_failure_is_reported_once_and_its_end_too(
     config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[str] = []

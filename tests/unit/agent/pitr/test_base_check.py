@@ -40,7 +40,7 @@ def packed(folder: Path, files: dict[str, bytes], told: bytes) -> Path:
     return path
 
 
-def test_a_whole_one_tells_which_part_of_the_log_it_needs(tmp_path: Path) -> None:
+def test_a_whole_base_backup_says_which_wal_it_needs(tmp_path: Path) -> None:
     assert base_check.check(packed(tmp_path, FILES, manifest(FILES))) == base_check.Range(1, 0x1FF, 0x200)
 
 

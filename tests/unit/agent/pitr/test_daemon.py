@@ -73,7 +73,7 @@ def test_what_has_no_copy_is_sent_the_oldest_first_and_once(config: Config, kept
     assert shipping.until == f"{there[-1].until:%Y-%m-%dT%H:%M:%SZ}"
 
 
-def test_after_a_line_that_died_the_store_is_asked_anew(config: Config, kept: Memory) -> None:
+def test_after_a_line_that_died_the_store_is_asked_again(config: Config, kept: Memory) -> None:
     one, two = log(1, 2)
     keep(config, [], [one, two])
     kept.files[f"wal/{one.name}.wal.zst.age"] = b"from an earlier run"
@@ -146,7 +146,7 @@ def fresh(config: Config, *numbers: int) -> None:
     keep(config, [type(base)(there[0], there[0].number, 5)], there)
 
 
-def test_what_lasts_is_told_once_and_that_it_ended(
+def test_an_alert_that_lasts_is_reported_once_and_so_is_its_end(
     config: Config, kept: Memory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock, watch = Clock(monkeypatch), daemon.Watch()
@@ -165,7 +165,7 @@ def test_what_lasts_is_told_once_and_that_it_ended(
     assert clock.told[1:] == ["aipbx.org: its WAL is archived again"]
 
 
-def test_a_gap_is_told_at_once_and_ended_by_a_base_backup(
+def test_a_gap_is_reported_at_once_and_ended_by_a_base_backup(
     config: Config, kept: Memory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock, watch = Clock(monkeypatch), daemon.Watch()
@@ -243,7 +243,7 @@ def test_a_bucket_is_pruned_by_its_host(config: Config, kept: Memory) -> None:
 
 
 @pytest.mark.parametrize("at", ["put", "names", "_archiving_problem"])
-def test_told_to_end_it_ends_wherever_it_is(
+def test_a_signal_ends_it_wherever_it_is(
     config: Config, kept: Memory, monkeypatch: pytest.MonkeyPatch, at: str
 ) -> None:
     Clock(monkeypatch)

@@ -32,7 +32,7 @@ def made(number: int, size: int = 100) -> Base:
     return Base(Segment(SYSTEM, 1, number, at(number) + timedelta(seconds=10)), number, size)
 
 
-def test_a_name_tells_what_it_is() -> None:
+def test_a_name_says_what_it_is() -> None:
     one = Segment(SYSTEM, 1, 0x1FF, BEGAN)
     assert one.name == "6f00000000000001-0000000100000001000000FF-20261123T000000Z"
     assert segments.parse(f"{one.name}.wal.zst.age") == one
@@ -45,7 +45,7 @@ def test_a_name_tells_what_it_is() -> None:
     ("address", "info", "size", "why"),
     [(7, 2, BYTES, ""), (8, 2, BYTES, "another segment"), (7, 0, BYTES, "another"), (7, 2, BYTES * 4, "are not known")],
 )
-def test_a_segment_tells_whose_it_is(address: int, info: int, size: int, why: str) -> None:
+def test_a_segment_names_its_system(address: int, info: int, size: int, why: str) -> None:
     head = struct.pack("<HHIQIIQII", 0xD113, info, 1, address * BYTES, 0, 0, SYSTEM, size, 8192)
     if not why:
         assert segments.system_of(head, "000000010000000000000007") == SYSTEM

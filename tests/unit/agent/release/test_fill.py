@@ -90,7 +90,7 @@ def test_shipped_files_replace_the_old_ones_and_the_others_stay(app: Path, tmp_p
     ]
 
 
-def test_whoever_is_being_sent_a_file_gets_all_of_it(app: Path, tmp_path: Path) -> None:
+def test_a_file_that_is_being_sent_arrives_whole(app: Path, tmp_path: Path) -> None:
     same = app / "static" / "fonts" / "a.ttf"
     same.parent.mkdir()
     same.write_text("new")
@@ -119,7 +119,7 @@ def test_an_image_that_ships_none_and_has_no_such_account_is_fine(app: Path, tmp
     assert (app / "static" / "logo.svg").read_text() == "old"
 
 
-def test_a_full_disk_is_told(app: Path, tmp_path: Path) -> None:
+def test_a_full_disk_is_reported(app: Path, tmp_path: Path) -> None:
     bin_ = owned(tmp_path / "bin", tmp_path / "asked")
     assert filled(app, stub(bin_, "cp", "exit 1")) == 1
 

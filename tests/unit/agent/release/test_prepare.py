@@ -66,7 +66,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     return World(tmp_path, monkeypatch)
 
 
-def test_a_file_of_somebody_else_s_stays(world: World, tmp_path: Path) -> None:
+def test_a_file_of_someone_else_s_stays(world: World, tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("theirs")
     world()
     assert (tmp_path / ".env").read_text() == "theirs"

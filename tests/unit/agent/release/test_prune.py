@@ -100,7 +100,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], **c
     return result
 
 
-def test_what_nothing_needs_is_removed_and_told(
+def test_what_nothing_needs_is_removed_and_reported(
     docker: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(monkeypatch, capsys, remove=[])["removed"] == []

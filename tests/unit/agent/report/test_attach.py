@@ -62,7 +62,7 @@ def test_what_does_not_run_cannot_be_shown_or_stopped(monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     ("before", "ok", "completed"), [(None, True, True), (True, True, False), (True, False, False), (None, None, False)]
 )
-def test_stopping_tells_whether_it_could_still_be_taken_back(
+def test_stopping_reports_whether_it_could_still_be_taken_back(
     before: bool | None,
     ok: bool | None,
     completed: bool,

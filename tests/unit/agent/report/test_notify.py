@@ -39,7 +39,7 @@ def test_half_of_telegram_is_none(name: str) -> None:
     assert notify.messages({name: BOT[name]}, "title", "text") == []
 
 
-def test_that_nobody_is_told_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_receivers_are_reported(capsys: pytest.CaptureFixture[str]) -> None:
     notify.send(config(), "title", "text")
     assert "No one is notified" in capsys.readouterr().out
 
@@ -95,7 +95,7 @@ def test_a_receiver_that_fails_is_noted_without_its_secret(
     assert "hunter2" not in said
 
 
-def test_somebody_else_s_words_are_told_with_their_first_line_as_title(
+def test_a_notice_has_its_first_line_as_title(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sent: list[tuple[str, str]] = []

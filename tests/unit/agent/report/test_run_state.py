@@ -67,7 +67,7 @@ def ended(monkeypatch: pytest.MonkeyPatch, result: str, code: str, status: str, 
     monkeypatch.setenv("INVOCATION_ID", invocation)
 
 
-def test_a_run_that_goes_well_tells_nobody(host: Host) -> None:
+def test_a_run_that_goes_well_notifies_no_one(host: Host) -> None:
     made(host.backups)
     host.run()
     assert (host.state["ok"], host.state["running"], host.told) == (True, False, [])
@@ -109,7 +109,7 @@ def test_what_it_was_about_comes_first(host: Host) -> None:
     assert "anna" not in host.state["error"]
 
 
-def test_a_refusal_is_news_only_when_nobody_sees_it(host: Host) -> None:
+def test_a_refusal_is_reported_only_when_no_operator_sees_it(host: Host) -> None:
     host.run()
     host.run(Refused("Another run is at it.", "b", "c"), attended=True)
     assert (host.told, host.state["ok"], host.state["running"]) == ([], True, False)
@@ -117,7 +117,7 @@ def test_a_refusal_is_news_only_when_nobody_sees_it(host: Host) -> None:
     assert "Another run is at it." in host.told[0]
 
 
-def test_a_full_disk_keeps_nobody_from_being_told(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_does_not_keep_a_notice_back(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
@@ -132,7 +132,7 @@ def test_a_full_disk_keeps_nobody_from_being_told(host: Host, monkeypatch: pytes
     [("signal", "killed", "KILL"), ("timeout", "killed", "TERM"), ("oom-kill", "killed", "KILL"),
      ("exit-code", "exited", "1")],
 )  # fmt: skip
-def test_a_run_that_was_killed_is_told_by_what_comes_after_it(
+def test_a_killed_run_is_reported_by_the_next_one(
     host: Host, monkeypatch: pytest.MonkeyPatch, result: str, code: str, status: str
 ) -> None:
     monkeypatch.setenv("INVOCATION_ID", "one")
@@ -146,7 +146,7 @@ def test_a_run_that_was_killed_is_told_by_what_comes_after_it(
     assert len(host.told) == 1
 
 
-def test_a_run_that_never_began_is_told_too(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_never_began_is_reported_too(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     host.run()
     ended(monkeypatch, "exit-code", "exited", "127", "two")
     run_state.after(host.config, "backup")
@@ -154,7 +154,7 @@ def test_a_run_that_never_began_is_told_too(host: Host, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize(("result", "status"), [("success", "0"), ("exit-code", "2")])
-def test_what_ended_well_or_was_refused_is_told_once(
+def test_what_ended_well_or_was_refused_is_reported_once(
     host: Host, monkeypatch: pytest.MonkeyPatch, result: str, status: str
 ) -> None:
     ended(monkeypatch, result, "exited", status, "two")
@@ -162,7 +162,7 @@ def test_what_ended_well_or_was_refused_is_told_once(
     assert host.told == []
 
 
-def test_a_failure_that_was_told_is_not_told_again(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_that_was_reported_is_not_reported_again(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INVOCATION_ID", "one")
     host.run(BROKEN)
     ended(monkeypatch, "exit-code", "exited", "1", "one")
@@ -170,7 +170,7 @@ def test_a_failure_that_was_told_is_not_told_again(host: Host, monkeypatch: pyte
     assert len(host.told) == 1
 
 
-def test_a_host_that_went_down_meanwhile_is_told_of_by_the_next_run(host: Host) -> None:
+def test_a_run_that_a_reboot_ended_is_reported_by_the_next_run(host: Host) -> None:
     run_state.Run(host.config, "backup").begun()
     host.run()
     assert "never ended" in host.told[0]

@@ -82,7 +82,7 @@ def test_a_segment_is_taken_over_and_the_same_again_is_only_deleted(config: Conf
     assert path.stat().st_size < BYTES // 100
 
 
-def test_another_segment_of_that_name_is_kept_where_it_is_and_told(config: Config) -> None:
+def test_another_segment_of_that_name_is_kept_where_it_is_and_reported(config: Config) -> None:
     handed_over(config)
     collect.take(config)
     other, label = handed_over(config, b"other"), archive.spool(config) / f"{NAME}.00000028.backup"
@@ -163,7 +163,7 @@ def test_after_a_gap_the_present_is_no_moment_before_the_next_base_backup(
     assert "Missing: 000000010000000000000004 to 000000010000000000000004." in caught.value.why
 
 
-def test_what_the_server_is_told(config: Config, tmp_path: Path) -> None:
+def test_the_settings_of_the_server(config: Config, tmp_path: Path) -> None:
     what = Recovery(at(3), Needed(made(2), log(2, 3, 4)), tmp_path, tmp_path)
     assert recovery_server.settings(what, target=True) == (
         "restore_command = 'zstd -dc /wal/6f00000000000001-%f-*.wal.zst >\"%p\"'\n"
@@ -178,7 +178,7 @@ def test_what_the_server_is_told(config: Config, tmp_path: Path) -> None:
     assert "archive_mode=off" in words
 
 
-def test_a_file_for_a_moment_is_told_by_its_first_member(tmp_path: Path) -> None:
+def test_a_file_for_a_recovery_target_is_known_by_its_first_member(tmp_path: Path) -> None:
     path = tmp_path / "brought"
     path.write_bytes(b"nothing")
     assert not from_moment.is_for(path)

@@ -83,7 +83,9 @@ def test_what_cannot_or_should_not_be(
     assert needs == {}
 
 
-def test_what_somebody_means_or_does_not_say(config: Config, needs: dict[Path, float]) -> None:
+def test_another_host_s_data_is_accepted_with_foreign_and_data_of_no_host_always(
+    config: Config, needs: dict[Path, float]
+) -> None:
     restore.refuse(config, SERVER, replace(GIVEN, host="aipbx.net"), foreign=True)
     restore.refuse(config, SERVER, replace(GIVEN, host="", contents=None, server_version="9.6"), foreign=False)
 

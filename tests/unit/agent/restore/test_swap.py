@@ -172,7 +172,7 @@ def test_everything_changes_places(config: Config, world: World) -> None:
     assert world.asked
 
 
-def test_it_is_told_when_visitors_do_not_reach_what_is_live_now(config: Config, world: World) -> None:
+def test_visitors_who_do_not_reach_the_live_data_are_reported(config: Config, world: World) -> None:
     world.fault = "answers"
     with pytest.raises(Failed, match="The restore of x is done, but https://h does not answer"):
         done(config, world)
@@ -182,7 +182,7 @@ def test_it_is_told_when_visitors_do_not_reach_what_is_live_now(config: Config, 
 
 @pytest.mark.parametrize("runs", [True, False])
 @pytest.mark.parametrize("ends_at", range(1, 10))
-def test_whoever_comes_after_a_kill_puts_everything_back(
+def test_the_run_after_a_kill_puts_everything_back(
     config: Config, world: World, monkeypatch: pytest.MonkeyPatch, ends_at: int, runs: bool
 ) -> None:
     world.runs = runs
@@ -224,7 +224,7 @@ def test_a_kill_when_all_was_done_is_ended_not_taken_back(
 
 
 @pytest.mark.parametrize("fault", ["stop", "rename", "move"])
-def test_a_fault_is_taken_back_at_once_and_told(config: Config, world: World, fault: str) -> None:
+def test_a_fault_is_taken_back_at_once_and_reported(config: Config, world: World, fault: str) -> None:
     before, world.fault = world.held(), fault
     mended = world.acts
 
@@ -329,7 +329,7 @@ def test_a_page_that_was_on_stays_on(config: Config, world: World) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"phase": "begun"}', '{"phase": "begun", "folders": 3}'])
-def test_a_damaged_journal_is_told(config: Config, text: str) -> None:
+def test_a_damaged_journal_is_reported(config: Config, text: str) -> None:
     swap_journal.path(config).write_text(text)
     with pytest.raises(Failed, match="cannot be read, so it is unknown"):
         swap.recover(config)

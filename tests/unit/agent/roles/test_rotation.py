@@ -51,7 +51,7 @@ class World:
         self.rules = text
 
 
-def test_what_runs_gets_in_with_its_own_password_and_nobody_without(
+def test_running_backends_log_in_with_their_password_and_no_one_without(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = World(tmp_path, monkeypatch, f"{OPEN}\n{RULES}")

@@ -29,7 +29,7 @@ DAY = timedelta(hours=24)
         ([], ["backup"], timedelta(hours=1), True),
     ],
 )
-def test_told_on_a_change_and_once_a_day(
+def test_a_notice_goes_out_on_a_change_and_once_a_day(
     bad: list[str], before: list[str], told_ago: timedelta | None, news: bool
 ) -> None:
     told_at = NOW - told_ago if told_ago is not None else None
@@ -88,7 +88,7 @@ def test_without_a_store_its_age_is_not_asked(config: Config) -> None:
     assert too_old(config) == ["backup", "verified"]
 
 
-def test_a_run_tells_writes_figures_and_remembers(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_notifies_writes_metrics_and_keeps_its_state(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[tuple[str, str]] = []
     figures: list[str] = []
     monkeypatch.setattr(notify, "send", lambda _, title, text: told.append((title, text)))
@@ -103,7 +103,7 @@ def test_a_run_tells_writes_figures_and_remembers(config: Config, monkeypatch: p
     assert 'aipbx_agent_last_timestamp_seconds{of="verified"} 0' in figures
 
 
-def test_a_pbx_that_moves_out_of_the_firewalls_addresses_is_told_once(
+def test_a_pbx_that_moves_out_of_the_firewalls_addresses_is_reported_once(
     config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[tuple[str, str]] = []

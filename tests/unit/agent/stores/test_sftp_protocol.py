@@ -55,7 +55,7 @@ def test_lists_names_sizes_and_kinds(session: sftp_protocol.Session, there: Path
     assert not found["folder"].ordinary
 
 
-def test_what_is_not_there_is_told_apart_from_what_fails(session: sftp_protocol.Session) -> None:
+def test_what_is_missing_is_distinguished_from_what_fails(session: sftp_protocol.Session) -> None:
     assert not session.exists("sets/none")
     with pytest.raises(sftp_protocol.Denied) as denied:
         session.size("sets/none")

@@ -10,7 +10,7 @@ DECLARED = {"kind": "s3", "endpoint": "https://s3.test", "bucket": "copies", "re
 KEYS = {"OFFSITE_S3_ACCESS_KEY_ID": "id", "OFFSITE_S3_SECRET_ACCESS_KEY": "hush"}
 
 
-def test_ssh_is_told_everything_and_reads_no_configuration() -> None:
+def test_ssh_gets_every_option_and_reads_no_configuration() -> None:
     words = sftp.command("aipbx.org", "203.0.113.20", "aipbxoffsite-aipbx-net")
     assert words[:6] == ["ssh", "-F", "none", "-T", "-i", "/etc/aipbx/offsite/id_ed25519"]
     assert words[-5:] == ["-l", "aipbxoffsite-aipbx-net", "-s", "203.0.113.20", "sftp"]

@@ -32,7 +32,7 @@ def in_the_repository_with_a_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     return key
 
 
-def test_a_run_that_would_leave_nobody_a_key(in_the_repository_with_a_key: Path) -> None:
+def test_a_run_that_would_leave_no_operator_a_key_is_refused(in_the_repository_with_a_key: Path) -> None:
     in_the_repository_with_a_key.unlink()
     assert "No operator's public key in" in refusal()
     command_line.check(GOOD | {"operations": ("exec", "--", "uptime")}, interactive=True)

@@ -128,7 +128,7 @@ def test_a_port_that_the_firewall_would_close_is_refused() -> None:
     assert '"sshd_port": 2222' in refused.value.do
 
 
-def test_refused_sudo_is_told_in_its_own_words() -> None:
+def test_refused_sudo_is_reported_in_its_own_words() -> None:
     with pytest.raises(OperatorError) as refused:
         host_system.refuse_without_root("aipbx.org", replace(GOOD, sudo="sudo: a password is required"))
     assert refused.value.what == "aipbx.org: sudo does not accept deploy."

@@ -150,7 +150,7 @@ def test_no_finding_shows_a_value() -> None:
     assert not any("hunter2" in f"{finding}" for finding in problems)
 
 
-def test_a_new_file_lacks_only_what_nobody_but_the_operator_knows() -> None:
+def test_a_new_file_lacks_only_what_only_the_operator_knows() -> None:
     text = template.new_file("aipbx.org", {"EXTERNAL_HOST": "203.0.113.20:3032"})
     problems = check(read(text.encode()), "aipbx.org")
     assert {(finding.name, finding.why) for finding in problems} == {

@@ -100,7 +100,7 @@ def test_an_encrypted_file_holds_nothing_in_clear_and_opens_for_each_recipient(
     assert files.load("aipbx.org").values() == {"DB_PASS": "hunter2"}
 
 
-def test_somebody_else_cannot_open_it(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_key_cannot_open_it(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "recipients.txt").write_text(f"{AGE_KEY.to_public()}\n")
     path = files.paths("aipbx.org")[1]
     files.save(path, b"A='1'\n")
@@ -118,7 +118,7 @@ def test_a_key_with_a_passphrase_is_named(folder: Path, tmp_path: Path, monkeypa
     assert "has a passphrase" in refused.value.why
 
 
-def test_nobody_locks_himself_out(folder: Path, tmp_path: Path) -> None:
+def test_an_operator_cannot_lock_themselves_out(folder: Path, tmp_path: Path) -> None:
     (folder / "recipients.txt").write_text(ssh_key(tmp_path / "colleague"))
     path = files.paths("aipbx.org")[1]
     with pytest.raises(OperatorError, match="could not read the encrypted file yourself"):
@@ -179,7 +179,7 @@ def test_an_editor_that_fails_saves_nothing(name: str, said: str, monkeypatch: p
         editing.edited(b"A=1\n", "x", None)
 
 
-def test_vim_is_told_to_keep_no_copies(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_vim_keeps_no_copies(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VISUAL", "/usr/bin/vim -R")
     assert editing.editor() == ["/usr/bin/vim", "-R", "-n", "-i", "NONE", "--cmd", editing.VIM[-1]]
 

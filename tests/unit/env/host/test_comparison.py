@@ -111,7 +111,7 @@ def test_what_the_database_reads_only_once_is_not_changed(name: str) -> None:
     assert "hunter2" not in str(refused.value)
 
 
-def test_the_consequences_of_a_new_key_are_told() -> None:
+def test_the_consequences_of_a_new_key_are_reported() -> None:
     host = Memory(rendering.render(BEFORE))
     ready = push.plan(host, "/app/aipbx", {**BEFORE, "PRIVATE_KEY": "another"})
     assert ready.consequences == ["PRIVATE_KEY: everyone must log in again"]

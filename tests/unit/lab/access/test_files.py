@@ -50,7 +50,7 @@ def test_without_a_lab_every_name_is_refused() -> None:
         guard.refuse_strangers({"aipbx.net": "198.51.100.43"}, {})
 
 
-def test_a_missing_configuration_is_told(tmp_path: Path) -> None:
+def test_a_missing_configuration_is_reported(tmp_path: Path) -> None:
     with pytest.raises(LabError, match="cannot be read"):
         guard.resolved(tmp_path / "ssh_config", ["aipbx.net"])
 

@@ -52,7 +52,7 @@ def test_without_stories_the_head_is_built_and_what_a_demonstration_goes_back_to
     assert [build.sha for build in builds] == [backend["third"], backend["master"], frontend["master"]]
 
 
-def test_an_image_is_made_anew_when_what_it_is_made_of_changes(
+def test_an_image_is_built_again_when_its_recipe_changes(
     repositories: dict[str, Path], dockerfiles: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = pipeline.builds(repositories, dockerfiles, BASES, stories=True)

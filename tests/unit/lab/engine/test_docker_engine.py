@@ -8,7 +8,7 @@ from lab.engine import daemon, docker_engine, packages
 from lab.errors import LabError
 
 
-def test_a_mac_is_told_what_to_use_instead() -> None:
+def test_a_mac_sees_what_to_use_instead() -> None:
     with pytest.raises(LabError, match="cannot run on Darwin") as refusal:
         docker_engine.refuse_machine("Darwin", "arm64")
     assert "virtual machine" in refusal.value.do
@@ -98,7 +98,7 @@ def test_mounts_that_an_engine_left_are_found_innermost_first() -> None:
     ]
 
 
-def test_the_log_s_complaints_are_told_without_its_chatter() -> None:
+def test_errors_of_the_log_are_reported_without_its_other_lines() -> None:
     log = 'level=info msg="ok"\nlevel=error msg="no"\nfailed to start daemon: no cgroup\nlevel=info msg="bye"\n'
     assert daemon.last_complaints(log) == 'level=error msg="no" / failed to start daemon: no cgroup'
 

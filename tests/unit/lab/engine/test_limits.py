@@ -51,7 +51,7 @@ def test_a_process_that_ended_meanwhile_counts_nothing(tmp_path: Path, monkeypat
     assert limits._target(tmp_path / "gone") == ""
 
 
-def test_a_machine_with_too_little_memory_is_told_what_would_fit(tmp_path: Path) -> None:
+def test_a_machine_with_too_little_memory_sees_what_would_fit(tmp_path: Path) -> None:
     meminfo = tmp_path / "meminfo"
     meminfo.write_text("MemTotal:        4000000 kB\nMemFree:          100000 kB\nMemAvailable:    2000000 kB\n")
     limits.refuse_memory(1, meminfo)

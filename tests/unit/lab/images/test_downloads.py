@@ -43,7 +43,7 @@ def test_a_package_that_is_something_else_is_refused(tmp_path: Path, registry: P
     assert not list((tmp_path / "npm").iterdir())
 
 
-def test_a_package_that_no_registry_has_is_told(tmp_path: Path, registry: Path) -> None:
+def test_a_package_that_no_registry_has_is_reported(tmp_path: Path, registry: Path) -> None:
     with pytest.raises(LabError, match=r"@scope/name 2\.0\.0 could not be downloaded"):
         downloads.fetch(listing(tmp_path / "image", INTEGRITY, "2.0.0"), tmp_path, "amd64", "3.13")
 

@@ -53,7 +53,7 @@ def test_one_that_was_made_of_something_else_does_not_count(
     assert snapshots.exists(HOST, "converged", mark) is there
 
 
-def test_a_host_whose_snapshot_fails_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_host_whose_snapshot_fails_keeps_running(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = Engine(monkeypatch, failing="commit")
     with pytest.raises(RuntimeError, match="commit"):
         snapshots.take(HOST, "converged", "0123")

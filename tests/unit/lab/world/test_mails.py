@@ -41,7 +41,7 @@ def test_a_mail_is_kept_whole(port: int) -> None:
     assert two.recipients == ("user@aipbx.test",)
 
 
-def test_nobody_sends_without_a_login(port: int) -> None:
+def test_no_mail_is_sent_without_a_login(port: int) -> None:
     with smtplib.SMTP("::1", port) as client, pytest.raises(smtplib.SMTPSenderRefused, match="log in first"):
         client.send_message(message("one"))
     with smtplib.SMTP("::1", port) as client, pytest.raises(smtplib.SMTPAuthenticationError):

@@ -72,7 +72,7 @@ def test_what_was_pushed_meanwhile_goes(local: Path, served: Path) -> None:
     assert git(served, "for-each-ref", "--format=%(refname)") == "refs/heads/master"
 
 
-def test_an_empty_repository_is_told(local: Path, served: Path) -> None:
+def test_an_empty_repository_is_reported(local: Path, served: Path) -> None:
     git(local, "update-ref", "-d", "refs/heads/master")
     with pytest.raises(LabError, match="git bundle failed"):
         ensure_repositories(cast("Machine", Console()), {"a/b": local})

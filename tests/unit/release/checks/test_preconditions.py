@@ -111,6 +111,6 @@ def test_names_that_lead_elsewhere_are_said_and_what_it_costs() -> None:
     assert "its certificate is renewed only" in line
 
 
-def test_a_fresh_host_is_told_the_first_thing_first() -> None:
+def test_a_fresh_host_is_refused_for_the_first_thing_it_lacks() -> None:
     with pytest.raises(OperatorError, match="is not converged"):
         preconditions.refuse("aipbx.net", survey.parse({}), DATA, first_allowed=True)

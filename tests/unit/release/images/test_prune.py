@@ -105,7 +105,7 @@ def test_it_shows_deletes_and_says_what_that_gained(capsys: pytest.CaptureFixtur
     assert [request["remove"] for request in host.requests] == [[], [backend("9" * 40)]]
 
 
-def test_what_something_began_to_use_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_something_began_to_use_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     run(Host("9" * 40, kept=backend("9" * 40)))
     assert f"Still there, because something began to use them: {backend('9' * 40)}" in capsys.readouterr().err
 

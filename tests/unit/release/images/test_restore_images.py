@@ -69,7 +69,7 @@ def test_what_is_there_needs_no_network() -> None:
     assert needed(Host([BACKEND, FRONTEND])) == ({}, [])
 
 
-def test_what_is_gone_is_pulled_and_that_is_told() -> None:
+def test_what_is_gone_is_pulled_and_that_is_reported() -> None:
     known, told = needed(Host([FRONTEND], offers=[BACKEND]))
     assert list(known) == ["backend"]
     assert told == [f"  The backend's image is gone from aipbx.ru: {BACKEND} is pulled from its registry."]
@@ -92,7 +92,7 @@ def test_what_the_registry_does_not_give_is_refused(says: str, do: str) -> None:
     assert "inv releases --host=aipbx.ru" in refused.value.do
 
 
-def test_what_was_built_there_is_built_anew_if_its_commit_is_known() -> None:
+def test_what_was_built_there_is_built_again_if_its_commit_is_known() -> None:
     backend = Source("backend", (WANTED.backend,))
     known, told = needed(Host([FRONTEND], settings=builds()), backend=backend)
     assert known == {"backend": backend}

@@ -82,7 +82,7 @@ def test_the_canary_comes_first_and_without_one_the_first_that_is_named() -> Non
     assert waves.order(plain[:1], canary=True) == [plain[:1]]
 
 
-def test_the_first_release_of_a_fleet_needs_no_canary_which_would_spare_nobody() -> None:
+def test_the_first_release_of_a_fleet_needs_no_canary() -> None:
     new = [prepared("net", before=None), prepared("org", canary=True, before=None)]
     assert waves.order(new, canary=True) == [new]
     assert [len(wave) for wave in waves.order([prepared("ru"), *new], canary=True)] == [1, 2]
@@ -137,7 +137,7 @@ def test_a_hook_that_says_no_to_the_last_keeps_it_from_all(fleet: Fleet, capsys:
     assert fleet.done == []
 
 
-def test_ctrl_c_begins_nothing_more_and_tells_which_host_has_what(
+def test_ctrl_c_begins_nothing_more_and_reports_which_host_has_what(
     fleet: Fleet, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     carried = fleet._carry_out
@@ -208,7 +208,7 @@ def test_one_host_fails_as_it_is_not_in_a_table(fleet: Fleet, capsys: pytest.Cap
     assert capsys.readouterr().out == ""
 
 
-def test_nobody_agrees_nothing_happens(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_consent_nothing_happens(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
     def no(question: str, *, yes: bool) -> bool:

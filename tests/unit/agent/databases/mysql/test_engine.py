@@ -38,7 +38,7 @@ def packed(path: Path, content: bytes) -> Path:
     return path
 
 
-def test_a_dump_tells_its_tables_and_its_server(tmp_path: Path) -> None:
+def test_a_dump_reports_its_tables_and_its_server(tmp_path: Path) -> None:
     server = MySQL("x")
     for path in (packed(tmp_path / "a.zst", DUMP), tmp_path / "b.sql"):
         if path.suffix == ".sql":
@@ -82,7 +82,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_nobody_writes_until_both_the_count_and_the_dump_have_begun(here: Path) -> None:
+def test_writes_are_locked_until_count_and_dump_have_begun(here: Path) -> None:
     server = MySQL("x")
     with server.moment("aipbx") as moment:
         said = (here / "said").read_text()
@@ -99,7 +99,7 @@ def test_a_server_that_does_not_answer_is_not_waited_for(here: Path, monkeypatch
         pass
 
 
-def test_a_dump_that_fails_is_told(here: Path) -> None:
+def test_a_dump_that_fails_is_reported(here: Path) -> None:
     (here / "code").write_text("2")
     server = MySQL("x")
     with pytest.raises(Failed, match="mysqldump failed"), server.moment("aipbx") as moment:

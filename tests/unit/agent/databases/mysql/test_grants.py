@@ -46,7 +46,7 @@ def test_and_no_longer() -> None:
     ]
 
 
-def test_rights_to_routines_are_given_anew_where_there_are_such_routines() -> None:
+def test_rights_to_routines_are_given_again_where_there_are_such_routines() -> None:
     rows = [
         [*hexed("app", "%"), "procedure", *hexed("clean"), "Execute,Alter Routine,Grant"],
         [*hexed("app", "%"), "function", *hexed("clean"), "Execute"],
@@ -58,7 +58,7 @@ def test_rights_to_routines_are_given_anew_where_there_are_such_routines() -> No
     ]
 
 
-def test_in_whose_name_nobody_can_work_is_told_but_not_of_what_was_so_before() -> None:
+def test_missing_accounts_are_reported_unless_they_were_missing_before() -> None:
     there = Server()
 
     def ask(sql: str) -> list[list[str]]:

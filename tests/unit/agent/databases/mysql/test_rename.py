@@ -201,7 +201,7 @@ def killed_at(world: World, at: int, *, back: bool) -> bool:
 
 
 @pytest.mark.parametrize("empty", ["", LIVE, NEW])
-def test_whoever_comes_after_a_kill_takes_it_back(world: World, empty: str) -> None:
+def test_the_run_after_a_kill_takes_it_back(world: World, empty: str) -> None:
     if empty:
         world.held[empty] = {}
     before, at = copied(world.held), 1
@@ -223,7 +223,9 @@ def test_whoever_comes_after_a_kill_takes_it_back(world: World, empty: str) -> N
     assert world.held == before
 
 
-def test_who_does_not_let_go_is_waited_for_and_then_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lock_that_is_not_released_is_waited_for_and_then_reported(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world.locked = 2
     rename.rename(server(world), PAIRS)
     assert world.locked == 0
@@ -238,14 +240,14 @@ def test_who_does_not_let_go_is_waited_for_and_then_told(world: World, monkeypat
     assert KEPT not in world.held
 
 
-def test_a_view_that_leads_nowhere_is_told_and_left(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_view_that_leads_nowhere_is_reported_and_left(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     world.unusable = {"of live"}
     rename.rename(server(world), PAIRS)
     assert ("view", "of live") not in world.held[KEPT]
     assert "View of live of aipbx is invalid" in capsys.readouterr().out
 
 
-def test_tables_that_somebody_else_moved_are_not_guessed_about(world: World) -> None:
+def test_tables_that_someone_else_moved_are_not_guessed_about(world: World) -> None:
     assert killed_at(world, 25, back=False)
     world.held["elsewhere"] = {("table", "x"): ""}
     world.held[NEW].pop(("table", "users"))

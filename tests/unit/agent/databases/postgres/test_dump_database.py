@@ -39,7 +39,7 @@ RESET SESSION AUTHORIZATION;
 """
 
 
-def test_what_is_about_the_database_is_told_from_what_is_in_it() -> None:
+def test_commands_about_the_database_are_distinguished_from_its_content() -> None:
     assert dump_database.entries(LISTED.splitlines()) == LISTED.splitlines()[1:5]
 
 

@@ -60,7 +60,7 @@ def test_those_that_are_there_stay_as_they_are() -> None:
     assert len(server.asked) == 1
 
 
-def test_operators_are_told_who_cannot_log_in_yet_and_what_no_role_gets() -> None:
+def test_operators_see_who_cannot_log_in_yet_and_what_no_role_gets() -> None:
     readers, reporting, unknown = set_roles.notes(ROLES, ["readers", "reporting", "unknown"])
     assert "cannot log in" not in readers
     assert 'cannot log in before you say: \\password "reporting"' in reporting
@@ -81,7 +81,7 @@ def test_another_application_s_role_hands_over_and_goes() -> None:
 
 
 @pytest.mark.parametrize("theirs", ["", "ours", "nowhere"])
-def test_nothing_is_handed_over_by_this_host_s_own_role_or_nobody(theirs: str) -> None:
+def test_nothing_of_this_host_s_own_role_is_handed_over(theirs: str) -> None:
     server = Server("ours")
     assert set_roles.hand_over(server, "new", theirs, "ours", []) == []
     assert server.asked == []

@@ -91,7 +91,7 @@ def test_while_both_lie_there_green_serves_and_one_stays(config: Config) -> None
         ('{"Running": true, "Health": {"Status": "starting"}}', 0, "It is starting after 0 s."),
     ],
 )
-def test_a_colour_that_is_not_ready_tells_why(
+def test_a_colour_that_is_not_ready_reports_why(
     config: Config, programs: Path, state: str, restarts: int, said: str
 ) -> None:
     answers = f"*RestartCount*State*) echo '{restarts} {state}';; *Health.Log*) echo refused;;"

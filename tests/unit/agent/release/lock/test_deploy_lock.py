@@ -18,7 +18,7 @@ def config(tmp_path: Path) -> Config:
     return Config({"host": "aipbx.org", "app_dir": str(tmp_path)}, {}, {})
 
 
-def test_a_deploy_is_told_who_has_it_and_waits(config: Config) -> None:
+def test_a_deploy_shows_who_has_the_lock_and_waits(config: Config) -> None:
     with deploy_lock.held(config, "restore of x"):
         with pytest.raises(Refused, match=r"is locked: aipbx\.org itself, restore of x, since 2"):
             deploy_lock.take(config, "anna", tied=True)

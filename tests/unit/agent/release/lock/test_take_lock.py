@@ -118,7 +118,7 @@ def test_what_the_host_carries_out_is_asked_of_its_unit(
     assert standing(tmp_path) == told
 
 
-def test_the_second_is_told_who_was_first(tmp_path: Path) -> None:
+def test_the_second_sees_who_was_first(tmp_path: Path) -> None:
     assert take(tmp_path) == ""
     assert take(tmp_path, "boris@desk") == f"This host is locked: {OWNER}."
     assert owner(tmp_path) == OWNER

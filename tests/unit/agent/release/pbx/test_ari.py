@@ -40,14 +40,14 @@ def test_who_is_registered_and_who_gets_calls(pbx: tuple[Pbx, str]) -> None:
     ari.hang_up("gone")
 
 
-def test_a_wrong_password_is_told_without_it(pbx: tuple[Pbx, str]) -> None:
+def test_a_wrong_password_is_reported_without_it(pbx: tuple[Pbx, str]) -> None:
     with pytest.raises(Failed) as told:
         Ari(pbx[1], "u", "wr0ng-one", "AIBOT").gets_new_calls()
     assert "401" in told.value.why
     assert "wr0ng-one" not in str(told.value)
 
 
-def test_nobody_there_is_told() -> None:
+def test_a_silent_address_is_reported() -> None:
     with pytest.raises(Failed, match=r"refuses requests at http://127\.0\.0\.1:1/ari"):
         Ari("http://127.0.0.1:1/ari", "u", "p", "AIBOT").hand_over("x")
 

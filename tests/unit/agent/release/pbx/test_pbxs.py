@@ -105,7 +105,7 @@ def test_one_that_does_not_know_the_old_backend_is_not_waited_for(config: Config
     assert named(three) == [NEW, NEW, OLD]
 
 
-def test_what_fails_at_one_is_told_and_no_release_fails_by_it(
+def test_what_fails_at_one_is_reported_and_no_release_fails_by_it(
     config: Config, three: list[Pbx], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for one in three:
@@ -162,7 +162,7 @@ def test_without_a_table_there_is_the_one_of_the_env_file(config: Config, monkey
     assert [one.name for one in found(config).exchanges] == [pbxs.OWN]
 
 
-def test_calls_of_one_that_does_not_answer_now_go_on(config: Config, three: list[Pbx]) -> None:
+def test_calls_of_a_pbx_that_does_not_answer_now_continue(config: Config, three: list[Pbx]) -> None:
     three[1].live["call"] = Call("call", OLD, 60)
     known = found(config)
     assert (known.channels(OLD), known.unheard) == (["call"], False)
@@ -260,7 +260,7 @@ def test_pbxs_are_found_where_their_names_lead_now(monkeypatch: pytest.MonkeyPat
     assert pbx_addresses.look(urls, ["192.0.2.0/24"]) == (["a", "c"], {"b": "203.0.113.9"})
 
 
-def test_a_deploy_is_told_from_where_no_sound_comes(config: Config) -> None:
+def test_a_deploy_reports_pbxs_that_the_firewall_shuts_out(config: Config) -> None:
     assert pbxs.summary(config)["shut_out"] == {}, "without pbx_addresses RTP comes from anywhere"
     config.raw["pbx_addresses"] = ["192.0.2.0/24"]
     shut_out = pbxs.summary(config)["shut_out"]

@@ -88,7 +88,7 @@ def ahead(config: Config, serving: str = "backend-blue", drain_seconds: float = 
     return overlap.ahead(config, serving, drain_seconds)
 
 
-def test_live_calls_that_may_go_on_so_long_are_told_with_the_ways_out(config: Config) -> None:
+def test_live_calls_are_reported_with_the_ways_out(config: Config) -> None:
     found = ahead(config)
     assert found
     assert found.what == "aipbx.ru: two backends could be up at 12:00 UTC: digests are sent."
@@ -200,7 +200,7 @@ def test_where_no_moment_is_free_waiting_is_not_offered(config: Config) -> None:
     assert found.do.startswith("No time of day is free; or --now cuts live calls")
 
 
-def test_a_deploy_is_refused_and_what_cannot_wait_goes_on(config: Config, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_deploy_is_refused_and_what_cannot_wait_continues(config: Config, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(Refused, match="two backends could be up at 12:00 UTC") as refused:
         overlap.refuse(config, "backend-blue", 1800, accepted=False)
     assert refused.value.do.endswith("Nothing was changed.")
@@ -211,7 +211,7 @@ def test_a_deploy_is_refused_and_what_cannot_wait_goes_on(config: Config, capsys
 
 
 @pytest.mark.parametrize(("began", "told"), [("11:59:30", True), ("12:01:00", False)])
-def test_what_was_up_together_while_a_timer_ran_is_told_afterwards(
+def test_what_was_up_together_while_a_timer_ran_is_reported_afterwards(
     config: Config, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], began: str, told: bool
 ) -> None:
     monkeypatch.setattr(colours, "present", lambda *_: "c0ffee")
@@ -221,7 +221,7 @@ def test_what_was_up_together_while_a_timer_ran_is_told_afterwards(
     assert ("Two backends were up at 12:00: digests are sent." in capsys.readouterr().out) == told
 
 
-def test_where_the_time_zone_is_unknown_what_cannot_wait_goes_on(
+def test_where_the_time_zone_is_unknown_what_cannot_wait_continues(
     config: Config, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config.services["backend"]["TZ"] = "Mars/Olympus"
@@ -250,7 +250,7 @@ def test_a_start_whose_length_cannot_be_written_down_is_no_failure(
 
 
 @pytest.mark.parametrize(("services", "free"), [(["backend"], "12:01 UTC"), (["frontend"], None)])
-def test_the_verb_tells_and_goes_by_the_operators_settings(
+def test_the_verb_reports_by_the_operators_settings(
     config: Config,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

@@ -209,7 +209,7 @@ def test_calls_of_a_pbx_that_does_not_answer_count_as_live(
 @pytest.mark.parametrize("mode", ["colours", "recreate"])
 @pytest.mark.parametrize("pbx", [True, False])
 @pytest.mark.parametrize("ends_at", range(1, 13))
-def test_whoever_comes_after_a_kill_leaves_one_backend(
+def test_the_run_after_a_kill_leaves_one_backend(
     config: Config, world: World, monkeypatch: pytest.MonkeyPatch, ends_at: int, mode: str, pbx: bool
 ) -> None:
     config.raw["switch_mode"] = mode
@@ -353,7 +353,7 @@ def test_without_the_pbx_a_live_call_is_waited_for(
     assert switch.carry_out(config, planned(config, names=back.names, drain_seconds=0.0))["cut"] == 2
 
 
-def test_each_colour_is_told_its_own_port_and_name(config: Config) -> None:
+def test_each_colour_gets_its_own_port_and_name(config: Config) -> None:
     blue, green = (colours.environment(config, f"backend-{colour}") for colour in ("blue", "green"))
     assert (blue["EXTERNAL_HOST"], green["EXTERNAL_HOST"]) == ("203.0.113.20:3032", "203.0.113.20:3034")
     assert (blue[colours.BOT], green[colours.BOT]) == ("aipbx-blue", "aipbx-green")
