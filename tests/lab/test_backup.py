@@ -256,9 +256,7 @@ def test_a_killed_run_leaves_nothing_and_is_reported(
 
 
 @pytest.mark.test_all
-def test_a_server_that_does_not_run_is_reported_and_so_is_a_missing_receiver(
-    operator: Inv, server: Host, lab: Running
-) -> None:
+def test_a_server_that_is_down_is_reported_and_no_receiver_too(operator: Inv, server: Host, lab: Running) -> None:
     before = names(server)
     server.run("docker stop aipbx-postgres-1", timeout=60)
     try:

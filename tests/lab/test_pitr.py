@@ -195,7 +195,7 @@ def test_what_the_host_no_longer_has_comes_from_off_site(given: Given, tmp_path:
 
 
 @pytest.mark.test_all
-def test_wal_that_cannot_be_stored_is_reported_and_does_not_stop_the_database(given: Given, lab: Running) -> None:
+def test_wal_that_cannot_be_stored_is_reported_and_stops_nothing(given: Given, lab: Running) -> None:
     server, inv = given.server, given.inv
     before = len(lab.world.notifications())
     # PostgreSQL may no longer write there.
