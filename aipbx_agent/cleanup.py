@@ -25,7 +25,7 @@ from aipbx_agent.pitr import recovery_server
 from aipbx_agent.release.lock import deploy_lock
 from aipbx_agent.release.switch import switch
 from aipbx_agent.report import run_state
-from aipbx_agent.restore import swap, trial_backend
+from aipbx_agent.restore import incoming, swap, trial_backend
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,7 +61,7 @@ def clear(config: Config) -> None:
     """
     swap.recover(config)
     deploy_lock.release(config)
-    for folder in (sets.folder(config.backups), config.backups / "incoming"):
+    for folder in (sets.folder(config.backups), incoming.folder(config)):
         for path in folder.glob(".*") if folder.is_dir() else ():
             if path.name.startswith(sets.ASIDE) or path.name.endswith(".removed") or _forsaken(path):
                 _remove(path)

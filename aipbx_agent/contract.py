@@ -36,6 +36,14 @@ SERVICES = ("backend", "frontend")
 REQUEST_SECONDS = 120
 # Connections of each process of nginx; and where it answers the host alone, inside its container.
 NGINX_CONNECTIONS, NGINX_LOCAL = 4096, "127.0.0.1:8081"
+# Where PostgreSQL keeps its data, inside its container.
+POSTGRES_DATA = "/var/lib/postgresql/data"
+# In the application's folder: what an operator sends to be restored or imported.
+INCOMING = "backups/incoming"
+# Keys and settings of copies to a peer host.
+OFFSITE = "/etc/aipbx/offsite"
+# Seconds within which a run that is cancelled has taken back what it began.
+CANCEL_SECONDS = 3600
 # In the deploy lock: what follows an owner whose run the host itself carries out.
 CARRIED_OUT = "; the host carries it out"
 

@@ -12,7 +12,7 @@ configuration.folders(
     name="Backups: create directories",
     modes={
         f"{APP}/backups/sets": "700",
-        f"{APP}/backups/incoming": "700",
+        f"{APP}/{contract.INCOMING}": "700",
         f"{APP}/backups/base": "700",
         # A throwaway server that is not root replays the WAL in it; only root can enter the directory above.
         f"{APP}/backups/wal": "755",

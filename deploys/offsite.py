@@ -1,5 +1,7 @@
 """Off-site copies of this host, and the copies of peer hosts that it stores."""
 
+from aipbx_agent.contract import OFFSITE
+from aipbx_agent.stores.base import FOLDERS
 from fleet.converge.access import peers
 from fleet.converge.context import host_name, settings
 from fleet.converge.files import configuration, services
@@ -12,9 +14,7 @@ STORE = settings().offsite
 # --- Its own copies: encrypted with age, sent by ssh or rclone. The SSH key is made by `inv offsite.init` ---
 if STORE:
     packages.installed(name="Off-site: install packages", names=["age", "rclone"] if STORE.kind == "s3" else ["age"])
-configuration.folders(
-    name="Off-site: create key directories", modes={"/etc/aipbx/offsite": "755", "/etc/aipbx/offsite/authorized": "755"}
-)
+configuration.folders(name="Off-site: create key directories", modes={OFFSITE: "755", f"{OFFSITE}/authorized": "755"})
 for unit in ("aipbx-offsite", "aipbx-peers"):
     timer = f"/etc/systemd/system/{unit}.timer"
     configuration.file(
@@ -34,5 +34,5 @@ for origin in stores.origins(host_name()):
         name=f"Off-site: create account for {origin.name}",
         account=stores.account(origin.name),
         folder=stores.folder(APP, origin.name),
-        kinds=stores.FOLDERS,
+        kinds=FOLDERS,
     )

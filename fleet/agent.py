@@ -15,7 +15,7 @@ from dataclasses import replace
 from queue import SimpleQueue
 from typing import IO, TYPE_CHECKING, Any
 
-from aipbx_agent.contract import COMMAND, VERSION
+from aipbx_agent.contract import CANCEL_SECONDS, COMMAND, VERSION
 from fleet.command_line import hints, interrupt
 from fleet.errors import FailedError, OperatorError
 from fleet.output import Steps
@@ -33,8 +33,6 @@ NEVER_IN = re.compile(r"^ssh: (?:connect to host|Could not resolve) |^Host key v
 QUICK_SECONDS = 120
 # As long as a unit may run (aipbx_agent/core/detached.py).
 ATTACHED_SECONDS = 12 * 3600
-# As long as the host itself waits (aipbx_agent/report/cancel.py).
-CANCEL_SECONDS = 3600
 # Becomes the program behind it, with Ctrl-C ignored; ssh keeps that.
 UNINTERRUPTED = ("sh", "-c", 'trap "" INT; exec "$@"', "sh")
 # Of the inventory, what the host goes by in a run: as an operator's data say now, not as the host was converged.

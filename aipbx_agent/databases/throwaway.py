@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from aipbx_agent.contract import ADMIN
+from aipbx_agent.contract import ADMIN, POSTGRES_DATA
 from aipbx_agent.core import docker
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.process import run
@@ -29,7 +29,7 @@ def command(config: Config, image: str) -> list[str]:
         image: the live server's.
     """
     argv = [*docker.throwaway(NAME, config.raw), "--shm-size", "128m"]
-    argv += ["--volume", f"{config.backups}:{INSIDE}:ro", "--volume", "/var/lib/postgresql/data"]
+    argv += ["--volume", f"{config.backups}:{INSIDE}:ro", "--volume", POSTGRES_DATA]
     argv += ["--env", f"POSTGRES_USER={ADMIN}", "--env", "POSTGRES_HOST_AUTH_METHOD=trust"]
     argv += ["--env", "POSTGRES_INITDB_ARGS=--no-sync --encoding=UTF8 --locale=C"]
     return [*argv, image, "postgres", *QUICKLY]

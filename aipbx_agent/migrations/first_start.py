@@ -5,13 +5,11 @@ A throwaway backend does so, on the network of the database alone: it has no vol
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from aipbx_agent.contract import IMAGES, STAGED
-from aipbx_agent.core import compose, docker, events
+from aipbx_agent.core import events
 from aipbx_agent.core.config import Config
-from aipbx_agent.core.process import run
 from aipbx_agent.restore import trial_backend
 
 # What shall run (prepare.py): there is no images.env before the first release.
@@ -27,14 +25,8 @@ def make_tables(config: Config) -> None:
     project, stack = _project(config), trial_backend.stack(config, _images(config))
     with events.step("the application's first start makes its tables"):
         try:
-            text = json.dumps(declaration(stack, project, config.database))
-            argv = [*compose.alone(project), "up", "--detach", "--no-build", "--pull", "never"]
-            compose.run(argv, seconds=trial_backend.SECONDS, stdin=text.encode())
-            docker.wait_healthy(
-                docker.container(project, "backend", running=False),
-                "The application's first start",
-                float(config.raw["ready_seconds"]),
-            )
+            definition = declaration(stack, project, config.database)
+            trial_backend.start(config, definition, "The application's first start")
         finally:
             clear(config)
 
@@ -58,10 +50,7 @@ def declaration(stack: dict[str, Any], project: str, database: str) -> dict[str,
 
 def clear(config: Config) -> None:
     """Take the throwaway backend away, also one that a killed run left."""
-    label = f"label=com.docker.compose.project={_project(config)}"
-    leftover = run(["docker", "ps", "--all", "--quiet", "--filter", label], seconds=docker.SECONDS).decode().split()
-    if leftover:
-        run(["docker", "rm", "--force", "--volumes", *leftover], seconds=trial_backend.SECONDS)
+    trial_backend.remove(_project(config))
 
 
 def _images(config: Config) -> str:

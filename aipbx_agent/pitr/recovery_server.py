@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from aipbx_agent.contract import POSTGRES_DATA
 from aipbx_agent.core import docker, events
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import AgentError, Failed
@@ -24,7 +25,6 @@ from aipbx_agent.pitr.segments import BYTES
 from aipbx_agent.pitr.window import Needed
 
 NAME = VOLUME = "aipbx-point"
-DATA = "/var/lib/postgresql/data"
 WAL = "/wal"
 LOG_LINES = 200
 # What PostgreSQL says when the log ends before a commit that is younger than the moment.
@@ -86,7 +86,8 @@ def command(config: Config, image: str, wal: Path) -> list[str]:
         wal: the folder with the segments.
     """
     argv = [*docker.throwaway(NAME, config.raw), "--shm-size", "128m"]
-    argv += ["--volume", f"{VOLUME}:{DATA}", "--volume", f"{wal}:{WAL}:ro", image, "postgres", *throwaway.QUICKLY]
+    argv += ["--volume", f"{VOLUME}:{POSTGRES_DATA}", "--volume", f"{wal}:{WAL}:ro"]
+    argv += [image, "postgres", *throwaway.QUICKLY]
     return [*argv, *(word for name, value in SETTINGS.items() for word in ("-c", f"{name}={value}"))]
 
 
@@ -131,8 +132,8 @@ def _unpack(image: str, what: Recovery, data: Path) -> None:
     argv = ["tar", "--extract", "--numeric-owner", "--same-owner", "--use-compress-program=zstd"]
     run([*argv, "--file", str(tar), "--directory", str(data)], seconds=LONG)
     argv = ["docker", "run", "--rm", "--network", "none", "--pull", "never", "--user", "0:0"]
-    argv += ["--volume", f"{VOLUME}:{DATA}:ro", "--entrypoint", "pg_verifybackup", image]
-    run([*argv, "--no-parse-wal", "--exit-on-error", "--quiet", DATA], seconds=LONG)
+    argv += ["--volume", f"{VOLUME}:{POSTGRES_DATA}:ro", "--entrypoint", "pg_verifybackup", image]
+    run([*argv, "--no-parse-wal", "--exit-on-error", "--quiet", POSTGRES_DATA], seconds=LONG)
     owner = (data / "PG_VERSION").stat()
     shutil.chown(data, owner.st_uid, owner.st_gid)
     data.chmod(0o700)

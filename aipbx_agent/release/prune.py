@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import shutil
 import sys
 from dataclasses import asdict, dataclass
@@ -21,9 +20,7 @@ from aipbx_agent.core.docker import SECONDS
 from aipbx_agent.core.process import run
 from aipbx_agent.release import build_cache, releases
 from aipbx_agent.release.fill import with_volumes
-from aipbx_agent.release.releases import Entry, Release
-
-SHA = re.compile(r"[0-9a-f]{40}")
+from aipbx_agent.release.releases import SHA, Entry, Release
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from aipbx_agent.contract import CANCEL_SECONDS
 from aipbx_agent.core import events, runs
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.process import run
@@ -11,7 +12,6 @@ from aipbx_agent.report import run_state
 from aipbx_agent.report.attach import nothing
 
 # A run that has passed the moment from which there is no way back completes first, or is completed after it was killed.
-SECONDS = 3600
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +33,7 @@ def main(config: Config, options: argparse.Namespace) -> None:
         return
     before = {current.verb: run_state.state(config, current.verb) for current in running}
     for current in running:
-        run(["systemctl", "stop", current.unit], seconds=SECONDS)
+        run(["systemctl", "stop", current.unit], seconds=CANCEL_SECONDS)
     # One that writes down nothing about itself leaves what an earlier run of it wrote.
     ends = {verb: (run_state.state(config, verb), earlier) for verb, earlier in before.items()}
     events.result(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from aipbx_agent.contract import UPLOAD
+from aipbx_agent.contract import INCOMING, UPLOAD
 from aipbx_agent.core.config import Config
 
 _HEAD = 512
@@ -12,7 +12,7 @@ _HEAD = 512
 
 def folder(config: Config) -> Path:
     """Where files come to be restored from."""
-    return config.backups / "incoming"
+    return config.app / INCOMING
 
 
 def title(name: str) -> str:

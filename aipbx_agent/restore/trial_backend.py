@@ -121,33 +121,47 @@ def check(config: Config, server: Engine, database: str, label: str) -> None:
         Failed: it is not; with the end of its log.
     """
     copy = names.database(config.database, names.COPY, label)
-    project = _project(config)
     with events.step(f"the application works with a copy of {database}"):
         server.copy(copy, database)
         try:
             # What runs is there, whatever is declared by now. A short id is one of a container's names.
             image = docker.image(docker.container(config.project, "nginx", running=False))
             way = forwarder(image, server.container[:12], config.services["backend"]["DB_HOST"])
-            text = json.dumps(throwaway(config, declared(config), way, copy))
-            argv = [*compose.alone(project), "up", "--detach", "--no-build", "--pull", "never"]
-            compose.run(argv, seconds=SECONDS, stdin=text.encode())
-            docker.wait_healthy(
-                docker.container(project, "backend", running=False),
-                "The application with the restored data",
-                float(config.raw["ready_seconds"]),
-            )
+            start(config, throwaway(config, declared(config), way, copy), "The application with the restored data")
         finally:
             clear(config)
             server.drop(copy)
 
 
-def clear(config: Config) -> None:
-    """Take the throwaway backend and its network away, also one that a killed run left."""
-    project = _project(config)
+def start(config: Config, definition: dict[str, Any], title: str) -> None:
+    """Start a throwaway backend, and wait until its health check is content.
+
+    Args:
+        definition: its Compose file, in a project of its own.
+        title: what it is, for the message.
+
+    Raises:
+        Failed: it is not; with the end of its log.
+    """
+    project = definition["name"]
+    argv = [*compose.alone(project), "up", "--detach", "--no-build", "--pull", "never"]
+    compose.run(argv, seconds=SECONDS, stdin=json.dumps(definition).encode())
+    backend = docker.container(project, "backend", running=False)
+    docker.wait_healthy(backend, title, float(config.raw["ready_seconds"]))
+
+
+def remove(project: str) -> None:
+    """Delete the containers of a throwaway backend, also of one that a killed run left."""
     label = f"label=com.docker.compose.project={project}"
     leftover = run(["docker", "ps", "--all", "--quiet", "--filter", label], seconds=docker.SECONDS).decode().split()
     if leftover:
         run(["docker", "rm", "--force", "--volumes", *leftover], seconds=SECONDS)
+
+
+def clear(config: Config) -> None:
+    """Take the throwaway backend and its network away, also one that a killed run left."""
+    project = _project(config)
+    remove(project)
     form = "{{range $id, $_ := .Containers}}{{println $id}}{{end}}"
     try:
         on_it = run(["docker", "network", "inspect", "--format", form, project], seconds=docker.SECONDS)

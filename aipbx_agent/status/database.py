@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from aipbx_agent.contract import FIRST_START, IMAGES, ROTATION_MARK, UNKNOWN
+from aipbx_agent.contract import FIRST_START, IMAGES, POSTGRES_DATA, ROTATION_MARK, UNKNOWN
 from aipbx_agent.core import docker
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import AgentError
 from aipbx_agent.core.process import run
 from aipbx_agent.migrations import due, ledger
-
-DATA = "/var/lib/postgresql/data"
 
 
 def unapplied(config: Config) -> str:
@@ -48,7 +46,7 @@ def rotation(config: Config) -> str:
     """`open` while a rotation's lines let someone in, `closed` where only its mark is left; no server need run."""
     try:
         container = docker.container(config.project, "postgres", running=False)
-        form = f'{{{{range .Mounts}}}}{{{{if eq .Destination "{DATA}"}}}}{{{{.Source}}}}{{{{end}}}}{{{{end}}}}'
+        form = f'{{{{range .Mounts}}}}{{{{if eq .Destination "{POSTGRES_DATA}"}}}}{{{{.Source}}}}{{{{end}}}}{{{{end}}}}'
         source = run(["docker", "inspect", "--format", form, container], seconds=docker.SECONDS).decode().strip()
         lines = Path(source, "pg_hba.conf").read_text("utf-8", errors="replace").splitlines()
     except (AgentError, OSError):

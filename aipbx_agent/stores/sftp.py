@@ -12,12 +12,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
+from aipbx_agent.contract import OFFSITE
 from aipbx_agent.core.errors import Failed
 from aipbx_agent.stores import sftp_protocol
 from aipbx_agent.stores.base import LONG, PART, Content, Meter, Taken, changed, chunks_of, measured
 
 # This host's key, and the peer's host key: `inv offsite.init` puts them there.
-OURS = Path("/etc/aipbx/offsite")
+OURS = Path(OFFSITE)
 KEY = OURS / "id_ed25519"
 KNOWN_HOSTS = OURS / "known_hosts"
 # Within a minute ssh notices that a line is dead.

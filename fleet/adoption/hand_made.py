@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from aipbx_agent.contract import POSTGRES_DATA
 from fleet.commands import adoption as commands
 
 if TYPE_CHECKING:
@@ -21,8 +22,7 @@ MONITORING = {
     *("node-exporter", "blackbox-exporter", "postgres-exporter", "postgres_exporter", "nginx-prometheus-exporter"),
 }
 # Where the application keeps what must not be lost, by our names of the volumes.
-DATABASE = "/var/lib/postgresql/data"
-MOUNTS = {DATABASE: "postgres_data", "/app/static": "backend_static", "/app/tts_voices": "backend_tts_voices"}
+MOUNTS = {POSTGRES_DATA: "postgres_data", "/app/static": "backend_static", "/app/tts_voices": "backend_tts_voices"}
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ class HandMade:
     @property
     def database_in_a_folder(self) -> bool:
         """Whether its database is in a folder of the host or of the container, where no volume's name leads."""
-        return "postgres" in self.containers and DATABASE not in self.containers["postgres"].volumes
+        return "postgres" in self.containers and POSTGRES_DATA not in self.containers["postgres"].volumes
 
 
 def read(remote: Remote) -> HandMade | None:

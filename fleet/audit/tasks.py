@@ -5,12 +5,12 @@ from __future__ import annotations
 from invoke.context import Context
 
 from fleet.cli import finish, hosts_to_read, remotes, report_errors
-from fleet.command_line.verb import task
+from fleet.command_line.verb import HOSTS, task
 
 
 @task(
     help={
-        "host": "a host, several with commas, a group, or all",
+        "host": HOSTS,
         "tail": "how many of the newest lines of each host",
         "json": "print JSON",
     }

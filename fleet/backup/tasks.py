@@ -5,13 +5,13 @@ from __future__ import annotations
 from invoke.context import Context
 
 from fleet.cli import finish, hosts_to_change, hosts_to_read, only, remotes, report_errors
-from fleet.command_line.verb import task
+from fleet.command_line.verb import HOSTS, task
 
 
 @task(
     optional=["download"],
     help={
-        "host": "a host, several with commas, a group, or all; one after the other",
+        "host": f"{HOSTS}; one after the other",
         "download": "take none, and download one: its name (see inv backups), or the newest",
         "to": "with --download: the folder on this machine; default: the current one",
     },
@@ -36,7 +36,7 @@ def backup(_: Context, host: str = "", download: str | None = None, to: str = ""
     say(f"It is in {path} (mode 600; not encrypted). inv restore takes it.", "green")
 
 
-@task(help={"host": "a host, several with commas, a group, or all", "json": "print JSON"})
+@task(help={"host": HOSTS, "json": "print JSON"})
 @report_errors
 def backups(_: Context, host: str = "", json: bool = False) -> None:
     """Show the backup sets of hosts: age, size, release, verified or not, off-site or not."""

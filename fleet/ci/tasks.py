@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fleet.cli import agreed, finish, hosts_to_read, named_hosts, remotes, report_errors
-from fleet.command_line.verb import task
+from fleet.command_line.verb import HOSTS, task
 from fleet.errors import OperatorError
 
 if TYPE_CHECKING:
     from invoke.context import Context
-
-HOST = "a host, several with commas, a group, or all"
 
 
 @task(
@@ -25,7 +23,7 @@ def workflow(_: Context, service: str = "", fleet: str = "") -> None:
     print(caller.text(service, fleet), end="")
 
 
-@task(name="known-hosts", help={"host": HOST})
+@task(name="known-hosts", help={"host": HOSTS})
 @report_errors
 def known_hosts(_: Context, host: str = "all") -> None:
     """Write down for CI where the hosts are and which keys they have, of those that you trust already."""
@@ -36,7 +34,7 @@ def known_hosts(_: Context, host: str = "all") -> None:
 
 @task(
     help={
-        "host": HOST,
+        "host": HOSTS,
         "key": "file of CI's private key; - reads it from standard input",
         "alerts-from": "a host: its addresses for alerts become secrets of the repositories",
         "yes": "do not ask",
@@ -65,7 +63,7 @@ def push(_: Context, host: str = "", key: str = "", alerts_from: str = "", yes: 
     pushing.push(github, surveyed, private, alerts)
 
 
-@task(help={"host": f"{HOST}; default: all", "json": "print JSON"})
+@task(help={"host": f"{HOSTS}; default: all", "json": "print JSON"})
 @report_errors
 def status(_: Context, host: str = "all", json: bool = False) -> None:
     """Show what differs between the inventory and GitHub: environments, their keys' ages; exit code 1: something."""

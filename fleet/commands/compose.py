@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import shlex
 
+from aipbx_agent.core.compose import COMMAND
 from fleet.commands import colours
 
 # For sh, which knows the two values.
 _CLEAN = 'env -i HOME="$HOME" PATH="$PATH"'
-_COMPOSE = ("docker", "compose", "--ansi", "never", "--progress", "plain")
 
 
 def _command(*arguments: str, images: tuple[str, ...] = ()) -> str:
@@ -22,7 +22,7 @@ def _command(*arguments: str, images: tuple[str, ...] = ()) -> str:
         arguments: its words.
         images: `BACKEND_IMAGE=…` and the like, where no file says them.
     """
-    return f"{_CLEAN} {shlex.join([*images, *_COMPOSE, *arguments])}"
+    return f"{_CLEAN} {shlex.join([*images, *COMMAND, *arguments])}"
 
 
 def of_project(project: str, *arguments: str) -> str:

@@ -6,7 +6,9 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aipbx_agent.contract import INCOMING
 from aipbx_agent.core.text import size
+from aipbx_agent.mysql_import.mysql_source import CONTAINER
 from fleet import agent
 from fleet.cli import agreed
 from fleet.errors import OperatorError
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
     from fleet.remote import Remote
 
 SECONDS = 12 * 3600
-CONTAINER = "container:"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
@@ -80,7 +81,7 @@ def run(remote: Remote, source: str, database: str, without: str, *, yes: bool) 
     place = source
     if request and request.path:
         place = request.place()
-        transfer.upload(remote, request.path, f"{remote.settings.app_dir}/backups/incoming/{place}")
+        transfer.upload(remote, request.path, f"{remote.settings.app_dir}/{INCOMING}/{place}")
     argv = ["import-mysql", place]
     argv += [f"--database={database}"] if database else []
     argv += [f"--without={without}"] if without else []

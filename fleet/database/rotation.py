@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from aipbx_agent.release.releases import Entry
+from aipbx_agent.roles.rotation import NAME
 from fleet import agent
 from fleet.cli import agreed
 from fleet.env import findings
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
     from fleet.env.secret_store.place import Place
     from fleet.remote import Remote
     from fleet.state.survey import Survey
-
-NAME = "DB_PASS"
 
 
 @dataclass(frozen=True)

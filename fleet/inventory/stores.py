@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from aipbx_agent.contract import OFFSITE
 from fleet.errors import OperatorError
 from fleet.inventory import hosts
 
@@ -17,8 +18,6 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", max_len
 PREFIX = "aipbxoffsite-"
 # Linux takes no longer account names.
 LONGEST = 32
-# What a store has (aipbx_agent/stores/base.py): sets, and what a restore to a point in time needs.
-FOLDERS = ("sets", "base", "wal")
 # All that an origin's account may ask of SFTP. Neither remove nor setstat is among it, nor anything else that could
 # undo what has arrived; `rename` never replaces a file (sftp-server links, and unlinks).
 REQUESTS = (
@@ -81,7 +80,7 @@ def confined(app_dir: str, origin: str) -> dict[str, str]:
         origin: the host.
     """
     return {
-        "authorizedkeysfile": f"/etc/aipbx/offsite/authorized/{account(origin)}",
+        "authorizedkeysfile": f"{OFFSITE}/authorized/{account(origin)}",
         "chrootdirectory": folder(app_dir, origin),
         # Files arrive readable for their account, and writable for no one.
         "forcecommand": f"internal-sftp -d / -u 0277 -l INFO -p {','.join(REQUESTS)}",

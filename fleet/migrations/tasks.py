@@ -5,14 +5,14 @@ from __future__ import annotations
 from invoke.context import Context
 
 from fleet.cli import hosts_to_change, remotes, report_errors
-from fleet.command_line.verb import task
+from fleet.command_line.verb import HOSTS, task
 
 
 @task(
     iterable=["allow_destructive"],
     optional=["baseline", "run_marked"],
     help={
-        "host": "a host, several with commas, a group, or all; one after the other",
+        "host": f"{HOSTS}; one after the other",
         "sha": "a commit of the backend, 4 digits or more; default: the one that runs",
         "dry": "only show what would run",
         "baseline": "run nothing: mark this file as applied, or all that the database has not seen",

@@ -5,12 +5,10 @@ from __future__ import annotations
 from invoke.context import Context
 
 from fleet.cli import finish, hosts_to_change, hosts_to_read, only, remotes, report_errors
-from fleet.command_line.verb import task
-
-HOST = "a host, several with commas, a group, or all"
+from fleet.command_line.verb import HOSTS, task
 
 
-@task(help={"host": f"{HOST}; default: all", "json": "print JSON"})
+@task(help={"host": f"{HOSTS}; default: all", "json": "print JSON"})
 @report_errors
 def alerts(_: Context, host: str = "all", json: bool = False) -> None:
     """Show the alerts that fire on hosts, what to do, and the page of each; exit code 1: one does."""
@@ -22,7 +20,7 @@ def alerts(_: Context, host: str = "all", json: bool = False) -> None:
 
 @task(
     help={
-        "host": HOST,
+        "host": HOSTS,
         "for": "for how long: 30m, 2h, 1d",
         "reason": "why, for the others",
         "alert": "only this one, as inv alerts calls it; default: every one",

@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+from aipbx_agent.contract import OFFSITE
 from fleet import agent
 from fleet.errors import FailedError, OperatorError
 from fleet.inventory import hosts, settings, stores
@@ -16,7 +17,6 @@ from fleet.remote import Remote, as_root
 from fleet.ssh import ssh
 from fleet.transfer import archive
 
-ORIGIN = "/etc/aipbx/offsite"
 PUBLIC_KEY = re.compile(r"ssh-ed25519 [A-Za-z0-9+/]{68}={0,2}")
 # Seconds for a whole set, over a slow line.
 LONG = 6 * 3600.0
@@ -28,10 +28,10 @@ def make_key(origin: str) -> str:
     Args:
         origin: the host, for the key's comment.
     """
-    key, new = f"{ORIGIN}/id_ed25519", f"{ORIGIN}/id_ed25519.new"
+    key, new = f"{OFFSITE}/id_ed25519", f"{OFFSITE}/id_ed25519.new"
     generate = f"ssh-keygen -q -t ed25519 -N '' -C {shlex.quote(origin)} -f {new}"
     return (
-        f"set -e; umask 077; [ -d {ORIGIN} ]; [ -s {key} ] || {{ rm -f {new} {new}.pub; {generate}; rm {new}.pub; "
+        f"set -e; umask 077; [ -d {OFFSITE} ]; [ -s {key} ] || {{ rm -f {new} {new}.pub; {generate}; rm {new}.pub; "
         f"sync {new}; mv {new} {key}; }}; ssh-keygen -y -f {key}"
     )
 
@@ -81,10 +81,10 @@ def _introduce(remote: Remote, peer: Remote) -> None:
                 result.last_words,
                 f"pyinfra inventory.py deploys/bootstrap.py --limit {remote.name}",
             )
-        authorised = f"{ORIGIN}/authorized/{stores.account(remote.name)}"
+        authorised = f"{OFFSITE}/authorized/{stores.account(remote.name)}"
         # sshd reads it as that account, and it may do nothing that is not allowed in sshd's configuration.
         peer.put_root_file(authorised, f"restrict {ours[0]} {remote.name}\n".encode(), mode="644")
-        remote.put_root_file(f"{ORIGIN}/known_hosts", f"{peer.name} {theirs[0]}\n".encode(), mode="644")
+        remote.put_root_file(f"{OFFSITE}/known_hosts", f"{peer.name} {theirs[0]}\n".encode(), mode="644")
 
 
 def copies(remote: Remote) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from invoke.context import Context
 
 from fleet.cli import hosts_to_change, hosts_to_read, remotes, report_errors
-from fleet.command_line.verb import task
+from fleet.command_line.verb import HOSTS, task
 
 
 @task
@@ -17,7 +17,7 @@ def key(_: Context) -> None:
     print(offsite_key.advice(*offsite_key.make()))
 
 
-@task(help={"host": "a host, several with commas, a group, or all"})
+@task(help={"host": HOSTS})
 @report_errors
 def init(_: Context, host: str = "") -> None:
     """Let a host use its off-site store: keys exchanged, a file put there, read back, and not deleted."""
@@ -29,7 +29,7 @@ def init(_: Context, host: str = "") -> None:
 
 @task(
     help={
-        "host": "a host, several with commas, a group, or all",
+        "host": HOSTS,
         "name": "the set; default: the newest copy",
         "json": "print JSON",
     }

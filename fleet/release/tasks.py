@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from invoke.context import Context
 
 from fleet.cli import change_each, finish, hosts_to_change, hosts_to_read, only, remotes, report_errors
-from fleet.command_line.verb import task
+from fleet.command_line.verb import HOSTS, task
 
 if TYPE_CHECKING:
     from fleet.git.repository import Repository
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @task(
     iterable=["sha", "allow_destructive"],
     help={
-        "host": "a host, several with commas, a group, or all: one first, then the rest at once",
+        "host": f"{HOSTS}: one first, then the rest at once",
         "sha": "a commit (4 digits or more), of the backend or of the frontend; may be given once for each",
         "service": "backend or frontend: only that one changes",
         "drain-timeout": "seconds that live calls may continue; default: drain_seconds",
@@ -129,7 +129,7 @@ def _asked_for(host: str, repositories: list[Repository], shas: dict[str, str]) 
 
 @task(
     help={
-        "host": "a host, several with commas, a group, or all: at once",
+        "host": f"{HOSTS}: at once",
         "to": "a SHA of any release that inv releases shows, or both with a comma; default: the one before",
         "drain-timeout": "seconds that live calls may continue; default: drain_seconds",
         "now": "wait for no call: cut what is live",
@@ -162,7 +162,7 @@ def rollback(
     waves.carry_out(prepared, canary=False, atomic=False, yes=yes)
 
 
-@task(name="releases", help={"host": "a host, several with commas, a group, or all", "json": "print JSON"})
+@task(name="releases", help={"host": HOSTS, "json": "print JSON"})
 @report_errors
 def releases_(_: Context, host: str = "", json: bool = False) -> None:
     """Show the ledger: what ran on a host, since when, who deployed it."""
@@ -174,7 +174,7 @@ def releases_(_: Context, host: str = "", json: bool = False) -> None:
 
 @task(
     help={
-        "host": "a host, several with commas, a group, or all",
+        "host": HOSTS,
         "dry": "only show what would go",
         "yes": "do not ask",
     },
@@ -190,7 +190,7 @@ def prune(_: Context, host: str = "", dry: bool = False, yes: bool = False) -> N
 @task(
     name="lock",
     help={
-        "host": "a host, several with commas, a group, or all",
+        "host": HOSTS,
         "reason": "the reason, shown to anyone who is refused",
     },
 )
@@ -214,7 +214,7 @@ def unlock(_: Context, host: str = "", force: bool = False, yes: bool = False) -
 
 @task(
     positional=["state"],
-    help={"state": "on or off", "host": "a host, several with commas, a group, or all", "yes": "do not ask"},
+    help={"state": "on or off", "host": HOSTS, "yes": "do not ask"},
 )
 @report_errors
 def maintenance(_: Context, state: str, host: str = "", yes: bool = False) -> None:

@@ -13,6 +13,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 from aipbx_agent import contract
 from aipbx_agent.core.text import size
+from aipbx_agent.pitr.archive import SEALED
+from aipbx_agent.restore.from_moment import LABEL
 from fleet import agent
 from fleet.cli import hosts_to_change, only
 from fleet.env.dotenv import encryption
@@ -27,9 +29,6 @@ from fleet.state import survey
 
 if TYPE_CHECKING:
     from fleet.remote import Remote
-
-LABEL = "point.json"
-SEALED = ".age"
 
 
 def to(text: str, host: str, tables: str, database: str, *, yes: bool) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from aipbx_agent.backup.sets import NAME
 from aipbx_agent.contract import UPLOAD
 from aipbx_agent.core.text import size
 from fleet.errors import OperatorError
@@ -64,7 +65,7 @@ def named(what: str) -> Request:
         dump_file.read(path)
     if match := OF_A_HOST.fullmatch(what):
         return Request(match[1], match[2])
-    if archive.NAME.fullmatch(what):
+    if NAME.fullmatch(what):
         return Request("", what)
     raise OperatorError(
         f"{what!r} is not a backup.",

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aipbx_agent.contract import INCOMING
 from aipbx_agent.core.text import size
 from fleet import agent
 from fleet.backup import sets
@@ -98,7 +99,7 @@ def go(remote: Remote, request: Request, lines: list[str], tables: str, database
 def _carried_out(remote: Remote, request: Request, tables: str, database: str) -> dict[str, Any]:
     place = request.place()
     if request.path:
-        transfer.upload(remote, request.path, f"{remote.settings.app_dir}/backups/incoming/{place}")
+        transfer.upload(remote, request.path, f"{remote.settings.app_dir}/{INCOMING}/{place}")
     argv = ["restore", place]
     argv += ["--foreign"] if request.host not in {"", remote.name} else []
     argv += [f"--tables={tables}"] if tables else []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aipbx_agent.contract import CANCEL_SECONDS
 from fleet import agent
 from fleet.cli import agreed
 from fleet.errors import OperatorError
@@ -41,7 +42,7 @@ def cancel(remote: Remote, *, yes: bool) -> None:
         raise OperatorError(
             f"{remote.name}: nothing was stopped.", "You did not say yes.", f"inv attach --host={remote.name} shows it."
         )
-    for run in agent.query(remote, ["cancel"], seconds=agent.CANCEL_SECONDS)["ended"]:
+    for run in agent.query(remote, ["cancel"], seconds=CANCEL_SECONDS)["ended"]:
         if run["completed"]:
             say(f"{remote.name}: {run['verb']} is done: it could no longer be taken back.", "yellow")
         else:

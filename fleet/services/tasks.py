@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from invoke.context import Context
 
 from fleet.cli import change_each, finish, hosts_to_change, hosts_to_read, remotes, report_errors
-from fleet.command_line.verb import task
+from fleet.command_line.verb import HOSTS, task
 
 if TYPE_CHECKING:
     from fleet.remote import Remote
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 HELP = {
     "services": "backend, frontend, nginx, postgres, several with commas; may stand alone; default: all",
-    "host": "a host, several with commas, a group, or all",
+    "host": HOSTS,
     "yes": "do not ask",
 }
 

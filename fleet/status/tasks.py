@@ -5,14 +5,12 @@ from __future__ import annotations
 from invoke.context import Context
 
 from fleet.cli import finish, hosts_to_read, remotes, report_errors
-from fleet.command_line.verb import task
-
-HOST = "a host, several with commas, a group, or all"
+from fleet.command_line.verb import HOSTS, task
 
 
 @task(
     help={
-        "host": f"{HOST}; default: all",
+        "host": f"{HOSTS}; default: all",
         "json": "print JSON",
         "drift": "compare them with what is declared (10 to 50 s); without it: what the last comparison said",
     }
@@ -26,7 +24,7 @@ def status(_: Context, host: str = "all", json: bool = False, drift: bool = Fals
         finish(1)
 
 
-@task(help={"host": HOST, "json": "print JSON"})
+@task(help={"host": HOSTS, "json": "print JSON"})
 @report_errors
 def config(_: Context, host: str = "", json: bool = False) -> None:
     """Show the settings of a host after precedence: inventory.py, its groups, group_data/all.py."""
@@ -39,7 +37,7 @@ def config(_: Context, host: str = "", json: bool = False) -> None:
     positional=["services"],
     help={
         "services": "several with commas: backend, frontend, nginx, postgres; or all",
-        "host": HOST,
+        "host": HOSTS,
         "follow": "continue until Ctrl-C",
         "since": "only lines younger than this: 10m, 2h, 2026-11-23T03:00:00",
         "tail": "lines of each service, or all; default: 100, and all with --grep",
@@ -70,7 +68,7 @@ def logs(
 
 @task(
     help={
-        "host": HOST,
+        "host": HOSTS,
         "since": "only reports younger than this: 10m, 2h, 3d, 2026-11-23T03:00:00",
         "json": "print JSON",
     }
@@ -84,7 +82,7 @@ def csp(_: Context, host: str = "", since: str = "", json: bool = False) -> None
         finish(code)
 
 
-@task(help={"host": f"{HOST}; default: all", "json": "print JSON"})
+@task(help={"host": f"{HOSTS}; default: all", "json": "print JSON"})
 @report_errors
 def doctor(_: Context, host: str = "all", json: bool = False) -> None:
     """Say why something does not work: this machine, its keys and files, and the way to each host."""

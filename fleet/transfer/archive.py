@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import tarfile
 from typing import IO, TYPE_CHECKING, Any
 
+from aipbx_agent.backup.sets import MANIFEST, NAME
 from fleet.errors import OperatorError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-MANIFEST = "manifest.json"
-NAME = re.compile(r"\d{8}T\d{6}Z")
 # A manifest names every table; more than this is none.
 _LONGEST_MANIFEST = 64 << 20
 _CHUNK = 1 << 20

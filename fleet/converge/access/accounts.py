@@ -65,6 +65,12 @@ class Account(FactBase[AccountState]):
         )
 
 
+def system_account(name: str, shell: str) -> str:
+    """The command that adds an account without a home, whose number no container uses (PostgreSQL's is 999)."""
+    numbers = "-K SYS_UID_MAX=899 -K SYS_GID_MAX=899"
+    return f"useradd --system {numbers} --user-group --no-create-home --home-dir / --shell {shell} {name}"
+
+
 def changed_keys(before: list[str], after: list[str]) -> list[str]:
     """Whose keys begin and cease to open the account, by key and not by comment: the operator is about to agree."""
     old = {line.split()[1]: line for line in before if len(line.split()) > 1}

@@ -10,7 +10,7 @@ from pyinfra.api import FactBase, operation
 from pyinfra.api.command import PyinfraCommand
 
 from aipbx_agent.contract import CI, COMMAND
-from fleet.converge.access.accounts import changed_keys
+from fleet.converge.access.accounts import changed_keys, system_account
 from fleet.converge.files import configuration
 from fleet.converge.output import sections
 
@@ -21,8 +21,6 @@ FOLDER = "/etc/aipbx/ci"
 KEYS = f"{FOLDER}/authorized_keys"
 # sshd runs the forced command with it.
 SHELL = "/bin/sh"
-# Not the number of a container's account.
-NUMBERS = "-K SYS_UID_MAX=899 -K SYS_GID_MAX=899"
 
 
 def confined() -> dict[str, str]:
@@ -119,7 +117,7 @@ def account(keys: list[str]) -> Generator[PyinfraCommand | str, None, None]:
 
 def _account(state: CiState) -> Generator[str, None, None]:
     if not state.passwd:
-        yield f"useradd --system {NUMBERS} --user-group --no-create-home --home-dir / --shell {SHELL} {CI}"
+        yield system_account(CI, SHELL)
     elif state.passwd != f"/:{SHELL}":
         yield f"usermod --home / --shell {SHELL} {CI}"
     if state.groups and state.groups != CI:

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from pyinfra import host
 from pyinfra.api import FactBase, operation
 
+from fleet.converge.access.accounts import system_account
 from fleet.converge.output import sections
 
 SHELL = "/usr/sbin/nologin"
-# Not the number of a container's account: PostgreSQL's is 999, Debian's first choice.
-NUMBERS = "-K SYS_UID_MAX=899 -K SYS_GID_MAX=899"
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,7 @@ def origin(account: str, folder: str, kinds: tuple[str, ...]) -> Generator[str, 
     present = host.get_fact(Origin, account=account, folders=tuple(folders))
     name = shlex.quote(account)
     if not present.passwd:
-        yield f"useradd --system {NUMBERS} --user-group --no-create-home --home-dir / --shell {SHELL} {name}"
+        yield system_account(name, SHELL)
     elif present.passwd != f"/:{SHELL}":
         yield f"usermod --home / --shell {SHELL} {name}"
     if present.passwd and not present.locked:

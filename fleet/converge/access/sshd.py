@@ -13,13 +13,13 @@ from pyinfra.api.command import PyinfraCommand
 
 from fleet.converge.access import guard
 from fleet.converge.files import configuration
+from fleet.converge.files.configuration import SET_ASIDE
 from fleet.converge.output import of_kind, sections
 
 MAIN = "/etc/ssh/sshd_config"
 DROPINS = "/etc/ssh/sshd_config.d"
 OURS = "00-aipbx.conf"
 STAGE = "/var/lib/aipbx/stage/sshd"
-ASIDE = ".set-aside-by-aipbx"
 PRISTINE = "/usr/share/openssh/sshd_config"
 # Keywords whose lists grow with every file, or that hold for some logins only: sorting first does not override them.
 UNRULY = ("match", "allowusers", "allowgroups", "denyusers", "denygroups", "include", "acceptenv", "subsystem")
@@ -171,9 +171,11 @@ def staged_check(set_aside: list[str], *, restore_main: bool) -> str:
 
 def apply(set_aside: list[str], *, restore_main: bool) -> list[str]:
     """The commands that put the tested configuration into force."""
-    commands = [f"mv {DROPINS}/{shlex.quote(name)} {DROPINS}/{shlex.quote(name)}{ASIDE}" for name in set_aside]
+    commands = [f"mv {DROPINS}/{shlex.quote(name)} {DROPINS}/{shlex.quote(name)}{SET_ASIDE}" for name in set_aside]
     if restore_main:
-        commands.append(f"cp -a {MAIN} {MAIN}{ASIDE} && install -m 644 {PRISTINE} {MAIN}.new && mv {MAIN}.new {MAIN}")
+        commands.append(
+            f"cp -a {MAIN} {MAIN}{SET_ASIDE} && install -m 644 {PRISTINE} {MAIN}.new && mv {MAIN}.new {MAIN}"
+        )
     commands.append(f"install -m 644 {STAGE}.conf {DROPINS}/{OURS}.new && mv {DROPINS}/{OURS}.new {DROPINS}/{OURS}")
     commands.append("sshd -t && systemctl try-reload-or-restart ssh.service")
     return commands

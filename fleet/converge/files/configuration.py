@@ -18,6 +18,9 @@ from pyinfra.operations.util.files import generate_color_diff
 
 from fleet.checkout import ROOT
 
+# Ends the name of a file that was not ours, moved where its reader no longer sees it.
+SET_ASIDE = ".set-aside-by-aipbx"
+
 
 @dataclass(frozen=True)
 class FileState:

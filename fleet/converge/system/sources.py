@@ -8,9 +8,8 @@ from collections.abc import Generator
 from pyinfra import host
 from pyinfra.api import operation
 
+from fleet.converge.files.configuration import SET_ASIDE
 from fleet.converge.output import Lines
-
-ASIDE = ".set-aside-by-aipbx"
 
 
 class OtherSources(Lines):
@@ -40,4 +39,4 @@ def only(repository: str, own: str) -> Generator[str, None, None]:
         host.noop("no other source names it")
         return
     for path in others:
-        yield f"mv {shlex.quote(path)} {shlex.quote(path + ASIDE)}"
+        yield f"mv {shlex.quote(path)} {shlex.quote(path + SET_ASIDE)}"
