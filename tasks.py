@@ -25,7 +25,7 @@ import fleet.status.tasks as status
 import fleet.tls.tasks
 import fleet.users.tasks
 import lab.tasks
-from fleet.command_line import words
+from fleet.command_line import parsing
 
 namespace = Collection()
 for task in (
@@ -77,4 +77,4 @@ namespace.add_collection(Collection.from_module(fleet.offsite.tasks, name="offsi
 namespace.add_collection(Collection.from_module(fleet.tls.tasks, name="tls"))
 namespace.add_collection(Collection.from_module(lab.tasks, name="lab"))
 
-words.prepare(invoke.main.program, namespace)
+parsing.prepare(invoke.main.program, namespace)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def at_once(hosts: Sequence[Remote], ask: Callable[[Remote], T]) -> dict[str, T | OperatorError]:
+def in_parallel(hosts: Sequence[Remote], ask: Callable[[Remote], T]) -> dict[str, T | OperatorError]:
     """Ask hosts side by side; an error is the answer of its host."""
     with ThreadPoolExecutor() as pool:
         return dict(zip([host.name for host in hosts], pool.map(lambda host: _answer(host, ask), hosts), strict=True))

@@ -37,7 +37,7 @@ def main(config: Config, _: argparse.Namespace) -> None:
     for origin, keep in config.raw["keeps_for"].items():
         kept = store_folder.FolderStore(config, origin)
         for folder in FOLDERS:
-            possess(kept.path / folder)
+            take_ownership(kept.path / folder)
         for path in abandoned(kept.path, time.time()):
             events.note(f"{origin}: deleted {path.name}, an upload that was never finished")
             path.unlink()
@@ -46,13 +46,13 @@ def main(config: Config, _: argparse.Namespace) -> None:
             for name in (file.removesuffix(".tar.age") for file in kept.names("sets") if file.endswith(".tar.age"))
             if sets.NAME.fullmatch(name)
         }
-        moments = {name: believed(sets.moment_of(name), when) for name, when in arrived.items()}
+        moments = {name: taken_at(sets.moment_of(name), when) for name, when in arrived.items()}
         prune.prune(kept, keep, moments)
         for path in prune_arrived.old(kept.path, int(config.raw["keeps_wal_for"][origin])):
             path.unlink()
 
 
-def possess(folder: Path) -> None:
+def take_ownership(folder: Path) -> None:
     """Make every finished file in a folder root's own, readable for the folder's group: the origin's account.
 
     Args:
@@ -90,7 +90,7 @@ def abandoned(folder: Path, now: float) -> list[Path]:
     return [path for path in (*parts, *alone) if now - path.lstat().st_mtime > LEFT_SECONDS]
 
 
-def believed(named: datetime, arrived: datetime) -> datetime:
+def taken_at(named: datetime, arrived: datetime) -> datetime:
     """When a copy was taken: what its name says, unless the day of its arrival makes that a lie.
 
     Args:

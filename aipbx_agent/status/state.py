@@ -24,7 +24,7 @@ from aipbx_agent.release.containers import colours
 from aipbx_agent.release.lock import deploy_lock
 from aipbx_agent.report import run_state
 from aipbx_agent.restore import retained, swap_journal
-from aipbx_agent.status import containers, database, machine, release
+from aipbx_agent.status import containers, database, machine, preflight
 
 FILES = (COMPOSE_FILE, ENVIRONMENT, IMAGES)
 
@@ -43,7 +43,7 @@ def main(config: Config, options: argparse.Namespace) -> None:
         problem = refused
     state = collect(config)
     if options.release:
-        state["release"] = release.met(config, json.load(sys.stdin), problem)
+        state["release"] = preflight.collect(config, json.load(sys.stdin), problem)
     events.result(**state)
 
 

@@ -33,7 +33,7 @@ def show(hosts: Sequence[Remote], *, tail: int, as_json: bool) -> int:
 
     Returns: the exit code: 0 when every one of them answered.
     """
-    by_host = answers.at_once(hosts, lambda host: _of(host)[-tail:])
+    by_host = answers.in_parallel(hosts, lambda host: _of(host)[-tail:])
     if as_json:
         answers.print_json(by_host)
     else:

@@ -58,7 +58,7 @@ def show(hosts: Sequence[Remote], *, as_json: bool) -> int:
     Returns: the exit code: 0 when every one of them answered.
     """
     with step("hosts"):
-        by_host = answers.at_once(hosts, lambda host: agent.query(host, ["list"]))
+        by_host = answers.in_parallel(hosts, lambda host: agent.query(host, ["list"]))
     listed = [answer["sets"] for answer in by_host.values() if isinstance(answer, dict)]
     completion.remember("sets", (each["name"] for sets in listed for each in reversed(sets)))
     if as_json:

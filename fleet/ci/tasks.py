@@ -27,9 +27,9 @@ def workflow(_: Context, service: str = "", fleet: str = "") -> None:
 @report_errors
 def known_hosts(_: Context, host: str = "all") -> None:
     """Write down for CI where the hosts are and which keys they have, of those that you trust already."""
-    from fleet.ci import ways
+    from fleet.ci import known_hosts
 
-    ways.write(remotes(hosts_to_read(host)))
+    known_hosts.write(remotes(hosts_to_read(host)))
 
 
 @task(

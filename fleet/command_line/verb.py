@@ -15,7 +15,7 @@ from fleet.command_line import dry_run, record
 from fleet.errors import OperatorError
 
 # Invoke gives each option one, by its letters: `-h` was a host, and `-l` let a migration delete rows.
-# The verb as it was typed (words.py): Invoke's own name of `env.push` is `push`.
+# The verb as it was typed (parsing.py): Invoke's own name of `env.push` is `push`.
 TYPED: list[str] = []
 # What the option --host takes where a verb works on several.
 HOSTS = "a host, several with commas, a group, or all"

@@ -25,7 +25,7 @@ def show(hosts: Sequence[Remote], *, as_json: bool) -> int:
 
     Returns: the exit code: 0 where every host's monitoring works, and none fires that is not silenced.
     """
-    by_host = answers.at_once(hosts, lambda host: agent.query(host, ["alerts"]))
+    by_host = answers.in_parallel(hosts, lambda host: agent.query(host, ["alerts"]))
     if as_json:
         answers.print_json(by_host)
     else:

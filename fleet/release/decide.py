@@ -113,9 +113,9 @@ def deploy(
         preconditions.refuse(remote.name, state, remote.settings, first_allowed=not remote.restricted)
         if not old:  # that one has them both, and hands them over
             preconditions.refuse_uncertified(remote.name, state, remote.settings)
-            preconditions.refuse_unknown_names(remote.name, state.met.unknown_names)
-            preconditions.refuse_taken(remote.name, state.met.taken)
-        configuration.refuse_invalid(remote, state.met.variables)
+            preconditions.refuse_unknown_names(remote.name, state.preflight.unknown_names)
+            preconditions.refuse_taken(remote.name, state.preflight.taken)
+        configuration.refuse_invalid(remote, state.preflight.variables)
         changes = drift_check.result() if drift_check else []
     moving = [known[service]] if service else list(known.values())
     named = chosen(moving, shas)
@@ -143,17 +143,17 @@ def deploy(
     for line in _remarks(remote, what, state):
         say(f"  {line}", "yellow")
     if not options.accepts_overlap:
-        overlap.refuse(remote, what, state.met, waits=options.waits)
+        overlap.refuse(remote, what, state.preflight, waits=options.waits)
     return Prepared(remote, what, state, known, old, options)
 
 
 def _remarks(remote: Remote, what: plan.Plan, state: Survey) -> Iterator[str]:
     """What is no reason to refuse, a line each."""
-    if what.before and state.met.stray:
+    if what.before and state.preflight.stray:
         yield "PostgreSQL is recreated: it is connected to a network that no longer exists, and would not start again."
-    if edited := configuration.waiting(remote, state.met.variables):
+    if edited := configuration.waiting(remote, state.preflight.variables):
         yield f"Edited here and not pushed: {', '.join(edited)}. inv env.push --host={remote.name}"
-    yield from preconditions.elsewhere(state.met.elsewhere, certified=state.certificate_until is not None)
+    yield from preconditions.elsewhere(state.preflight.elsewhere, certified=state.certificate_until is not None)
     if short := build_memory.shortage(state, remote.settings, what.moving):
         yield short
     if ignored := build_arguments.ignored(remote):
@@ -180,7 +180,7 @@ def rollback(remote: Remote, to: str, options: Options) -> Prepared:
     with step("host"):
         state = recovery.settled(remote, survey.take(remote, options.drain_seconds), options.drain_seconds)
         preconditions.refuse(remote.name, state, remote.settings, first_allowed=False)
-        configuration.refuse_invalid(remote, state.met.variables)
+        configuration.refuse_invalid(remote, state.preflight.variables)
     wanted = plan.earlier(remote.name, state, remote.settings.keep_releases, to)
     known, coming = restore_images.needed(remote, wanted, repositories(remote.settings))
     schema = migrations.allow_back(remote, state.running, wanted, despite=options.despite_migrations)
@@ -202,11 +202,11 @@ def _announce(remote: Remote, what: Plan, state: Survey, changes: list[str], dra
             "yellow",
         )
     if what.before:
-        known = state.met.hands_over
+        known = state.preflight.hands_over
         cost = switch.interrupts(remote, what.changed, state.calls, drain_seconds=drain_seconds, hands_over=known)
         say(f"  {cost}", "" if cost.startswith("Interrupts nothing") else "yellow")
-        if "backend" in what.changed and state.met.background:
-            running = ", ".join(f"{count} {kind}" for kind, count in state.met.background.items())
+        if "backend" in what.changed and state.preflight.background:
+            running = ", ".join(f"{count} {kind}" for kind, count in state.preflight.background.items())
             say(
                 f"  In the background: {running}. Those that have not ended with the old backend stay unfinished. "
                 "To spare them, answer no, and deploy later.",
@@ -214,11 +214,11 @@ def _announce(remote: Remote, what: Plan, state: Survey, changes: list[str], dra
             )
         if failing := switch.after_failure(remote, what.changed, hands_over=known):
             say(f"  {failing}")
-        if restarts := state.met.restarts:
+        if restarts := state.preflight.restarts:
             say(f"  Restarts, because its declaration changed: {', '.join(restarts)}.", "yellow")
         if "postgres" in restarts:
             say("  INTERRUPTS: requests that need the database fail while it restarts, for some seconds.", "yellow")
         # Whose PBXs there are is not for the log of a run of CI's.
         if "backend" in what.changed and remote.settings.switch_mode == "colours" and not remote.restricted:
-            for number, line in enumerate(switch.about_pbxs(state.met, hands_over=known)):
+            for number, line in enumerate(switch.about_pbxs(state.preflight, hands_over=known)):
                 say(f"  {line}", "yellow" if number else "")

@@ -32,7 +32,7 @@ def show(hosts: list[Remote], *, as_json: bool) -> int:
 
     Returns: the exit code: 0 when every one of them answered.
     """
-    by_host = answers.at_once(hosts, lambda host: (_taken(host), set() if as_json else _images(host)))
+    by_host = answers.in_parallel(hosts, lambda host: (_taken(host), set() if as_json else _images(host)))
     good = {name: answer for name, answer in by_host.items() if not isinstance(answer, OperatorError)}
     releases_shown = [entry.after for answer, _ in good.values() for entry in reversed(answer.entries)]
     completion.remember("shas", (each.sha(name)[:8] for each in releases_shown for name in contract.SERVICES))

@@ -13,7 +13,7 @@ from fleet.errors import OperatorError
 if TYPE_CHECKING:
     from aipbx_agent.release.releases import Entry
     from fleet.remote import Remote
-    from fleet.state.met import Met
+    from fleet.state.preflight import Preflight
 
 # What a switch takes beside waiting: starts, the public check, and the way back.
 STEPS_SECONDS = 600
@@ -91,15 +91,15 @@ def after_failure(remote: Remote, services: list[str], *, hands_over: bool) -> s
     return "If it fails, the backend that runs now starts once more: the PBX knows both by one name (no ARI_*)."
 
 
-def about_pbxs(met: Met, *, hands_over: bool) -> list[str]:
+def about_pbxs(preflight: Preflight, *, hands_over: bool) -> list[str]:
     """How many PBXs the application is connected to, and which of them cannot be handed over: lines for the operator.
 
     Args:
-        met: what a release would meet there.
+        preflight: what a release would meet there.
         hands_over: whether the host knows its PBX.
     """
     try:
-        pbxs = met.pbxs
+        pbxs = preflight.pbxs
     except OperatorError as problem:
         return [f"PBXs: unknown. {problem.what}"]
     shut_out = [

@@ -154,7 +154,7 @@ def rollback(
     from fleet.release.rollout import each_host, waves
 
     prepared = []
-    for remote in each_host.free(remotes(hosts_to_change(host)), wait=wait):
+    for remote in each_host.unlocked(remotes(hosts_to_change(host)), wait=wait):
         drain_seconds = each_host.drain_seconds(remote, drain_timeout, now=now)
         prepared.append(
             decide.rollback(remote, to, decide.Options(drain_seconds, despite_migrations=despite_migrations))

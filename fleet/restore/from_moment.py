@@ -45,7 +45,7 @@ def to(text: str, host: str, tables: str, database: str, *, yes: bool) -> None:
         OperatorError: it was refused, and nothing was touched.
         FailedError: it failed; what was live is live.
     """
-    target = recovery_target.understood(text)
+    target = recovery_target.parse(text)
     remote = only(hosts_to_change(host))
     past = recovery_target.since(target, datetime.now(UTC))
     say(f"{remote.name}: the database as it was at {recovery_target.shown(target)} ({past})", "bold")

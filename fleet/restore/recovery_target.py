@@ -14,7 +14,7 @@ FORM = re.compile(
 )
 
 
-def understood(text: str) -> datetime:
+def parse(text: str) -> datetime:
     """What an operator typed, in UTC.
 
     Args:

@@ -37,7 +37,7 @@ def show(hosts: Sequence[Remote], *, as_json: bool) -> int:
 
     Returns: the exit code: 0 when every host could be read.
     """
-    by_host = answers.at_once(hosts, lambda host: agent.query(host, ["images"], seconds=LOOK_SECONDS)["images"])
+    by_host = answers.in_parallel(hosts, lambda host: agent.query(host, ["images"], seconds=LOOK_SECONDS)["images"])
     if as_json:
         answers.print_json(by_host)
     else:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from aipbx_agent import contract
 from aipbx_agent.release import releases
 from fleet import agent
-from fleet.state.met import Met
+from fleet.state.preflight import Preflight
 
 if TYPE_CHECKING:
     from aipbx_agent.release.releases import Entry, Release
@@ -70,7 +70,7 @@ class Survey:
         migrations: how many of the release's files the database has not seen, or FIRST_START, or UNKNOWN.
         alerts: what fires: names by severity (page, ticket), works (whether monitoring does), why (it does not); None:
             the host has no monitoring.
-        met: what a release would meet; nothing where it was not asked for.
+        preflight: what a release would meet; nothing where it was not asked for.
     """
 
     files: frozenset[str]
@@ -100,7 +100,7 @@ class Survey:
     calls: int | None
     migrations: str
     alerts: dict[str, Any] | None = None
-    met: Met = field(default_factory=lambda: Met("", {}))
+    preflight: Preflight = field(default_factory=lambda: Preflight("", {}))
 
     @property
     def converged(self) -> bool:
@@ -151,7 +151,7 @@ def parse(state: dict[str, Any], host: str = "") -> Survey:
         calls=state.get("calls"),
         migrations=state.get("migrations", ""),
         alerts=state.get("alerts"),
-        met=Met(host, state.get("release", {})),
+        preflight=Preflight(host, state.get("release", {})),
     )
 
 

@@ -98,7 +98,7 @@ def show(hosts: Sequence[Remote], since: str, *, as_json: bool) -> int:
         OperatorError: `since` is not a valid time.
     """
     age(since)
-    by_host = answers.at_once(hosts, lambda host: _read(host, since))
+    by_host = answers.in_parallel(hosts, lambda host: _read(host, since))
     if as_json:
         answers.print_json({host.name: _for_script(host, by_host[host.name]) for host in hosts})
     else:

@@ -19,10 +19,10 @@ from invoke.parser.context import ParserContext
 
 import tasks
 from fleet import agent
-from fleet.command_line import hints, words
+from fleet.command_line import hints, parsing
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMES = set(words.names(tasks.namespace))
+NAMES = set(parsing.names(tasks.namespace))
 HINT = re.compile(r"\binv ([a-z][a-z.-]*[a-z])\b([^;,:`)\n\[]*)")
 # Sentences about an option, and not about one of a program that we call.
 SENTENCE = re.compile(r"\b(?:[Aa]dd|[Gg]ive|[Uu]se|[Ll]eave|without|belongs to|together with) (--[a-z][a-z-]+)")
@@ -72,7 +72,7 @@ def parse(typed: list[str]) -> None:
         Exit: as an operator would see it.
     """
     program: Any = SimpleNamespace(initial_context=ParserContext(args=[Argument(name="list")]))
-    words._check(program, tasks.namespace, typed)
+    parsing._check(program, tasks.namespace, typed)
 
 
 def test_every_command_in_a_message_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from ipaddress import ip_network
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from aipbx_agent.core.at_once import at_once
+from aipbx_agent.core.parallel import in_parallel
 from aipbx_agent.release.pbx import own_addresses
 
 
@@ -34,7 +34,7 @@ def look(urls: Mapping[str, str], networks: Sequence[str]) -> Addresses:
     result = Addresses([], {})
     allowed = [ip_network(network) for network in networks]
     none: list[str] = []
-    for name, addresses in zip(urls, at_once(list(urls.values()), _resolved, none), strict=True):
+    for name, addresses in zip(urls, in_parallel(list(urls.values()), _resolved, none), strict=True):
         if any(own_addresses.parsed(address) in network for address in addresses for network in allowed):
             result.let_in.append(name)
         elif addresses:

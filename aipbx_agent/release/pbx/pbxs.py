@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from aipbx_agent.core import events
-from aipbx_agent.core.at_once import STUCK_SECONDS, at_once
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import AgentError
+from aipbx_agent.core.parallel import STUCK_SECONDS, in_parallel
 from aipbx_agent.core.text import one_line
 from aipbx_agent.databases import engine
 from aipbx_agent.databases.postgres.engine import Postgres
@@ -63,7 +63,7 @@ class Pbxs:
     """
 
     def __init__(self, main: Ari, others: list[Exchange], wrong: dict[str, str] | None = None) -> None:
-        silences = at_once(others, lambda exchange: _why_silent(exchange.ari), STUCK)
+        silences = in_parallel(others, lambda exchange: _why_silent(exchange.ari), STUCK)
         self.exchanges = [
             Exchange(OWN, main),
             *(exchange for exchange, why in zip(others, silences, strict=True) if not why),
@@ -98,7 +98,7 @@ class Pbxs:
             Failed: the first does not answer.
         """
         of_main = [] if self.main.channels(application) is not None else [OWN]
-        lack = at_once(
+        lack = in_parallel(
             self.exchanges[1:], lambda exchange: _knows(exchange, old) and not _knows(exchange, application), False
         )
         return of_main + [exchange.name for exchange, lacks in zip(self.exchanges[1:], lack, strict=True) if lacks]
@@ -114,7 +114,7 @@ class Pbxs:
 
     def correct(self, application: str) -> None:
         """The same where it is registered and the dialplan names another; what fails is noted."""
-        failed = at_once(self.exchanges, lambda exchange: _correct(exchange, application), STUCK)
+        failed = in_parallel(self.exchanges, lambda exchange: _correct(exchange, application), STUCK)
         for exchange, why in zip(self.exchanges, failed, strict=True):
             if why:
                 events.note(f"{exchange.name} was not handed over: {why}. {COST}")
@@ -134,7 +134,7 @@ class Pbxs:
         return None if of_main is None and not self._where else list(self._where)
 
     def _of_others(self, application: str) -> list[list[str]]:
-        answers = at_once(self.exchanges[1:], lambda exchange: _channels(exchange, application), None)
+        answers = in_parallel(self.exchanges[1:], lambda exchange: _channels(exchange, application), None)
         self.unheard = None in answers
         for number, answer in enumerate(answers):
             if answer is not None:
@@ -146,7 +146,7 @@ class Pbxs:
 
         Returns: why some could not be ended, for each of them.
         """
-        failed = at_once(channels, self._hung_up, STUCK, seconds=HANG_UP_SECONDS)
+        failed = in_parallel(channels, self._hung_up, STUCK, seconds=HANG_UP_SECONDS)
         return [why for why in failed if why]
 
     def _hung_up(self, channel: str) -> str:
@@ -251,11 +251,13 @@ def summary(config: Config) -> dict[str, Any]:
     if not pbxs or not name:
         good, wrong = rows(config, "")
         return {"count": len(good) + len(wrong), "silent": {}, "strange": [], "unset": [], "shut_out": shut_out}
-    known = at_once(pbxs.exchanges, lambda exchange: _knows(exchange, name), False)
+    known = in_parallel(pbxs.exchanges, lambda exchange: _knows(exchange, name), False)
     strange = [exchange.name for exchange, knows in zip(pbxs.exchanges, known, strict=True) if not knows]
     others = [exchange for exchange in pbxs.exchanges if exchange.name not in strange]
     unset = [
-        exchange.name for exchange, is_unset in zip(others, at_once(others, _is_unset, False), strict=True) if is_unset
+        exchange.name
+        for exchange, is_unset in zip(others, in_parallel(others, _is_unset, False), strict=True)
+        if is_unset
     ]
     count = len(pbxs.exchanges) + len(pbxs.silent)
     return {"count": count, "silent": pbxs.silent, "strange": strange, "unset": unset, "shut_out": shut_out}

@@ -18,23 +18,23 @@ from fleet.release.switch import goes_by
 if TYPE_CHECKING:
     from fleet.release.plan import Plan
     from fleet.remote import Remote
-    from fleet.state.met import Met
+    from fleet.state.preflight import Preflight
 
 PAUSE_SECONDS = 10
 
 
-def refuse(remote: Remote, what: Plan, met: Met, *, waits: bool) -> None:
+def refuse(remote: Remote, what: Plan, preflight: Preflight, *, waits: bool) -> None:
     """Refuse a deploy that would begin an overlap across a moment that data names, or say until when it will wait.
 
     Args:
         what: the deploy.
-        met: what it would meet there.
+        preflight: what it would meet there.
         waits: whether it waits for a free moment instead.
 
     Raises:
         OperatorError: it would, or no moment is free; nothing was touched.
     """
-    answer = met.overlap if possible(remote, what) else None
+    answer = preflight.overlap if possible(remote, what) else None
     if answer:
         if not waits or answer["seconds"] is None:
             raise _refusal(answer)

@@ -32,7 +32,7 @@ def deploys(hosts: list[Host], shas: list[str], service: str, drain_timeout: int
     Raises:
         OperatorError: it cannot be on one of them; nothing was touched.
     """
-    chosen = free(remotes(hosts), wait=options.waits)
+    chosen = unlocked(remotes(hosts), wait=options.waits)
     drifted = decide.asked_for_drift(chosen)
     prepared = []
     for remote in chosen:
@@ -41,7 +41,7 @@ def deploys(hosts: list[Host], shas: list[str], service: str, drain_timeout: int
     return prepared
 
 
-def free(hosts: list[Remote], *, wait: bool) -> list[Remote]:
+def unlocked(hosts: list[Remote], *, wait: bool) -> list[Remote]:
     """The hosts; where locks are to be waited for, once they are gone."""
     for remote in hosts if wait else ():
         deploy_lock.wait(remote)

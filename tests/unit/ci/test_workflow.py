@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from fleet.checkout import ROOT
-from fleet.ci import ways, workflow
+from fleet.ci import known_hosts, workflow
 from fleet.errors import OperatorError
 from fleet.ssh import ssh_config
 
@@ -55,10 +55,10 @@ def test_where_hosts_are_and_their_keys_come_from_the_operator(tmp_path: Path, m
     )
     monkeypatch.setattr(ssh_config, "route", lambda *_: route)
     remote: Any = SimpleNamespace(name="aipbx.org", account="deploy")
-    ways.write([remote], tmp_path)
-    assert (tmp_path / ways.KEYS).read_text().endswith(f"aipbx.org {KEY}\n")
-    config = (tmp_path / ways.CONFIG).read_text()
+    known_hosts.write([remote], tmp_path)
+    assert (tmp_path / known_hosts.KEYS).read_text().endswith(f"aipbx.org {KEY}\n")
+    config = (tmp_path / known_hosts.CONFIG).read_text()
     assert config.endswith("Host aipbx.org\n  HostName 203.0.113.20\n  Port 22\n  HostKeyAlias aipbx.org\n")
     known.write_text("")
     with pytest.raises(OperatorError, match="host key is not known here"):
-        ways.write([remote], tmp_path)
+        known_hosts.write([remote], tmp_path)

@@ -70,7 +70,7 @@ def ask(host: Remote) -> dict[str, str]:
     return {"set": host.name}
 
 
-@pytest.mark.parametrize("asked", [answers.at_once, answers.in_turn])
+@pytest.mark.parametrize("asked", [answers.in_parallel, answers.in_turn])
 def test_one_that_cannot_be_asked_hides_no_other(asked: Any, capsys: pytest.CaptureFixture[str]) -> None:
     found = asked(HOSTS, ask)
     assert answers.exit_code(found) == FailedError.code

@@ -10,7 +10,7 @@ import pytest
 from fleet.errors import OperatorError
 from fleet.release import switch
 from fleet.release.rollout import each_host
-from fleet.state.met import Met
+from fleet.state.preflight import Preflight
 
 HOST: Any = SimpleNamespace(settings=SimpleNamespace(switch_mode="colours", drain_seconds=1800))
 PLAIN: Any = SimpleNamespace(settings=SimpleNamespace(switch_mode="recreate", drain_seconds=1800))
@@ -70,7 +70,7 @@ def test_what_makes_no_sense_is_refused(given: int, now: bool) -> None:
 
 def test_pbxs_that_are_left_out_are_named_with_what_it_costs() -> None:
     found: dict[str, Any] = {"count": 2, "silent": {}, "strange": [], "unset": []}
-    met = Met("aipbx.ru", {"pbxs": found})
+    met = Preflight("aipbx.ru", {"pbxs": found})
     assert switch.about_pbxs(met, hands_over=True) == ["PBXs: 2, of which 2 are handed over."]
     found |= {"count": 4, "silent": {"a (pbx:1)": "timed out"}, "strange": ["b"], "unset": ["c"]}
     assert switch.about_pbxs(met, hands_over=True) == [
@@ -89,5 +89,5 @@ def test_pbxs_that_are_left_out_are_named_with_what_it_costs() -> None:
 
 
 def test_unknown_pbxs_do_not_prevent_a_rollback() -> None:
-    met = Met("aipbx.ru", {"pbxs": {"error": {"what": "It is down.", "why": "", "do": "", "code": 1}}})
+    met = Preflight("aipbx.ru", {"pbxs": {"error": {"what": "It is down.", "why": "", "do": "", "code": 1}}})
     assert switch.about_pbxs(met, hands_over=True) == ["PBXs: unknown. aipbx.ru: It is down."]

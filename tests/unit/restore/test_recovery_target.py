@@ -27,7 +27,7 @@ FIVE_PAST_TWO = datetime(2026, 11, 23, 14, 5, tzinfo=UTC)
     ],
 )
 def test_what_is_understood(text: str, past: float) -> None:
-    found = recovery_target.understood(text)
+    found = recovery_target.parse(text)
     assert found == FIVE_PAST_TWO + timedelta(seconds=past)
     assert targets.moment(recovery_target.named(found)) == found
 
@@ -39,7 +39,7 @@ def test_what_is_understood(text: str, past: float) -> None:
 )  # fmt: skip
 def test_what_is_not(text: str) -> None:
     with pytest.raises(OperatorError, match="is not a valid time"):
-        recovery_target.understood(text)
+        recovery_target.parse(text)
 
 
 def test_how_it_is_shown() -> None:

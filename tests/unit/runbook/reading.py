@@ -12,7 +12,7 @@ from invoke.parser import Parser
 from invoke.program import Program
 
 import tasks
-from fleet.command_line import words
+from fleet.command_line import parsing
 from fleet.inventory import hosts
 from fleet.migrations import grammar
 from fleet.runbook import pages
@@ -76,7 +76,7 @@ def takes_host(verb: str) -> bool:
 
 def read_inv(argv: list[str]) -> None:
     """Read a verb with its options as `inv` does."""
-    typed = words.with_hosts(argv, tasks.namespace, lambda: [*known_hosts(), "all"])
+    typed = parsing.with_hosts(argv, tasks.namespace, lambda: [*known_hosts(), "all"])
     verb = next(one for one in parser().parse_argv(typed) if one.name)
     given = verb.args["host"].value if "host" in verb.args else "all"
     assert given == "all" or set(given.split(",")) <= known_hosts(), f"{argv}: no host is named"

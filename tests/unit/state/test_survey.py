@@ -78,7 +78,7 @@ def test_container(status: str, health: str, good: bool, shown: str) -> None:
 
 def test_what_a_release_would_meet_and_what_could_not_be_known() -> None:
     wrong = {"error": {"what": "It is damaged.", "why": "by hand", "do": "Push.", "code": 2}}
-    met = survey.parse({"release": {"variables": {"host": {}}, "restarts": wrong}}, "aipbx.ru").met
+    met = survey.parse({"release": {"variables": {"host": {}}, "restarts": wrong}}, "aipbx.ru").preflight
     assert met.variables == {"host": {}}
     with pytest.raises(OperatorError, match=r"aipbx\.ru: It is damaged\."):
         _ = met.restarts

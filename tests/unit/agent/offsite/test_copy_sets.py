@@ -309,7 +309,7 @@ ARRIVED = datetime(2026, 11, 23, 4, tzinfo=UTC)
     ],
 )
 def test_a_name_counts_only_when_it_fits_the_arrival(named: datetime, believed: bool) -> None:
-    assert peers.believed(named, ARRIVED) == (named if believed else ARRIVED)
+    assert peers.taken_at(named, ARRIVED) == (named if believed else ARRIVED)
 
 
 def test_what_was_never_finished_goes_and_only_that(tmp_path: Path) -> None:

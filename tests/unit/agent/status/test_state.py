@@ -15,7 +15,7 @@ from aipbx_agent.core import files
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import Refused
 from aipbx_agent.release import releases
-from aipbx_agent.status import database, release, state
+from aipbx_agent.status import database, preflight, state
 from fleet.state import survey
 from fleet.state.survey import Survey
 from tests.unit.shell import stub
@@ -146,7 +146,7 @@ def test_a_rotation_that_was_cut_off_is_seen_where_no_server_runs(
 
 
 def test_variables_that_cannot_be_read_are_their_error(app: Path) -> None:
-    met = release.met(config(app), {}, Refused("It cannot be read.", "damaged", "inv env.push"))
+    met = preflight.collect(config(app), {}, Refused("It cannot be read.", "damaged", "inv env.push"))
     assert met == {
         "variables": {"error": {"what": "It cannot be read.", "why": "damaged", "do": "inv env.push", "code": 2}}
     }

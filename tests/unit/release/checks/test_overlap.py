@@ -15,7 +15,7 @@ from fleet.errors import OperatorError
 from fleet.inventory import hosts, settings
 from fleet.release.checks import overlap
 from fleet.release.plan import Plan
-from fleet.state.met import Met
+from fleet.state.preflight import Preflight
 
 DATA = settings.of_host("aipbx.ru", hosts.load()[0].data)
 A, B = Release("a" * 40, "b" * 40), Release("c" * 40, "b" * 40)
@@ -44,7 +44,7 @@ def host(**changes: Any) -> Any:
 
 
 def refuse(found: Any, what: Plan = DEPLOY, *, waits: bool = False, **changes: Any) -> None:
-    overlap.refuse(host(**changes), what, Met("aipbx.ru", {"overlap": found}), waits=waits)
+    overlap.refuse(host(**changes), what, Preflight("aipbx.ru", {"overlap": found}), waits=waits)
 
 
 def test_a_free_moment_is_silent(answers: list[Any], capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from aipbx_agent.contract import METADATA_NETWORKS
-from aipbx_agent.core import at_once
+from aipbx_agent.core import parallel
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import Failed
 from aipbx_agent.databases import engine
@@ -179,7 +179,7 @@ def test_one_that_is_stuck_is_not_waited_for(
     known = found(config)
     stuck, ends = known.exchanges[1], threading.Event()
     monkeypatch.setattr(stuck.ari, "channels", lambda _: ends.wait(30))
-    monkeypatch.setattr(at_once, "STUCK_SECONDS", 1)
+    monkeypatch.setattr(parallel, "STUCK_SECONDS", 1)
     try:
         assert known.channels(OLD) == []
         assert known.unheard

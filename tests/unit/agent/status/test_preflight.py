@@ -13,7 +13,7 @@ from aipbx_agent.contract import CERTIFICATE
 from aipbx_agent.core import docker
 from aipbx_agent.core.config import Config
 from aipbx_agent.release.containers import colours
-from aipbx_agent.status import release
+from aipbx_agent.status import preflight
 from tests.unit.shell import stub
 
 CONFIG = Config({"host": "aipbx.org", "app_dir": "/nowhere"}, {}, {})
@@ -32,13 +32,13 @@ def _programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_each_program_is_named_with_its_port(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(colours, "present", lambda *_: "")
-    assert release._taken(CONFIG) == ["a program on port 443", "apache2 on port 80"]
+    assert preflight._taken(CONFIG) == ["a program on port 443", "apache2 on port 80"]
 
 
 def test_where_our_nginx_runs_it_is_the_one_that_listens(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(colours, "present", lambda *_: "abc")
     monkeypatch.setattr(docker, "running", lambda _: True)
-    assert release._taken(CONFIG) == []
+    assert preflight._taken(CONFIG) == []
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_names_that_lead_elsewhere_are_known_beforehand(
     stub(tmp_path, "getent", f'case "$4" in {known} esac')
     data = dict.fromkeys(("acme_directory", "acme_contact"), "") | {"cloudflare": False, "public_addresses": []}
     data |= {"names": ["aipbx.org", "www.aipbx.org"], "source": "letsencrypt"} | changes
-    assert release._elsewhere(Config({"host": "aipbx.org", "certificate": data}, {}, {})) == elsewhere
+    assert preflight._elsewhere(Config({"host": "aipbx.org", "certificate": data}, {}, {})) == elsewhere
 
 
 @pytest.mark.parametrize(
@@ -77,4 +77,4 @@ def test_names_that_dns_does_not_know_count_before_the_first_certificate(
     data = dict.fromkeys(("acme_directory", "acme_contact"), "") | {"cloudflare": False, "public_addresses": []}
     data |= {"names": ["aipbx.org", "www.aipbx.org"], "source": source}
     config = Config({"host": "aipbx.org", "app_dir": str(tmp_path), "certificate": data}, {}, {})
-    assert release._unknown_names(config) == unknown
+    assert preflight._unknown_names(config) == unknown

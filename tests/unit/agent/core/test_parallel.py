@@ -1,6 +1,6 @@
 """One of many that are asked may fail, or never answer."""
 
-from aipbx_agent.core.at_once import AT_ONCE, at_once
+from aipbx_agent.core.parallel import AT_ONCE, in_parallel
 
 
 def test_one_that_fails_keeps_no_other_from_being_asked() -> None:
@@ -9,4 +9,4 @@ def test_one_that_fails_keeps_no_other_from_being_asked() -> None:
             raise RecursionError
         return number
 
-    assert at_once(range(AT_ONCE + 3), ask, -1) == [*[-1] * AT_ONCE, *range(AT_ONCE, AT_ONCE + 3)]
+    assert in_parallel(range(AT_ONCE + 3), ask, -1) == [*[-1] * AT_ONCE, *range(AT_ONCE, AT_ONCE + 3)]

@@ -1,4 +1,4 @@
-"""What a release that is about to come would meet on a host (aipbx_agent/status/release.py)."""
+"""What a release that is about to come would meet on a host (aipbx_agent/status/preflight.py)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Met:
+class Preflight:
     """What a release would meet on a host, as its agent told it; what it could not tell is its error when asked for.
 
     Attributes:

@@ -20,7 +20,7 @@ from aipbx_agent.status import background
 from aipbx_agent.tls import declared, points_here
 
 
-def met(config: Config, request: dict[str, Any], problem: Problem | None) -> dict[str, Any]:
+def collect(config: Config, request: dict[str, Any], problem: Problem | None) -> dict[str, Any]:
     """What it would meet; what failed is reported as `{"error": …}` in its place.
 
     Args:

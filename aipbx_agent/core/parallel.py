@@ -16,7 +16,7 @@ One = TypeVar("One")
 Answer = TypeVar("Answer")
 
 
-def at_once(
+def in_parallel(
     some: Sequence[One], how: Callable[[One], Answer], stuck: Answer, *, seconds: float | None = None
 ) -> list[Answer]:
     """Ask several at once.

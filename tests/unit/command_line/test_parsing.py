@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import tasks
-from fleet.command_line import words
+from fleet.command_line import parsing
 
 ROOT = Path(__file__).resolve().parents[3]
 INV = str(Path(sys.executable).with_name("inv"))
@@ -33,12 +33,12 @@ HOSTS = ["aipbx.net", "aipbx.org", "production", "all"]
     ],
 )
 def test_a_host_may_stand_alone(typed: str, read: str) -> None:
-    assert words.with_hosts(typed.split(), tasks.namespace, lambda: HOSTS) == read.split()
+    assert parsing.with_hosts(typed.split(), tasks.namespace, lambda: HOSTS) == read.split()
 
 
 def test_a_query_may_stand_alone() -> None:
     typed = ["db", "aipbx.org", "select 1"]
-    assert words.with_hosts(typed, tasks.namespace, lambda: HOSTS) == ["db", "--host=aipbx.org", "--command=select 1"]
+    assert parsing.with_hosts(typed, tasks.namespace, lambda: HOSTS) == ["db", "--host=aipbx.org", "--command=select 1"]
 
 
 @pytest.mark.parametrize(
