@@ -92,8 +92,11 @@ def test_paths_exist(page: Path) -> None:
 def test_the_architecture_shows_every_package(package: str) -> None:
     page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
     tree = page.partition(f"```\n{package}/\n")[2].partition("```")[0]
-    shown = re.findall(r"^ +(\w+)/", tree, re.MULTILINE)
-    packages = [path.parent.name for path in (ROOT / package).rglob("*/__init__.py")]
+    shown, outer = [], ""
+    for indent, name in re.findall(r"^( +)(\w+)/", tree, re.MULTILINE):
+        outer = outer if len(indent) > 2 else name
+        shown.append(name if name == outer else f"{outer}/{name}")
+    packages = [str(path.parent.relative_to(ROOT / package)) for path in (ROOT / package).rglob("*/__init__.py")]
     assert sorted(shown) == sorted(packages)
 
 
