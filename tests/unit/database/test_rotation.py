@@ -14,7 +14,7 @@ import pytest
 from aipbx_agent.release.releases import Release
 from fleet import agent
 from fleet.database import rotation
-from fleet.database.rotation import Rotation
+from fleet.database.rotation_plan import Rotation
 from fleet.env.dotenv import files
 from fleet.env.dotenv.files import HostFile
 from fleet.env.secret_store import protocol
@@ -181,14 +181,14 @@ def test_a_way_back_that_fails_is_reported_with_both_reasons(world: World, monke
 def test_one_that_was_cut_off_is_ended_with_what_the_file_says(world: World) -> None:
     remote: Any = world
     world.place().put(NEW)
-    rotation._end(remote, ready(world, cut_off=True), "anna")
+    rotation._complete(remote, ready(world, cut_off=True), "anna")
     assert world.everywhere() == {NEW}
     world.steps = []
-    rotation._end(remote, ready(world, cut_off=True, running=NEW), "anna")
+    rotation._complete(remote, ready(world, cut_off=True, running=NEW), "anna")
     assert "backend" not in world.steps, "it has it already"
     world.broken = "environment"
     with pytest.raises(FailedError, match="still not at its end"):
-        rotation._end(remote, ready(world, cut_off=True), "anna")
+        rotation._complete(remote, ready(world, cut_off=True), "anna")
     assert world.let_in
 
 
