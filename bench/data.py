@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from jinja2 import Template
 
-from fleet.converge.firewall import ufw
+from fleet.converge.firewall import rules
 from fleet.inventory import settings
 from fleet.inventory.hosts import Host
 
@@ -34,7 +34,7 @@ def inventory(root: Path, hosts: Sequence[Host], operator_keys: Sequence[str]) -
 
 def _of_host(host: Host, user_rules: str) -> dict[str, Any]:
     checked = settings.of_host(host.name, host.data)
-    declared = {family: ufw.declared(checked, version) for family, version, _ in FAMILIES}
+    declared = {family: rules.declared(checked, version) for family, version, _ in FAMILIES}
     # This template calls methods of its openings, which no inventory can carry: so Ansible gets its text.
     template = Template(user_rules, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
     return {

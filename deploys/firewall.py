@@ -1,12 +1,12 @@
 """Firewall: closed except for SSH, web and RTP, also for ports that Compose publishes; IPv4 and IPv6."""
 
 from fleet.converge.context import render, settings
-from fleet.converge.firewall import ufw
+from fleet.converge.firewall import rules, ufw
 
 NOISE_4 = [("udp", 137), ("udp", 138), ("tcp", 139), ("tcp", 445), ("udp", 67), ("udp", 68)]
 NOISE_6 = [("udp", 137), ("udp", 138), ("tcp", 139), ("tcp", 445), ("udp", 546), ("udp", 547)]
 
-declared = {version: ufw.declared(settings(), version) for version in ufw.TOOLS}
+declared = {version: rules.declared(settings(), version) for version in ufw.TOOLS}
 
 ufw.firewall(
     name="Firewall: apply UFW rules, reverted if no login succeeds",

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from fleet.converge.firewall import foreign_rules, ufw
-from fleet.converge.firewall.ufw import Declared, Opening, Version
+from fleet.converge.firewall import foreign_rules, rules, ufw
+from fleet.converge.firewall.rules import Declared, Opening, Version
 from fleet.inventory import hosts, settings
 
 PBX = ["203.0.113.7/32", "2001:db8::7/128"]
@@ -17,7 +17,7 @@ DATA = hosts.load()[0].data
 
 
 def opened(version: Version, **changes: Any) -> list[Opening]:
-    return ufw.declared(settings.of_host("aipbx.net", DATA | changes), version).opened
+    return rules.declared(settings.of_host("aipbx.net", DATA | changes), version).opened
 
 
 def test_openings_for_everybody() -> None:
@@ -84,8 +84,8 @@ def test_https_only_for_some_networks() -> None:
 def test_containers_of_a_staging_host_reach_what_is_allowed(outgoing: dict[str, list[int]], allowed: list[str]) -> None:
     """As `iptables -S` prints it (1.8.11, nf_tables)."""
     data = settings.of_host("try.test", DATA | {"staging": True, "web_from": ["198.51.100.7"], "outgoing": outgoing})
-    rules = ufw.declared(data, 4).docker_user()
-    assert rules[rules.index("-A DOCKER-USER -m conntrack --ctstate DNAT -j DROP") + 1 :] == [
+    chain = rules.declared(data, 4).docker_user()
+    assert chain[chain.index("-A DOCKER-USER -m conntrack --ctstate DNAT -j DROP") + 1 :] == [
         "-A DOCKER-USER -i docker0 -j RETURN",
         "-A DOCKER-USER -i br-+ -o br-+ -j RETURN",
         "-A DOCKER-USER -i br-+ -p udp -m udp --dport 53 -j RETURN",
@@ -118,7 +118,7 @@ def test_containers_get_the_same_openings_by_the_port_that_was_asked_for() -> No
 
 def test_every_cloud_s_metadata_is_shut_and_its_resolver_is_not() -> None:
     data = settings.of_host("aipbx.net", DATA)
-    shut = [rule for version in (4, 6) for rule in ufw.declared(data, version).docker_user() if "REJECT" in rule]
+    shut = [rule for version in (4, 6) for rule in rules.declared(data, version).docker_user() if "REJECT" in rule]
     assert all("! --dport 53" in rule for rule in shut)
     for address in ("169.254.0.0/16", "100.100.100.200/32", "168.63.129.16/32", "fd00:c1::a9fe:a9fe/128"):
         assert any(f" -d {address} " in rule for rule in shut), address
