@@ -56,8 +56,7 @@ def load(server: Engine, what: Load, database: str, begin: Callable[[list[str]],
         server.create(database, what.like)
         server.restore(what.dump, database, what.tables)
         return []
-    if not isinstance(server, Postgres):  # for mypy: there is no third kind
-        raise AssertionError
+    assert isinstance(server, Postgres)  # noqa: S101  there is no third kind
     about = server.about(what.dump)
     roles = what.roles or set_roles.named(server, what.dump, about, database)
     if what.role:

@@ -53,8 +53,7 @@ def server(config: Config, live: Engine) -> Iterator[Engine]:
         finally:
             clear()
         return
-    if not isinstance(live, Postgres):  # for mypy: there is no third kind
-        raise AssertionError
+    assert isinstance(live, Postgres)  # noqa: S101  there is no third kind
     try:
         run(command(config, image), seconds=docker.SECONDS)
         _wait()

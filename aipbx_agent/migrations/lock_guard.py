@@ -58,9 +58,8 @@ def watching(server: Postgres, database: str, seconds: float) -> Iterator[None]:
 
 
 def _look(session: subprocess.Popen[bytes], question: bytes, over: threading.Event) -> None:
+    assert session.stdin is not None  # noqa: S101  a pipe
     while not over.wait(LOOK_SECONDS):
-        if session.stdin is None:  # for mypy: it is a pipe
-            return
         try:
             session.stdin.write(question)
             session.stdin.flush()

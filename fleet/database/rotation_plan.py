@@ -74,6 +74,7 @@ def planned(remote: Remote, state: Survey) -> Rotation:
             f"inv env.diff --host={remote.name} shows it; then inv env.push --host={remote.name}, "
             "or put the host's values back.",
         )
+    assert state.running is not None  # noqa: S101  preconditions.refuse has passed it
     look = ask(remote, "look")
     cut_off = bool(look["under_way"])
     if values[NAME] != environments["backend"][NAME] and not cut_off:
@@ -87,7 +88,7 @@ def planned(remote: Remote, state: Survey) -> Rotation:
         place=origin,
         before={**values, NAME: environments["backend"][NAME]},
         after=values if cut_off else {**values, NAME: declaration.password()},
-        release=_release(remote, state),
+        release=state.running,
         addresses=addresses(look),
         running=passwords(look),
         cut_off=cut_off,
@@ -96,14 +97,6 @@ def planned(remote: Remote, state: Survey) -> Rotation:
 
 def _origin(file: HostFile) -> str:
     return files.shown(file.path) + f" or {file.store}" * bool(file.store)
-
-
-def _release(remote: Remote, state: Survey) -> Release:
-    if state.running is None:  # refused before (preconditions.refuse); for mypy
-        raise OperatorError(
-            f"{remote.name} has no release yet.", "images.env is empty.", f"inv deploy --host={remote.name}"
-        )
-    return state.running
 
 
 def announce(remote: Remote, ready: Rotation, state: Survey) -> None:

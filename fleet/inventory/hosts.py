@@ -1,7 +1,7 @@
 """The one inventory, read without pyinfra: hosts, groups, and the data that apply to each.
 
 pyinfra's own loader cannot be imported beside Fabric (it brings gevent, which replaces the threads that Fabric
-needs), so this reads the same two places by the same precedence; tests/unit/test_hosts.py holds it to what
+needs), so this reads the same two places by the same precedence; tests/unit/inventory/test_hosts.py holds it to what
 `pyinfra inventory.py debug-inventory` says.
 """
 

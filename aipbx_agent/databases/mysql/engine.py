@@ -119,14 +119,12 @@ class MySQL(Client):
             Failed: it was interrupted.
         """
         held = self._held
-        if held is None or held.dump.stdout is None:  # for mypy: a moment holds both
-            raise AssertionError
+        assert held and held.dump.stdout  # noqa: S101, PT018  a moment holds both
         with (
             path.open("xb") as file,
             subprocess.Popen(["zstd", "--quiet", "-1", "--stdout"], stdin=subprocess.PIPE, stdout=file) as packing,
         ):
-            if packing.stdin is None:
-                raise AssertionError
+            assert packing.stdin  # noqa: S101  a pipe
             packing.stdin.write(held.begun)
             shutil.copyfileobj(held.dump.stdout, packing.stdin, 1 << 20)
             packing.stdin.close()
@@ -157,14 +155,13 @@ class MySQL(Client):
         Raises:
             Failed: at the first error.
         """
-        if tables:
-            raise AssertionError  # refused before (mysql_places.refuse)
+        assert not tables  # noqa: S101  rename.refuse has passed it
         client = self.command("client", "--binary-mode", "--comments", database)
         pipe([dump_file.unpacking(path), schema.EVENTS_OFF, client], seconds=LONG, source=path)
 
-    def copy(self, database: str, of: str) -> None:  # noqa: ARG002
+    def copy(self, database: str, of: str) -> None:
         """Not here: MySQL copies no database, and no one asks for it (restore.py)."""
-        raise AssertionError
+        raise NotImplementedError
 
     def finish(self, database: str, like: str) -> None:
         """See that what acts in someone's name can, and that all is ready to move; statistics come by themselves.

@@ -44,8 +44,7 @@ def ended_after(seconds: float, *programs: subprocess.Popen[bytes]) -> Iterator[
 
 def ask(session: subprocess.Popen[bytes], sql: str) -> list[str]:
     """Return what a session answers, a line each."""
-    if session.stdin is None or session.stdout is None:  # for mypy: both are pipes
-        raise AssertionError
+    assert session.stdin and session.stdout  # noqa: S101, PT018  pipes
     with suppress(BrokenPipeError):
         session.stdin.write(f"{sql}\nSELECT '{_MARK}';\n".encode())
         session.stdin.flush()
@@ -64,8 +63,7 @@ def begun(dump: subprocess.Popen[bytes]) -> bytes:
 
     Returns: what was read.
     """
-    if dump.stdout is None:
-        raise AssertionError
+    assert dump.stdout  # noqa: S101  a pipe
     read = b""
     while b"\n-- Table structure" not in read and dump_file.ENDED not in read:
         line = dump.stdout.readline()

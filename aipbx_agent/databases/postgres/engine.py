@@ -69,8 +69,7 @@ class Postgres(Dumps):
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         ) as session:
-            if session.stdin is None or session.stdout is None:  # for mypy: both are pipes
-                raise AssertionError
+            assert session.stdin and session.stdout  # noqa: S101, PT018  pipes
             session.stdin.write(b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT pg_export_snapshot();\n")
             session.stdin.flush()
             name = session.stdout.readline().decode().strip()

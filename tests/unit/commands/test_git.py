@@ -1,4 +1,4 @@
-"""git's commands, word by word; tests/unit/test_repository.py runs them."""
+"""git's commands, word by word; tests/unit/git/test_repository.py runs them."""
 
 from __future__ import annotations
 
