@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import configparser
 import json
 import re
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -113,6 +115,29 @@ def test_a_figure_that_nothing_writes_would_be_noticed() -> None:
     query = 'sum by (le) (rate(aipbx_calls_bucket{of="x"}[5m])) / max(pg_stat_database_deadlocks)'
     assert figures(query) == {"aipbx_calls_bucket", "pg_stat_database_deadlocks"}
     assert "aipbx_calls_bucket" not in written()
+
+
+def test_it_has_no_login_asks_no_one_and_answers_to_the_tunnel_alone() -> None:
+    ini = configparser.ConfigParser()
+    ini.read(FILES / "grafana" / "grafana.ini")
+    off = {
+        "analytics": ["reporting_enabled", "check_for_updates", "check_for_plugin_updates"],
+        "auth.basic": ["enabled"],
+        "unified_alerting": ["enabled"],
+        "plugins": ["plugin_admin_enabled"],
+        "snapshots": ["enabled", "external_enabled"],
+    }
+    on = {
+        "server": ["enforce_domain"],
+        "auth": ["disable_login_form"],
+        "auth.anonymous": ["enabled"],
+        "security": ["disable_initial_admin_creation"],
+        "plugins": ["preinstall_disabled"],
+    }
+    assert not [(part, name) for part, names in off.items() for name in names if ini.getboolean(part, name)]
+    assert not [(part, name) for part, names in on.items() for name in names if not ini.getboolean(part, name)]
+    assert ini["auth.anonymous"]["org_role"] == "Viewer"
+    assert urlsplit(ini["server"]["root_url"]).netloc == f"{ini['server']['domain']}:{ini['server']['http_port']}"
 
 
 def test_its_container_has_no_state_no_right_and_no_port() -> None:
