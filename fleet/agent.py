@@ -111,7 +111,7 @@ def _followed(remote: Remote, verb: list[str], command_line: str, seconds: float
     is_main_thread = threading.current_thread() is threading.main_thread()
     lines: SimpleQueue[bytes | None] = SimpleQueue()
     with tempfile.TemporaryFile() as errors, Steps() as steps, interrupt.caught(lambda: lines.put(None)):
-        # Ctrl-C is ours to answer: it must not end the connection before the operator has said what he wants.
+        # Ctrl-C is ours to answer: it must not end the connection before the operator has said what they want.
         shield = UNINTERRUPTED if is_main_thread else ()
         process = subprocess.Popen([*shield, *argv], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors)
         try:

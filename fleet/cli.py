@@ -126,7 +126,7 @@ def remotes(hosts: list[Host]) -> list[Remote]:
 
 
 def change_each(hosts: Sequence[Remote], change: Callable[[Remote], object]) -> None:
-    """Change hosts one after the other, until one fails; a dry run goes on to each one's question.
+    """Change hosts one after the other, until one fails; a dry run continues to each one's question.
 
     Raises:
         OperatorError: a host refuses, or what was begun there failed.

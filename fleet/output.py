@@ -106,7 +106,7 @@ def how_far(done: int, total: int) -> str:
 
 
 class Steps:
-    """Steps that someone else tells of: the one in progress is alive on a terminal, each that ended is a line."""
+    """Steps that an agent reports: the one in progress is alive on a terminal, each that ended is a line."""
 
     def __init__(self) -> None:
         self._waiting = ExitStack()

@@ -215,7 +215,7 @@ login_requests_per_minute = 3
 # Seconds that a client is asked to wait while the maintenance page shows.
 maintenance_retry_seconds = 120
 
-# --- What browsers are told ----------------------------------------------------------------------------------------
+# --- Response headers ------------------------------------------------------------------------------------------------
 # HTTP Strict Transport Security: seconds for which browsers refuse plain HTTP (0: not said). Subdomains and the
 # preload list can hardly be taken back: only where every name below the domain has TLS for good.
 hsts_max_age_seconds = 31536000

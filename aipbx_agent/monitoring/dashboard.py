@@ -1,4 +1,4 @@
-"""`aipbx-agent dashboard`: Grafana, for as long as somebody looks, which is until standard input ends.
+"""`aipbx-agent dashboard`: Grafana, for as long as someone looks, which is until standard input ends.
 
 Whoever looks holds a lock, and the last one removes the container. The lock ends with its process, however that ends:
 every 30 seconds `aipbx-agent figures` removes what no one looks at.
@@ -53,7 +53,7 @@ def main(config: Config, _: argparse.Namespace) -> None:
 
 
 def keep(config: Config, present: set[str]) -> None:
-    """Remove it when no one looks any more: whoever started it was killed.
+    """Remove it when no one looks any more: the process that started it was killed.
 
     Args:
         present: the Compose services of monitoring that have a container.
@@ -78,7 +78,7 @@ def _remove_unseen(config: Config, lock: IO[str]) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        return  # somebody looks
+        return  # someone looks
     compose.run([*_profile(config), "rm", "--stop", "--force", NAME], seconds=stack.DOWN_SECONDS)
 
 

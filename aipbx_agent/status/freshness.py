@@ -1,6 +1,6 @@
 """`aipbx-agent watch`: whether the last set, the last verified one, or the last with a copy off-site is too old.
 
-It also has PBXs that forgot it, or were out of reach in a deploy, name the backend that serves (pbxs.py), and tells
+It also has PBXs that forgot it, or were out of reach in a deploy, name the backend that serves (pbxs.py), and notifies
 when the name of one leads to another address, from which the firewall lets no RTP in.
 
 Every hour. The team is notified when something changes, and once a day while it lasts. The ages of what never was
@@ -116,7 +116,7 @@ def ages(config: Config, began: datetime) -> dict[str, Age]:
 
 
 def measure(config: Config) -> None:
-    """Write the ages as metrics, between two checks; what is too old is reported by whoever reads them."""
+    """Write the ages as metrics, between two checks; what is too old is reported by the alerts that read them."""
     began = _moment(files.read_json(config.backups / STATE).get("began"))
     now = datetime.now(timezone.utc)
     figures = ages(config, began or now)

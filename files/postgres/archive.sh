@@ -8,7 +8,7 @@
 # Packed here and not by this host's program: a load waits for its disk, which would get every segment as it is, synced,
 # before it gets it packed. An image without zstd copies, and that program packs.
 # PostgreSQL keeps what it could not archive, until its disk is full and it goes down. So there is an end to that: the
-# oldest is given up then, and said to be archived. This host's program (aipbx_agent/pitr/daemon.py) sees the gap, tells, and
+# oldest is given up then, and said to be archived. The agent (aipbx_agent/pitr/daemon.py) sees the gap, reports it, and
 # makes a new base backup.
 set -u
 path=$1 name=$2 most=$((${3} / 16)) spare=$4
@@ -37,7 +37,7 @@ keep() {
 
 keep && exit 0
 if ! room . || [ "$(waiting pg_wal/archive_status '*.ready')" -gt "$most" ]; then
-	echo "aipbx: $name IS GIVEN UP, so that the database goes on: no moment in it can be restored." >&2
+	echo "aipbx: $name IS GIVEN UP, so that the database continues: no moment in it can be restored." >&2
 	exit 0
 fi
 exit 1

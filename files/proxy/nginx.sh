@@ -21,7 +21,7 @@ image=$(value nginx_image)
 
 running() {
 	command -v docker >/dev/null || return 0
-	# The volume tells it from the nginx of a stack that someone installed by hand under the same project's name.
+	# The volume distinguishes it from the nginx of a stack that someone installed by hand under the same project's name.
 	docker ps -q --filter volume=/etc/nginx/aipbx --filter "label=com.docker.compose.project=$(value compose_project)" \
 		--filter label=com.docker.compose.service=nginx --filter status=running
 }

@@ -1,4 +1,4 @@
-"""MySQL's data to a host's PostgreSQL: the host's own program does it, and this asks, brings the file, and tells."""
+"""MySQL's data to a host's PostgreSQL: the agent does it; this asks, sends the file, and reports."""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ PRODUCTS = {
             "1.7": date(2026, 9, 1),
         },
     ),
-    # As long as its LTS team goes on: security updates come from the same archive.
+    # As long as its LTS team works: security updates come from the same archive.
     "debian": Product("Debian", _source("debian"), {"13": date(2030, 6, 30), "12": date(2028, 6, 30)}),
     "ubuntu": Product("Ubuntu", _source("ubuntu"), {"24.04": date(2029, 5, 31), "22.04": date(2027, 4, 1)}),
 }

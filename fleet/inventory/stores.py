@@ -92,7 +92,7 @@ def confined(app_dir: str, origin: str) -> dict[str, str]:
 
 
 def agent_settings(origin: str, store: Peer | Bucket | None) -> dict[str, Any]:
-    """What a host's program is told of its store.
+    """The agent's configuration of its store.
 
     Args:
         origin: the host.

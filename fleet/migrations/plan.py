@@ -1,4 +1,4 @@
-"""What an operator is told of migrations before they agree, and what is refused: decided from a host's answer."""
+"""What an operator sees of migrations before they agree, and what is refused: decided from a host's answer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Schema:
     """What comes to a host's database with a release.
 
     Attributes:
-        given: what its program is told, as JSON; empty: nothing.
+        given: the request to the agent, as JSON; empty: nothing.
         lines: what the operator reads before they agree.
         changes: whether there is a file to run or to mark.
     """
@@ -141,7 +141,7 @@ def agreed_without(
         running: whether it runs already.
         despite: whether the operator says that it can run with all of them.
 
-    Returns: their names, and what the operator is told.
+    Returns: their names, and lines for the operator.
 
     Raises:
         OperatorError: it cannot, or a file is gone from the repository.

@@ -1,4 +1,4 @@
-"""What a host is told of each migration: facts that the grammar gives, so that it need not read SQL itself."""
+"""What a host gets of each migration: facts that the grammar gives, so that it need not read SQL itself."""
 
 from __future__ import annotations
 

@@ -231,7 +231,7 @@ def _ask(remote: Remote, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _show_refused(remote: Remote, answer: dict[str, Any], shown: list[str], allowed: Sequence[str]) -> None:
-    """Refuse what removes rows; what would have run is shown first, for it tells all of it."""
+    """Refuse what removes rows; what would have run is shown first, because it says all of it."""
     try:
         plan.refuse_losses(remote.name, answer, allowed)
     except OperatorError:

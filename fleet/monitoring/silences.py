@@ -1,4 +1,4 @@
-"""`inv silence`: alerts that no one is told of for a while."""
+"""`inv silence`: alerts that notify no one for a while."""
 
 from __future__ import annotations
 

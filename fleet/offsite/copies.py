@@ -203,7 +203,7 @@ def _sending(remote: Remote, copy: dict[str, Any]) -> list[str]:
 
 
 def through(remote: Remote) -> tuple[Remote, list[str]]:
-    """Which host reads the store of `remote`, and what it is told beside the verb."""
+    """Which host reads the store of `remote`, and the options of its verb."""
     store = _store(remote)
     if isinstance(store, stores.Peer):
         return of_name(store.host), ["--of", remote.name]

@@ -25,7 +25,7 @@ class Source:
 
     Args:
         stream: where it comes from.
-        passed: told the number of bytes of each portion.
+        passed: called with the number of bytes of each portion.
     """
 
     def __init__(self, stream: IO[bytes], passed: Callable[[int], None]) -> None:
@@ -109,7 +109,7 @@ def _open(command: Sequence[str], copy: dict[str, Any], opened: IO[bytes]) -> No
         try:
             pyrage.decrypt_io(source, opened, keys)
         except (pyrage.DecryptError, OSError) as error:
-            wrong = error  # what it means, the hash of all that came tells
+            wrong = error  # what it means, the hash of all that came shows
         while source.read(_CHUNK):
             pass  # what age did not want to read is part of the copy's hash all the same
     if sending.code != 0:

@@ -168,7 +168,7 @@ def _commits(repository: Repository, old: str, new: str) -> list[str]:
 def rollback(remote: Remote, to: str, options: Options) -> Prepared:
     """Decide and show to which earlier release a host would go back: by the same steps as a deploy, without a network.
 
-    Only images that are gone from the host are fetched, and that is told first.
+    Only images that are gone from the host are fetched, and that is shown first.
 
     Args:
         to: a SHA of that release; empty: the release before the present one.

@@ -20,7 +20,7 @@ _LINES = 15
 
 
 def environment(what: Plan, operator: str, problem: str = "", seconds: int | None = None) -> dict[str, str]:
-    """What a hook is told, as variables of its environment.
+    """Return what a hook gets, as variables of its environment.
 
     Args:
         what: the deploy or rollback.

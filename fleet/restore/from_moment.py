@@ -1,4 +1,4 @@
-"""`inv restore --at`: a database as it was at a moment; the host's program does it, and this asks, brings, tells."""
+"""`inv restore --at`: a database as it was at a recovery target; the agent does it; this asks, sends, reports."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def announcement(offer: dict[str, Any], live: dict[str, Any], calls: int | None,
     """What is about to happen.
 
     Args:
-        offer: what the host, or the store, told of that moment.
+        offer: what the host, or the store, said of that target.
         live: the live database: database, bytes.
         calls: live RTP flows; None: unknown.
         look: whether it only comes to be looked into.
@@ -95,7 +95,7 @@ def announcement(offer: dict[str, Any], live: dict[str, Any], calls: int | None,
 
 
 def _query(remote: Remote, target: datetime) -> tuple[dict[str, Any], bool]:
-    """What is told of a moment by its host; else by its store, and that it was."""
+    """What the host says of a recovery target; else its store, and that it was the store."""
     try:
         return agent.query(remote, ["point", recovery_target.named(target)]), False
     except FailedError:

@@ -1,4 +1,4 @@
-"""What an operator wants restored, and what that will mean: told before they say yes."""
+"""What an operator wants restored, and what that will mean: shown before they say yes."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def announcement(host: str, request: Request, live: dict[str, Any], calls: int |
 
     Args:
         request: what is restored.
-        live: the live database, as the host told of it: database, bytes.
+        live: the live database, as the host reports it: database, bytes.
         calls: live RTP flows there; None: unknown.
     """
     flows = f"; {calls} RTP flows are live and would be cut" if calls else ""

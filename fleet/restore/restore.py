@@ -1,4 +1,4 @@
-"""Restoring a host's data: the host's own program does it, and this asks, brings what it needs, and tells."""
+"""Restoring a host's data: the agent does it; this asks, sends what it needs, and reports."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def running(argv: Sequence[str]) -> Iterator[Program]:
         program = Program(process.stdin, process.stdout)
         try:
             yield program
-            with suppress(BrokenPipeError):  # its exit code tells why
+            with suppress(BrokenPipeError):  # its exit code says why
                 program.stdin.close()
             process.wait()
         finally:

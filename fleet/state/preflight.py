@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Preflight:
-    """What a release would meet on a host, as its agent told it; what it could not tell is its error when asked for.
+    """What a release would meet on a host, as its agent reports it.
+
+    What the agent could not find out raises its error where it is asked for.
 
     Attributes:
         host: its name.

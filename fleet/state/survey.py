@@ -121,7 +121,7 @@ class Survey:
 
 
 def parse(state: dict[str, Any], host: str = "") -> Survey:
-    """Read what the agent told; nothing of a host that has none yet."""
+    """Read what the agent reported; nothing of a host that has none yet."""
     lock = state.get("lock") or {"owner": "", "seconds": 0, "standing": ""}
     return Survey(
         files=frozenset(state.get("files", [])),

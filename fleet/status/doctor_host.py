@@ -1,4 +1,4 @@
-"""What `inv doctor` checks on a host: what a person would check who is told that it does not work."""
+"""What `inv doctor` checks on a host: what a person would check who hears that it does not work."""
 
 from __future__ import annotations
 

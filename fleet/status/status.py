@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from fleet.remote import Remote
     from fleet.state.survey import Survey
 
-# A dry run that ended so recently is told without its age.
+# A dry run that ended so recently is shown without its age.
 JUST_NOW_SECONDS = 60
 
 

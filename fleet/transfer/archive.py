@@ -1,4 +1,4 @@
-"""A backup set in one file, `<host>-<name>.tar`: how it leaves a host, and how one is told from what looks like it."""
+"""A backup set in one file, `<host>-<name>.tar`: how it leaves a host, and how one is checked."""
 
 from __future__ import annotations
 

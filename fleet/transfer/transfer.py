@@ -68,7 +68,7 @@ def upload(remote: Remote, path: Path, place: str) -> None:
         path.open("rb") as file,
         program.running(_ssh(remote, command)) as receiving,
         bar(f"{path.name} to {remote.name}", length) as advance,
-        suppress(BrokenPipeError),  # the host may end first; its exit code tells why
+        suppress(BrokenPipeError),  # the host may end first; its exit code says why
     ):
         _copy(file, receiving.stdin, advance)
     if receiving.code == FULL:

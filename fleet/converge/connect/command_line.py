@@ -103,7 +103,7 @@ def checked() -> dict[str, Any]:
 
 
 def end_where_declined(cli: Any) -> None:
-    """Have a declined question end the run with exit code 2: to pyinfra it is success, and `inv setup` would go on.
+    """Have a declined question end the run with exit code 2: to pyinfra it is success, and `inv setup` would continue.
 
     Args:
         cli: pyinfra's module.

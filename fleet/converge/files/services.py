@@ -112,7 +112,7 @@ def shipped() -> set[str]:
 class OurUnits(Lines):
     """The unit files of ours on the host, also those that an earlier version of this repository declared.
 
-    The name alone tells nothing: an application that was installed by hand may be `aipbx.service`. Ours, or the service
+    The name is no proof: an application that was installed by hand may be `aipbx.service`. Ours, or the service
     that a timer starts, say that this repository wrote them, or name a program of ours.
     """
 

@@ -1,4 +1,4 @@
-"""The Docker daemon: installed at a pinned version, and never restarted under a call without being told."""
+"""The Docker daemon: installed at a pinned version, and never restarted under a call without consent."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from fleet.converge.output import Lines
 
 
 class Watchtowers(Lines):
-    """The names of running containers of an image that is called watchtower, whoever publishes it."""
+    """The names of running containers of an image that is called watchtower, of any publisher."""
 
     def command(self) -> str:
         """One round trip; a host without Docker has none."""

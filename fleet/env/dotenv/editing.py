@@ -48,7 +48,7 @@ def edited(content: bytes, name: str, beside: Path | None) -> bytes:
 
 
 def editor() -> list[str]:
-    """The operator's editor, told to leave no copies where we know how to say that.
+    """The operator's editor, with options that keep it from leaving copies where we know them.
 
     Raises:
         OperatorError: EDITOR cannot be split into words.

@@ -1,4 +1,4 @@
-"""A rollback to a release whose images are gone from the host: where they can come from, told before the question."""
+"""A rollback to a release whose images are gone from the host: where they can come from, shown before the question."""
 
 from __future__ import annotations
 

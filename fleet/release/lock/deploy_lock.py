@@ -75,7 +75,7 @@ def take(remote: Remote, reason: str) -> None:
 
 
 def wait(remote: Remote) -> None:
-    """Wait until no one has a host's lock, WAIT_SECONDS at most: who still has it then is told by the refusal.
+    """Wait until no one has a host's lock, WAIT_SECONDS at most: the refusal names who still has it then.
 
     One whose run is gone is not waited for: no one would give it back.
     """

@@ -1,4 +1,4 @@
-"""What an operator is told of a lock that they meet: whose, for how long, and whether its run is still there."""
+"""What an operator sees of a lock: whose, for how long, and whether its run is still there."""
 
 from __future__ import annotations
 
