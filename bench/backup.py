@@ -76,7 +76,7 @@ class Bench:
         self.steps.say(f"{work}, {cpus} CPUs, {side}: {samples[-1].seconds:.1f} s (load average {load:.1f})")
 
     def log_is_kept(self) -> bool:
-        """Whether every closed segment of the server's log is where it stays."""
+        """Return whether every closed segment of the server's log is where it stays."""
         waiting = self.sql("SELECT count(*) FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready'")
         return waiting.strip() == "0" and not self.run("ls /app/aipbx/backups/spool").strip()
 
@@ -117,14 +117,14 @@ class Bench:
         self.sql(f"DROP DATABASE {SCRATCH}")
 
     def rows(self, database: str) -> str:
-        """How many rows each of the tables has that grow."""
+        """Return how many rows each of the tables has that grow."""
         names = ("aiCdr", "aiEvents", "aiAnalytics", "billingRecords", "operator_analytics", "knowledgeChunks")
         counts = (f'SELECT count(*) FROM "{name}";' for name in names)  # noqa: S608 - names of our own tables
         return self.sql("\n".join(counts), database)
 
 
 def dump(side: Side) -> str:
-    """Where a side keeps its dump."""
+    """Return where a side keeps its dump."""
     return f"{FOLDER}/bench-{side}.dump"
 
 

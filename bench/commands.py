@@ -44,7 +44,7 @@ def ansible(venv: Path, inventory: Path, playbook: Path, hosts: Sequence[str], *
 def ansible_environment(
     inherited: Mapping[str, str], ssh_config: Path, home: Path, connections: Path, config: Path
 ) -> dict[str, str]:
-    """The environment in which Ansible reads our configuration and nothing of the operator's.
+    """Return the environment in which Ansible reads our configuration and nothing of the operator's.
 
     Args:
         inherited: the environment of this process.
@@ -69,7 +69,7 @@ def close_connection(socket: Path) -> list[str]:
 
 
 def make_venv(python: str, venv: Path, lock: Path) -> list[list[str]]:
-    """The commands that make Ansible's virtual environment, every package checked against its hash."""
+    """Return the commands that make Ansible's virtual environment, every package checked against its hash."""
     pip = [str(venv / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check"]
     return [
         [python, "-m", "venv", "--clear", str(venv)],

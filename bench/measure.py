@@ -61,7 +61,7 @@ class Bench:
         stamp.write_bytes(lock.read_bytes())
 
     def versions(self) -> dict[str, str]:
-        """What is compared, in the tools' own words."""
+        """Return what is compared, in the tools' own words."""
         told = {
             "pyinfra": self._run([str(Path(sys.executable).parent / "pyinfra"), "--version"], os.environ),
             "ansible": self._run([str(self._venv / "bin" / "ansible-playbook"), "--version"], self._environment()),

@@ -90,7 +90,7 @@ def sample(side: Side, seconds: float, load_before: float, met: Sequence[Met]) -
 
 
 def table(samples: Sequence[Sample]) -> str:
-    """The comparison as text, a line for each release."""
+    """Return the comparison as text, a line for each release."""
     lines = [("", "hosts", "s", "requests failed", "WebSockets broken", "packets lost", "calls broken", "load before")]
     for one in samples:
         of = (f"{len(one.failed)} of {one.requests}", f"{one.sockets} of {SOCKETS * one.hosts}")

@@ -70,7 +70,7 @@ def _shown(seconds: tuple[float, ...]) -> str:
 
 
 def table(measured: Sequence[Row]) -> str:
-    """The comparison as text: seconds as the median, with the range where there are several runs."""
+    """Return the comparison as text: seconds as the median, with the range where there are several runs."""
     lines = [("", "hosts", "pyinfra, s", "Ansible, s", "pyinfra/Ansible")]
     lines += [
         (row.kind, str(row.hosts), _shown(row.pyinfra), _shown(row.ansible), f"{row.ratio:.3f} = 1/{1 / row.ratio:.1f}")
@@ -152,7 +152,7 @@ CHANGES: dict[Tool, Callable[[str], dict[str, int]]] = {"pyinfra": changes_by_py
 
 
 def is_what_it_claims(kind: Kind, hosts: Sequence[str], changes: Mapping[str, int]) -> bool:
-    """Whether a run visited every host, and changed each (first convergence) or none (no-op)."""
+    """Return whether a run visited every host, and changed each (first convergence) or none (no-op)."""
     return set(changes) == set(hosts) and all(
         (count > 0) == (kind == "first convergence") for count in changes.values()
     )

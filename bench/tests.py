@@ -9,7 +9,7 @@ Durations = dict[str, dict[str, float | str]]
 
 
 def table(durations: Durations) -> str:
-    """The dearest tests and files, in seconds of one worker, set-up and tear-down included.
+    """Return the dearest tests and files, in seconds of one worker, set-up and tear-down included.
 
     Args:
         durations: as tests/durations.py keeps them.

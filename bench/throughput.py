@@ -61,27 +61,27 @@ class Row:
     seconds: Mapping[Side, tuple[float, ...]]
 
     def times(self, side: Side) -> float:
-        """How many times as fast as the manual commands, by the medians."""
+        """Return how many times as fast as the manual commands, by the medians."""
         return median(self.seconds["manual"]) / median(self.seconds[side])
 
 
 def turns(round_: int) -> list[Side]:
-    """Who comes when: each round in the other order, so that no one always finds what another left behind."""
+    """Return who comes when: each round in the other order, so that no one always finds what another left behind."""
     return list(SIDES if round_ % 2 == 0 else reversed(SIDES))
 
 
 def piped(command: str) -> str:
-    """A pipe for a shell of which the first failure counts; the manual scripts say so too."""
+    """Return a pipe for a shell of which the first failure counts; the manual scripts say so too."""
     return f"bash -c {shlex.quote('set -o pipefail; ' + command)}"
 
 
 def manual_back_up(container: str, user: str, database: str, path: str) -> str:
-    """The usual dump, by `docker exec`: a little quicker than `docker compose exec -T`."""
+    """Return the usual dump, by `docker exec`: a little quicker than `docker compose exec -T`."""
     return piped(f"docker exec {container} pg_dump -U {user} -d {database} --format=custom | gzip >{path}")
 
 
 def manual_restore(container: str, user: str, database: str, path: str) -> str:
-    """The usual restore, likewise."""
+    """Return the usual restore, likewise."""
     words = f"pg_restore -U {user} -d {database} --clean --if-exists"
     return piped(f"gunzip <{path} | docker exec -i {container} {words}")
 
@@ -106,7 +106,7 @@ def _order(case: tuple[Work, str]) -> int:
 
 
 def table(measured: Sequence[Row]) -> str:
-    """The comparison as text: seconds as the median with the range, and how many times as fast as by hand."""
+    """Return the comparison as text: seconds as the median with the range, and how many times as fast as by hand."""
     lines = [("", "server's CPUs", "manual, s", "dump or load, s", "times as fast", "whole verb, s", "times as fast")]
     for row in measured:
         shown = {side: _shown(row.seconds[side]) for side in SIDES}

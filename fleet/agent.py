@@ -52,7 +52,7 @@ class MissingError(OperatorError):
 
 
 def command(verb: Sequence[str], *options: str) -> str:
-    """The command that runs a verb there and prints JSON lines.
+    """Return the command that runs a verb there and prints JSON lines.
 
     Args:
         verb: it and its arguments; they appear in the host's journal, so never with a secret in them.
@@ -62,7 +62,7 @@ def command(verb: Sequence[str], *options: str) -> str:
 
 
 def event(line: str) -> dict[str, Any]:
-    """What a line means; a line that is none of ours is a note."""
+    """Return what a line means; a line that is none of ours is a note."""
     try:
         parsed = json.loads(line)
     except ValueError:
@@ -71,7 +71,7 @@ def event(line: str) -> dict[str, Any]:
 
 
 def problem(host: str, error: dict[str, Any]) -> OperatorError:
-    """The error that the agent reported, with its host before it, and in the commands that it advises."""
+    """Return the error that the agent reported, with its host before it, and in the commands that it advises."""
     kind = OperatorError if error.get("code") == OperatorError.code else FailedError
     do = hints.with_host(str(error.get("do", "")), host)
     return kind(f"{host}: {error.get('what')}", str(error.get("why", "")), do)
@@ -154,7 +154,7 @@ def _until_end(lines: SimpleQueue[bytes | None], interrupted: Callable[[], None]
 def query(
     remote: Remote, verb: list[str], stdin: bytes = b"", *, fed_by: str = "", seconds: float = QUICK_SECONDS
 ) -> dict[str, Any]:
-    """What a verb answers whose steps no one needs to see.
+    """Return what a verb answers whose steps no one needs to see.
 
     Args:
         verb: as `["list"]`.

@@ -60,7 +60,7 @@ def finish(code: int) -> NoReturn:
 
 
 def hosts_to_read(pattern: str) -> list[Host]:
-    """The hosts that a verb which only reads is meant for.
+    """Return the hosts that a verb which only reads is meant for.
 
     Without `--host` the one that AIPBX_HOST names, else the inventory's first of production; which one is printed on
     stderr.
@@ -81,7 +81,7 @@ def hosts_to_read(pattern: str) -> list[Host]:
 
 
 def hosts_to_change(pattern: str) -> list[Host]:
-    """The hosts that a verb which changes something is meant for: always named, and `inv audit` shows it.
+    """Return the hosts that a verb which changes something is meant for: always named, and `inv audit` shows it.
 
     Raises:
         OperatorError: no host is named, or an unknown one.
@@ -92,7 +92,7 @@ def hosts_to_change(pattern: str) -> list[Host]:
 
 
 def named_hosts(pattern: str) -> list[Host]:
-    """The hosts that a verb is meant for which must never take a default one.
+    """Return the hosts that a verb is meant for which must never take a default one.
 
     Raises:
         OperatorError: no host is named, or an unknown one.
@@ -145,7 +145,7 @@ def change_each(hosts: Sequence[Remote], change: Callable[[Remote], object]) -> 
 
 
 def only(hosts: list[Host]) -> Remote:
-    """The only host that is meant.
+    """Return the only host that is meant.
 
     Raises:
         OperatorError: there are several.

@@ -49,7 +49,7 @@ def speaking_for(host: str) -> Iterator[None]:
 
 
 def _alive() -> bool:
-    """Whether what is in progress may move on the screen."""
+    """Return whether what is in progress may move on the screen."""
     return console.is_terminal and not _speaker.get()
 
 

@@ -19,7 +19,7 @@ _environment = Environment(
 
 
 def render(template: str, **names: Any) -> str:
-    """The text of a template.
+    """Return the text of a template.
 
     Args:
         template: its path below templates/.

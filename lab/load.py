@@ -71,7 +71,7 @@ class Pbx:
         host.run("docker exec -i aipbx-postgres-1 psql -q -U aipbx_user -d aipbx_production", stdin=sql.encode())
 
     def ask(self, path: str, method: str = "GET") -> Any:
-        """What it answers."""
+        """Return what it answers."""
         words = ["curl", "-sS", "-u", f"{USER}:{PASSWORD}", "-X", method, f"http://127.0.0.1:{self.port}{path}"]
         output = self.lab.client.run(shlex.join(words)).stdout
         return json.loads(output) if output else None

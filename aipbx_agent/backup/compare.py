@@ -11,7 +11,7 @@ NAMED = 12
 
 
 def differences(expected: Contents, actual: Contents) -> list[str]:
-    """What is not as it was, a line each; empty when nothing was lost and nothing came in."""
+    """Return what is not as it was, a line each; empty when nothing was lost and nothing came in."""
     lines = _compared("table", expected.tables, actual.tables, "rows")
     lines += _compared("sequence", expected.sequences, actual.sequences, "as its last value")
     lines += [f"extension {name} is missing" for name in sorted(expected.extensions.keys() - actual.extensions.keys())]
@@ -26,7 +26,7 @@ def differences(expected: Contents, actual: Contents) -> list[str]:
 
 
 def properties(expected: Contents, actual: Contents) -> list[str]:
-    """What the database itself has otherwise than it had; nothing where a set does not say (MySQL)."""
+    """Return what the database itself has otherwise than it had; nothing where a set does not say (MySQL)."""
     if not expected.properties:
         return []
     names = sorted(expected.properties.keys() | actual.properties.keys())
@@ -35,7 +35,7 @@ def properties(expected: Contents, actual: Contents) -> list[str]:
 
 
 def remarks(expected: Contents, actual: Contents) -> list[str]:
-    """What differs and is no loss: a dump names an extension, and the server's image has its version."""
+    """Return what differs and is no loss: a dump names an extension, and the server's image has its version."""
     both = sorted(expected.extensions.keys() & actual.extensions.keys())
     return [
         f"Extension {name} was {expected.extensions[name]} and is {actual.extensions[name]}."
@@ -45,7 +45,7 @@ def remarks(expected: Contents, actual: Contents) -> list[str]:
 
 
 def stays(contents: Contents) -> list[str]:
-    """What a load leaves out, a line each."""
+    """Return what a load leaves out, a line each."""
     return [f"Left out: the {what}. A restore does not bring it: create it again." for what in contents.stays]
 
 

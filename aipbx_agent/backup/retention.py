@@ -17,7 +17,7 @@ RECENT = timedelta(hours=24)
 
 
 def kept(moments: Mapping[str, datetime], keep: Mapping[str, int], verified: Collection[str]) -> set[str]:
-    """The sets that stay.
+    """Return the sets that stay.
 
     Periods count only when there is a set of them: after a month without backups, nothing has become old.
 

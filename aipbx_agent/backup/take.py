@@ -70,13 +70,13 @@ def main(config: Config, _: argparse.Namespace) -> None:
 
 
 def comparable(earlier: list[tuple[str, Manifest]], database: str, kind: str) -> Manifest | None:
-    """The newest set of the same database of the same kind of server."""
+    """Return the newest set of the same database of the same kind of server."""
     same = [manifest for _, manifest in earlier if (manifest.database, manifest.engine) == (database, kind)]
     return same[-1] if same else None
 
 
 def needed(whole: int, last: Manifest | None) -> int:
-    """Bytes that a set may take: all that it holds, or twice what the last one made of it.
+    """Return bytes that a set may take: all that it holds, or twice what the last one made of it.
 
     Args:
         whole: bytes of the database and the volumes.
@@ -162,7 +162,7 @@ def make(config: Config, live: Engine, database_bytes: int, last: Manifest | Non
 
 
 def hashes(partial: Path) -> dict[str, dict[str, Any]]:
-    """Bytes and SHA-256 of each file of a folder, by name."""
+    """Return bytes and SHA-256 of each file of a folder, by name."""
     return {file.name: {"bytes": file.stat().st_size, "sha256": sha256(file)} for file in sorted(partial.iterdir())}
 
 
@@ -219,7 +219,7 @@ def prune(config: Config) -> list[str]:
 
 
 def release(config: Config) -> dict[str, str]:
-    """The SHA of each service that runs, as images.env says; empty before the first deploy."""
+    """Return the SHA of each service that runs, as images.env says; empty before the first deploy."""
     try:
         lines = (config.app / IMAGES).read_text("utf-8").splitlines()
     except FileNotFoundError:

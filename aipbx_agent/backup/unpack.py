@@ -18,7 +18,7 @@ SECONDS = 6 * 3600
 
 
 def folder(name: str) -> Path:
-    """Where a volume's files are, as a folder that may change its name.
+    """Return where a volume's files are, as a folder that may change its name.
 
     Raises:
         Refused: the volume is something mounted from elsewhere.
@@ -53,13 +53,13 @@ def unpack(packed: Path, into: Path, like: Path) -> dict[str, int]:
 
 
 def counted(place: Path) -> dict[str, int]:
-    """How many files are in a folder, and their bytes: as a set's manifest counts them."""
+    """Return how many files are in a folder, and their bytes: as a set's manifest counts them."""
     counts = volumes.file_states(place)
     return {"files": len(counts), "bytes": sum(size for _, size in counts.values())}
 
 
 def same(expected: dict[str, int], actual: dict[str, int]) -> bool:
-    """Whether a volume is what its set says; what was written to while it was packed may have another size."""
+    """Return whether a volume is what its set says; what was written to while it was packed may have another size."""
     return actual["files"] == expected["files"] and (
         actual["bytes"] == expected["bytes"] or bool(expected.get("changed"))
     )

@@ -65,7 +65,7 @@ def main(config: Config, options: argparse.Namespace) -> None:
 
 
 def lines(figures: dict[str, Any]) -> list[str]:
-    """The metrics for monitoring."""
+    """Return the metrics for monitoring."""
     begin = "aipbx_verify_"
     return metrics.gauges(
         {

@@ -86,7 +86,7 @@ class Held:
 
 
 def size(config: Config) -> int:
-    """Bytes of all that belongs to a set, as it is now.
+    """Return bytes of all that belongs to a set, as it is now.
 
     Raises:
         Failed: a volume is missing.

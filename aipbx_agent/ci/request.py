@@ -68,7 +68,7 @@ def parse(call: str) -> Call:
 
 
 def read_object(body: bytes) -> dict[str, Any]:
-    """The JSON object of an input.
+    """Return the JSON object of an input.
 
     Raises:
         Refused: it is none, or one whose keys come twice, which others would read differently.
@@ -93,7 +93,7 @@ def _no_number(_: str) -> float:
 
 
 def refused(why: str) -> Refused:
-    """The refusal of what CI may not ask."""
+    """Return the refusal of what CI may not ask."""
     return Refused(
         "CI may not ask this of the host.", why, "An operator can do it with a key of their own; docs/ci.md says more."
     )

@@ -27,12 +27,12 @@ LARGEST = 86400
 
 
 def is_ours(owner: str) -> bool:
-    """Whether the owner of a lock is a run of CI's."""
+    """Return whether the owner of a lock is a run of CI's."""
     return bool(OWNER.match(owner))
 
 
 def field(fields: dict[str, Any], name: str, check: Callable[[Any, str], T]) -> T:
-    """A field of an object.
+    """Return a field of an object.
 
     Raises:
         Refused: it is missing, or not what it is to be.
@@ -43,7 +43,7 @@ def field(fields: dict[str, Any], name: str, check: Callable[[Any, str], T]) -> 
 
 
 def matching(pattern: re.Pattern[str], value: object, name: str) -> str:
-    """A text of a pattern.
+    """Return a text of a pattern.
 
     Raises:
         Refused: it is not.
@@ -54,17 +54,17 @@ def matching(pattern: re.Pattern[str], value: object, name: str) -> str:
 
 
 def owner(value: object, name: str) -> str:
-    """The owner of a lock of CI's."""
+    """Return the owner of a lock of CI's."""
     return matching(OWNER, value, name)
 
 
 def operator(value: object, name: str) -> str:
-    """Who CI says that it is."""
+    """Return who CI says that it is."""
     return matching(_OPERATOR, value, name)
 
 
 def sha(value: object, name: str) -> str:
-    """A whole commit."""
+    """Return a whole commit."""
     return matching(SHA, value, name)
 
 
@@ -76,7 +76,7 @@ def flag(value: object, name: str) -> bool:
 
 
 def number(value: object, name: str) -> int:
-    """A whole number: of seconds, or of a line."""
+    """Return a whole number: of seconds, or of a line."""
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= LARGEST:
         raise refused(f"Its {name} is not a whole number up to {LARGEST}.")
     return value
@@ -95,14 +95,14 @@ def lines(value: object, name: str) -> list[str]:
 
 
 def each(value: object, name: str, check: Callable[[Any, str], T]) -> list[T]:
-    """A list of such values."""
+    """Return a list of such values."""
     if not isinstance(value, list):
         raise refused(f"Its {name} is not a list.")
     return [check(item, name) for item in value]
 
 
 def mapping(value: object, name: str) -> dict[str, Any]:
-    """An object."""
+    """Return an object."""
     if not isinstance(value, dict):
         raise refused(f"Its {name} is not an object.")
     return value
@@ -117,7 +117,7 @@ def services(value: object, name: str) -> list[str]:
 
 
 def migration(value: object, name: str) -> str:
-    """The name of a file of migrations."""
+    """Return the name of a file of migrations."""
     return matching(_MIGRATION, value, name)
 
 
@@ -127,7 +127,7 @@ def migrations(value: object, name: str) -> list[str]:
 
 
 def images(value: object, name: str, repositories: dict[str, str]) -> dict[str, str]:
-    """The commit of each service, of references that are this host's own repositories at a commit.
+    """Return the commit of each service, of references that are this host's own repositories at a commit.
 
     Args:
         value: references by service.

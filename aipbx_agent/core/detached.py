@@ -28,7 +28,7 @@ SWITCH_LIMITS = ("TimeoutStopSec=5h", "RuntimeMaxSec=12h")
 
 
 def unit(argv: list[str], verb: str, log: str, stdin: str = "", *, watched: bool) -> list[str]:
-    """The command that runs `aipbx-agent WORDS` in a unit and waits for its end.
+    """Return the command that runs `aipbx-agent WORDS` in a unit and waits for its end.
 
     Args:
         argv: of the command line.

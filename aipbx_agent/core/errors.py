@@ -25,7 +25,7 @@ class Problem(BaseException):
         self.what, self.why, self.do = what, why, do
 
     def as_dict(self) -> dict[str, object]:
-        """The error as events carry it."""
+        """Return the error as events carry it."""
         return {"what": self.what, "why": self.why, "do": self.do, "code": self.code}
 
     def __str__(self) -> str:
@@ -53,5 +53,5 @@ class Interrupted(Problem):
 
 
 def in_words(problem: BaseException) -> str:
-    """What is wrong, in one line."""
+    """Return what is wrong, in one line."""
     return problem.what if isinstance(problem, Problem) else str(problem) or type(problem).__name__

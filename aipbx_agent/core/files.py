@@ -12,7 +12,7 @@ _CHUNK = 1 << 20
 
 
 def sha256(path: Path) -> str:
-    """The hash of a file's content."""
+    """Return the hash of a file's content."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
@@ -38,7 +38,7 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A small file that `write_json` wrote; empty when it is not there or damaged."""
+    """Return a small file that `write_json` wrote; empty when it is not there or damaged."""
     try:
         return parsed(path.read_bytes())
     except OSError:
@@ -46,7 +46,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def parsed(text: bytes) -> dict[str, Any]:
-    """What such a file says; empty when it is damaged."""
+    """Return what such a file says; empty when it is damaged."""
     try:
         content = json.loads(text)
     except ValueError:

@@ -13,7 +13,7 @@ FOLDER = Path(METRICS)
 
 
 def gauges(figures: Mapping[str, tuple[str, float]]) -> list[str]:
-    """The lines that Prometheus reads.
+    """Return the lines that Prometheus reads.
 
     Args:
         figures: by name: one line of help, and the value.
@@ -40,6 +40,6 @@ def write(name: str, lines: list[str]) -> None:
 
 
 def sample(name: str, value: float, **labels: str) -> str:
-    """One line of a figure with labels."""
+    """Return one line of a figure with labels."""
     label_text = ",".join(f"{label}={json.dumps(text, ensure_ascii=False)}" for label, text in labels.items())
     return f"{name}{{{label_text}}} {value:.15g}" if label_text else f"{name} {value:.15g}"

@@ -141,7 +141,7 @@ def pipe(commands: Sequence[Sequence[str]], *, seconds: float, source: Path | No
 def stream(
     commands: Sequence[Sequence[str]], *, source: Path | None = None, env: dict[str, str] | None = None
 ) -> Iterator[bytes]:
-    """What the last of several programs prints, each reading what the one before it writes, while it prints.
+    """Yield what the last of several programs prints, each reading what the one before it writes, while it prints.
 
     Args:
         commands: their words; never with a secret in them.
@@ -222,7 +222,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def named(argv: Sequence[str]) -> str:
-    """The program that a command is about, for a message: of `docker exec … pg_dump -U x`, `pg_dump`."""
+    """Return the program that a command is about, for a message: of `docker exec … pg_dump -U x`, `pg_dump`."""
     plain = [word for word in argv if "/" not in word and not word.startswith("-")]
     for word in plain:
         if word.startswith(("pg_", "psql", "mysql", "mariadb")):

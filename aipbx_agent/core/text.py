@@ -20,7 +20,7 @@ def printable(text: str) -> str:
 
 
 def size(count: float) -> str:
-    """Bytes for eyes: `1.4 GiB`."""
+    """Return bytes for eyes: `1.4 GiB`."""
     for unit in ("B", "KiB", "MiB", "GiB"):
         if count < 1024:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"

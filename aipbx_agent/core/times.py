@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 
 
 def text(time: datetime) -> str:
-    """A time of UTC, as `2026-11-23T03:00:00Z`."""
+    """Return a time of UTC, as `2026-11-23T03:00:00Z`."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -16,5 +16,5 @@ def now() -> str:
 
 
 def read(text: str) -> datetime:
-    """The time in a text."""
+    """Return the time in a text."""
     return datetime.fromisoformat(text.replace("Z", "+00:00"))

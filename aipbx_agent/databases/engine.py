@@ -22,19 +22,19 @@ class Engine(Protocol):
     container: str
 
     def version(self) -> str:
-        """The server's version, as `16.14`."""
+        """Return the server's version, as `16.14`."""
 
     def size(self, database: str) -> int:
-        """Bytes of a database on the server's disk."""
+        """Return bytes of a database on the server's disk."""
 
     def databases(self) -> list[str]:
-        """The names of all databases."""
+        """Return the names of all databases."""
 
     def moment(self, database: str) -> AbstractContextManager[str]:
         """Hold a moment of a database still: `contents` and `dump` given its name see the same data."""
 
     def contents(self, database: str, moment: str = "") -> Contents:
-        """What a database holds, counted row by row, at a moment or now."""
+        """Return what a database holds, counted row by row, at a moment or now."""
 
     def dump(self, database: str, path: Path, moment: str) -> None:
         """Write a dump of a database at a moment to a file that does not exist yet."""
@@ -43,7 +43,7 @@ class Engine(Protocol):
         """The tables that a dump says it holds, as `Contents.tables` names them; Refused when it cannot be read."""
 
     def dumped_from(self, path: Path) -> str:
-        """The version of the server that a dump was taken from, as `16.14`."""
+        """Return the version of the server that a dump was taken from, as `16.14`."""
 
     def copy(self, database: str, of: str) -> None:
         """Make a database that is a copy of another, to which no one is connected."""
@@ -75,7 +75,7 @@ class Engine(Protocol):
 
 
 def live(config: Config) -> Engine:
-    """The server that the application works with.
+    """Return the server that the application works with.
 
     Raises:
         Refused: it does not run, or nothing here knows its kind.

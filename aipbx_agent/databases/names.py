@@ -16,7 +16,7 @@ _LABEL = r"\d{8}T\d{6}Z"
 
 
 def database(live: str, kind: str, label: str) -> str:
-    """The name of a database beside the live one, cut to what a server takes.
+    """Return the name of a database beside the live one, cut to what a server takes.
 
     Args:
         live: the live one's name.
@@ -28,11 +28,11 @@ def database(live: str, kind: str, label: str) -> str:
 
 
 def left_over(live: str, existing: list[str]) -> list[str]:
-    """Those of these databases that only a restore or an import that is under way may have."""
+    """Return those of these databases that only a restore or an import that is under way may have."""
     wanted = {name for name in existing if re.search(rf"_({RESTORED}|{IMPORTED}|{COPY})_{_LABEL}$", name)}
     return sorted(name for name in wanted if database(live, *name.rsplit("_", 2)[1:]) == name)
 
 
 def folder(kind: str, label: str) -> str:
-    """What a volume's folder is called beside the live `_data`."""
+    """Return what a volume's folder is called beside the live `_data`."""
     return f"_data.{kind}-{label}"

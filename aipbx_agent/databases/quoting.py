@@ -4,21 +4,21 @@ from __future__ import annotations
 
 
 def identifier(name: str) -> str:
-    """A name as SQL has it."""
+    """Return a name as SQL has it."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def literal(text: str) -> str:
-    """A text as SQL has it."""
+    """Return a text as SQL has it."""
     escaped = text.replace("'", "''")
     return f"'{escaped}'" if "\\" not in text else " E'" + escaped.replace("\\", "\\\\") + "'"
 
 
 def named(name: str) -> str:
-    """A name as MySQL has it."""
+    """Return a name as MySQL has it."""
     return "`" + name.replace("`", "``") + "`"
 
 
 def quoted(text: str) -> str:
-    """A text as MySQL has it."""
+    """Return a text as MySQL has it."""
     return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"

@@ -23,7 +23,7 @@ QUICKLY = ("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "autovacuum=of
 
 
 def command(config: Config, image: str) -> list[str]:
-    """The command that starts it. It has no network, so that it needs no password.
+    """Return the command that starts it. It has no network, so that it needs no password.
 
     Args:
         image: the live server's.

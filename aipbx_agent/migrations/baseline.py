@@ -10,7 +10,7 @@ from aipbx_agent.migrations.ledger import BASELINE, Row
 
 
 def chosen(request: Request, plan: Outcome) -> list[Row]:
-    """What to mark as applied: the named files, or all that the database has not seen."""
+    """Return what to mark as applied: the named files, or all that the database has not seen."""
     files = request.files or {}
     if plan.state in {NEW, FIRST_START}:
         raise Refused(

@@ -32,7 +32,7 @@ def make_tables(config: Config) -> None:
 
 
 def declaration(stack: dict[str, Any], project: str, database: str) -> dict[str, Any]:
-    """The Compose file of that backend.
+    """Return the Compose file of that backend.
 
     Args:
         stack: the stack, as Compose understands it.

@@ -24,7 +24,7 @@ FROM reached JOIN pg_catalog.pg_class c ON c.oid = reached.oid JOIN pg_catalog.p
 
 
 def described(server: Postgres, database: str, facts: Facts, *, renames: bool) -> list[str]:
-    """What a file removes that holds rows, a line each.
+    """Return what a file removes that holds rows, a line each.
 
     Args:
         server: the live one.
@@ -79,7 +79,7 @@ def _has(server: Postgres, database: str, table: str, column: str) -> bool:
 
 
 def absent(server: Postgres, database: str, facts: Facts) -> list[str]:
-    """What a file makes and this database does not have, as `column note of invoices`."""
+    """Return what a file makes and this database does not have, as `column note of invoices`."""
     missing = []
     for kind, schema, name, *rest in facts.makes:
         if kind == "extension":

@@ -34,7 +34,7 @@ ORDER BY xact_start LIMIT 3
 
 
 def row(request: Request, migration: Pending, how: str, point: str = "") -> Row:
-    """A file's line in the ledger, as this release has it."""
+    """Return a file's line in the ledger, as this release has it."""
     return Row(migration.name, migration.sha256, how, request.release, migration.breaks, point)
 
 
@@ -90,7 +90,7 @@ def _failure(config: Config, server: Postgres, request: Request, name: str, outp
 
 
 def error_message(output: str, facts: Facts) -> str:
-    """What psql said of a failure, in one line, with the line of the file.
+    """Return what psql said of a failure, in one line, with the line of the file.
 
     Args:
         output: its output.

@@ -65,7 +65,7 @@ def _lines(annotations: dict[str, str]) -> list[str]:
 
 
 def _body(connection: IO[bytes]) -> bytes:
-    """The body of the request.
+    """Return the body of the request.
 
     Raises:
         ValueError: it says no length, or too much.

@@ -27,7 +27,7 @@ def main(config: Config, _: argparse.Namespace) -> None:
 
 
 def firing(config: Config) -> dict[str, Any]:
-    """What fires, the worst first, and whether monitoring works.
+    """Return what fires, the worst first, and whether monitoring works.
 
     Raises:
         AgentError: there is no monitoring, or it does not answer.
@@ -39,7 +39,7 @@ def firing(config: Config) -> dict[str, Any]:
 
 
 def notifies(config: Config) -> bool:
-    """Whether Alertmanager notifies the team of this host's states: then the agent does not."""
+    """Return whether Alertmanager notifies the team of this host's states: then the agent does not."""
     try:
         return bool(firing(config)["works"])
     except AgentError:

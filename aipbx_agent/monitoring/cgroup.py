@@ -9,7 +9,7 @@ PROC = Path("/proc")
 
 
 def usage(process: int) -> dict[str, float]:
-    """What a container has used; what the kernel does not say is left out.
+    """Return what a container has used; what the kernel does not say is left out.
 
     Args:
         process: the container's first, as the host counts.
@@ -20,7 +20,7 @@ def usage(process: int) -> dict[str, float]:
 
 
 def _groups(process: int) -> dict[str, str]:
-    """The path of each controller's group; under the empty name that of version 2."""
+    """Return the path of each controller's group; under the empty name that of version 2."""
     try:
         lines = (PROC / str(process) / "cgroup").read_text("utf-8").splitlines()
     except OSError:
@@ -53,7 +53,7 @@ def _version_2(group: Path) -> dict[str, float | None]:
 
 
 def _working_set(total: Path, stat: Path, cache: str) -> float | None:
-    """What cannot be taken back at once, as `docker stats` counts."""
+    """Return what cannot be taken back at once, as `docker stats` counts."""
     used = _number(total)
     return None if used is None else max(0, used - (_field(stat, cache) or 0))
 

@@ -74,7 +74,7 @@ class Table:
 
 
 def identifier(name: str) -> str:
-    """A name as PostgreSQL has it."""
+    """Return a name as PostgreSQL has it."""
     return '"' + name.replace('"', '""') + '"'
 
 
@@ -151,7 +151,7 @@ def _of_target(column: Column) -> list[str]:
 
 
 def meanings(table: Table) -> list[str]:
-    """What each figure of a table means, in the order in which both sides return them."""
+    """Return what each figure of a table means, in the order in which both sides return them."""
     names = ["rows"]
     for column in table.columns:
         names.append(f"values in {column.target}")
@@ -186,7 +186,7 @@ def _changed(table: Table) -> str:
 
 
 def reading(tables: Sequence[Table]) -> str:
-    """What MySQL is asked; what it answers is a script for psql: every row of the tables, then their figures."""
+    """Return what MySQL is asked; what it answers is a script for psql: every row of the tables, then their figures."""
     lines = [BEGIN, _say("SET client_encoding = 'UTF8'; SET timezone = 'UTC';")]
     for table in tables:
         columns = ", ".join(identifier(column.target) for column in table.columns)

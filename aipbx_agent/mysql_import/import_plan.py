@@ -65,7 +65,7 @@ class Plan:
 
 
 def make(reader: Reader, server: Postgres, database: str, without: tuple[str, ...]) -> Plan:
-    """A plan for a source and the live database's schema.
+    """Return a plan for a source and the live database's schema.
 
     Args:
         reader: the source.

@@ -53,7 +53,7 @@ class Reader:
         return ["docker", "exec", "--interactive", self.container, "sh", "-c", CLIENT, "sh", self.database]
 
     def ask(self, sql: str) -> list[list[str]]:
-        """What it answers: a list for each row.
+        """Return what it answers: a list for each row.
 
         Raises:
             Failed: with the server's words.
@@ -111,7 +111,7 @@ def _running(config: Config, name: str, database: str) -> Reader:
 
 
 def _whole(path: Path) -> bool:
-    """Whether a dump is packed; read to its end, where mysqldump says that it is complete."""
+    """Return whether a dump is packed; read to its end, where mysqldump says that it is complete."""
     title, packed = incoming.title(path.name), incoming.kind(path) == "gzip"
     try:
         unpacked = [["gzip", "--decompress", "--stdout"]] if packed else [["cat"]]
@@ -145,7 +145,7 @@ def _loaded(config: Config, path: Path, *, packed: bool) -> Reader:
 
 
 def _database(title: str) -> str:
-    """The database that a dump made: it may name its own."""
+    """Return the database that a dump made: it may name its own."""
     theirs = "('mysql', 'sys', 'information_schema', 'performance_schema')"
     sql = f"SELECT DISTINCT table_schema FROM information_schema.tables WHERE table_schema NOT IN {theirs};"
     names = [row[0] for row in Reader(SCRATCH, "source", title).ask(sql)]

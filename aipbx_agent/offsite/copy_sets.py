@@ -96,7 +96,7 @@ def copy_all(config: Config, kept: Store, keys: list[str]) -> list[str]:
 
 
 def has_copy(path: Path, where: str) -> bool:
-    """Whether a set has a copy in a store that was read back and found equal."""
+    """Return whether a set has a copy in a store that was read back and found equal."""
     record = files.read_json(path / sets.OFFSITE)
     return bool(record.get("checked_at")) and record.get("where") == where
 
@@ -140,7 +140,7 @@ def copy(config: Config, kept: Store, path: Path, keys: list[str], there: dict[s
 
 
 def description(manifest: sets.Manifest, content: Content, fingerprint: str) -> dict[str, Any]:
-    """What anyone may read of a copy: nothing of what is in it.
+    """Return what anyone may read of a copy: nothing of what is in it.
 
     Args:
         manifest: the set's.

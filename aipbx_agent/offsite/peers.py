@@ -75,7 +75,7 @@ def take_ownership(folder: Path) -> None:
 
 
 def abandoned(folder: Path, now: float) -> list[Path]:
-    """What was begun long ago and never finished: parts of uploads, and sets without a description.
+    """Return what was begun long ago and never finished: parts of uploads, and sets without a description.
 
     Args:
         folder: an origin's.
@@ -91,7 +91,7 @@ def abandoned(folder: Path, now: float) -> list[Path]:
 
 
 def taken_at(named: datetime, arrived: datetime) -> datetime:
-    """When a copy was taken: what its name says, unless the day of its arrival makes that a lie.
+    """Return when a copy was taken: what its name says, unless the day of its arrival makes that a lie.
 
     Args:
         named: the moment of its name.

@@ -66,7 +66,7 @@ def _answer(kept: Copies, options: argparse.Namespace) -> None:
 
 
 def names(needed: Needed) -> list[str]:
-    """The files in a store that make a moment, the base backup's description first."""
+    """Return the files in a store that make a moment, the base backup's description first."""
     base = f"base/{needed.base.name}"
     logs = [f"wal/{segment.name}{archive.PACKED}{archive.SEALED}" for segment in needed.segments]
     return [f"{base}{archive.LABEL}", f"{base}{archive.TAR}{archive.SEALED}", *logs]

@@ -14,17 +14,17 @@ from aipbx_agent.stores.base import Copies
 
 
 def sealed(name: str) -> str:
-    """What the encrypted file of a set is called."""
+    """Return what the encrypted file of a set is called."""
     return f"{name}.tar.age"
 
 
 def label(name: str) -> str:
-    """What its description is called, which is written last."""
+    """Return what its description is called, which is written last."""
     return f"{name}.json"
 
 
 def verified(name: str) -> str:
-    """What says that it was verified is called."""
+    """Return what says that it was verified is called."""
     return f"{name}.verified.json"
 
 
@@ -60,7 +60,7 @@ def opened(config: Config) -> base.Store:
 
 
 def copies(kept: Copies) -> list[dict[str, Any]]:
-    """The copies of sets in a store, oldest first: what their descriptions say, and whether the file is as long.
+    """Return the copies of sets in a store, oldest first: what their descriptions say, and whether the file is as long.
 
     Args:
         kept: the store.

@@ -23,17 +23,17 @@ _read: dict[Path, tuple[int, dict[Segment, Path]]] = {}
 
 
 def spool(config: Config) -> Path:
-    """Where PostgreSQL puts its segments (files/postgres/archive.sh)."""
+    """Return where PostgreSQL puts its segments (files/postgres/archive.sh)."""
     return config.backups / "spool"
 
 
 def wal(config: Config) -> Path:
-    """Where they are kept."""
+    """Return where they are kept."""
     return config.backups / "wal"
 
 
 def base(config: Config) -> Path:
-    """Where base backups are kept."""
+    """Return where base backups are kept."""
     return config.backups / "base"
 
 
@@ -52,7 +52,7 @@ def kept_segments(folder: Path) -> dict[Segment, Path]:
 
 
 def kept_bases(folder: Path) -> list[Base]:
-    """The base backups in a folder that are as long as their descriptions say, oldest first."""
+    """Return the base backups in a folder that are as long as their descriptions say, oldest first."""
     bases = []
     for path in folder.glob(f"*{LABEL}"):
         base = segments.described(read_json(path), path.name)
@@ -63,7 +63,7 @@ def kept_bases(folder: Path) -> list[Base]:
 
 
 def summary(config: Config) -> dict[str, Any]:
-    """Which moments can be restored with what this host has."""
+    """Return which moments can be restored with what this host has."""
     return window.summary(kept_bases(base(config)), kept_segments(wal(config)))
 
 
@@ -110,7 +110,7 @@ def store_bases(kept: Copies) -> list[Base]:
 
 
 def store_segments(kept: Copies) -> list[Segment]:
-    """The segments in a store."""
+    """Return the segments in a store."""
     parsed = [segments.parse(name) for name in kept.names("wal")]
     return [segment for segment in parsed if segment]
 

@@ -63,7 +63,7 @@ def main(config: Config, options: argparse.Namespace) -> None:
 
 
 def postgres(config: Config) -> Postgres:
-    """The live server.
+    """Return the live server.
 
     Raises:
         Refused: it is none that can be restored to a point in time, or does not run.
@@ -75,7 +75,7 @@ def postgres(config: Config) -> Postgres:
 
 
 def due(config: Config, now: datetime) -> bool:
-    """Whether a base backup is to be made: there is none since the hour for it, or the log has a gap since."""
+    """Return whether a base backup is to be made: there is none since the hour for it, or the log has a gap since."""
     bases, segments = archive.kept_bases(archive.base(config)), archive.kept_segments(archive.wal(config))
     return is_due(bases, list(segments), now, config.raw["base_time_utc"], int(config.raw["base_days"]))
 
@@ -143,14 +143,14 @@ def make(config: Config, server: Postgres) -> Base:
 
 
 def command(server: Postgres) -> list[str]:
-    """The command that prints a base backup as a tar with its manifest, once all its log is archived."""
+    """Return the command that prints a base backup as a tar with its manifest, once all its log is archived."""
     argv = ["docker", "exec", "--env", f"PGAPPNAME={APPLICATION}", server.container, "pg_basebackup"]
     argv += ["--username", server.user, "--no-password", "--pgdata=-", "--format=tar", "--wal-method=none"]
     return [*argv, "--checkpoint=fast", "--manifest-checksums=SHA256", "--label=aiPBX"]
 
 
 def description(config: Config, server: Postgres, base: Base) -> dict[str, Any]:
-    """What is written beside a base backup."""
+    """Return what is written beside a base backup."""
     path = archive.base(config) / f"{base.name}{archive.TAR}"
     return {
         "host": config.host,

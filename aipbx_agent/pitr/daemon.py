@@ -177,7 +177,7 @@ class Watch:
 
 
 def figures(state: dict[str, Any]) -> list[str]:
-    """The metrics for monitoring."""
+    """Return the metrics for monitoring."""
     begin = "aipbx_wal_"
     return metrics.gauges(
         {
@@ -203,7 +203,7 @@ def _state(current: Config, *, ok: bool, error: str, sent: str) -> dict[str, Any
 
 
 def _archiving_problem(current: Config) -> str:
-    """What is wrong with PostgreSQL's side of it; empty: nothing."""
+    """Return what is wrong with PostgreSQL's side of it; empty: nothing."""
     try:
         live = engine.live(current)
         answer = json.loads("".join(live.psql(ASK))) if isinstance(live, Postgres) else {"on": True, "waits": 0}

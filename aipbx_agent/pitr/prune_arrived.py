@@ -15,7 +15,7 @@ SLACK = timedelta(days=1)
 
 
 def old(folder: Path, days: int) -> list[Path]:
-    """What no restore needs.
+    """Return what no restore needs.
 
     Args:
         folder: an origin's.

@@ -79,7 +79,7 @@ def settings(what: Recovery, *, target: bool) -> str:
 
 
 def command(config: Config, image: str, wal: Path) -> list[str]:
-    """The command that starts the server.
+    """Return the command that starts the server.
 
     Args:
         image: the live server's.

@@ -83,7 +83,7 @@ class Base:
 
 
 def raw(timeline: int, number: int) -> str:
-    """A segment's name as PostgreSQL has it."""
+    """Return a segment's name as PostgreSQL has it."""
     return f"{timeline:08X}{number // PER_LOG:08X}{number % PER_LOG:08X}"
 
 
@@ -93,7 +93,7 @@ def number(name: str) -> tuple[int, int]:
 
 
 def parse(name: str) -> Segment | None:
-    """What a name means, whatever follows it after a dot; None: it is none of these."""
+    """Return what a name means, whatever follows it after a dot; None: it is none of these."""
     match = _NAME.fullmatch(name.partition(".")[0])
     if not match:
         return None
@@ -105,7 +105,7 @@ def parse(name: str) -> Segment | None:
 
 
 def described(label: dict[str, object], name: str) -> Base | None:
-    """The base backup of a description that `base` wrote; None: it describes none."""
+    """Return the base backup of a description that `base` wrote; None: it describes none."""
     first, last, size = parse(name), label.get("last"), label.get("bytes")
     if first is None or not isinstance(last, int) or not isinstance(size, int):
         return None

@@ -45,7 +45,7 @@ def main(config: Config, options: argparse.Namespace) -> None:
 
 
 def moment(text: str) -> datetime:
-    """The moment in a name.
+    """Return the moment in a name.
 
     Raises:
         Refused: it is none.
@@ -79,7 +79,7 @@ def refuse_future(target: datetime) -> None:
 
 
 def outside(config: Config, target: datetime) -> Refused:
-    """Why a moment cannot be restored: says which can."""
+    """Return why a moment cannot be restored: says which can."""
     summary = archive.summary(config)
     windows = (
         "; ".join(f"from {each['since']} to {each['until']}" for each in summary["windows"]) or "no recovery target yet"

@@ -49,7 +49,7 @@ class Needed:
 
 
 def chain(base: Base, segments: Iterable[Segment]) -> list[Segment]:
-    """The segments that follow one another from a base backup's first."""
+    """Return the segments that follow one another from a base backup's first."""
     by_number = {
         segment.number: segment
         for segment in segments
@@ -64,12 +64,12 @@ def chain(base: Base, segments: Iterable[Segment]) -> list[Segment]:
 
 
 def newest(segments: Iterable[Segment]) -> Segment | None:
-    """The segment that was closed last; of those that were in one second, the last of its log."""
+    """Return the segment that was closed last; of those that were in one second, the last of its log."""
     return max(segments, key=lambda segment: (segment.moment, segment.timeline, segment.number), default=None)
 
 
 def windows(bases: Iterable[Base], segments: Collection[Segment]) -> list[Window]:
-    """The windows that there are, oldest first; those of base backups on one unbroken log are one.
+    """Return the windows that there are, oldest first; those of base backups on one unbroken log are one.
 
     Args:
         bases: every base backup.
@@ -88,7 +88,7 @@ def windows(bases: Iterable[Base], segments: Collection[Segment]) -> list[Window
 
 
 def gaps(segments: Iterable[Segment]) -> list[Gap]:
-    """Where segments are missing between others of the same log, oldest first."""
+    """Return where segments are missing between others of the same log, oldest first."""
     missing = []
     before: Segment | None = None
     for segment in sorted(segments, key=lambda segment: (segment.system, segment.timeline, segment.number)):
@@ -104,7 +104,7 @@ def gaps(segments: Iterable[Segment]) -> list[Gap]:
 
 
 def needed(bases: Iterable[Base], segments: Collection[Segment], target: datetime) -> Needed | None:
-    """What a point-in-time recovery needs: the newest base backup before it, and the segments up to it.
+    """Return what a point-in-time recovery needs: the newest base backup before it, and the segments up to it.
 
     Args:
         bases: every base backup.
@@ -127,7 +127,7 @@ def needed(bases: Iterable[Base], segments: Collection[Segment], target: datetim
 
 
 def expired(bases: Collection[Base], sizes: Mapping[Segment, int], now: datetime, days: int, most: int) -> set[str]:
-    """The names of what need not stay. The newest base backup and every segment since always do.
+    """Return the names of what need not stay. The newest base backup and every segment since always do.
 
     Args:
         bases: every base backup.
@@ -164,7 +164,7 @@ def expired(bases: Collection[Base], sizes: Mapping[Segment, int], now: datetime
 
 
 def summary(bases: Collection[Base], segments: Collection[Segment]) -> dict[str, Any]:
-    """What can be restored, for an operator's machine: moments in ISO 8601."""
+    """Return what can be restored, for an operator's machine: moments in ISO 8601."""
     return {
         "windows": [{"since": text(window.since), "until": text(window.until)} for window in windows(bases, segments)],
         "gaps": [

@@ -14,12 +14,12 @@ from aipbx_agent.core.config import Config
 
 
 def path(config: Config) -> Path:
-    """Where it is."""
+    """Return where it is."""
     return config.app / LEDGER
 
 
 def entries(config: Config) -> list[dict[str, Any]]:
-    """Its lines, oldest first; one that a power cut left unfinished is passed over."""
+    """Return its lines, oldest first; one that a power cut left unfinished is passed over."""
     try:
         lines = path(config).read_bytes().splitlines()
     except FileNotFoundError:
@@ -64,7 +64,7 @@ def since(entry: dict[str, Any]) -> str:
 
 
 def about(entry: dict[str, Any]) -> str:
-    """Who wanted what, for the team.
+    """Return who wanted what, for the team.
 
     Args:
         entry: a whole line of the ledger.

@@ -17,12 +17,12 @@ from aipbx_agent.report import notify
 
 
 def path(config: Config, verb: str) -> Path:
-    """Where the last run of a verb is written down: at, running, ok, error, seconds, invocation."""
+    """Return where the last run of a verb is written down: at, running, ok, error, seconds, invocation."""
     return config.backups / f"{verb}-state.json"
 
 
 def state(config: Config, verb: str) -> dict[str, Any]:
-    """The last run of a verb; empty before the first."""
+    """Return the last run of a verb; empty before the first."""
     return files.read_json(path(config, verb))
 
 
@@ -107,7 +107,7 @@ def measure(config: Config) -> None:
 
 
 def figures(config: Config) -> list[str]:
-    """The metrics of the sets on this host, and of the last run."""
+    """Return the metrics of the sets on this host, and of the last run."""
     last = state(config, "backup")
     manifests = sets.readable(config.backups)
     newest = manifests[-1][1] if manifests else None

@@ -39,7 +39,7 @@ GROWS = 1.5
 
 
 def is_for(path: Path) -> bool:
-    """Whether a file holds what a point-in-time recovery takes."""
+    """Return whether a file holds what a point-in-time recovery takes."""
     try:
         with tarfile.open(path, "r:") as tar:
             first = tar.next()

@@ -11,12 +11,12 @@ _HEAD = 512
 
 
 def folder(config: Config) -> Path:
-    """Where files come to be restored from."""
+    """Return where files come to be restored from."""
     return config.app / INCOMING
 
 
 def title(name: str) -> str:
-    """A file's name as the operator knows it: without what it got on its way here."""
+    """Return a file's name as the operator knows it: without what it got on its way here."""
     return (name.startswith(UPLOAD) and name.removeprefix(UPLOAD).partition("-")[2]) or name
 
 

@@ -77,7 +77,7 @@ def main(config: Config, _: argparse.Namespace) -> None:
 
 
 def read(config: Config) -> Kept:
-    """What is written down."""
+    """Return what is written down."""
     raw = read_json(_path(config))
     replaced = raw.get("replaced")
     if replaced:

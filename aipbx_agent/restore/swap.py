@@ -213,7 +213,7 @@ def _finish(config: Config, swap: Swap) -> None:
 
 
 def _answering(config: Config) -> Engine:
-    """The live server, started when it was stopped meanwhile."""
+    """Return the live server, started when it was stopped meanwhile."""
     stack.started(config, stack.database(config))
 
     def server() -> Engine:

@@ -16,12 +16,12 @@ BEGUN, DECIDED = "begun", "decided"
 
 
 def path(config: Config) -> Path:
-    """Where a swap that is under way is written down."""
+    """Return where a swap that is under way is written down."""
     return config.backups / "swap.json"
 
 
 def pending(config: Config) -> tuple[Swap, str] | None:
-    """The swap that is under way, or was when it was cut off, and its phase.
+    """Return the swap that is under way, or was when it was cut off, and its phase.
 
     Raises:
         Failed: the journal is damaged.

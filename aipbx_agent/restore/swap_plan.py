@@ -50,7 +50,7 @@ class Swap:
 
 
 def planned(config: Config, what: str, label: str, kind: str, new: str, folders: list[tuple[Path, Path]]) -> Swap:
-    """A swap on this host as it is now.
+    """Return a swap on this host as it is now.
 
     Args:
         what: it is, for people.
@@ -75,13 +75,13 @@ def planned(config: Config, what: str, label: str, kind: str, new: str, folders:
 
 
 def now(config: Config) -> tuple[bool, bool]:
-    """Whether the backend runs, and whether the maintenance page is on."""
+    """Return whether the backend runs, and whether the maintenance page is on."""
     backend = docker.container(config.project, colours.active(config, "backend"), running=False)
     return docker.running(backend), maintenance_page(config).exists()
 
 
 def planned_back(config: Config, replaced: Replaced, *, runs: bool, page: bool, returns: bool = False) -> Swap:
-    """The swap that makes live again what another one replaced, and retains what is live now.
+    """Return the swap that makes live again what another one replaced, and retains what is live now.
 
     Args:
         replaced: what was live before.

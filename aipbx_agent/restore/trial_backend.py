@@ -44,7 +44,7 @@ stream {{
 
 
 def forwarder(image: str, server: str, alias: str) -> dict[str, Any]:
-    """The Compose service through which the trial reaches the database server.
+    """Return the Compose service through which the trial reaches the database server.
 
     Args:
         image: nginx's.
@@ -71,7 +71,7 @@ def forwarder(image: str, server: str, alias: str) -> dict[str, Any]:
 
 
 def alone(declared: dict[str, Any], database: str) -> dict[str, Any]:
-    """The Compose service of a backend without anything that ties it to the live stack.
+    """Return the Compose service of a backend without anything that ties it to the live stack.
 
     Args:
         declared: the backend's own declaration, as Compose understands it.
@@ -89,7 +89,7 @@ def alone(declared: dict[str, Any], database: str) -> dict[str, Any]:
 
 
 def throwaway(config: Config, declared: dict[str, Any], way: dict[str, Any], database: str) -> dict[str, Any]:
-    """The Compose file of a backend that works with a copy.
+    """Return the Compose file of a backend that works with a copy.
 
     Args:
         declared: the backend's own declaration, as Compose understands it.
@@ -177,13 +177,13 @@ def _project(config: Config) -> str:
 
 
 def declared(config: Config) -> dict[str, Any]:
-    """How the backend of the present release runs, as Compose understands the stack's files."""
+    """Return how the backend of the present release runs, as Compose understands the stack's files."""
     backend: dict[str, Any] = stack(config, IMAGES)["services"]["backend"]
     return backend
 
 
 def stack(config: Config, images: str) -> dict[str, Any]:
-    """The backend and what it is connected to, as Compose understands the stack's files.
+    """Return the backend and what it is connected to, as Compose understands the stack's files.
 
     Args:
         images: the file that says which images: those of the present release, or of the one that shall run.

@@ -70,13 +70,13 @@ def declare(server: Postgres, rules: Rules) -> list[str]:
 
 
 def withdrawn(before: str, after: str) -> list[str]:
-    """The rules that are no longer there, but for those that every server is born with."""
+    """Return the rules that are no longer there, but for those that every server is born with."""
     was, now = ({" ".join(line.split("#")[0].split()): None for line in text.splitlines()} for text in (before, after))
     return [rule for rule in was if rule and rule not in {*now, *OF_BIRTH}]
 
 
 def read(server: Postgres, path: str) -> str:
-    """The file as it is."""
+    """Return the file as it is."""
     return run(_inside(server, 'cat "$1"', path), seconds=SECONDS).decode()
 
 

@@ -108,7 +108,7 @@ def declared(config: Config) -> list[str]:
 
 
 def live(config: Config) -> Postgres:
-    """The live server.
+    """Return the live server.
 
     Raises:
         Refused: it does not run, or is another kind of server.

@@ -66,7 +66,7 @@ def _set(config: Config, password: str) -> dict[str, Any]:
 
 
 def _login(config: Config, password: str) -> dict[str, Any]:
-    """Whether a password opens the database."""
+    """Return whether a password opens the database."""
     argv = ["docker", "exec", "--interactive", declare.live(config).container, "sh", "-c", LOGIN, "sh"]
     code, _ = attempt([*argv, config.role, config.database], seconds=docker.SECONDS, stdin=f"{password}\n".encode())
     return {"opens": code == 0}
@@ -87,7 +87,7 @@ def _addresses(container: str) -> list[str]:
 
 
 def _rules(config: Config) -> tuple[str, list[str]]:
-    """The path of the rules for logins, and their lines."""
+    """Return the path of the rules for logins, and their lines."""
     server = declare.live(config)
     path = server.psql("SHOW hba_file")[0]
     return path, access_rules.read(server, path).splitlines()

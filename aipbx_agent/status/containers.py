@@ -26,7 +26,7 @@ def collect(config: Config) -> dict[str, dict[str, Any]]:
 
 
 def of_project(project: str) -> dict[str, dict[str, Any]]:
-    """The newest container of each of a project's Compose services, as `docker inspect` shows it."""
+    """Return the newest container of each of a project's Compose services, as `docker inspect` shows it."""
     argv = ["docker", "ps", "--all", "--quiet", "--no-trunc", f"--filter=label={LABEL}.project={project}"]
     identities = run([*argv, f"--filter=label={LABEL}.oneoff=False"], seconds=SECONDS).decode().split()
     if not identities:

@@ -50,11 +50,11 @@ class Age(NamedTuple):
     hours: int
 
     def too_old(self, now: datetime) -> bool:
-        """Whether someone must be notified."""
+        """Return whether someone must be notified."""
         return now - self.since > timedelta(hours=self.hours)
 
     def message(self, now: datetime) -> str:
-        """One line for an operator."""
+        """Return one line for an operator."""
         old = f"{(now - self.last).total_seconds() / 3600:.0f} h old" if self.last else "missing: there never was one"
         return f"The last {self.what} is {old} (more than {self.hours} h is too much)."
 
@@ -86,7 +86,7 @@ def main(config: Config, _: argparse.Namespace) -> None:
 
 
 def ages(config: Config, began: datetime) -> dict[str, Age]:
-    """How old the last of each kind is.
+    """Return how old the last of each kind is.
 
     Args:
         began: when the watch began.
@@ -124,7 +124,7 @@ def measure(config: Config) -> None:
 
 
 def is_news(bad: list[str], before: list[str], told_at: datetime | None, now: datetime) -> bool:
-    """Whether someone is notified: what is bad changed, or a day has passed and it is bad still."""
+    """Return whether someone is notified: what is bad changed, or a day has passed and it is bad still."""
     return bad != before or bool(bad and (told_at is None or now - told_at >= AGAIN))
 
 

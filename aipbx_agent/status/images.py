@@ -86,7 +86,7 @@ def _image(service: str, container: str) -> Image:
 
 
 def _newest(pinned: str) -> tuple[str, str]:
-    """The digest that the registry has for a pin, or why it does not say."""
+    """Return the digest that the registry has for a pin, or why it does not say."""
     try:
         answer = engine_api.ask("GET", f"/distribution/{quote(pinned, safe='')}/json", f"the registry's {pinned}")
         return str(answer["Descriptor"]["digest"]), ""

@@ -34,7 +34,7 @@ def main(config: Config, _: argparse.Namespace) -> None:
 
 
 def described(config: Config, name: str) -> dict[str, Any]:
-    """A set in a few words; `problem` says why it cannot be used."""
+    """Return a set in a few words; `problem` says why it cannot be used."""
     path = sets.folder(config.backups) / name
     try:
         manifest = sets.read(path)

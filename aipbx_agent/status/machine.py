@@ -15,7 +15,7 @@ from aipbx_agent.tls import pem
 
 
 def collect(config: Config) -> dict[str, Any]:
-    """How it is."""
+    """Return how it is."""
     free, percent = _disk(config.app)
     ram = memory()
     return {
@@ -41,7 +41,7 @@ def _disk(path: Path) -> tuple[int, int]:
 
 
 def memory() -> dict[str, int]:
-    """What the kernel says of it: MiB by name."""
+    """Return what the kernel says of it: MiB by name."""
     fields = [line.split() for line in Path("/proc/meminfo").read_text("utf-8").splitlines()]
     return {name.rstrip(":"): int(count) // 1024 for name, count, *_ in fields}
 

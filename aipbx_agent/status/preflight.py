@@ -21,7 +21,7 @@ from aipbx_agent.tls import declared, points_here
 
 
 def collect(config: Config, request: dict[str, Any], problem: Problem | None) -> dict[str, Any]:
-    """What it would meet; what failed is reported as `{"error": …}` in its place.
+    """Return what it would meet; what failed is reported as `{"error": …}` in its place.
 
     Args:
         config: the host's; without the application's variables where these cannot be read.
@@ -69,7 +69,7 @@ def _overlap(config: Config, drain_seconds: float) -> dict[str, Any] | None:
 
 
 def _restarts(config: Config) -> list[str]:
-    """What every release stands on and would be restarted, because its declaration changed.
+    """Return what every release stands on and would be restarted, because its declaration changed.
 
     Raises:
         Refused: the database may not come back.
@@ -88,13 +88,13 @@ def _unknown_names(config: Config) -> list[str]:
 
 
 def _elsewhere(config: Config) -> dict[str, list[str]]:
-    """The addresses by name that are not this host's, where the authority must find it."""
+    """Return the addresses by name that are not this host's, where the authority must find it."""
     wanted = declared.read(config)
     return points_here.elsewhere(wanted) if wanted.source == declared.LETSENCRYPT else {}
 
 
 def _taken(config: Config) -> list[str]:
-    """The programs that listen where nginx would, a line each; nothing where nginx listens there already."""
+    """Return the programs that listen where nginx would, a line each; nothing where nginx listens there already."""
     container = colours.present(config, "nginx")
     if container and docker.running(container):
         return []
@@ -109,7 +109,7 @@ def _program(line: str) -> str:
 
 
 def _changed(config: Config, service: str) -> bool:
-    """Whether a container was made of another declaration than what the files say now."""
+    """Return whether a container was made of another declaration than what the files say now."""
     container = colours.present(config, service)
     if not container:
         return False

@@ -51,10 +51,10 @@ class Copies(Protocol):
     where: str
 
     def read(self, name: str) -> Iterator[bytes]:
-        """The content of a file, called as `sets/20261123T030000Z.tar.age`."""
+        """Yield the content of a file, called as `sets/20261123T030000Z.tar.age`."""
 
     def names(self, folder: str) -> dict[str, int]:
-        """Size in bytes of each file in a folder, by its name there; none when there is no folder."""
+        """Return size in bytes of each file in a folder, by its name there; none when there is no folder."""
 
     def texts(self, folder: str, ending: str) -> dict[str, bytes]:
         """Contents of the small files in a folder whose names end so, by name."""
@@ -81,7 +81,7 @@ class Store(Copies, AbstractContextManager["Store"], Protocol):
         """
 
     def free(self) -> int | None:
-        """Bytes that fit there; None where there is no such bound."""
+        """Return bytes that fit there; None where there is no such bound."""
 
 
 def get(store: Copies, name: str, path: Path) -> Content:
@@ -107,7 +107,7 @@ def get(store: Copies, name: str, path: Path) -> Content:
 
 
 def measured(chunks: Iterable[bytes]) -> Content:
-    """What a stream was, once it has ended."""
+    """Return what a stream was, once it has ended."""
     meter = Meter(chunks)
     for _ in meter:
         pass
@@ -135,14 +135,14 @@ class Meter:
 
 
 def chunks_of(path: Path) -> Iterator[bytes]:
-    """A file of this host's, in pieces."""
+    """Yield a file of this host's, in pieces."""
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
             yield chunk
 
 
 def changed(where: str, name: str) -> Failed:
-    """What was read back is not what was sent."""
+    """Return what was read back is not what was sent."""
     return Failed(
         f"{where} did not store {name} as it was sent.",
         "What was read back has another hash.",

@@ -7,7 +7,7 @@ from aipbx_agent.stores.base import Store
 
 
 def where(config: Config) -> str:
-    """How this host's store is called, for an operator and in offsite.json; empty when there is none."""
+    """Return how this host's store is called, for an operator and in offsite.json; empty when there is none."""
     declared = config.raw["offsite"]
     if not declared:
         return ""

@@ -11,7 +11,7 @@ from aipbx_agent.core.process import stream
 
 
 def recipients(config: Config) -> list[str]:
-    """The public keys of those who may read copies.
+    """Return the public keys of those who may read copies.
 
     Raises:
         Refused: there are none.
@@ -27,12 +27,12 @@ def recipients(config: Config) -> list[str]:
 
 
 def age(keys: Sequence[str]) -> list[str]:
-    """The command that encrypts its input to these public keys."""
+    """Return the command that encrypts its input to these public keys."""
     return ["age", "--encrypt", *(word for key in keys for word in ("--recipient", key))]
 
 
 def tar(folder: Path, names: Sequence[str]) -> list[str]:
-    """The command that packs files of a folder, in this order, as they are."""
+    """Return the command that packs files of a folder, in this order, as they are."""
     return ["tar", "--create", "--format=gnu", "--owner=0", "--group=0", "--mode=600", "-C", str(folder), "--", *names]
 
 
@@ -51,7 +51,7 @@ def packed(folder: Path, names: Sequence[str], keys: Sequence[str]) -> Iterator[
 
 
 def sealed(path: Path, keys: Sequence[str]) -> Iterator[bytes]:
-    """One file, encrypted.
+    """Yield one file, encrypted.
 
     Args:
         keys: to whom.

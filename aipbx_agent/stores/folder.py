@@ -31,11 +31,11 @@ class FolderStore:
         self.path = config.app / "offsite" / origin
 
     def read(self, name: str) -> Iterator[bytes]:
-        """The content of a file."""
+        """Yield the content of a file."""
         return chunks_of(self._file(name))
 
     def names(self, folder: str) -> dict[str, int]:
-        """Size of each file in a folder, by name."""
+        """Return size of each file in a folder, by name."""
         return {
             path.name: path.lstat().st_size
             for path in (self.path / folder).iterdir()

@@ -46,7 +46,7 @@ def environment(declared: dict[str, Any], secrets: dict[str, str]) -> dict[str, 
 
 
 def essence(output: str) -> str:
-    """What rclone said, without the times and the counts around it."""
+    """Return what rclone said, without the times and the counts around it."""
     last = output.rpartition(" Failed to ")[2]
     return re.split(r"^[a-z]+: (?=\S)|last error was: error in \w+: ", last, maxsplit=1)[-1]
 
@@ -127,14 +127,14 @@ class S3Store:
         return meter.content
 
     def read(self, name: str) -> Iterator[bytes]:
-        """The content of a file."""
+        """Yield the content of a file."""
         try:
             yield from stream([self._command("cat", self._path(name))], env=self._environment)
         except Failed as problem:
             raise self._failed("cat", problem.why) from None
 
     def names(self, folder: str) -> dict[str, int]:
-        """Size of each file in a folder, by name."""
+        """Return size of each file in a folder, by name."""
         listed = self._run("lsjson", "--files-only", "--no-modtime", "--no-mimetype", self._path(folder))
         return {entry["Name"]: int(entry["Size"]) for entry in json.loads(listed)}
 
@@ -149,7 +149,7 @@ class S3Store:
         self._run("deletefile", self._path(name))
 
     def free(self) -> int | None:
-        """A bucket has no such bound."""
+        """Return None: a bucket has no such bound."""
         return None
 
     def _path(self, name: str) -> str:

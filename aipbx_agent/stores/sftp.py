@@ -40,7 +40,7 @@ OPTIONS = {
 
 
 def command(host: str, address: str, account: str) -> list[str]:
-    """The ssh command whose other end speaks SFTP.
+    """Return the ssh command whose other end speaks SFTP.
 
     Args:
         host: the peer's name in the inventory: its host key is known by it.
@@ -97,12 +97,12 @@ class SftpStore:
             return meter.content
 
     def read(self, name: str) -> Iterator[bytes]:
-        """The content of a file."""
+        """Yield the content of a file."""
         with self._session() as session:
             yield from session.read(name)
 
     def names(self, folder: str) -> dict[str, int]:
-        """Size of each file in a folder, by name."""
+        """Return size of each file in a folder, by name."""
         with self._session() as session:
             return {
                 entry.name: entry.size
@@ -123,7 +123,7 @@ class SftpStore:
             session.remove(name)
 
     def free(self) -> int:
-        """Bytes that fit there."""
+        """Return bytes that fit there."""
         with self._session() as session:
             return session.free("sets")
 
@@ -157,7 +157,7 @@ class SftpStore:
 
 
 def lost(origin: str, host: str, output: str) -> Failed:
-    """Why the connection to a peer ended, from ssh's own words.
+    """Return why the connection to a peer ended, from ssh's own words.
 
     Args:
         origin: this host.

@@ -121,7 +121,7 @@ class Session:
         self._done(self._request(CLOSE, _text(handle)))
 
     def read(self, path: str) -> Iterator[bytes]:
-        """A file's content.
+        """Yield a file's content.
 
         Raises:
             Denied: there is none, or it must not be read, or it became shorter meanwhile.
@@ -146,12 +146,12 @@ class Session:
         self._done(self._request(CLOSE, _text(handle)))
 
     def size(self, path: str) -> int:
-        """A file's size in bytes; Denied when it is not there."""
+        """Return a file's size in bytes; Denied when it is not there."""
         size, _, _ = _attributes(self._answer(self._request(LSTAT, _text(path.encode())), ATTRIBUTES))
         return size
 
     def exists(self, path: str) -> bool:
-        """Whether something has this name."""
+        """Return whether something has this name."""
         try:
             self.size(path)
         except Denied as denied:
@@ -161,7 +161,7 @@ class Session:
         return True
 
     def entries(self, path: str) -> list[Entry]:
-        """What is in a directory."""
+        """Return what is in a directory."""
         handle, _ = _cut(self._answer(self._request(OPENDIR, _text(path.encode())), HANDLE))
         listed: list[Entry] = []
         while True:
@@ -190,7 +190,7 @@ class Session:
         self._done(self._request(REMOVE, _text(path.encode())))
 
     def free(self, path: str) -> int:
-        """Bytes that are free where a directory is."""
+        """Return bytes that are free where a directory is."""
         body = self._answer(
             self._request(EXTENDED, _text(b"statvfs@openssh.com") + _text(path.encode())), EXTENDED_REPLY
         )
@@ -212,7 +212,7 @@ class Session:
         self._answer(number, STATUS)
 
     def _answer(self, number: int, wanted: int) -> bytes:
-        """The answer to a request: OpenSSH gives them in the order of the requests."""
+        """Return the answer to a request: OpenSSH gives them in the order of the requests."""
         kind, body = self._packet()
         (answered,) = struct.unpack_from(">I", body)
         body = body[4:]
@@ -253,7 +253,7 @@ class Session:
             raise self._broken("The connection ended.") from None
 
     def _broken(self, what: str) -> Broken:
-        """What ssh said last, once it has said all; else `what`."""
+        """Return what ssh said last, once it has said all; else `what`."""
         late = not self._deadline.is_alive()
         self._hang_up()
         self._errors.seek(0)
@@ -278,13 +278,13 @@ def _text(content: bytes) -> bytes:
 
 
 def _cut(body: bytes) -> tuple[bytes, bytes]:
-    """A text at the beginning of a body, and the rest."""
+    """Return a text at the beginning of a body, and the rest."""
     (length,) = struct.unpack_from(">I", body)
     return body[4 : 4 + length], body[4 + length :]
 
 
 def _attributes(body: bytes) -> tuple[int, int, bytes]:
-    """Size and mode at the beginning of a body, and the rest."""
+    """Return size and mode at the beginning of a body, and the rest."""
     (flags,) = struct.unpack_from(">I", body)
     body, size, mode = body[4:], 0, 0
     if flags & HAS_SIZE:

@@ -23,7 +23,7 @@ _CHATTER = re.compile(r"Saving debug log|Ask for help|See the logfile|$")
 
 
 def live(config: Config) -> Path:
-    """Where certbot puts the newest."""
+    """Return where certbot puts the newest."""
     return config.app / "letsencrypt" / "live" / config.host
 
 

@@ -25,7 +25,7 @@ RETAINED = 3
 
 
 def folder(config: Config) -> Path:
-    """Where they are."""
+    """Return where they are."""
     return config.app / "tls"
 
 

@@ -33,14 +33,14 @@ class Served:
 
 
 def read(remote: Remote, old: HandMade) -> Served | None:
-    """The certificate that the old proxy serves for the host's name; None when it serves none."""
+    """Return the certificate that the old proxy serves for the host's name; None when it serves none."""
     if "nginx" not in old.containers:
         return None
     return parse(remote.sudo_output(commands.proxy_configuration(old.containers["nginx"].identity)), remote.name)
 
 
 def parse(configuration: str, host: str) -> Served | None:
-    """The certificate in nginx's configuration: that of the server with this name, else the first."""
+    """Return the certificate in nginx's configuration: that of the server with this name, else the first."""
     text = re.sub(r"(?m)#.*$", "", configuration)
     served: list[Served] = []
     for server in re.split(r"\bserver\s*\{", text)[1:]:

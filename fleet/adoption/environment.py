@@ -32,7 +32,7 @@ class Environment:
     source: str
 
     def file(self, host: str) -> str:
-        """The text of the env file that says the same; what the fleet sets itself is left out.
+        """Return the text of the env file that says the same; what the fleet sets itself is left out.
 
         Raises:
             OperatorError: a value cannot stand in one line.
@@ -41,7 +41,7 @@ class Environment:
         return HEAD.format(host=host, source=self.source) + dotenv_file.written(dict(sorted(kept.items())))
 
     def notes(self) -> list[str]:
-        """What will not be as it was, a line each, without a secret."""
+        """Return what will not be as it was, a line each, without a secret."""
         lines = []
         for name, value in sorted(self.values.items()):
             fixed = declared(name).fixed
@@ -57,7 +57,7 @@ class Environment:
 
 
 def read(remote: Remote, old: HandMade) -> Environment:
-    """The variables that the old backend runs with: of its container, or of .env.production where it has none.
+    """Return the variables that the old backend runs with: of its container, or of .env.production where it has none.
 
     Raises:
         OperatorError: there is neither, or the file cannot be read with certainty.
@@ -106,7 +106,7 @@ def refuse_other_database(remote: Remote, old: Environment, services: set[str]) 
 
 
 def differences(remote: Remote, old: Environment) -> list[str]:
-    """What is not the same in the environment that was pushed: a line each, to be read before the take-over.
+    """Return what is not the same in the environment that was pushed: a line each, to be read before the take-over.
 
     Raises:
         OperatorError: the backend would not get at its database.

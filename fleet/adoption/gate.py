@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def waiting(remote: Remote, state: Survey) -> HandMade | None:
-    """What a deploy would take over, once inventory.py and the host's variables fit it; None in ordinary life.
+    """Return what a deploy would take over, once inventory.py and the host's variables fit it; None in ordinary life.
 
     Args:
         state: how it is.
@@ -58,7 +58,7 @@ def _refuse(remote: Remote, old: HandMade, state: Survey) -> None:
 
 
 def inventory_lines(remote: Remote, old: HandMade) -> list[str]:
-    """What must be added to the host's data in inventory.py, as it is typed there; nothing when all is there."""
+    """Return what must be added to the host's data in inventory.py, as it is typed there; nothing when all is there."""
     wanted = old.data(remote.settings)
     served = certificate.read(remote, old)
     if served and served.source != remote.settings.tls:
@@ -71,7 +71,7 @@ def _literal(value: object) -> str:
 
 
 def announcement(remote: Remote, old: HandMade, state: Survey) -> list[str]:
-    """What the operator reads before they agree.
+    """Return what the operator reads before they agree.
 
     Raises:
         OperatorError: the new backend would be without its data.

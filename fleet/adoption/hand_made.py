@@ -119,7 +119,7 @@ class HandMade:
         return sorted(set(self.containers) - set(OURS) - set(self.monitoring(settings)))
 
     def lines(self) -> list[str]:
-        """What an operator should know."""
+        """Return what an operator should know."""
         if self.adopted:
             kept = ", ".join(self.adopted["kept"])
             return [f"taken over on {self.adopted['time'][:10]} from project {self.adopted['project']}; kept: {kept}"]
@@ -163,7 +163,7 @@ class HandMade:
 
 
 def read(remote: Remote) -> HandMade | None:
-    """What stands on a host beside what this project made; None when there is nothing."""
+    """Return what stands on a host beside what this project made; None when there is nothing."""
     return parse(remote.sudo_output(commands.look(remote.settings.app_dir)))
 
 

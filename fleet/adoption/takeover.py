@@ -68,7 +68,7 @@ def _stopped(remote: Remote) -> str:
 
 
 def _remembered(remote: Remote, old: HandMade) -> list[str]:
-    """What runs, written down once: a second attempt, after one that was cut off, finds it stopped."""
+    """Return what runs, written down once: a second attempt, after one that was cut off, finds it stopped."""
     running = "".join(f"{each.identity}\n" for each in old.replaced.values() if each.status == "running")
     path = _stopped(remote)
     return remote.sudo_output(f"[ -e {path} ] || cat >{path}; cat {path}", stdin=running.encode()).split()

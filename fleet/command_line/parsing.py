@@ -122,7 +122,7 @@ def _takes_host(arguments: Sequence[Any]) -> bool:
 
 
 def _alone(arguments: Sequence[Any]) -> list[str]:
-    """The option of a verb whose value may stand alone, where it has one."""
+    """Return the option of a verb whose value may stand alone, where it has one."""
     return [name for name in ALONE for argument in arguments if name in argument.names and not argument.positional]
 
 

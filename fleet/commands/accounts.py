@@ -64,7 +64,7 @@ def facts(email: str) -> str:
 
 
 def grant(email: str, currency: str) -> str:
-    """The script that makes an account an administrator's, in one transaction; a new account when there is none.
+    """Return the script that makes an account an administrator's, in one transaction; a new account when there is none.
 
     Args:
         email: the account's, in small letters.
@@ -74,7 +74,7 @@ def grant(email: str, currency: str) -> str:
 
 
 def revoke(email: str) -> str:
-    """The script that takes the administrator's role from an account; the account stays."""
+    """Return the script that takes the administrator's role from an account; the account stays."""
     return f"{_PLAIN}{_set('email', email)}{_REVOKE}"
 
 

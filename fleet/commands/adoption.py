@@ -55,7 +55,7 @@ def look(app_dir: str) -> str:
 
 
 def environment(container: str) -> str:
-    """The command that prints, as two lines of JSON, a container's environment and that of its image."""
+    """Return the command that prints, as two lines of JSON, a container's environment and that of its image."""
     form = shlex.quote("{{json .Config.Env}}")
     return (
         f"docker inspect --format {form} {container} && {{ docker image inspect --format {form} "
@@ -64,12 +64,12 @@ def environment(container: str) -> str:
 
 
 def proxy_configuration(container: str) -> str:
-    """The command that prints all of nginx's configuration files, whether it runs or not."""
+    """Return the command that prints all of nginx's configuration files, whether it runs or not."""
     return f"docker cp -L {container}:/etc/nginx - | tar -xO --wildcards '*.conf' '*.d/*' 2>/dev/null || true"
 
 
 def pem(container: str, chain: str, key: str) -> str:
-    """The command that prints a container's certificate and key, one after the other."""
+    """Return the command that prints a container's certificate and key, one after the other."""
     paths = [shlex.quote(f"{container}:{path}") for path in (chain, key)]
     return " && ".join(f"docker cp -L {path} - | tar -xO" for path in paths)
 
@@ -100,7 +100,7 @@ def copy_files(container: str, path: str, volume: str) -> str:
 
 
 def stop(containers: Mapping[str, str]) -> str:
-    """The command that stops containers, PostgreSQL last, so that anyone who writes to it has gone.
+    """Return the command that stops containers, PostgreSQL last, so that anyone who writes to it has gone.
 
     Args:
         containers: id by service.
@@ -112,19 +112,19 @@ def stop(containers: Mapping[str, str]) -> str:
 
 
 def end(containers: list[str]) -> str:
-    """The command that stops containers for good, also for the next start of Docker's; they stay."""
+    """Return the command that stops containers for good, also for the next start of Docker's; they stay."""
     names = " ".join(map(shlex.quote, containers))
     return f"docker update --restart=no {names} >/dev/null && docker stop --time 30 {names} >/dev/null"
 
 
 def take_away(project: str) -> str:
-    """The command that stops and removes every container of a project; volumes stay."""
+    """Return the command that stops and removes every container of a project; volumes stay."""
     ids = f"$(docker ps --all --quiet --filter label=com.docker.compose.project={shlex.quote(project)})"
     return f'ids={ids}; [ -z "$ids" ] || {{ docker stop --time 60 $ids && docker rm $ids; }} >/dev/null'
 
 
 def start(container: str, seconds: int, *, healthy: bool) -> str:
-    """The command that starts a container and waits until it runs, or is healthy.
+    """Return the command that starts a container and waits until it runs, or is healthy.
 
     Args:
         container: its id.
@@ -142,14 +142,14 @@ def start(container: str, seconds: int, *, healthy: bool) -> str:
 
 
 def answers(container: str, port: int, seconds: int) -> str:
-    """The command that waits until a container answers over HTTP, whatever it says."""
+    """Return the command that waits until a container answers over HTTP, whatever it says."""
     form = shlex.quote("{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}")
     look = f"set -- $(docker inspect --format {form} {container}); curl -s -m 2 -o /dev/null http://$1:{port}/"
     return f"timeout {seconds} sh -c {shlex.quote(f'until {look}; do sleep 0.5; done')} || exit 1"
 
 
 def set_aside(file: str, folder: str, instead: str) -> str:
-    """The command that keeps a file in a folder, under its own name, and puts another in its place.
+    """Return the command that keeps a file in a folder, under its own name, and puts another in its place.
 
     Args:
         file: what is moved; when it is no longer there, nothing happens.
@@ -164,12 +164,12 @@ def set_aside(file: str, folder: str, instead: str) -> str:
 
 
 def record_containers(containers: list[str], path: str) -> str:
-    """The command that writes down all that Docker knows of containers; it holds their secrets."""
+    """Return the command that writes down all that Docker knows of containers; it holds their secrets."""
     return f"umask 077 && docker inspect {' '.join(containers)} >{shlex.quote(path)}"
 
 
 def end_cron(table: str, line: str, folder: str) -> str:
-    """The command that makes a comment of a line of a cron table; the table as it was is kept.
+    """Return the command that makes a comment of a line of a cron table; the table as it was is kept.
 
     Args:
         table: a file in /etc, or an account's own table.

@@ -11,7 +11,7 @@ from aipbx_agent.contract import SERVICES
 
 
 def serving(app_dir: str, service: str) -> str:
-    """A word for sh: the Compose service that serves as `service`; that itself before the first release.
+    """Return a word for sh: the Compose service that serves as `service`; that itself before the first release.
 
     Args:
         app_dir: where the stack's files are.

@@ -16,7 +16,7 @@ _CLEAN = 'env -i HOME="$HOME" PATH="$PATH"'
 
 
 def _command(*arguments: str, images: tuple[str, ...] = ()) -> str:
-    """A Compose command for sh.
+    """Return a Compose command for sh.
 
     Args:
         arguments: its words.
@@ -26,7 +26,7 @@ def _command(*arguments: str, images: tuple[str, ...] = ()) -> str:
 
 
 def of_project(project: str, *arguments: str) -> str:
-    """A Compose command on what runs, whatever the files say.
+    """Return a Compose command on what runs, whatever the files say.
 
     Args:
         arguments: what follows, each one word.
@@ -48,7 +48,7 @@ def readable(app_dir: str, file: str) -> str:
 
 
 def logs(project: str, services: list[str], *, follow: bool, since: str, tail: str) -> str:
-    """The command that prints services' logs with their times.
+    """Return the command that prints services' logs with their times.
 
     Args:
         services: which; none means all.
@@ -63,7 +63,7 @@ def logs(project: str, services: list[str], *, follow: bool, since: str, tail: s
 
 
 def execute(project: str, service: str, command: list[str], *, terminal: bool, app_dir: str = "") -> str:
-    """The command that runs another one inside a running service.
+    """Return the command that runs another one inside a running service.
 
     Args:
         service: as Compose calls it; with `app_dir`, as operators do.

@@ -20,7 +20,7 @@ _PROMPTS = " --set 'PROMPT1=%n@%/%R%x%# ' --set 'PROMPT2=%n@%/%R%x%# '"
 
 
 def psql(project: str, database: str = "", *, terminal: bool, read_only: bool, role: str = "") -> str:
-    """The command that opens psql on a database.
+    """Return the command that opens psql on a database.
 
     Args:
         database: its name; empty: the application's.

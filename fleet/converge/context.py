@@ -12,17 +12,17 @@ from fleet.inventory.settings import Settings
 
 
 def settings() -> Settings:
-    """The checked data of the current host."""
+    """Return the checked data of the current host."""
     return cast("Settings", host.connector_data["settings"])
 
 
 def host_name() -> str:
-    """The current host's name in the inventory."""
+    """Return the current host's name in the inventory."""
     return str(host.name)
 
 
 def system() -> System:
-    """What the current host said of itself at connect time."""
+    """Return what the current host said of itself at connect time."""
     return cast("System", host.connector_data["system"])
 
 
@@ -33,7 +33,7 @@ def docker_versions() -> dict[str, str]:
 
 
 def render(template: str, **more: Any) -> str:
-    """The text of a template for the current host.
+    """Return the text of a template for the current host.
 
     Args:
         template: its path below templates/.

@@ -22,14 +22,14 @@ SECONDS = 180
 
 
 def command(hosts: list[str]) -> list[str]:
-    """The command that asks pyinfra what it would change on hosts; it changes nothing."""
+    """Return the command that asks pyinfra what it would change on hosts; it changes nothing."""
     pyinfra = str(Path(sys.executable).with_name("pyinfra"))
     limits = [word for host in hosts for word in ("--limit", host)]
     return [pyinfra, "inventory.py", "deploys/bootstrap.py", "--dry", "--json", *limits]
 
 
 def of_all(hosts: list[str]) -> dict[str, list[str]]:
-    """The operations that would change each host, by name; none when it is as declared.
+    """Return the operations that would change each host, by name; none when it is as declared.
 
     Returns: by host; without those that pyinfra could not ask.
     """
@@ -106,12 +106,12 @@ def _path() -> Path:
 
 
 def _key(host: str) -> str:
-    """A lab's host has the name of a real one: the ssh_config says which is meant."""
+    """Return what a host's drift is kept under: a lab's host has a real one's name, so the ssh_config is part of it."""
     return f"{ssh_config_path()}:{host}"
 
 
 def _refusal(output: str) -> OperatorError | None:
-    """The three lines of a refusal, which pyinfra passes on."""
+    """Return the three lines of a refusal, which pyinfra passes on."""
     match = re.search(r"^(?:-->|\s*\[[^\]]+\]) (.+)\n\s+why: (.+)\n\s+do:  (.+)$", output, re.MULTILINE)
     return OperatorError(match[1], match[2], match[3]) if match else None
 
@@ -134,7 +134,7 @@ def _changing(host: str, plan: list[dict[str, Any]]) -> list[str]:
 
 
 def of(host: str, known: dict[str, list[str]] | None = None) -> list[str]:
-    """The operations that would change a host, by name.
+    """Return the operations that would change a host, by name.
 
     Args:
         known: what `of_all` said, where several are meant; without it, or when it could not ask all, this one is asked.

@@ -24,7 +24,7 @@ def sections(lines: Iterable[str]) -> dict[str, str]:
 
 
 def of_kind(by_name: dict[str, str], kind: str) -> dict[str, str]:
-    """The sections whose title is `kind name`: their texts by name."""
+    """Return the sections whose title is `kind name`: their texts by name."""
     return {title.partition(" ")[2]: text for title, text in by_name.items() if title.partition(" ")[0] == kind}
 
 
@@ -33,9 +33,9 @@ class Lines(FactBase[list[str]]):
 
     @staticmethod
     def default() -> list[str]:
-        """No line."""
+        """Return no line."""
         return []
 
     def process(self, output: list[str]) -> list[str]:
-        """The lines."""
+        """Return the lines."""
         return [line for line in output if line.strip()]

@@ -7,7 +7,7 @@ from fleet.ssh import ssh_config
 
 
 def public_address(name: str) -> str | None:
-    """The IPv4 address at which ssh_config leads to the host called `name`, if it says one."""
+    """Return the IPv4 address at which ssh_config leads to the host called `name`, if it says one."""
     from fleet.env.variables.formats import ipv4
 
     try:

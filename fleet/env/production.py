@@ -68,7 +68,7 @@ def _test(values: Values) -> Iterator[tuple[str, str, str]]:
 
 
 def _compared(file: EnvFile, host: Host) -> list[Finding]:
-    """What a staging host's values have in common with a production host's."""
+    """Return what a staging host's values have in common with a production host's."""
     try:
         theirs = merging.of_host(host).values()
     except OperatorError as problem:
@@ -91,11 +91,11 @@ def _shared(file: EnvFile, theirs: Values, host: str) -> Iterator[Finding]:
 
 
 def _secret(name: str, value: str) -> bool:
-    """Whether a value is worth the name; a URL of the host's own network has nothing of another one."""
+    """Return whether a value is worth the name; a URL of the host's own network has nothing of another one."""
     own = "." not in hostname_of(value) and "://" in value
     return declared(name).secret and len(value) >= _SHORTEST_SECRET and not own and not PLACEHOLDER.fullmatch(value)
 
 
 def _place(value: str) -> str:
-    """Where a value leads: the host of a URL, else the value itself."""
+    """Return where a value leads: the host of a URL, else the value itself."""
     return hostname_of(value) or value.strip().lower()

@@ -13,7 +13,7 @@ BEGIN = (
 
 
 def reference() -> str:
-    """The tables of all variables, as Markdown."""
+    """Return the tables of all variables, as Markdown."""
     return BEGIN + "\n\n" + "\n".join("\n".join(_section(section)) + "\n" for section in SECTIONS)
 
 

@@ -82,7 +82,7 @@ class Repository:
             ) from None
 
     def head(self) -> str:
-        """The newest commit of the branch.
+        """Return the newest commit of the branch.
 
         Raises:
             OperatorError: there is no such branch.
@@ -97,7 +97,7 @@ class Repository:
         return result.stdout.strip()
 
     def find(self, sha: str) -> str | None:
-        """The whole SHA of the commit that `sha` abbreviates; None when this repository has none.
+        """Return the whole SHA of the commit that `sha` abbreviates; None when this repository has none.
 
         Raises:
             OperatorError: several commits begin so.
@@ -149,19 +149,19 @@ class Repository:
         return [subject(line) for line in result.stdout.splitlines()] if result.returncode == 0 else []
 
     def subject(self, sha: str) -> str:
-        """The subject of a commit, as it may stand on a screen; empty when it is unknown here."""
+        """Return the subject of a commit, as it may stand on a screen; empty when it is unknown here."""
         return subject(self._run(git.subject(self.folder, sha)).stdout)
 
     def message(self, sha: str) -> str:
-        """The whole message of a commit."""
+        """Return the whole message of a commit."""
         return self._run(git.message(self.folder, sha)).stdout
 
     def file(self, sha: str, path: str) -> str:
-        """A file of a commit; empty when it has none of that name."""
+        """Return a file of a commit; empty when it has none of that name."""
         return self._run(git.file(self.folder, sha, path)).stdout
 
     def leads(self, older: str, newer: str) -> bool:
-        """Whether a commit is part of the history of another, or is the same; False when one is unknown here."""
+        """Return whether a commit is part of the history of another, or is the same; False when one is unknown here."""
         return self._run(git.ancestor(self.folder, older, newer)).returncode == 0
 
     def _checked(self, command: list[str]) -> None:
@@ -201,7 +201,7 @@ def environment() -> dict[str, str]:
 
 
 def chosen(repositories: list[Repository], shas: list[str]) -> dict[str, str]:
-    """Which commit of which service the operator means.
+    """Return which commit of which service the operator means.
 
     Args:
         repositories: those that may be meant, refreshed.
@@ -244,6 +244,6 @@ def chosen(repositories: list[Repository], shas: list[str]) -> dict[str, str]:
 
 
 def repositories(settings: Settings) -> dict[str, Repository]:
-    """The application's repositories, by service."""
+    """Return the application's repositories, by service."""
     urls = {"backend": settings.backend_repository, "frontend": settings.frontend_repository}
     return {service: Repository(service, url, settings.branch) for service, url in urls.items()}

@@ -98,7 +98,7 @@ def default(hosts: list[Host]) -> Host:
 
 
 def select(pattern: str, hosts: list[Host]) -> list[Host]:
-    """The hosts that `pattern` means: a name, a group, or `all` of production; several with commas.
+    """Return the hosts that `pattern` means: a name, a group, or `all` of production; several with commas.
 
     Raises:
         OperatorError: a part of the pattern names neither a host nor a group.

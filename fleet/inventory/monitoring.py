@@ -40,17 +40,17 @@ UNITS = {
 
 
 def gateway(settings: Settings) -> str:
-    """The host's own address in that network."""
+    """Return the host's own address in that network."""
     return str(settings.monitoring_network[1])
 
 
 def address(settings: Settings, container: str) -> str:
-    """A container's address in that network."""
+    """Return a container's address in that network."""
     return str(settings.monitoring_network[CONTAINERS[container][0]])
 
 
 def endpoint(settings: Settings, container: str) -> str:
-    """A container's address and port."""
+    """Return a container's address and port."""
     return f"{address(settings, container)}:{CONTAINERS[container][1]}"
 
 

@@ -57,7 +57,7 @@ OffSite = Annotated[
 
 
 def account(origin: str) -> str:
-    """The account on a peer that copies of the host called `origin` come by: its own, so that it sees no others.
+    """Return the account on a peer that copies of the host called `origin` come by: its own, so that it sees no others.
 
     A dot becomes a hyphen and a hyphen two, so that no two domains share an account.
     """
@@ -68,12 +68,12 @@ def account(origin: str) -> str:
 
 
 def folder(app_dir: str, origin: str) -> str:
-    """Where a peer keeps what comes from the host called `origin`."""
+    """Return where a peer keeps what comes from the host called `origin`."""
     return f"{app_dir}/offsite/{origin}"
 
 
 def confined(app_dir: str, origin: str) -> dict[str, str]:
-    """How sshd treats the account of an origin, keyword by value as `sshd -T` prints them.
+    """Return how sshd treats the account of an origin, keyword by value as `sshd -T` prints them.
 
     Args:
         app_dir: where aiPBX lives on the peer.
@@ -92,7 +92,7 @@ def confined(app_dir: str, origin: str) -> dict[str, str]:
 
 
 def agent_settings(origin: str, store: Peer | Bucket | None) -> dict[str, Any]:
-    """The agent's configuration of its store.
+    """Return the agent's configuration of its store.
 
     Args:
         origin: the host.
@@ -107,7 +107,7 @@ def agent_settings(origin: str, store: Peer | Bucket | None) -> dict[str, Any]:
 
 
 def origins(name: str) -> list[Host]:
-    """The hosts of the inventory whose copies the host called `name` keeps, in the inventory's order."""
+    """Return the hosts of the inventory whose copies the host called `name` keeps, in the inventory's order."""
     return [host for host in hosts.load() if _peer(host) == name]
 
 

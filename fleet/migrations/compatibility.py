@@ -85,13 +85,13 @@ def _harmless(part: Part, objects: Made) -> bool:
 
 
 def _changes_rows(part: Part, *, calls: bool = False) -> bool:
-    """Whether something inside a statement writes; or calls what may write."""
+    """Return whether something inside a statement writes; or calls what may write."""
     writes = {"InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt", *(["FuncCall"] if calls else [])}
     return any(kind in writes for kind, _ in grammar.nodes(part))
 
 
 def _adds_column(table: Any, command: Any, objects: Made) -> bool:
-    """Whether it adds a column that an older release need not fill."""
+    """Return whether it adds a column that an older release need not fill."""
     if command.subtype != command.DESCRIPTOR.fields_by_name["subtype"].enum_type.values_by_name["AT_AddColumn"].number:
         return False
     column = getattr(command, "def").column_def

@@ -34,7 +34,7 @@ class Files:
 
 
 def has_date(name: str) -> bool:
-    """Whether a file's name begins with a date that there is, `2026-02-26-`."""
+    """Return whether a file's name begins with a date that there is, `2026-02-26-`."""
     match = _DATED.fullmatch(name)
     try:
         return bool(match and date.fromisoformat(match[1]))
@@ -43,7 +43,7 @@ def has_date(name: str) -> bool:
 
 
 def of(repository: Repository, sha: str, dialect: str) -> Files:
-    """The migrations of a commit.
+    """Return the migrations of a commit.
 
     Args:
         repository: the backend's, refreshed.

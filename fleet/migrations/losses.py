@@ -43,7 +43,7 @@ def _elsewhere(loss: Loss) -> Loss:
 
 
 def _moves_names(part: Part) -> bool:
-    """Whether names without a schema may lead to other tables from there on."""
+    """Return whether names without a schema may lead to other tables from there on."""
     for kind, node in grammar.nodes(part):
         if kind == "VariableSetStmt" and node.name.lower() == "search_path":
             if any(arg.a_const.sval.sval.lower() not in _ORDINARY for arg in node.args):
@@ -145,7 +145,7 @@ _READERS = {
 
 
 def _every_row(node: Any) -> bool:
-    """Whether nothing chooses rows: no WHERE, or one that is always true."""
+    """Return whether nothing chooses rows: no WHERE, or one that is always true."""
     if not node.HasField("where_clause"):
         return True
     where = node.where_clause

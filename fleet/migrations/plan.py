@@ -28,7 +28,7 @@ class Schema:
 
 
 def lines(answer: dict[str, Any], request: dict[str, Any], allowed: Sequence[str]) -> list[str]:
-    """What would happen, for the operator.
+    """Return what would happen, for the operator.
 
     Args:
         answer: the host's answer.
@@ -54,7 +54,7 @@ def lines(answer: dict[str, Any], request: dict[str, Any], allowed: Sequence[str
 
 
 def _new_database(answer: dict[str, Any], request: dict[str, Any]) -> list[str]:
-    """The steps of a new database, in their order."""
+    """Return the steps of a new database, in their order."""
     begin = {
         NO_SERVER: "the database does not run yet; if it is new, in this order:",
         NEW: "the database is new; in this order:",
@@ -132,7 +132,7 @@ def agreed_without(
     running: bool,
     despite: bool,
 ) -> tuple[list[str], list[str]]:
-    """The applied migrations that a release may run without, though it does not know them.
+    """Return the applied migrations that a release may run without, though it does not know them.
 
     Args:
         answer: its answer.

@@ -36,7 +36,7 @@ def planned(
     allowed: Sequence[str],
     despite: bool,
 ) -> Schema:
-    """What a deploy would do to the database.
+    """Return what a deploy would do to the database.
 
     Args:
         before: what runs; None on a first deploy.
@@ -93,7 +93,7 @@ def apply(remote: Remote, schema: Schema | None) -> None:
 
 
 def allow_back(remote: Remote, running: Release | None, after: Release, *, despite: bool) -> Schema:
-    """Whether a rollback's release can run with what the database has become; needs no repository.
+    """Return whether a rollback's release can run with what the database has become; needs no repository.
 
     Raises:
         OperatorError: it may not; names the restore point.

@@ -48,5 +48,5 @@ def migrate(
 
 
 def _files(typed: str | bool | None) -> list[str] | None:
-    """The file that an option names; without one, all: an empty list."""
+    """Return the file that an option names; without one, all: an empty list."""
     return None if typed is None else [typed] if isinstance(typed, str) else []

@@ -33,7 +33,7 @@ class Probe:
 
 
 def peers(name: str) -> list[Host]:
-    """The other hosts that customers use; one on which releases are tried out neither asks nor is asked."""
+    """Return the other hosts that customers use; one on which releases are tried out neither asks nor is asked."""
     production = hosts.production(hosts.load())
     return [host for host in production if host.name != name] if name in {host.name for host in production} else []
 
@@ -44,7 +44,7 @@ def of_peers(name: str) -> list[Probe]:
 
 
 def modules(name: str) -> dict[str, Check]:
-    """The modules that check an answer, by name: one for each kind of good answer."""
+    """Return the modules that check an answer, by name: one for each kind of good answer."""
     return {_module(check): check for peer in peers(name) for check in _checks(peer.data)}
 
 

@@ -31,12 +31,12 @@ REPORTS = "/.aipbx/csp-report"
 
 
 def names(host_name: str, settings: Settings) -> list[str]:
-    """The names that a host answers for; the first is its own, and its certificate's."""
+    """Return the names that a host answers for; the first is its own, and its certificate's."""
     return list(dict.fromkeys([host_name, f"www.{host_name}", *settings.extra_names]))
 
 
 def policy(settings: Settings) -> str:
-    """The Content-Security-Policy of a host's data, as the header has it; on trial, it says where reports go."""
+    """Return the Content-Security-Policy of a host's data, as the header has it; on trial, it says where reports go."""
     directives = dict(settings.content_security_policy)
     if settings.csp_report_only:
         directives["report-uri"] = [*directives.get("report-uri", []), REPORTS]
@@ -44,7 +44,7 @@ def policy(settings: Settings) -> str:
 
 
 def hsts(settings: Settings) -> str:
-    """The value of Strict-Transport-Security; empty when it is not to be sent."""
+    """Return the value of Strict-Transport-Security; empty when it is not to be sent."""
     if not settings.hsts_max_age_seconds:
         return ""
     parts = [f"max-age={settings.hsts_max_age_seconds}"]
@@ -89,7 +89,7 @@ def files(host_name: str, settings: Settings) -> dict[str, str]:
 
 
 def revision(texts: dict[str, str]) -> str:
-    """A short hash of these files, whatever their order."""
+    """Return a short hash of these files, whatever their order."""
     return sha256(repr(sorted(texts.items())).encode()).hexdigest()[:16]
 
 

@@ -23,7 +23,7 @@ LONG = 6 * 3600.0
 
 
 def make_key(origin: str) -> str:
-    """The command that makes a host's own SSH key if it has none, and prints the public half.
+    """Return the command that makes a host's own SSH key if it has none, and prints the public half.
 
     Args:
         origin: the host, for the key's comment.
@@ -37,7 +37,7 @@ def make_key(origin: str) -> str:
 
 
 def host_key(app_dir: str, origin: str) -> str:
-    """The command that shows a peer's public host key, once it is ready for an origin's copies.
+    """Return the command that shows a peer's public host key, once it is ready for an origin's copies.
 
     Args:
         app_dir: where aiPBX lives on the peer.
@@ -170,7 +170,7 @@ def refuse_exchanged(host: str, copy: dict[str, Any], manifests: list[dict[str, 
 
 
 def chosen(host: str, copies: list[dict[str, Any]], name: str) -> dict[str, Any]:
-    """The copy that is meant.
+    """Return the copy that is meant.
 
     Args:
         copies: its copies, oldest first.
@@ -196,14 +196,14 @@ def chosen(host: str, copies: list[dict[str, Any]], name: str) -> dict[str, Any]
 
 
 def _sending(remote: Remote, copy: dict[str, Any]) -> list[str]:
-    """The command that prints an encrypted copy."""
+    """Return the command that prints an encrypted copy."""
     query, more = through(remote)
     command = shlex.join(["aipbx-agent", "offsite-send", f"sets/{copy['name']}.tar.age", *more])
     return ssh.command(query.name, query.settings.deploy_user, as_root(command, LONG))
 
 
 def through(remote: Remote) -> tuple[Remote, list[str]]:
-    """Which host reads the store of `remote`, and the options of its verb."""
+    """Return which host reads the store of `remote`, and the options of its verb."""
     store = _store(remote)
     if isinstance(store, stores.Peer):
         return of_name(store.host), ["--of", remote.name]

@@ -10,7 +10,7 @@ from fleet.errors import OperatorError
 
 
 def path() -> Path:
-    """Where this operator's age key is, or would be: where `fleet/env/dotenv/encryption.py` looks first."""
+    """Return where this operator's age key is, or would be: where `fleet/env/dotenv/encryption.py` looks first."""
     return Path(os.environ.get("AIPBX_AGE_IDENTITY") or encryption.IDENTITIES[0]).expanduser()
 
 
@@ -39,7 +39,7 @@ def make() -> tuple[Path, str]:
 
 
 def advice(place: Path, public: str) -> str:
-    """What an operator does with it.
+    """Return what an operator does with it.
 
     Args:
         place: where the private half is.

@@ -105,7 +105,7 @@ def _unhealthy(state: Survey) -> list[str]:
 
 
 def _too_young(state: Survey, soak_minutes: int, now: datetime) -> list[str]:
-    """Whether the release serves, and its containers run, for too short a time: a restart begins again."""
+    """Return whether the release serves, and its containers run, for too short a time: a restart begins again."""
     begun = {"it has served": releases.since(state.entries)}
     begun |= {f"{name} has run": container.started for name, container in _of_release(state)}
     ages = {what: int((now - datetime.fromisoformat(when)).total_seconds() // 60) for what, when in begun.items()}

@@ -72,7 +72,7 @@ def _taken(host: Remote) -> Survey:
 
 
 def _commits(entries: list[Entry]) -> list[str]:
-    """What the commits of these releases say of themselves, the newest first, each once."""
+    """Return what the commits of these releases say of themselves, the newest first, each once."""
     lines: dict[str, None] = {}
     for service in contract.SERVICES:
         for entry in reversed(entries):

@@ -23,7 +23,7 @@ _SECONDS = 60
 
 
 def text(what: Plan, entry: Entry, cost: str = "") -> str:
-    """The notice: its first line is the title.
+    """Return the notice: its first line is the title.
 
     Args:
         what: the deploy or rollback.

@@ -20,7 +20,7 @@ STEPS_SECONDS = 600
 
 
 def goes_by(remote: Remote) -> dict[str, Any]:
-    """What the host goes by in this run, for it to read."""
+    """Return what the host goes by in this run, for it to read."""
     return remote.settings.model_dump(mode="json", include=agent.GOES_BY)
 
 
@@ -54,7 +54,7 @@ def carry_out(
 
 
 def interrupts(remote: Remote, services: list[str], calls: int | None, *, drain_seconds: int, hands_over: bool) -> str:
-    """What a switch will cost, in one line for the operator.
+    """Return what a switch will cost, in one line for the operator.
 
     Args:
         services: whose release changes.

@@ -39,7 +39,7 @@ class Archive:
 
 
 def read(path: Path) -> Archive | None:
-    """What a file says of itself; None: it is none of pg_dump's archives, but may be mysqldump's.
+    """Return what a file says of itself; None: it is none of pg_dump's archives, but may be mysqldump's.
 
     Raises:
         OperatorError: no host can restore it, whatever it is called.
@@ -123,7 +123,7 @@ def _archive(path: Path, head: bytes) -> Archive:
 
 
 def _texts(head: bytes, form: tuple[int, int]) -> list[str]:
-    """The database's name, and the versions of server and program: after the moment, seven numbers."""
+    """Return the database's name, and the versions of server and program: after the moment, seven numbers."""
     size = head[8]
     at, texts = 11 + (1 if form >= _PACKING_IS_A_BYTE else 1 + size) + 7 * (1 + size), list[str]()
     for _ in range(3):

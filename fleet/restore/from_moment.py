@@ -72,7 +72,7 @@ def to(text: str, host: str, tables: str, database: str, *, yes: bool) -> None:
 
 
 def announcement(offer: dict[str, Any], live: dict[str, Any], calls: int | None, *, look: bool) -> list[str]:
-    """What is about to happen.
+    """Return what is about to happen.
 
     Args:
         offer: what the host, or the store, said of that target.
@@ -95,7 +95,7 @@ def announcement(offer: dict[str, Any], live: dict[str, Any], calls: int | None,
 
 
 def _query(remote: Remote, target: datetime) -> tuple[dict[str, Any], bool]:
-    """What the host says of a recovery target; else its store, and that it was the store."""
+    """Return what the host says of a recovery target; else its store, and that it was the store."""
     try:
         return agent.query(remote, ["point", recovery_target.named(target)]), False
     except FailedError:

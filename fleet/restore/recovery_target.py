@@ -15,7 +15,7 @@ FORM = re.compile(
 
 
 def parse(text: str) -> datetime:
-    """What an operator typed, in UTC.
+    """Return what an operator typed, in UTC.
 
     Args:
         text: as `2026-11-23 14:05`, `2026-11-23T14:05:30Z`, `2026-11-23 17:05 +03:00`, or `… Europe/Moscow`; without a
@@ -62,7 +62,7 @@ def shown(target: datetime) -> str:
 
 
 def since(target: datetime, now: datetime) -> str:
-    """How long ago it was, so that a wrong zone is noticed: `3 h 12 min ago`."""
+    """Return how long ago it was, so that a wrong zone is noticed: `3 h 12 min ago`."""
     past = max(timedelta(0), now - target)
     minutes, seconds = divmod(int(past.total_seconds()), 60)
     hours, minutes = divmod(minutes, 60)

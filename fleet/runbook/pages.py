@@ -26,7 +26,7 @@ COLUMNS = 110
 
 
 def folder(language: str) -> Path:
-    """Where the pages of a language are."""
+    """Return where the pages of a language are."""
     return ROOT / "docs" / language / "runbook"
 
 
@@ -107,7 +107,7 @@ def _list(pages: list[str], language: str) -> None:
 
 
 def _head(name: str) -> str:
-    """A page's name, and its title and keywords in each language."""
+    """Return a page's name, and its title and keywords in each language."""
     return " ".join([name, *(_text(name, each).partition("\n## ")[0] for each in LANGUAGES)])
 
 

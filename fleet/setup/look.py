@@ -53,7 +53,7 @@ def look(remote: Remote) -> State:
 
 
 def _survey(remote: Remote) -> Survey | None:
-    """How the host is; None where it was never converged, or not completely."""
+    """Return how the host is; None where it was never converged, or not completely."""
     try:
         state = survey.take(remote)
     except ssh.NotConvergedError:

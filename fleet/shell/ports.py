@@ -42,7 +42,7 @@ def free(port: int, again: str) -> int:
 
 
 def _is_free(port: int) -> bool:
-    """Whether a port of 127.0.0.1 can be listened on."""
+    """Return whether a port of 127.0.0.1 can be listened on."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

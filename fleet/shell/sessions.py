@@ -42,7 +42,7 @@ def become(host: Remote, command: str, verb: str, *, terminal: bool) -> NoReturn
 
 
 def interactive() -> bool:
-    """Whether someone sits at a terminal, at both ends of the pipe."""
+    """Return whether someone sits at a terminal, at both ends of the pipe."""
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
@@ -86,7 +86,7 @@ def execute(host: Remote, service: str, command: list[str]) -> NoReturn:
 
 
 def _address(host: Remote, service: str) -> str:
-    """The address of a service's container, as the host reaches it.
+    """Return the address of a service's container, as the host reaches it.
 
     Raises:
         OperatorError: it does not run.

@@ -48,7 +48,7 @@ class Identity:
         return f"{self.name} ({self.fingerprint})"
 
     def file(self) -> Path:
-        """A file that names this key to the system's ssh: the private half, or a public half for the agent's."""
+        """Return a file that names this key to the system's ssh: the private half, or a public half for the agent's."""
         if self.path is not None:
             return self.path
         path = state_directory() / "keys" / f"{hashlib.sha256(self.blob).hexdigest()}.pub"
@@ -100,7 +100,7 @@ def _of_private(text: bytes) -> bytes | None:
 def in_order(
     agent: list[Identity], files: list[Identity], operators: set[bytes], *, only_files: bool
 ) -> list[Identity]:
-    """The keys as OpenSSH offers them, those of `operators/` first: no other key opens a converged host.
+    """Return the keys as OpenSSH offers them, those of `operators/` first: no other key opens a converged host.
 
     Args:
         agent: keys that the agent has.
@@ -117,7 +117,7 @@ def in_order(
 
 
 def offered(route: Route) -> list[Identity]:
-    """The keys that this operator has for a host, in the order in which they are offered."""
+    """Return the keys that this operator has for a host, in the order in which they are offered."""
     files = [
         Identity(blob, str(path), None if path.suffix == ".pub" else path)
         for path in route.identity_files

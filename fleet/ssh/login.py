@@ -119,7 +119,7 @@ def _not_offered(left: int, locked: list[Identity]) -> str:
 
 
 def _loaded(identity: Identity, route: Route) -> PKey | None:
-    """The key itself, or None when its file is encrypted and the agent does not have it."""
+    """Return the key itself, or None when its file is encrypted and the agent does not have it."""
     if identity.agent_key is not None:
         return identity.agent_key  # type: ignore[no-any-return]
     try:

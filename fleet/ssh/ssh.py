@@ -64,7 +64,7 @@ class RefusedError(Exception):
 
 
 def refused(route: Route, attempts: list[RefusedError], *, converged: bool) -> OperatorError:
-    """The refusal of an operator whose keys open none of these accounts.
+    """Return the refusal of an operator whose keys open none of these accounts.
 
     Args:
         route: the way to the host.
@@ -93,7 +93,7 @@ class NotConvergedError(OperatorError):
 
 
 def not_converged(host: str) -> NotConvergedError:
-    """The refusal of a verb that needs a converged host; no login was tried, so nothing counts as a guess."""
+    """Return the refusal of a verb that needs a converged host; no login was tried, so nothing counts as a guess."""
     return NotConvergedError(
         f"{host} is not converged yet.",
         "Its sshd is not as this project declares it, and the deploy account has not opened it from here before.",
@@ -102,7 +102,7 @@ def not_converged(host: str) -> NotConvergedError:
 
 
 def unreachable(route: Route, error: Exception, *, authority: bool = False) -> OperatorError:
-    """Why a connection by `route` failed, and what to do, from paramiko's or the system's error.
+    """Return why a connection by `route` failed, and what to do, from paramiko's or the system's error.
 
     Args:
         route: the way to the host.
@@ -149,7 +149,7 @@ def unreachable(route: Route, error: Exception, *, authority: bool = False) -> O
 
 
 def _no_connection(route: Route, error: OSError) -> OperatorError:
-    """What the network says: refused, no route, cut off, or nothing at all. Each has causes of its own."""
+    """Return what the network says: refused, no route, cut off, or nothing at all. Each has causes of its own."""
     at, right = (
         f"{route.address}, port {route.port}",
         f"Are HostName and Port for {route.name} in {ssh_config_path()} right?",
@@ -210,7 +210,7 @@ def _no_greeting(route: Route, reply: str) -> OperatorError:
 
 
 def command(host: str, account: str, remote: str, *options: str) -> list[str]:
-    """The command line of the system's ssh, which does terminals, long streams and tunnels better than paramiko.
+    """Return the command line of the system's ssh, which does terminals, long streams and tunnels better than paramiko.
 
     Args:
         host: its name in ssh_config.

@@ -75,12 +75,12 @@ class Route:
 
 
 def options() -> list[str]:
-    """The options that make the system's ssh read the ssh_config in use."""
+    """Return the options that make the system's ssh read the ssh_config in use."""
     return ["-F", str(ssh_config_path())] if os.environ.get("AIPBX_SSH_CONFIG") else []
 
 
 def route(host: str, account: str) -> Route:
-    """How OpenSSH would reach `host` as `account`; it is asked once a run.
+    """Return how OpenSSH would reach `host` as `account`; it is asked once a run.
 
     Raises:
         OperatorError: it cannot read ssh_config, or finds a keyword there that this project cannot follow.
@@ -206,7 +206,7 @@ def _agent(value: str, tokens: dict[str, str]) -> str:
 
 
 def _files(text: str) -> list[Path]:
-    """The files of a list that `ssh -G` prints without quotation marks: a blank may belong to a name."""
+    """Return the files of a list that `ssh -G` prints without quotation marks: a blank may belong to a name."""
     words, paths = text.split(), []
     while words:
         for count in range(len(words), 0, -1):

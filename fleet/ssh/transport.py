@@ -52,7 +52,7 @@ class CheckedTransport(Transport):
 
 
 def connected(route: Route) -> socket.socket:
-    """A socket whose other end has begun to speak SSH."""
+    """Return a socket whose other end has begun to speak SSH."""
     if command := ssh.jump(route) if route.jump else route.proxy:
         sock, theirs = socket.socketpair()
         with theirs:
@@ -89,7 +89,7 @@ def _direct(route: Route) -> socket.socket:
 
 
 def _greeting(sock: socket.socket) -> bytes:
-    """The other end's first line, left where it is; what there is when it hangs up."""
+    """Return the other end's first line, left where it is; what there is when it hangs up."""
     end, received = time.monotonic() + CONNECT_SECONDS, b""
     while time.monotonic() < end:
         now = sock.recv(256, socket.MSG_PEEK)

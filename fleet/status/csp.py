@@ -76,7 +76,7 @@ def _violation(text: str) -> tuple[str, str, str] | None:
 
 
 def command(project: str, since: str) -> str:
-    """The command that prints the reports in nginx's log, and END when all of it was read.
+    """Return the command that prints the reports in nginx's log, and END when all of it was read.
 
     Args:
         since: a time or an age; empty: as far as the log reaches.

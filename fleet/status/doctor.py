@@ -112,7 +112,7 @@ def _default_host() -> str:
 
 
 def _runbook() -> Finding:
-    """Whether the runbook's first page says whom to call: not out of order, but missed at the worst time."""
+    """Return whether the runbook's first page says whom to call: not out of order, but missed at the worst time."""
     gaps = pages.unfilled()
     if not gaps:
         return Finding("runbook", "its first page is filled in")

@@ -62,7 +62,7 @@ def examined(remote: Remote) -> list[Finding]:
 
 
 def _condition(remote: Remote, state: Survey) -> list[Finding]:
-    """What is not well, and what is: services, disk, certificate, lock, backups."""
+    """Return what is not well, and what is: services, disk, certificate, lock, backups."""
     wrong = troubles.of(remote.name, state)
     findings = [Finding(trouble.topic, trouble.what, well=not trouble.now, do=trouble.do) for trouble in wrong]
     fine = [
@@ -86,7 +86,7 @@ def _drift(host: str, converge: str) -> Finding:
 
 
 def _public(remote: Remote) -> Finding:
-    """Whether the public name answers, asked on the host: there it resolves as for the world, in a lab too."""
+    """Return whether the public name answers, asked on the host: there it resolves as for the world, in a lab too."""
     url = shlex.quote(f"https://{remote.name}/")
     result = remote.run(
         f"curl --silent --show-error --max-time 15 --output /dev/null --write-out '%{{http_code}}' {url}"
@@ -100,7 +100,7 @@ def _public(remote: Remote) -> Finding:
 
 
 def users(remote: Remote) -> list[Finding]:
-    """What users cannot do yet: nothing is out of order, but a new host needs more than a release."""
+    """Return what users cannot do yet: nothing is out of order, but a new host needs more than a release."""
     try:
         lacking = state.lacking(state.read(remote), remote.name)
     except OperatorError as error:

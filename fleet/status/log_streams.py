@@ -65,7 +65,7 @@ def lines(hosts: Sequence[Remote], services: list[str], *, follow: bool, since: 
 
 
 def _time(item: Item) -> str:
-    """When a line was written; what is none comes last."""
+    """Return when a line was written; what is none comes last."""
     matched = LINE.match(item[1]) if isinstance(item[1], str) else None
     return matched["time"] if matched else "~" if isinstance(item[1], OperatorError) else ""
 

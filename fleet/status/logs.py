@@ -26,7 +26,7 @@ AGE = re.compile(r"\d+[smhd]|\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?Z?)?")
 
 
 def pattern_of(grep: str) -> re.Pattern[str]:
-    """The pattern that lines must match.
+    """Return the pattern that lines must match.
 
     Raises:
         OperatorError: it is no regular expression.
@@ -42,7 +42,7 @@ def pattern_of(grep: str) -> re.Pattern[str]:
 
 
 def age(since: str) -> str:
-    """The time or age from which lines are meant, as Docker understands it: it knows no days.
+    """Return the time or age from which lines are meant, as Docker understands it: it knows no days.
 
     Raises:
         OperatorError: it is neither.
@@ -57,7 +57,7 @@ def age(since: str) -> str:
 
 
 def known(services: Sequence[str], data_services: Iterable[str]) -> list[str]:
-    """The services that the operator means.
+    """Return the services that the operator means.
 
     Raises:
         OperatorError: one of them is none of the stack's.

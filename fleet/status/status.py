@@ -139,7 +139,7 @@ def _services(row: dict[str, Any]) -> str:
 
 
 def _serving(row: dict[str, Any]) -> str:
-    """The colours that serve; nothing of a service that has none yet."""
+    """Return the colours that serve; nothing of a service that has none yet."""
     return ", ".join(name.replace("-", " ") for name in row["serving"].values() if "-" in name) or "-"
 
 

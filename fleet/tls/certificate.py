@@ -35,12 +35,12 @@ class Certificate:
         return (self.ends - now).days
 
     def covers(self, name: str) -> bool:
-        """Whether it is for `name`; a wildcard stands for one label."""
+        """Return whether it is for `name`; a wildcard stands for one label."""
         return name in self.names or f"*.{name.partition('.')[2]}" in self.names
 
 
 def read(chain: bytes) -> tuple[Certificate, list[x509.Certificate]]:
-    """The server's certificate of a PEM chain, and the whole chain.
+    """Return the server's certificate of a PEM chain, and the whole chain.
 
     Raises:
         OperatorError: there is none, or it cannot be read.

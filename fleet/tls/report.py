@@ -52,7 +52,7 @@ def _status(host: Remote) -> dict[str, Any]:
 
 
 def row(host: str, status: Status, now: datetime) -> dict[str, Any]:
-    """One host's certificate.
+    """Return one host's certificate.
 
     Returns: host, names (of the certificate), missing (names of the host that it lacks), issuer, ends (ISO), days_left,
     source, served (whether nginx hands out the one in force). Without a certificate names are empty, issuer, ends and
@@ -74,7 +74,7 @@ def row(host: str, status: Status, now: datetime) -> dict[str, Any]:
 
 
 def cells(row: dict[str, Any]) -> list[str]:
-    """A row's words for the table: host, names, issuer, days left, source, whether it is served."""
+    """Return a row's words for the table: host, names, issuer, days left, source, whether it is served."""
     names = "\n".join([*row["names"], *(f"missing: {name}" for name in row["missing"])])
     days = "none yet" if row["days_left"] is None else str(row["days_left"])
     return [row["host"], names, row["issuer"] or "", days, row["source"], "yes" if row["served"] else "NO"]

@@ -67,7 +67,7 @@ def supply(_: Context, cert: str, key: str, host: str = "", authority: str = "")
 
 
 def _of(source: str, pattern: str) -> Remote:
-    """The one host that is meant, whose certificate must come from `source`."""
+    """Return the one host that is meant, whose certificate must come from `source`."""
     remote = only(hosts_to_change(pattern))
     if remote.settings.tls != source:
         raise OperatorError(

@@ -20,12 +20,12 @@ _CHUNK = 1 << 20
 
 
 def file_name(host: str, name: str) -> str:
-    """The name of the file that holds a set."""
+    """Return the name of the file that holds a set."""
     return f"{host}-{name}.tar"
 
 
 def command(folder: str, name: str, files: Iterable[str]) -> list[str]:
-    """The command that writes a set to standard output, its manifest first.
+    """Return the command that writes a set to standard output, its manifest first.
 
     Args:
         folder: where the host's sets are.

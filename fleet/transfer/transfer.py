@@ -30,7 +30,7 @@ _CHUNK = 1 << 18
 
 
 def receive(place: str, length: int, digest: str, spare_mib: int) -> str:
-    """The command of root's that makes a file of its standard input, if all of it arrives unchanged.
+    """Return the command of root's that makes a file of its standard input, if all of it arrives unchanged.
 
     Args:
         place: where, on the host.

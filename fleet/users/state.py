@@ -89,7 +89,7 @@ def read(host: Remote, email: str = "") -> State:
 
 
 def psql(host: Remote, variables: Mapping[str, str], *, read_only: bool) -> str:
-    """The command that runs a script on the application's tables, as the application's role.
+    """Return the command that runs a script on the application's tables, as the application's role.
 
     Args:
         variables: of the backend.
@@ -113,7 +113,7 @@ def parse(output: str, variables: Mapping[str, str], email: str) -> State:
 
 
 def lacking(state: State, host: str) -> list[tuple[str, str, str]]:
-    """What a user cannot do yet: its name, why, and what to do about it.
+    """Return what a user cannot do yet: its name, why, and what to do about it.
 
     Args:
         state: what there is.

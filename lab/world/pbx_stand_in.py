@@ -42,7 +42,7 @@ class Call:
     ended: str = ""
 
     def as_dict(self) -> dict[str, object]:
-        """What the world is told of it."""
+        """Return what the world is told of it."""
         return {
             "name": self.name,
             "application": self.application,
@@ -131,7 +131,7 @@ class Pbx:
         return True
 
     def answer(self, method: str, path: str, query: dict[str, str]) -> tuple[int, object]:
-        """What a request gets: status and content."""
+        """Return what a request gets: status and content."""
         if path == "/stand-in/keep":
             self.keep, self.seconds = int(query["calls"]), float(query.get("seconds", 10))
             return 204, None

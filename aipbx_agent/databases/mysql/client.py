@@ -37,11 +37,11 @@ class Client:
         self.backups = backups
 
     def command(self, program: str, *arguments: str) -> list[str]:
-        """The command that runs its client or its dump, as root of the server."""
+        """Return the command that runs its client or its dump, as root of the server."""
         return ["docker", "exec", "--interactive", self.container, "sh", "-c", AS_ROOT, "sh", program, *arguments]
 
     def ask(self, sql: str, database: str = "", seconds: float = QUICK) -> list[list[str]]:
-        """What it answers: a list for each row.
+        """Return what it answers: a list for each row.
 
         Raises:
             Failed: with the server's words.
@@ -51,7 +51,7 @@ class Client:
         return [line.split("\t") for line in out.decode().splitlines()]
 
     def creation(self, database: str, like: str) -> str:
-        """The SQL that makes an empty database."""
+        """Return the SQL that makes an empty database."""
         sql = "SELECT default_character_set_name, default_collation_name FROM information_schema.schemata "
         rows = self.ask(f"{sql}WHERE schema_name = {quoted(like)};") if like else []
         of = f" CHARACTER SET {rows[0][0]} COLLATE {rows[0][1]}" if rows else ""

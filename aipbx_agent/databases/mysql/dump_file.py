@@ -22,7 +22,7 @@ _LINE_BYTES = 1 << 20
 
 
 def listed(path: Path) -> set[str]:
-    """The tables that a dump makes; read to its end.
+    """Return the tables that a dump makes; read to its end.
 
     Raises:
         Refused: it cannot be read, or does not say that it is complete.
@@ -49,7 +49,7 @@ def listed(path: Path) -> set[str]:
 
 
 def dumped_from(path: Path) -> str:
-    """The version of the server that a dump was taken from, as `11.8.3`."""
+    """Return the version of the server that a dump was taken from, as `11.8.3`."""
     head = b"\n".join(line for line, _ in zip(_lines(path), range(_HEAD_LINES), strict=False))
     match = _FROM.search(head.decode(errors="replace"))
     if not match:
@@ -63,7 +63,7 @@ def unpacking(path: Path) -> list[str]:
 
 
 def _lines(path: Path) -> Iterator[bytes]:
-    """A dump's lines; of a long one, a part at a time."""
+    """Yield a dump's lines; of a long one, a part at a time."""
     rest = b""
     for piece in stream([unpacking(path)], source=path):
         *whole, rest = (rest + piece).split(b"\n")

@@ -57,16 +57,16 @@ class MySQL(Client):
         self._held: Held | None = None
 
     def version(self) -> str:
-        """The server's version, as `11.8.3`."""
+        """Return the server's version, as `11.8.3`."""
         return self.ask("SELECT VERSION();")[0][0].split("-")[0]
 
     def size(self, database: str) -> int:
-        """Bytes of a database's tables and indexes."""
+        """Return bytes of a database's tables and indexes."""
         sql = "SELECT IFNULL(SUM(data_length + index_length), 0) FROM information_schema.tables WHERE table_schema = "
         return int(self.ask(f"{sql}{quoted(database)};")[0][0])
 
     def databases(self) -> list[str]:
-        """The names of all databases but the server's own."""
+        """Return the names of all databases but the server's own."""
         sql = f"SELECT schema_name FROM information_schema.schemata WHERE schema_name NOT IN {_OF_SERVER};"
         return [row[0] for row in self.ask(sql)]
 
@@ -95,7 +95,7 @@ class MySQL(Client):
                 self._held = None
 
     def contents(self, database: str, moment: str = "") -> Contents:
-        """What a database holds, counted row by row."""
+        """Return what a database holds, counted row by row."""
         held = self._held if moment else None
 
         def ask(sql: str) -> list[list[str]]:
@@ -134,11 +134,11 @@ class MySQL(Client):
             raise Failed("mysqldump failed.", last_words(errors), f"docker logs {self.container}")
 
     def listed(self, path: Path) -> set[str]:
-        """The tables that a dump makes; read to its end."""
+        """Return the tables that a dump makes; read to its end."""
         return dump_file.listed(path)
 
     def dumped_from(self, path: Path) -> str:
-        """The version of the server that a dump was taken from, as `11.8.3`."""
+        """Return the version of the server that a dump was taken from, as `11.8.3`."""
         return dump_file.dumped_from(path)
 
     def create(self, database: str, like: str = "") -> None:

@@ -26,21 +26,21 @@ _ACTING = {"triggers": "trigger", "routines": "routine", "events": "event", "vie
 
 
 def lent(server: Client, databases: list[str], like: str) -> list[str]:
-    """The SQL that lets those who have rights in the database `like` read in others."""
+    """Return the SQL that lets those who have rights in the database `like` read in others."""
     accounts = [_account(*row) for row in server.ask(WITH_ANY.format(database=quoted(like)))]
     places = [named(_pattern(database)) for database in databases if database != like]
     return [f"GRANT {MAKING} ON {place}.* TO {account};" for place in places for account in accounts]
 
 
 def taken(server: Client, databases: list[str]) -> list[str]:
-    """The SQL after which no one has rights of their own in databases any more."""
+    """Return the SQL after which no one has rights of their own in databases any more."""
     rows = server.ask(WITH_OWN.format(patterns=", ".join(quoted(_pattern(database)) for database in databases)))
     places = [(named(bytes.fromhex(place).decode()), _account(user, host)) for user, host, place in rows]
     return [f"REVOKE ALL PRIVILEGES ON {place}.* FROM {account};" for place, account in places]
 
 
 def ended(server: Client, database: str) -> list[str]:
-    """The SQL after which no one has any right in a database that goes, to its routines neither."""
+    """Return the SQL after which no one has any right in a database that goes, to its routines neither."""
     return taken(server, [database]) + [
         f"REVOKE ALL PRIVILEGES ON {kind} {named(database)}.{named(bytes.fromhex(name).decode())} "
         f"FROM {_account(user, host)};"
@@ -49,7 +49,7 @@ def ended(server: Client, database: str) -> list[str]:
 
 
 def of_routines(server: Client, database: str, present: Collection[tuple[str, str]]) -> list[str]:
-    """The SQL that gives again what accounts may do with routines.
+    """Return the SQL that gives again what accounts may do with routines.
 
     Args:
         server: the live one.
@@ -89,11 +89,11 @@ def strangers(server: Client, database: str, like: str) -> list[str]:
 
 
 def _account(user: str, host: str) -> str:
-    """An account, or a role, which has no host, as SQL has it; both come in hexadecimal."""
+    """Return an account, or a role, which has no host, as SQL has it; both come in hexadecimal."""
     name, place = (quoted(bytes.fromhex(part).decode()) for part in (user, host))
     return f"{name}@{place}" if host else name
 
 
 def _pattern(database: str) -> str:
-    """A database's name where a pattern is expected."""
+    """Return a database's name where a pattern is expected."""
     return database.replace("_", "\\_").replace("%", "\\%")

@@ -44,7 +44,7 @@ Places = dict[str, list[tuple[str, str]]]
 
 
 def programs(server: Client, database: str, things: list[tuple[str, str]], unusable: set[tuple[str, str]]) -> list[str]:
-    """The SQL that makes all that a database has but tables."""
+    """Return the SQL that makes all that a database has but tables."""
     views = [name for kind, name in things if kind == VIEW]
     good = [view for view in views if (database, view) not in unusable]
     dumps = [_dumped(server, *PROGRAMS, *(f"--ignore-table={database}.{view}" for view in views), "--", database)]
@@ -72,7 +72,7 @@ def events_set(programs: str, *, on: bool) -> str:
 
 
 def places(server: Client, databases: list[str]) -> Places:
-    """What is in those databases that there are."""
+    """Return what is in those databases that there are."""
     if not databases:
         return {}
     places: Places = {}
@@ -84,7 +84,7 @@ def places(server: Client, databases: list[str]) -> Places:
 
 
 def listed(databases: list[str]) -> str:
-    """Names of databases, for an IN (…)."""
+    """Return names of databases, for an IN (…)."""
     return ", ".join(quoted(name) for name in databases)
 
 

@@ -21,7 +21,7 @@ PSQL = ["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set", "ON_ER
 
 @cache
 def newer(container: str, user: str) -> Mapping[str, str]:
-    """Those of sessions.NEWER that a server knows; a container's server never becomes another."""
+    """Return those of sessions.NEWER that a server knows; a container's server never becomes another."""
     prefix = ["docker", "exec", "--interactive", "--env", f"PGOPTIONS={sessions.options(sessions.SETTINGS)}"]
     argv = [*prefix, container, "psql", "--username", user, *PSQL, "--dbname", "postgres", "--file", "-"]
     known = run(argv, seconds=QUICK, stdin=sessions.ASK_NEWER.encode()).decode().split()
@@ -50,7 +50,7 @@ class Client:
         self.cpus = cpus
 
     def inside(self, path: Path) -> Path:
-        """A path below the backups as the container sees it."""
+        """Return a path below the backups as the container sees it."""
         return INSIDE / path.relative_to(self.backups)
 
     def client(
@@ -76,7 +76,7 @@ class Client:
     def beside(
         self, *, root: bool = False, settings: Mapping[str, str] | None = None, leave: Collection[str] = ()
     ) -> list[str]:
-        """The words before a program that is run beside the server; see `client`."""
+        """Return the words before a program that is run beside the server; see `client`."""
         options = {**sessions.SETTINGS, **newer(self.container, self.admin), **(settings or {})}
         leave = [*leave, *self.unset]
         argv = ["docker", "exec", "--interactive", *(["--user", "0"] if root else [])]

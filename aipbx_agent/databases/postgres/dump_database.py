@@ -39,7 +39,7 @@ class Database:
     properties: tuple[str, ...]
 
     def given_to(self, name: str) -> list[str]:
-        """Those commands, for another database.
+        """Return those commands, for another database.
 
         Args:
             name: as SQL has it.
@@ -49,12 +49,12 @@ class Database:
 
 
 def entries(listed: Sequence[str]) -> list[str]:
-    """Those of a dump's contents (`pg_restore --create --list`) that are about the database itself."""
+    """Return those of a dump's contents (`pg_restore --create --list`) that are about the database itself."""
     return [line for line in listed if _ENTRY.match(line)]
 
 
 def read(script: str) -> Database:
-    """What pg_restore prints of these entries (`--create --use-list`)."""
+    """Return what pg_restore prints of these entries (`--create --use-list`)."""
     commands = _commands(script)
     created = next((match for command in commands if (match := _CREATE.fullmatch(command))), None)
     if not created:

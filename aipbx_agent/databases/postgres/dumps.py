@@ -50,12 +50,12 @@ class Dumps(Client):
         run(self.client("pg_dump", *argv), seconds=LONG, into=path)
 
     def _encoding(self, database: str) -> str:
-        """A database's own encoding: a text that was stored without a check may be none in UTF-8."""
+        """Return a database's own encoding: a text that was stored without a check may be none in UTF-8."""
         sql = f"SELECT pg_encoding_to_char(encoding) FROM pg_database WHERE datname = {literal(database)}"
         return self.psql(sql)[0]
 
     def listed(self, path: Path) -> set[str]:
-        """The tables whose rows a dump holds, as pg_restore lists them.
+        """Return the tables whose rows a dump holds, as pg_restore lists them.
 
         All of it is unpacked and thrown away: a list alone would be read from the beginning of a file that is cut off.
 
@@ -73,7 +73,7 @@ class Dumps(Client):
         return ["docker", "exec", "--interactive", self.container, "pg_restore"]
 
     def entries(self, path: Path, *, create: bool = False) -> list[str]:
-        """A dump's list of contents, as pg_restore prints it and takes it back.
+        """Return a dump's list of contents, as pg_restore prints it and takes it back.
 
         Args:
             path: the dump.
@@ -89,14 +89,14 @@ class Dumps(Client):
             raise _unreadable(path, problem) from None
 
     def dumped_from(self, path: Path) -> str:
-        """The version of the server that a dump was taken from, as `16.14`."""
+        """Return the version of the server that a dump was taken from, as `16.14`."""
         match = pg_dump_toc.DUMPED_FROM.search("\n".join(self.entries(path)))
         if not match:
             raise Refused(f"{path.name} does not name its source.", "Its list names no server.", "Use another file.")
         return match[1]
 
     def about(self, path: Path) -> Database:
-        """What a dump says of its database itself.
+        """Return what a dump says of its database itself.
 
         Raises:
             Refused: pg_restore cannot read it.
@@ -154,12 +154,12 @@ class Dumps(Client):
             raise Failed(problem.what, problem.why, OF_THE_DUMP if missing else problem.do) from None
 
     def tried(self, path: Path, database: str) -> str:
-        """The errors of a load of a dump's definitions, which continues after each."""
+        """Return the errors of a load of a dump's definitions, which continues after each."""
         argv = ["--dbname", database, "--schema-only", *ELSEWHERE]
         return self._errors(self.client("pg_restore", *argv, str(self.inside(path)), root=True))
 
     def _listed(self, entries: list[str]) -> str:
-        """A list for pg_restore, in the container, as an option."""
+        """Return a list for pg_restore, in the container, as an option."""
         place = "/tmp/aipbx-agent.list"  # noqa: S108 - in the container, where no one else is
         argv = ["docker", "exec", "--interactive", "--user", "0", self.container]
         lines = "\n".join(entries) + "\n"

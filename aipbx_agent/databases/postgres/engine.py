@@ -44,11 +44,11 @@ class Postgres(Dumps):
     dump_file = "database.dump"
 
     def version(self) -> str:
-        """The server's version, as `16.14`."""
+        """Return the server's version, as `16.14`."""
         return self.psql("SHOW server_version")[0].split()[0]
 
     def size(self, database: str) -> int:
-        """Bytes of a database on the server's disk."""
+        """Return bytes of a database on the server's disk."""
         return int(self.psql(f"SELECT pg_database_size({literal(database)})")[0])
 
     def whole_size(self) -> int:
@@ -56,7 +56,7 @@ class Postgres(Dumps):
         return int(self.psql("SELECT coalesce(sum(pg_database_size(oid)), 0) FROM pg_database")[0])
 
     def databases(self) -> list[str]:
-        """The names of all databases."""
+        """Return the names of all databases."""
         rows = self.psql("SELECT to_json(datname::text) FROM pg_database WHERE NOT datistemplate")
         return [json.loads(row) for row in rows]
 
@@ -84,7 +84,7 @@ class Postgres(Dumps):
                 session.communicate(timeout=QUICK)
 
     def contents(self, database: str, moment: str = "") -> Contents:
-        """What a database holds, counted row by row."""
+        """Return what a database holds, counted row by row."""
         return contents.contents(self, database, moment)
 
     def create(self, database: str, about: Database, owner: str = "") -> list[str]:
@@ -113,7 +113,7 @@ class Postgres(Dumps):
         self.psql(OF_THE_DATABASE.format(new=literal(database), like=literal(of)))
 
     def owner(self, database: str) -> str:
-        """The role that a database belongs to."""
+        """Return the role that a database belongs to."""
         sql = f"SELECT to_json(pg_get_userbyid(datdba)::text) FROM pg_database WHERE datname = {literal(database)}"
         return str(json.loads(self.psql(sql)[0]))
 

@@ -18,7 +18,7 @@ _SHOWN = 40
 
 
 def only(entries: list[str], tables: tuple[str, ...], dump: str) -> list[str]:
-    """The list with the rows of some tables: what is needed to inspect them.
+    """Return the list with the rows of some tables: what is needed to inspect them.
 
     Args:
         entries: the list, a line each: `id; 0 0 TABLE DATA schema table owner`.
@@ -47,12 +47,12 @@ def only(entries: list[str], tables: tuple[str, ...], dump: str) -> list[str]:
 
 
 def without_event_triggers(entries: list[str]) -> list[str]:
-    """The list without what acts on every definition that comes after it."""
+    """Return the list without what acts on every definition that comes after it."""
     return [line for line in entries if not _EVENT_TRIGGER.match(line)]
 
 
 def stages(entries: list[str], jobs: int) -> list[tuple[list[str], int]]:
-    """A list in parts that are restored one after the other, each with how many processes may do so.
+    """Return a list in parts that are restored one after the other, each with how many processes may do so.
 
     The indexes of partitions find their places in the whole table's index by one process. pg_restore lets several
     processes do that, and where partitions have partitions, two of them do not see what the other does: the index of

@@ -33,12 +33,12 @@ AND setdatabase = (SELECT oid FROM pg_database WHERE datname = {database})
 
 
 def lacking(server: Postgres, roles: Roles) -> list[str]:
-    """Those that a server does not have."""
+    """Return those that a server does not have."""
     return sorted(set(roles) - {json.loads(row) for row in server.psql(THERE)})
 
 
 def named(server: Postgres, dump: Path, about: Database, database: str) -> dict[str, dict[str, Any]]:
-    """The roles that a dump names and a server lacks: the server says so, when its definitions are tried out.
+    """Return the roles that a dump names and a server lacks: the server says so, when its definitions are tried out.
 
     Args:
         server: which is asked.
@@ -77,7 +77,7 @@ def make(server: Postgres, roles: Roles, names: Sequence[str]) -> None:
 
 
 def notes(roles: Roles, names: Sequence[str]) -> list[str]:
-    """What operators should know of the roles that were made."""
+    """Return what operators should know of the roles that were made."""
     lines = []
     for name in names:
         role = roles[name]

@@ -14,7 +14,7 @@ SECONDS = 60
 
 
 def superuser(container: str, role: str) -> str:
-    """The name of a server's superuser: ADMIN, but where no deploy has come since there is one.
+    """Return the name of a server's superuser: ADMIN, but where no deploy has come since there is one.
 
     Args:
         container: the server's.

@@ -25,12 +25,12 @@ BOT = "AIPBX_BOTNAME"
 
 
 def folder(config: Config) -> Path:
-    """Where nginx looks which colour serves."""
+    """Return where nginx looks which colour serves."""
     return config.app / "nginx" / "active"
 
 
 def active(config: Config, service: str) -> str:
-    """The Compose service that serves as `service`; its own name before the first release.
+    """Return the Compose service that serves as `service`; its own name before the first release.
 
     Args:
         service: backend or frontend; any other has no colours.
@@ -40,7 +40,7 @@ def active(config: Config, service: str) -> str:
 
 
 def present(config: Config, name: str) -> str:
-    """The id of a colour's container, also of one that has ended; empty when there is none."""
+    """Return the id of a colour's container, also of one that has ended; empty when there is none."""
     try:
         return docker.container(config.project, name, running=False)
     except Refused:
@@ -48,18 +48,18 @@ def present(config: Config, name: str) -> str:
 
 
 def serving(config: Config, service: str) -> str:
-    """The colour that serves now and has a container; empty before the first release."""
+    """Return the colour that serves now and has a container; empty before the first release."""
     name = active(config, service)
     return name if present(config, name) else ""
 
 
 def other(serving: str, service: str) -> str:
-    """The colour that takes the place of the one that serves; empty: none does."""
+    """Return the colour that takes the place of the one that serves; empty: none does."""
     return f"{service}-{GREEN if serving == f'{service}-{BLUE}' else BLUE}"
 
 
 def port(config: Config, name: str) -> int:
-    """The UDP port at which a colour of the backend is reached from outside."""
+    """Return the UDP port at which a colour of the backend is reached from outside."""
     ports = config.raw["rtp_ports"]
     return int(ports[-1 if name.endswith(GREEN) else 0])
 
@@ -97,7 +97,7 @@ def start(config: Config, name: str, images: Path) -> None:
 
 
 def bot(container: str) -> str:
-    """The name under which a backend's container registers with the PBX."""
+    """Return the name under which a backend's container registers with the PBX."""
     form = "{{range .Config.Env}}{{println .}}{{end}}"
     lines = run(["docker", "inspect", "--format", form, container], seconds=docker.SECONDS).decode().splitlines()
     return dict(line.partition("=")[::2] for line in lines).get(BOT, "")
@@ -127,7 +127,7 @@ def remove(config: Config, name: str) -> None:
 
 
 def why_not_well(container: str) -> str:
-    """What a container's last health check and the end of its log say, on lines of their own."""
+    """Return what a container's last health check and the end of its log say, on lines of their own."""
     form = "{{if .State.Health}}{{range .State.Health.Log}}{{.Output}}{{end}}{{end}}"
     checks, log = b"", b""
     with suppress(AgentError):
@@ -141,7 +141,7 @@ def why_not_well(container: str) -> str:
 
 
 def not_well(config: Config, name: str, how: str) -> Failed:
-    """The error that explains why a colour is not ready."""
+    """Return the error that explains why a colour is not ready."""
     service = name.partition("-")[0]
     return Failed(
         f"the {service} is not ready.",

@@ -50,7 +50,7 @@ class Container:
 
 
 def restarts(config: Config, images: str, *, again: bool = False) -> bool:
-    """Whether the container there is would be restarted to be as declared.
+    """Return whether the container there is would be restarted to be as declared.
 
     Args:
         images: the file below the app's folder that names the images.
@@ -98,7 +98,7 @@ def stray(config: Config) -> bool:
 
 
 def existing(config: Config) -> Container | None:
-    """The container as it is; None: there is none."""
+    """Return the container as it is; None: there is none."""
     try:
         container = docker.container(config.project, SERVICE, running=False)
     except Refused:
@@ -109,7 +109,7 @@ def existing(config: Config) -> Container | None:
 
 
 def differs(config: Config, images: str, before: Container) -> bool:
-    """Whether a restart would change anything about a container."""
+    """Return whether a restart would change anything about a container."""
     if _hash(config, images, {}) == before.hash:
         return False
     wanted = config.services[SERVICE]
@@ -123,12 +123,12 @@ def differs(config: Config, images: str, before: Container) -> bool:
 
 
 def settings(command: list[str]) -> dict[str, str]:
-    """The settings of a command line: value by name."""
+    """Return the settings of a command line: value by name."""
     return dict(word.removeprefix("-c").partition("=")[::2] for word in command if word.startswith("-c"))
 
 
 def in_force(config: Config, declared: list[str], running: list[str]) -> bool:
-    """Whether a running server already does what another command line says."""
+    """Return whether a running server already does what another command line says."""
     now, before = settings(declared), settings(running)
     if [word for word in declared if not word.startswith("-c")] != [
         word for word in running if not word.startswith("-c")
@@ -163,7 +163,7 @@ def refuse_broken(config: Config, images: str) -> None:
 
 
 def _answer(config: Config, sql: str) -> list[str]:
-    """What the server says; nothing when it does not answer: there is nothing to lose by a restart then."""
+    """Return what the server says; nothing when it does not answer: there is nothing to lose by a restart then."""
     try:
         return declare.live(config).psql(sql)
     except AgentError:
@@ -222,7 +222,7 @@ def _hash(config: Config, images: str, other: dict[str, Any]) -> str:
 
 
 def _compose(config: Config, images: str, other: dict[str, Any], *arguments: str) -> str:
-    """A Compose command on the stack's files, in which parts of the database's declaration are others.
+    """Return a Compose command on the stack's files, in which parts of the database's declaration are others.
 
     Args:
         images: the file that names the images.
@@ -238,7 +238,7 @@ def _compose(config: Config, images: str, other: dict[str, Any], *arguments: str
 
 
 def _doubled(value: Any) -> Any:
-    """A value as Compose reads it, which expands `$`."""
+    """Return a value as Compose reads it, which expands `$`."""
     if isinstance(value, dict):
         return {name: _doubled(item) for name, item in value.items()}
     if isinstance(value, list):

@@ -48,7 +48,7 @@ def main(config: Config, options: argparse.Namespace) -> None:
 
 
 def _name(config: Config, service: str) -> str:
-    """What Compose calls it: the database server may be another one, and the release's services have colours."""
+    """Return what Compose calls it: the database server may be another one, and the release's services have colours."""
     return stack.database(config) if service == "postgres" else colours.active(config, service)
 
 

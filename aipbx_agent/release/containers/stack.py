@@ -24,7 +24,7 @@ READY_SECONDS = 600
 
 
 def database(config: Config) -> str:
-    """The Compose service of the live database server; one that is elsewhere is none of the stack's."""
+    """Return the Compose service of the live database server; one that is elsewhere is none of the stack's."""
     return "mysql" if config.dialect == "mysql" else config.services["backend"]["DB_HOST"]
 
 
@@ -58,7 +58,7 @@ def started(config: Config, service: str) -> str:
 
 
 def stopped(config: Config) -> list[str]:
-    """The services that should run and do not: the database, and what Docker tried to start and could not."""
+    """Return the services that should run and do not: the database, and what Docker tried to start and could not."""
     services = []
     for service in dict.fromkeys(
         (database(config), "nginx", *(colours.active(config, service) for service in contract.SERVICES))

@@ -7,7 +7,7 @@ from aipbx_agent.core.process import run
 
 
 def flows(port: int) -> int:
-    """How many RTP flows are live at a UDP port of this host.
+    """Return how many RTP flows are live at a UDP port of this host.
 
     The kernel forgets one 30 s after its last packet, one that was answered from the same socket after 120 s.
     """
@@ -21,7 +21,7 @@ def forget(port: int) -> None:
 
 
 def requests(process: int, port: int) -> int:
-    """How many requests a container is at: nginx opens a connection for each, and closes it with the answer.
+    """Return how many requests a container is at: nginx opens a connection for each, and closes it with the answer.
 
     Args:
         process: the container's first, as the host counts.

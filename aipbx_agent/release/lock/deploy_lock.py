@@ -41,7 +41,7 @@ class CurrentLock:
 
 
 def current(config: Config) -> CurrentLock | None:
-    """The lock; None: no one has it."""
+    """Return the lock; None: no one has it."""
     lock = config.app / "lock"
     try:
         seconds = int(time.time() - lock.stat().st_mtime)
@@ -73,7 +73,7 @@ def _connection(file: Path) -> str:
 
 
 def _began(process: str) -> str:
-    """The moment at which a process began, in ticks of the kernel's; empty: there is none."""
+    """Return the moment at which a process began, in ticks of the kernel's; empty: there is none."""
     try:
         return Path("/proc", process, "stat").read_text("utf-8").rpartition(")")[2].split()[19]
     except OSError:
@@ -97,7 +97,7 @@ def _connection_above() -> str:
 
 
 def of_this_connection(config: Config) -> bool:
-    """Whether the lock was taken over the connection that this program was called over."""
+    """Return whether the lock was taken over the connection that this program was called over."""
     above = _connection_above()
     try:
         return bool(above) and (config.app / "lock" / "connection").read_text("utf-8") == above
@@ -157,7 +157,7 @@ def broken(config: Config, owner: str = "") -> None:
 
 
 def _owner(lock: Path) -> str:
-    """Who has it, as they wrote; empty: no one, or it is not written down."""
+    """Return who has it, as they wrote; empty: no one, or it is not written down."""
     try:
         return (lock / "owner").read_text("utf-8", errors="replace").strip()
     except OSError:
@@ -232,7 +232,7 @@ def taken_over(config: Config, owner: str) -> Iterator[None]:
 
 
 def booted() -> float:
-    """When this host's first process started, seconds since 1970."""
+    """Return when this host's first process started, seconds since 1970."""
     uptime = float(Path("/proc/uptime").read_text("utf-8").split()[0])
     ticks = int(Path("/proc/1/stat").read_text("utf-8").rpartition(")")[2].split()[19])
     return time.time() - uptime + ticks / os.sysconf("SC_CLK_TCK")

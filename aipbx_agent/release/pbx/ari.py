@@ -125,7 +125,7 @@ def _opener(
     secure: type[http.client.HTTPSConnection],
     *more: urllib.request.BaseHandler,
 ) -> urllib.request.OpenerDirector:
-    """What asks over connections of these kinds."""
+    """Return what asks over connections of these kinds."""
 
     class Http(urllib.request.HTTPHandler):
         def http_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
@@ -163,14 +163,14 @@ class Ari:
 
     @classmethod
     def of(cls, config: Config) -> Ari | None:
-        """The PBX that this host is configured for; None without one."""
+        """Return the PBX that this host is configured for; None without one."""
         if not config.hands_over:
             return None
         url, user, password = (config.secrets[name] for name in ("ARI_URL", "ARI_USER", "ARI_PASSWORD"))
         return cls(url, user, password, ARI_VARIABLE)
 
     def channels(self, application: str) -> list[str] | None:
-        """The calls of an application; None when no one is registered under that name."""
+        """Return the calls of an application; None when no one is registered under that name."""
         answer = self._ask("GET", f"/applications/{urllib.parse.quote(application, safe='')}")
         if answer is None:
             return None
@@ -181,7 +181,7 @@ class Ari:
         return [str(call) for call in calls]
 
     def gets_new_calls(self) -> str:
-        """The application that the dialplan names now; empty when the global was never set."""
+        """Return the application that the dialplan names now; empty when the global was never set."""
         answer = self._ask("GET", f"/asterisk/variable?{urllib.parse.urlencode({'variable': self.variable})}")
         return str((answer or {}).get("value") or "")
 

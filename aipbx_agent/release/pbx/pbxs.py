@@ -76,7 +76,7 @@ class Pbxs:
 
     @classmethod
     def of(cls, config: Config) -> Pbxs | None:
-        """Those that this host knows; None when calls are not handed over here."""
+        """Return those that this host knows; None when calls are not handed over here."""
         main = Ari.of(config)
         if not main:
             return None
@@ -84,7 +84,7 @@ class Pbxs:
         return cls(main, [other for other in others if other.ari.url != main.url], wrong)
 
     def gets_new_calls(self) -> str:
-        """The application that the dialplan of the first names.
+        """Return the application that the dialplan of the first names.
 
         Raises:
             Failed: that PBX does not answer.
@@ -92,7 +92,7 @@ class Pbxs:
         return self.main.gets_new_calls()
 
     def missing(self, application: str, old: str) -> list[str]:
-        """The PBXs with which an application is not registered: the first, and others that know the old one.
+        """Return the PBXs with which an application is not registered: the first, and others that know the old one.
 
         Raises:
             Failed: the first does not answer.
@@ -120,7 +120,7 @@ class Pbxs:
                 events.note(f"{exchange.name} was not handed over: {why}. {COST}")
 
     def channels(self, application: str) -> list[str] | None:
-        """The calls of an application on all of them; None when the first does not know it.
+        """Return the calls of an application on all of them; None when the first does not know it.
 
         One that does not answer now (`unheard`) has those that it named last.
         """
@@ -159,7 +159,7 @@ class Pbxs:
 
 
 def rows(config: Config, variable: str) -> tuple[list[Exchange], dict[str, str]]:
-    """The PBXs of the application's table, and the rows that are none with the reason, or why it cannot be read.
+    """Return the PBXs of the application's table, and the rows that are none with the reason, or why it cannot be read.
 
     The table may be a view, whose code runs as its reader: so no one does as the superuser.
     """
@@ -190,7 +190,7 @@ def rows(config: Config, variable: str) -> tuple[list[Exchange], dict[str, str]]
 
 
 def _place(url: str) -> str:
-    """Where a PBX is, without a login that someone put into its URL."""
+    """Return where a PBX is, without a login that someone put into its URL."""
     return urlsplit(url).netloc.rpartition("@")[2] or url
 
 
@@ -217,7 +217,7 @@ def _is_unset(exchange: Exchange) -> bool:
 
 
 def _channels(exchange: Exchange, application: str) -> list[str] | None:
-    """Its calls; None: it does not answer."""
+    """Return its calls; None: it does not answer."""
     try:
         return exchange.ari.channels(application) or []
     except AgentError:
@@ -235,7 +235,7 @@ def _correct(exchange: Exchange, application: str) -> str:
 
 
 def addresses(config: Config) -> Addresses:
-    """Where the PBXs of this host are now, those too that are not handed over."""
+    """Return where the PBXs of this host are now, those too that are not handed over."""
     networks = config.raw["pbx_addresses"]
     if not networks:
         return Addresses([], {})
@@ -245,7 +245,7 @@ def addresses(config: Config) -> Addresses:
 
 
 def summary(config: Config) -> dict[str, Any]:
-    """How many PBXs there are, and which of them a deploy cannot hand over, with the reason."""
+    """Return how many PBXs there are, and which of them a deploy cannot hand over, with the reason."""
     pbxs, shut_out = Pbxs.of(config), addresses(config).shut_out
     name = _serving(config)
     if not pbxs or not name:
@@ -278,6 +278,6 @@ def keep(config: Config) -> None:
 
 
 def _serving(config: Config) -> str:
-    """The name of the backend that serves; empty when none does."""
+    """Return the name of the backend that serves; empty when none does."""
     serving = colours.serving(config, "backend")
     return colours.bot(colours.present(config, serving)) if serving else ""

@@ -21,7 +21,7 @@ LATE_SECONDS = 3.0
 
 
 def live(config: Config, backend: str) -> int:
-    """How many calls a colour of the backend has, as far as the kernel can tell.
+    """Return how many calls a colour of the backend has, as far as the kernel can tell.
 
     Args:
         backend: the colour; empty: none.

@@ -67,7 +67,7 @@ def now() -> datetime:
 
 
 def ahead(config: Config, serving: str, drain_seconds: float) -> Overlap | None:
-    """What would be wrong with a switch of the backend that begins now.
+    """Return what would be wrong with a switch of the backend that begins now.
 
     Args:
         config: the host's, with this run's settings.
@@ -116,7 +116,7 @@ def _zone(config: Config) -> str:
 
 
 def clock(config: Config) -> tzinfo:
-    """The time zone that the backend's timers go by: that of its process.
+    """Return the time zone that the backend's timers go by: that of its process.
 
     Raises:
         Refused: this host does not know it.
@@ -153,7 +153,7 @@ def _starts(config: Config) -> Path:
 
 
 def touched(begin: datetime, seconds: float, timers: Iterable[str], zone: tzinfo) -> datetime | None:
-    """The first minute at which a timer runs and which `seconds` from `begin` on touch; UTC, as `begin`.
+    """Return the first minute at which a timer runs and which `seconds` from `begin` on touch; UTC, as `begin`.
 
     Args:
         begin: when two backends may be up from.
@@ -170,7 +170,7 @@ def touched(begin: datetime, seconds: float, timers: Iterable[str], zone: tzinfo
 
 
 def _running(moment: datetime, timers: dict[str, str]) -> list[str]:
-    """What runs in a minute."""
+    """Return what runs in a minute."""
     return [what for timer, what in timers.items() if _matches(moment, timer)]
 
 
@@ -181,7 +181,7 @@ def _matches(moment: datetime, timer: str) -> bool:
 
 
 def first_free(begin: datetime, seconds: float, timers: Iterable[str], zone: tzinfo) -> datetime | None:
-    """The first moment from `begin` on from which `seconds` touch no timer; None: there is none."""
+    """Return the first moment from `begin` on from which `seconds` touch no timer; None: there is none."""
     moment = begin
     while hit := touched(moment, seconds, timers, zone):
         moment = hit + MINUTE

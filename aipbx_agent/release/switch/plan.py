@@ -38,5 +38,5 @@ class Switch:
         return bool(self.settings["switch_mode"] == RECREATE)
 
     def configured(self, config: Config) -> Config:
-        """The host's configuration with what this run goes by."""
+        """Return the host's configuration with what this run goes by."""
         return replace(config, raw={**config.raw, **self.settings})

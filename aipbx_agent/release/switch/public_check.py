@@ -50,7 +50,7 @@ def _wrong(config: Config, check: dict[str, object]) -> str:
 
 
 def _throttled(status: str, content_type: str) -> bool:
-    """Whether the application itself answers that it is asked too often.
+    """Return whether the application itself answers that it is asked too often.
 
     It counts all visitors as one and answers before it does anything else: so it is there, and no visitor can vote a
     release down. Whether its database answers, its health check says, whose requests it counts separately.

@@ -160,7 +160,7 @@ def _refuse_silent(pbxs: Pbxs) -> None:
 
 
 def _forward(config: Config, switch: Switch, pbxs: Pbxs | None) -> int:
-    """Everything until the new colours serve. Returns: how many calls that cut."""
+    """Do everything until the new colours serve. Returns: how many calls that cut."""
     old, new = switch.names.get("backend", ("", ""))
     cut = 0
     if switch.recreates:

@@ -16,12 +16,12 @@ WANTED = "images.env.switch"
 
 
 def path(config: Config) -> Path:
-    """Where a switch in progress is recorded."""
+    """Return where a switch in progress is recorded."""
     return config.app / "switch.json"
 
 
 def pending(config: Config) -> Switch | None:
-    """The switch in progress, or the one that was interrupted."""
+    """Return the switch in progress, or the one that was interrupted."""
     raw = files.read_json(path(config))
     if not raw:
         return None

@@ -106,7 +106,7 @@ def of_environment() -> Api:
 
 
 def _refusal(status: int, headers: Message, path: str) -> OperatorError:
-    """What a status means. GitHub's own text is not shown: it may quote what was sent."""
+    """Return what a status means. GitHub's own text is not shown: it may quote what was sent."""
     repository = "/".join(path.split("?")[0].split("/")[2:4])
     if status == 429 or headers.get("Retry-After") or (status == 403 and headers.get("X-RateLimit-Remaining") == "0"):
         return OperatorError(
@@ -142,7 +142,7 @@ def _refusal(status: int, headers: Message, path: str) -> OperatorError:
 
 
 def _wait(headers: Message) -> str:
-    """How long a rate limit lasts, as people read it."""
+    """Return how long a rate limit lasts, as people read it."""
     try:
         seconds = float(headers.get("Retry-After") or float(headers.get("X-RateLimit-Reset") or "") - time.time())
     except ValueError:

@@ -124,7 +124,7 @@ def _repository(api: Api, name: str, wanted: dict[str, Environment], names: set[
 
 
 def _found(api: Api, repository: str, wanted: Environment, existing: dict[str, Any]) -> Environment:
-    """An environment that GitHub has."""
+    """Return an environment that GitHub has."""
     policy, branches = existing.get("deployment_branch_policy"), None
     if policy and policy.get("custom_branch_policies"):
         patterns = api.entries(policies_of(repository, wanted.name), "branch_policies")

@@ -66,7 +66,7 @@ class Account(FactBase[AccountState]):
 
 
 def system_account(name: str, shell: str) -> str:
-    """The command that adds an account without a home, whose number no container uses (PostgreSQL's is 999)."""
+    """Return the command that adds an account without a home, whose number no container uses (PostgreSQL's is 999)."""
     numbers = "-K SYS_UID_MAX=899 -K SYS_GID_MAX=899"
     return f"useradd --system {numbers} --user-group --no-create-home --home-dir / --shell {shell} {name}"
 

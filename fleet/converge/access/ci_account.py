@@ -24,7 +24,7 @@ SHELL = "/bin/sh"
 
 
 def confined() -> dict[str, str]:
-    """How sshd treats it, keyword by value as `sshd -T` prints them."""
+    """Return how sshd treats it, keyword by value as `sshd -T` prints them."""
     return {
         "authorizedkeysfile": KEYS,
         "forcecommand": FORCED,
@@ -37,7 +37,7 @@ def confined() -> dict[str, str]:
 
 
 def authorized(keys: list[str]) -> list[str]:
-    """The lines of its authorized_keys: each says once more what sshd's configuration says.
+    """Return the lines of its authorized_keys: each says once more what sshd's configuration says.
 
     Args:
         keys: public keys.
@@ -127,5 +127,5 @@ def _account(state: CiState) -> Generator[str, None, None]:
 
 
 def _bare(line: str) -> str:
-    """A line of authorized_keys without its options."""
+    """Return a line of authorized_keys without its options."""
     return line.partition('" ')[2]

@@ -21,14 +21,14 @@ Subject = Literal["ssh", "firewall"]
 
 
 def armed(subject: Subject) -> str:
-    """The shell condition that is true while an unconfirmed change of `subject` waits on the host."""
+    """Return the shell condition that is true while an unconfirmed change of `subject` waits on the host."""
     return f"systemctl --quiet is-active aipbx-guard@{subject}.timer"
 
 
 def guarded(
     subject: Subject, account: str, apply: Iterable[PyinfraCommand | str]
 ) -> Generator[PyinfraCommand | str, None, None]:
-    """Commands that make a change which undoes itself unless a new connection succeeds.
+    """Yield commands that make a change which undoes itself unless a new connection succeeds.
 
     Args:
         subject: what changes; the host keeps and restores it.
@@ -41,7 +41,7 @@ def guarded(
 
 
 def prove_login(state: State, host: Host, account: str) -> bool:
-    """Whether `account` logs in by a fresh connection and becomes root; says so when not.
+    """Return whether `account` logs in by a fresh connection and becomes root; says so when not.
 
     Returns: False stops the run on this host before anything is removed.
     """

@@ -59,7 +59,7 @@ class Sshd(FactBase[SshdState]):
 
     @staticmethod
     def default() -> SshdState:
-        """A host without sshd's files."""
+        """Return a host without sshd's files."""
         return SshdState()
 
     def process(self, output: list[str]) -> SshdState:
@@ -74,7 +74,7 @@ class Sshd(FactBase[SshdState]):
 
 
 def _effective(text: str) -> dict[str, str]:
-    """What `sshd -T` printed; it has a line for each value of a list such as AllowUsers."""
+    """Return what `sshd -T` printed; it has a line for each value of a list such as AllowUsers."""
     effective: dict[str, str] = {}
     for line in text.splitlines():
         key, _, value = line.partition(" ")
@@ -83,7 +83,7 @@ def _effective(text: str) -> dict[str, str]:
 
 
 def directives(text: str) -> list[tuple[str, str]]:
-    """The keyword (lower case) and value of every directive in an sshd configuration, in order."""
+    """Return the keyword (lower case) and value of every directive in an sshd configuration, in order."""
     lines = (line.strip() for line in text.splitlines())
     pairs = (line.replace("=", " ", 1).split(None, 1) for line in lines if line and not line.startswith("#"))
     return [(word[0].lower(), word[1].strip() if len(word) > 1 else "") for word in pairs]
@@ -92,7 +92,7 @@ def directives(text: str) -> list[tuple[str, str]]:
 def deviations(
     state: SshdState, wanted: dict[str, str], confined: dict[str, dict[str, str]] | None = None
 ) -> list[str]:
-    """Where the effective settings differ from the wanted, as `keyword: value instead of wanted`, sorted.
+    """Return where the effective settings differ from the wanted, as `keyword: value instead of wanted`, sorted.
 
     Args:
         state: what is on the host.
@@ -109,7 +109,7 @@ def deviations(
 
 
 def culprits(state: SshdState, wanted: dict[str, str]) -> list[str]:
-    """The other drop-ins that would still loosen sshd once ours is in place: they sort before it, or contain a
+    """Return the other drop-ins that would still loosen sshd once ours is in place: they sort before it, or contain a
     keyword that sorting first does not override."""
     ruled = {key for key in wanted if key in UNRULY} | {"match", "include"}
     return [
@@ -158,7 +158,7 @@ def hardened(
 
 
 def staged_check(set_aside: list[str], *, restore_main: bool) -> str:
-    """The command that puts the future configuration together in a folder of its own and lets sshd test it."""
+    """Return the command that puts the future configuration together in a folder of its own and lets sshd test it."""
     dropped = "".join(f" && rm -f {STAGE}/sshd_config.d/{shlex.quote(name)}" for name in set_aside)
     main = PRISTINE if restore_main else MAIN
     return (
@@ -170,7 +170,7 @@ def staged_check(set_aside: list[str], *, restore_main: bool) -> str:
 
 
 def apply(set_aside: list[str], *, restore_main: bool) -> list[str]:
-    """The commands that put the tested configuration into force."""
+    """Return the commands that put the tested configuration into force."""
     commands = [f"mv {DROPINS}/{shlex.quote(name)} {DROPINS}/{shlex.quote(name)}{SET_ASIDE}" for name in set_aside]
     if restore_main:
         commands.append(

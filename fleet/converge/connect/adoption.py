@@ -23,7 +23,7 @@ class MadeByHand(FactBase[HandMade | None]):
         return None
 
     def process(self, output: list[str]) -> HandMade | None:
-        """Names and values, a line each."""
+        """Return names and values, a line each."""
         return parse("\n".join(output))
 
 

@@ -81,7 +81,7 @@ def _refuse_unmatched(pattern: str, fleet: list[hosts.Host]) -> None:
 
 
 def converges(params: dict[str, Any]) -> bool:
-    """Whether this command line deploys files, and so may change the hosts."""
+    """Return whether this command line deploys files, and so may change the hosts."""
     return any(str(name).endswith(".py") for name in params["operations"])
 
 

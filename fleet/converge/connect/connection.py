@@ -108,7 +108,7 @@ class FleetConnector(SSHConnector):
         return noticed
 
     def _shell(self, *, as_root: bool) -> shell.Shell:
-        """The shell for facts of the account that logged in, or of root."""
+        """Return the shell for facts of the account that logged in, or of root."""
         assert self.client is not None  # noqa: S101  pyinfra has connected
         transport = self.client.get_transport()
         assert transport is not None  # noqa: S101  likewise
@@ -145,7 +145,7 @@ class FleetConnector(SSHConnector):
             login.remember(door)
 
     def _ask(self) -> host_system.System:
-        """What the host says of itself. A cloud's image lets root in only to say who should log in instead."""
+        """Return what the host says of itself. A cloud's image lets root in only to say who should log in instead."""
         try:
             return host_system.read(self.host.name, self.account, *self._probe(host_system.PROBE))
         except host_system.RedirectedError as error:
@@ -169,7 +169,7 @@ class FleetConnector(SSHConnector):
         return stdout.read().decode(errors="replace"), stderr.read().decode(errors="replace")
 
     def open_again(self, account: str) -> SSHClient:
-        """A new SSH connection of one account, by the key that has opened it in this run if one has.
+        """Return a new SSH connection of one account, by the key that has opened it in this run if one has.
 
         Raises:
             OperatorError: whatever keeps us out.

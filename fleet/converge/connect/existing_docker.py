@@ -77,7 +77,7 @@ def parse(lines: list[str]) -> DockerBefore:
 
 
 def read(text: bytes | str) -> dict[str, Any] | None:
-    """A daemon.json; None when it is none. dockerd takes an empty file for one without settings."""
+    """Return a daemon.json; None when it is none. dockerd takes an empty file for one without settings."""
     try:
         config = json.loads(text) if text.strip() else {}
     except ValueError:

@@ -49,7 +49,7 @@ EXPLANATIONS: tuple[tuple[str, str, str], ...] = (
 
 
 def explanation(output: str) -> tuple[str, str] | None:
-    """Why a command with this output failed and what to do, or None when its own words must do."""
+    """Return why a command with this output failed and what to do, or None when its own words must do."""
     for pattern, why, do in EXPLANATIONS:
         if re.search(pattern, output):
             return why, do

@@ -71,7 +71,7 @@ class Shell:
 
 
 def _until(receive: Callable[[int], bytes], mark: bytes) -> tuple[str, int]:
-    """What comes before a mark, and the number behind it."""
+    """Return what comes before a mark, and the number behind it."""
     data = b""
     while not (marked := data.partition(b"\n" + mark + b" "))[2].endswith(b"\n"):
         chunk = receive(CHUNK_BYTES)
@@ -82,5 +82,5 @@ def _until(receive: Callable[[int], bytes], mark: bytes) -> tuple[str, int]:
 
 
 def _lines(text: str) -> list[str]:
-    """The lines of a text, as one reads them from a file."""
+    """Return the lines of a text, as one reads them from a file."""
     return text.removesuffix("\n").split("\n") if text else []

@@ -56,7 +56,7 @@ class Nginx(FactBase[NginxState]):
 
 
 def put_in_place(folder: str, names: list[str]) -> str:
-    """The command that renames staged files into nginx's folder, whose inode a running container holds.
+    """Return the command that renames staged files into nginx's folder, whose inode a running container holds.
 
     Args:
         folder: nginx's folder.
@@ -72,7 +72,7 @@ def put_in_place(folder: str, names: list[str]) -> str:
 
 
 def tested(folder: str) -> str:
-    """The command that has nginx test the staged files together with what the deploy wrote into `folder`."""
+    """Return the command that has nginx test the staged files together with what the deploy wrote into `folder`."""
     active = shlex.quote(f"{folder}/active")
     return (
         f"chmod -R u=rwX,go=rX {STAGE} && if [ -d {active} ]; then cp -a {active} {STAGE}/active; fi"

@@ -53,7 +53,7 @@ class Service(FactBase[ServiceState]):
 
     @staticmethod
     def default() -> ServiceState:
-        """A unit that does not exist."""
+        """Return a unit that does not exist."""
         return ServiceState()
 
     def process(self, output: list[str]) -> ServiceState:
@@ -69,7 +69,7 @@ class Service(FactBase[ServiceState]):
 
 
 def repair(unit: str, state: ServiceState) -> list[str]:
-    """The commands that bring a unit from `state` to: read, enabled, running, with its present configuration."""
+    """Return the commands that bring a unit from `state` to: read, enabled, running, with its present configuration."""
     name = shlex.quote(unit)
     commands = ["systemctl daemon-reload"] if state.unread else []
     if not state.enabled:
@@ -103,7 +103,7 @@ def running(unit: str, config: tuple[str, ...] = ()) -> Generator[str, None, Non
 
 
 def shipped() -> set[str]:
-    """The units of ours that this repository declares."""
+    """Return the units of ours that this repository declares."""
     files = (path for folder in ("files", "templates") for path in (ROOT / folder).rglob("aipbx*"))
     names = (path.name.removesuffix(".j2") for path in files)
     return {name for name in names if Path(name).suffix in {".service", ".socket", ".timer", ".slice"}}

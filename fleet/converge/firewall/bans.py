@@ -29,7 +29,7 @@ if os.path.exists(path):
 
 
 def script(what: str, address: str) -> str:
-    """The command that shows the jails which an address would be banned from, or forgets its bans."""
+    """Return the command that shows the jails which an address would be banned from, or forgets its bans."""
     return f"python3 -c {shlex.quote(SCRIPT)} {what} {shlex.quote(address)} {DATABASE}"
 
 

@@ -13,7 +13,7 @@ ISOLATION = "FORWARD -j DOCKER-ISOLATION-STAGE-1"
 
 
 def foreign(kernel: list[str], nat: list[str]) -> dict[str, list[str]]:
-    """The rules of others that could let something in, by table, as `iptables -S` prints them.
+    """Return the rules of others that could let something in, by table, as `iptables -S` prints them.
 
     INPUT ends with its policy, so there a rule behind ufw's opens as well as one before. What DOCKER-USER does not let
     pass ends there, so in FORWARD only what comes before the first chain that we know counts.
@@ -36,7 +36,7 @@ def _known(line: str) -> bool:
 
 
 def gated(kernel: list[str]) -> bool:
-    """Whether forwarded packets meet DOCKER-USER before anything that accepts.
+    """Return whether forwarded packets meet DOCKER-USER before anything that accepts.
 
     Before Docker has made its chains, nothing is forwarded.
     """
@@ -45,7 +45,7 @@ def gated(kernel: list[str]) -> bool:
 
 
 def removal(rules: dict[str, list[str]], tool: str) -> list[str]:
-    """The commands that take rules away.
+    """Return the commands that take rules away.
 
     Args:
         rules: the rules by table.
@@ -59,7 +59,7 @@ def removal(rules: dict[str, list[str]], tool: str) -> list[str]:
 
 
 def gate_first(tool: str) -> str:
-    """The command that puts Docker's way to DOCKER-USER first, where Docker has made its chains.
+    """Return the command that puts Docker's way to DOCKER-USER first, where Docker has made its chains.
 
     Args:
         tool: iptables or ip6tables.

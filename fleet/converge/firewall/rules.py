@@ -49,7 +49,7 @@ class Opening:
         return f"### tuple ### allow {self.protocol} {self.port} {anywhere} any {self.source or anywhere} {way}"
 
     def input_rule(self, chain: str) -> str:
-        """The rule for the host's own port."""
+        """Return the rule for the host's own port."""
         match = f"{self._by}-p {self.protocol} --dport {self.port}"
         source = f" -s {self.source}" if self.source else ""
         return f"-A {chain} {match}{source} -j ACCEPT"
@@ -59,7 +59,7 @@ class Opening:
         return f"-A {chain} {self._from}{self._by}-p {self.protocol} -m {self.protocol} --dport {self.port} -j ACCEPT"
 
     def forward_rule(self) -> str:
-        """The rule for a port that a container publishes, as `iptables -S` prints it."""
+        """Return the rule for a port that a container publishes, as `iptables -S` prints it."""
         return (
             f"-A DOCKER-USER {self._from}-p {self.protocol} -m conntrack --ctstate DNAT "
             f"--ctorigdstport {self.port} -j RETURN"
@@ -81,7 +81,7 @@ class Declared:
     outgoing: Mapping[IPv4Network | IPv6Network, list[int]] | None = None
 
     def docker_user(self) -> list[str]:
-        """The chain DOCKER-USER, as `iptables -S` prints it.
+        """Return the chain DOCKER-USER, as `iptables -S` prints it.
 
         Answers pass; a published port passes when it is opened; containers reach out; all else is dropped, also who
         tries a container's own address from the neighbourhood. What containers cannot reach refuses them at once, but
@@ -100,7 +100,7 @@ class Declared:
         ]
 
     def _out(self) -> list[str]:
-        """What containers reach; builds, on Docker's own network, are none of the application's."""
+        """Return what containers reach; builds, on Docker's own network, are none of the application's."""
         if self.outgoing is None:
             return [f"-A DOCKER-USER -i {name} -j RETURN" for name in DOCKER_INTERFACES]
         return [
@@ -118,7 +118,7 @@ class Declared:
 
 
 def declared(settings: Settings, version: Version) -> Declared:
-    """What a host's data open and shut over one IP version: SSH for all, web and RTP for all or for some."""
+    """Return what a host's data open and shut over one IP version: SSH for all, web and RTP for all or for some."""
     web = settings.cloudflare_ranges if settings.web_from_cloudflare_only else []
     opened = [
         Opening("tcp", settings.sshd_port),

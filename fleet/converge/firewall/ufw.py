@@ -69,7 +69,7 @@ class Ufw(FactBase[UfwState]):
 
     @staticmethod
     def default() -> UfwState:
-        """A host without ufw."""
+        """Return a host without ufw."""
         return UfwState()
 
     def process(self, output: list[str]) -> UfwState:
@@ -86,7 +86,7 @@ class Ufw(FactBase[UfwState]):
 
 
 def in_force(kernel: list[str], declared: Declared, version: Version) -> bool:
-    """Whether the kernel's rules are those that the files declare: policy, ufw's openings, and DOCKER-USER."""
+    """Return whether the kernel's rules are those that the files declare: policy, ufw's openings, and DOCKER-USER."""
     v = "" if version == 4 else "6"
     chain = f"ufw{v}-user-input"
     of_ufw = [line for line in kernel if line.startswith(f"-A {chain} ")]
@@ -132,7 +132,7 @@ def firewall(
 
 
 def without_foreign(state: UfwState) -> list[str]:
-    """The commands that take rules of others away; they are shown when `--diff` asks for it."""
+    """Return the commands that take rules of others away; they are shown when `--diff` asks for it."""
     commands = []
     for version, tool in TOOLS.items():
         for table, lines in state.foreign(version).items():
@@ -142,12 +142,12 @@ def without_foreign(state: UfwState) -> list[str]:
 
 
 def staged(path: str) -> str:
-    """Where a file waits until it is checked."""
+    """Return where a file waits until it is checked."""
     return f"{STAGE}/{path.strip('/').replace('/', '_')}"
 
 
 def check(paths: list[str]) -> str:
-    """The command that lets the kernel test the staged rules without taking them."""
+    """Return the command that lets the kernel test the staged rules without taking them."""
     tests = [
         f"ip{'6' if path.endswith('6.rules') else ''}tables-restore --test --noflush {shlex.quote(staged(path))}"
         for path in paths
@@ -157,7 +157,7 @@ def check(paths: list[str]) -> str:
 
 
 def apply(paths: list[str], edited: tuple[str, ...]) -> list[str]:
-    """The commands that put the tested files into force."""
+    """Return the commands that put the tested files into force."""
     commands = [
         f"install -m {'640' if path.endswith('.rules') else '644'} {staged(path)} {path}.new && mv {path}.new {path}"
         for path in paths

@@ -35,7 +35,7 @@ class Calls:
     allowed: bool
 
     def gate(self) -> str:
-        """The command that fails, and says why, while a call is live."""
+        """Return the command that fails, and says why, while a call is live."""
         if self.allowed:
             return "true"
         # A list that cannot be had must not pass for an empty one.
@@ -69,7 +69,7 @@ def containers_survive() -> str:
 
 
 def unnoticed(command: str, ports: list[int], tools: str = "iptables ip6tables") -> str:
-    """The command, around which no one who connects is refused.
+    """Return the command, around which no one who connects is refused.
 
     A daemon that starts has no rules for published ports for about half a second (measured: 0.4 s), in which the host
     itself would refuse connections. Dropped, they are tried again after a second and succeed. Where Docker's rules
@@ -93,12 +93,12 @@ class KnowsFirewallBackend(FactBase[bool]):
     """Whether the engine on the host knows the setting that says which of the kernel's firewalls it uses."""
 
     def command(self) -> str:
-        """The engine's own list of flags: a package's version number may be a label only."""
+        """Return the engine's own list of flags: a package's version number may be a label only."""
         return "dockerd --help 2>/dev/null | grep -o -m 1 -e '--firewall-backend' || true"
 
     @staticmethod
     def default() -> bool:
-        """An engine that says nothing, or none."""
+        """Return an engine that says nothing, or none."""
         return False
 
     def process(self, output: list[str]) -> bool:
@@ -107,12 +107,12 @@ class KnowsFirewallBackend(FactBase[bool]):
 
 
 def knows_firewall_backend() -> bool:
-    """Whether the present engine knows `firewall-backend`: one that does not would refuse the whole file."""
+    """Return whether the present engine knows `firewall-backend`: one that does not would refuse the whole file."""
     return bool(host.get_fact(KnowsFirewallBackend))
 
 
 def lost(before: str, after: str) -> list[str]:
-    """The settings of one daemon.json that another has not."""
+    """Return the settings of one daemon.json that another has not."""
     known = existing_docker.read(after) or {}
     return sorted(set(existing_docker.read(before) or {}) - set(known))
 

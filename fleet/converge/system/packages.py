@@ -54,7 +54,7 @@ class InstalledVersions(FactBase[dict[str, str]]):
 
 
 def install(packages: Iterable[str]) -> str:
-    """The command that installs packages without a question, and keeps configuration files that were changed.
+    """Return the command that installs packages without a question, and keeps configuration files that were changed.
 
     Args:
         packages: names, or `name=version`; a version may also be an older one, or that of a held package.
@@ -101,7 +101,7 @@ class StaleLists(FactBase[bool]):
 
     @staticmethod
     def default() -> bool:
-        """No output: they are fresh."""
+        """Return no output: they are fresh."""
         return False
 
     def process(self, output: list[str]) -> bool:

@@ -116,7 +116,7 @@ def _of_value(variable: Variable, value: str) -> Iterator[Problem]:
 
 
 def placeholder(variable: Variable, value: str) -> bool:
-    """Whether a value only says that something belongs there."""
+    """Return whether a value only says that something belongs there."""
     if PLACEHOLDER.fullmatch(value.strip()):
         return True
     return not variable.format.free_text and value.rstrip().endswith(("...", "…"))

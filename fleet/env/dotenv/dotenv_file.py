@@ -52,7 +52,7 @@ class EnvFile:
 
 
 def unprintable(value: str) -> str:
-    """What in `value` cannot go into an environment unharmed, in words; empty when there is nothing."""
+    """Return what in `value` cannot go into an environment unharmed, in words; empty when there is nothing."""
     for character in value:
         number = ord(character)
         if character in "\r\n" or unicodedata.category(character) in ("Zl", "Zp"):
@@ -69,7 +69,7 @@ def unprintable(value: str) -> str:
 
 
 def assignment(name: str, value: str) -> str:
-    """The line that says `name` is `value`.
+    """Return the line that says `name` is `value`.
 
     Raises:
         OperatorError: the name or the value cannot be written.
@@ -87,7 +87,7 @@ def assignment(name: str, value: str) -> str:
 
 
 def written(values: Mapping[str, str]) -> str:
-    """The text of an env file that says `values`, in their order."""
+    """Return the text of an env file that says `values`, in their order."""
     return "".join(assignment(name, value) + "\n" for name, value in values.items())
 
 
@@ -143,7 +143,7 @@ def _fault(binding: Binding, line: int) -> Fault | None:
 
 
 def _trap(text: str) -> str:
-    """What in a value as it was typed another reader (Compose, a shell) would read otherwise."""
+    """Return what in a value as it was typed another reader (Compose, a shell) would read otherwise."""
     if text.startswith("'"):
         return ""
     if text.startswith('"'):

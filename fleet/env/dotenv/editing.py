@@ -19,7 +19,7 @@ QUIET = {"vim": VIM, "nvim": VIM, "gvim": (*VIM, "-f")}
 
 
 def edited(content: bytes, name: str, beside: Path | None) -> bytes:
-    """What the operator made of `content` in their editor.
+    """Return what the operator made of `content` in their editor.
 
     Args:
         content: the text to begin with.
@@ -48,7 +48,7 @@ def edited(content: bytes, name: str, beside: Path | None) -> bytes:
 
 
 def editor() -> list[str]:
-    """The operator's editor, with options that keep it from leaving copies where we know them.
+    """Return the operator's editor, with options that keep it from leaving copies where we know them.
 
     Raises:
         OperatorError: EDITOR cannot be split into words.
@@ -82,7 +82,7 @@ def private_directory(beside: Path | None) -> Iterator[Path]:
 
 
 def memory_directory(mounts: Path) -> Path | None:
-    """A writable directory on a memory file system; None when there is none.
+    """Return a writable directory on a memory file system; None when there is none.
 
     Args:
         mounts: the kernel's list of mounts.

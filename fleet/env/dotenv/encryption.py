@@ -40,7 +40,7 @@ def seal(content: bytes, directory: Path) -> bytes:
 
 
 def recipients(directory: Path) -> Sequence[Any]:
-    """The public keys in recipients.txt: age1… or ssh-ed25519 …, one a line, # for comments.
+    """Return the public keys in recipients.txt: age1… or ssh-ed25519 …, one a line, # for comments.
 
     Raises:
         OperatorError: there is none, or a line is no public key.

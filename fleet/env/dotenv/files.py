@@ -45,7 +45,7 @@ class HostFile:
         return replace(read, values={**read.values, **self.stored})
 
     def values(self) -> dict[str, str]:
-        """Its values, right or wrong.
+        """Return its values, right or wrong.
 
         Raises:
             OperatorError: a line of it cannot be read with certainty.
@@ -62,7 +62,7 @@ class HostFile:
 
 
 def paths(host: str) -> tuple[Path, Path]:
-    """Where the env file of `host` stands: in clear, and encrypted."""
+    """Return where the env file of `host` stands: in clear, and encrypted."""
     directory = directory_in_use("env")
     return directory / f"{host}.env", directory / f"{host}.env.age"
 
@@ -143,7 +143,7 @@ def save(path: Path, content: bytes) -> None:
 
 
 def shown(path: Path) -> str:
-    """A path as operators read it: relative to where they are, when it is below."""
+    """Return a path as operators read it: relative to where they are, when it is below."""
     here = Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
 

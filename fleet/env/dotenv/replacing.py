@@ -12,7 +12,7 @@ _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+$")
 
 
 def with_value(content: bytes, name: str, value: str) -> bytes:
-    """The text of an env file in which `name` is `value`.
+    """Return the text of an env file in which `name` is `value`.
 
     Args:
         content: a text without faults, in which it is set.
@@ -38,7 +38,7 @@ def without(content: bytes, names: Collection[str]) -> bytes:
 
 
 def with_values(content: bytes, values: Mapping[str, str]) -> bytes:
-    """The text of an env file that sets these, too: where a comment waits for one, otherwise at its end.
+    """Return the text of an env file that sets these, too: where a comment waits for one, otherwise at its end.
 
     Args:
         content: a text without faults.
@@ -61,7 +61,7 @@ def _unset(name: str) -> str:
 
 
 def _rewritten(content: bytes, new: Mapping[int, str]) -> bytes:
-    """Lines by their number are others; their ends stay."""
+    """Return the text with other lines, by their numbers; their ends stay."""
     lines = _LINE.findall(content.decode())
     for number, line in new.items():
         lines[number] = line + lines[number][len(lines[number].rstrip("\r\n")) :]

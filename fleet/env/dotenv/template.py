@@ -16,7 +16,7 @@ HEAD = """\
 
 
 def new_file(host: str, known: Mapping[str, str]) -> str:
-    """The text of a new env file.
+    """Return the text of a new env file.
 
     Args:
         known: values that are known already, by name.

@@ -41,20 +41,20 @@ class Change:
 
 
 def shown(name: str, value: str) -> str:
-    """A value as it may be shown; a URL with a password in it counts as secret."""
+    """Return a value as it may be shown; a URL with a password in it counts as secret."""
     if declared(name).secret or carries_password(value):
         return MASK
     return value or "(empty)"
 
 
 def carries_password(value: str) -> bool:
-    """Whether a value is a URL with a login in it."""
+    """Return whether a value is a URL with a login in it."""
     _, separator, rest = value.partition("://")
     return bool(separator) and "@" in rest.partition("/")[0]
 
 
 def changes(host: Environments | None, ours: Environments) -> list[Change]:
-    """What a push would change, sorted by name.
+    """Return what a push would change, sorted by name.
 
     Args:
         host: what the host has; None when it has none yet.

@@ -27,12 +27,12 @@ class Remote(Protocol):
 
 
 def path_on_host(app_dir: str, name: str = ENVIRONMENT) -> str:
-    """Where an environment stands on a host."""
+    """Return where an environment stands on a host."""
     return f"{app_dir}/{name}"
 
 
 def current(remote: Remote, app_dir: str) -> Environments | None:
-    """The environments that a host has, its own included; None when nothing was pushed to it yet.
+    """Return the environments that a host has, its own included; None when nothing was pushed to it yet.
 
     Args:
         app_dir: its directory of the application.

@@ -18,7 +18,7 @@ Environments = dict[str, dict[str, str]]
 
 
 def environments(values: Mapping[str, str]) -> Environments:
-    """The environment of each service that runs on a host, and of the host itself.
+    """Return the environment of each service that runs on a host, and of the host itself.
 
     Args:
         values: the host's env file. What the fleet sets itself is added, and wins.
@@ -29,7 +29,7 @@ def environments(values: Mapping[str, str]) -> Environments:
 
 
 def frontend_build(values: Mapping[str, str]) -> dict[str, str]:
-    """What the build of the web interface gets: public values, never a secret of the backend."""
+    """Return what the build of the web interface gets: public values, never a secret of the backend."""
     return _read_by("frontend-build", values)
 
 
@@ -73,7 +73,7 @@ def parse_host(content: bytes, where: str) -> dict[str, str]:
 
 
 def parse(content: bytes, where: str) -> Environments:
-    """The environments in an environment.json, as `render` wrote it.
+    """Return the environments in an environment.json, as `render` wrote it.
 
     Args:
         content: the file.

@@ -88,10 +88,10 @@ class Section:
 
 
 def hex64() -> str:
-    """A new key: 64 hexadecimal digits from the system's random source."""
+    """Return a new key: 64 hexadecimal digits from the system's random source."""
     return secrets.token_hex(32)
 
 
 def password() -> str:
-    """A new password of 43 letters, digits, - and _."""
+    """Return a new password of 43 letters, digits, - and _."""
     return secrets.token_urlsafe(32)

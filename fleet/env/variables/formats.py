@@ -43,13 +43,13 @@ def _host_and_port(value: str) -> bool:
 
 
 def ipv4(value: str) -> bool:
-    """Whether `value` is an IPv4 address in its usual form."""
+    """Return whether `value` is an IPv4 address in its usual form."""
     parts = value.split(".")
     return len(parts) == 4 and all(re.fullmatch(r"0|[1-9]\d{0,2}", part) and int(part) < 256 for part in parts)
 
 
 def hostname_of(value: str) -> str:
-    """The name of the host in a URL, in lower case; empty when there is none, or its port is none."""
+    """Return the name of the host in a URL, in lower case; empty when there is none, or its port is none."""
     from urllib.parse import urlsplit
 
     try:
@@ -80,7 +80,7 @@ def _matches(pattern: str) -> Callable[[str], bool]:
 
 
 def choice(*values: str) -> Format:
-    """One of a few words."""
+    """Return one of a few words."""
     return Format(f"one of {', '.join(values)}", lambda value: value in values)
 
 

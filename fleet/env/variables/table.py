@@ -30,12 +30,12 @@ FAMILIES: tuple[Family, ...] = tuple(family for section in SECTIONS for family i
 
 
 def family_of(name: str) -> Family | None:
-    """The family that a name belongs to, when it is not declared itself."""
+    """Return the family that a name belongs to, when it is not declared itself."""
     return next((family for family in FAMILIES if name.startswith(family.prefix)), None)
 
 
 def declared(name: str) -> Variable:
-    """What is known of `name`; an unknown name is a secret of the backend: the application grows."""
+    """Return what is known of `name`; an unknown name is a secret of the backend: the application grows."""
     if name in VARIABLES:
         return VARIABLES[name]
     family = family_of(name)
@@ -45,7 +45,7 @@ def declared(name: str) -> Variable:
 
 
 def suggestion(name: str) -> str | None:
-    """The declared name that was probably meant by `name`; a member of a family needs to be closer to it."""
+    """Return the declared name that was probably meant by `name`; a member of a family needs to be closer to it."""
     import difflib
 
     cutoff = 0.8 if family_of(name) else 0.7

@@ -55,7 +55,7 @@ def refuse(remotes: list[Remote], service: str, shas: Sequence[str], chosen: Seq
 
 
 def digests(service: str, digest: str) -> dict[str, str]:
-    """What the image of a service has to be; nothing: as its registry says.
+    """Return what the image of a service has to be; nothing: as its registry says.
 
     Raises:
         OperatorError: it is not a digest, or whose it is is not said.

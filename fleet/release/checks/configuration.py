@@ -39,7 +39,7 @@ def refuse_invalid(remote: Remote, variables: Environments | None) -> None:
 
 
 def waiting(remote: Remote, variables: Environments | None) -> list[str]:
-    """The variables that differ between this machine's env file and the host: what was edited and not pushed.
+    """Return the variables that differ between this machine's env file and the host: what was edited and not pushed.
 
     Nothing when this machine has no env file for the host, or one that cannot be read. The secrets of a host that has
     a store are not compared: a deploy asks no store.
@@ -55,5 +55,5 @@ def waiting(remote: Remote, variables: Environments | None) -> list[str]:
 
 
 def knows_pbx(variables: Environments) -> bool:
-    """Whether the host has what it needs to hand calls over through its PBX."""
+    """Return whether the host has what it needs to hand calls over through its PBX."""
     return all(variables.get("host", {}).get(name) for name in ("ARI_URL", "ARI_USER", "ARI_PASSWORD"))

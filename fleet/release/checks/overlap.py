@@ -62,7 +62,7 @@ def wait(remote: Remote, what: Plan, drain_seconds: int) -> None:
 
 
 def possible(remote: Remote, what: Plan) -> bool:
-    """Whether two backends are up at all in this release, on a host that names timers."""
+    """Return whether two backends are up at all in this release, on a host that names timers."""
     data = remote.settings
     overlaps = what.before is not None and "backend" in what.changed and data.switch_mode == "colours"
     return overlaps and bool(data.application_timers)

@@ -52,7 +52,7 @@ class Held:
 
 
 def operator() -> str:
-    """Who types: account and machine."""
+    """Return who types: account and machine."""
     return f"{CI if is_ci() else getpass.getuser()}@{socket.gethostname()}"
 
 

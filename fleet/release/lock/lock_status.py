@@ -25,7 +25,7 @@ def age(seconds: int) -> str:
 
 
 def refusal(host: str, owner: str, seconds: int, standing: str) -> OperatorError:
-    """Why nothing comes to a host now.
+    """Return why nothing comes to a host now.
 
     Args:
         owner: who has the lock, and why, as they wrote it.

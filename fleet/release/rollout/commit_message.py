@@ -19,7 +19,7 @@ _WORD = "deploy"
 
 
 def hosts(message: str, fleet: Sequence[Host]) -> list[str]:
-    """The hosts that the tags of a commit's message name, in the inventory's order; none when it has no tag.
+    """Return the hosts that the tags of a commit's message name, in the inventory's order; none when it has no tag.
 
     A tag names hosts of production by their place in the inventory, by their names, or all of them: `[deploy:1]`,
     `[deploy 2,3]`, `[deploy:aipbx.ru]`, `[deploy all]`, `[deploy:all]`; several tags add up. A staging host has no
@@ -67,7 +67,7 @@ def _unknown(tag: str, why: str, fleet: Sequence[Host]) -> OperatorError:
 
 
 def named_by(repositories: list[Repository], shas: dict[str, str], fleet: Sequence[Host]) -> list[str]:
-    """The hosts that the commits ask for which a deploy would bring.
+    """Return the hosts that the commits ask for which a deploy would bring.
 
     Args:
         repositories: of the services that are meant, refreshed.

@@ -42,14 +42,14 @@ def deploys(hosts: list[Host], shas: list[str], service: str, drain_timeout: int
 
 
 def unlocked(hosts: list[Remote], *, wait: bool) -> list[Remote]:
-    """The hosts; where locks are to be waited for, once they are gone."""
+    """Return the hosts; where locks are to be waited for, once they are gone."""
     for remote in hosts if wait else ():
         deploy_lock.wait(remote)
     return hosts
 
 
 def drain_seconds(remote: Remote, typed: int, *, now: bool) -> int:
-    """How long calls may continue: as typed, else as the host's data say; 0 with --now."""
+    """Return how long calls may continue: as typed, else as the host's data say; 0 with --now."""
     if typed > LONGEST_DRAIN_SECONDS or (now and typed >= 0):
         raise OperatorError(
             f"--drain-timeout={typed} cannot be{' together with --now' * now}.",

@@ -61,7 +61,7 @@ class Result:
 
 
 def order(prepared: list[Prepared], *, canary: bool) -> list[list[Prepared]]:
-    """The waves in which it comes to the hosts.
+    """Return the waves in which it comes to the hosts.
 
     Args:
         prepared: the hosts, in the inventory's order.
@@ -214,7 +214,7 @@ def _summary(results: list[Result]) -> None:
 
 
 def _moved(result: Result, service: str) -> str:
-    """What became of a service: where it did not move, what was there is what is there."""
+    """Return what became of a service: where it did not move, what was there is what is there."""
     what = result.prepared.what
     before, after = what.before.sha(service)[:8] if what.before else "nothing", what.after.sha(service)[:8]
     return f"{before} → {after}" if result.has_it and before != after else f"{before} stays"
