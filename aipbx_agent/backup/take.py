@@ -115,42 +115,10 @@ def make(config: Config, live: Engine, database_bytes: int, last: Manifest | Non
     Raises:
         Failed: there is none; nothing of it is left.
     """
-    begun = time.monotonic()
     partial = sets.folder(config.backups) / f"{sets.ASIDE}backup"
     partial.mkdir(parents=True, mode=0o700)
-    dump = partial / live.dump_file
     try:
-        with volumes.held(config) as holding, live.moment(config.database) as moment:
-            # Held before, so that what was deleted since is there; and now, so that what came since is there.
-            taken = datetime.now(timezone.utc)
-            for volume in holding:
-                volume.hold()
-            with events.step("dump, rows counted, files packed"):
-                packs = [_packing(volume.pack, partial / f"volume-{volume.key}.tar.zst") for volume in holding]
-                contents, _, *packed = together(
-                    live,
-                    lambda: live.contents(config.database, moment),
-                    lambda: live.dump(config.database, dump, moment),
-                    *packs,
-                    look=lambda: _progress(dump, last),
-                )
-        with events.step("every byte of it read again"):
-            _, files = together(live, lambda: check(live, dump, contents), lambda: hashes(partial), look=_nothing)
-        manifest = Manifest(
-            host=config.host,
-            name=sets.name_of(taken),
-            taken=times.text(taken),
-            seconds=round(time.monotonic() - begun, 1),
-            engine=live.name,
-            server_version=live.version(),
-            database=config.database,
-            role=config.role,
-            database_bytes=database_bytes,
-            release=release(config),
-            contents=contents,
-            volumes={volume.key: counted for volume, counted in zip(holding, packed, strict=True)},
-            files=files,
-        )
+        manifest = _filled(config, live, partial, database_bytes, last)
         sets.complete(partial, manifest)
     except BaseException as problem:
         shutil.rmtree(partial, ignore_errors=True)
@@ -159,6 +127,43 @@ def make(config: Config, live: Engine, database_bytes: int, last: Manifest | Non
             raise Failed(what, problem.why, problem.do) from None
         raise
     return manifest
+
+
+def _filled(config: Config, live: Engine, partial: Path, database_bytes: int, last: Manifest | None) -> Manifest:
+    """Fill a folder with a dump and the packed volumes of one moment, and read all of it again."""
+    begun = time.monotonic()
+    dump = partial / live.dump_file
+    with volumes.held(config) as holding, live.moment(config.database) as moment:
+        # Held before, so that what was deleted since is there; and now, so that what came since is there.
+        taken = datetime.now(timezone.utc)
+        for volume in holding:
+            volume.hold()
+        with events.step("dump, rows counted, files packed"):
+            packs = [_packing(volume.pack, partial / f"volume-{volume.key}.tar.zst") for volume in holding]
+            contents, _, *packed = together(
+                live,
+                lambda: live.contents(config.database, moment),
+                lambda: live.dump(config.database, dump, moment),
+                *packs,
+                look=lambda: _progress(dump, last),
+            )
+    with events.step("every byte of it read again"):
+        _, files = together(live, lambda: check(live, dump, contents), lambda: hashes(partial), look=_nothing)
+    return Manifest(
+        host=config.host,
+        name=sets.name_of(taken),
+        taken=times.text(taken),
+        seconds=round(time.monotonic() - begun, 1),
+        engine=live.name,
+        server_version=live.version(),
+        database=config.database,
+        role=config.role,
+        database_bytes=database_bytes,
+        release=release(config),
+        contents=contents,
+        volumes={volume.key: counted for volume, counted in zip(holding, packed, strict=True)},
+        files=files,
+    )
 
 
 def hashes(partial: Path) -> dict[str, dict[str, Any]]:

@@ -42,31 +42,16 @@ def take(config: Config) -> list[Segment]:
         fcntl.flock(lock, fcntl.LOCK_EX)
         for leftover in folder.glob(f"{sets.ASIDE}*"):
             leftover.unlink()
-        collected: dict[tuple[int, int, int], Path] = {}
-        for segment, path in archive.kept_segments(folder).items():
-            collected[segment.system, segment.timeline, segment.number] = path
-        for path in sorted(spool.iterdir()) if spool.is_dir() else ():
-            if path.name.startswith(".") or path.is_symlink() or not path.is_file():
-                continue
-            if not segments.RAW.fullmatch(path.name):
-                path.unlink()  # histories and labels: a base backup brings its own
-                continue
-            partial = folder / f"{sets.ASIDE}{path.name}"
+        collected = {
+            (known.system, known.timeline, known.number): path for known, path in archive.kept_segments(folder).items()
+        }
+        for path in _delivered(spool):
             try:
-                closed = datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)
-                run(["cat"] if sets.is_packed(path) else PACK, seconds=SECONDS, source=path, into=partial)
-                segment = _parsed(partial, path.name, closed)
-                kept = collected.get((segment.system, segment.timeline, segment.number))
-                if kept is None:
-                    _keep(partial, folder, segment)
-                    taken.append(segment)
-                elif not _same(partial, kept):
-                    raise ValueError("another segment of that name is stored already")
+                segment = _take(path, folder, collected)
             except ValueError as problem:
                 wrong.append(f"{path.name}: {problem}")
                 continue
-            finally:
-                partial.unlink(missing_ok=True)
+            taken += [segment] if segment else []
             path.unlink()
     if wrong:
         raise Failed(
@@ -75,6 +60,39 @@ def take(config: Config) -> list[Segment]:
             f"Check it in {spool}, and delete it if it is of no use: later ones are stored.",
         )
     return taken
+
+
+def _delivered(spool: Path) -> Iterator[Path]:
+    """Yield the segments that PostgreSQL has delivered, oldest first; what else it delivers is deleted."""
+    for path in sorted(spool.iterdir()) if spool.is_dir() else ():
+        if path.name.startswith(".") or path.is_symlink() or not path.is_file():
+            continue
+        if segments.RAW.fullmatch(path.name):
+            yield path
+        else:
+            path.unlink()  # histories and labels: a base backup brings its own
+
+
+def _take(path: Path, folder: Path, collected: dict[tuple[int, int, int], Path]) -> Segment | None:
+    """Pack a segment, read it back and store it; None: it is stored already.
+
+    Raises:
+        ValueError: it is not whole, or another one has its name.
+    """
+    partial = folder / f"{sets.ASIDE}{path.name}"
+    try:
+        closed = datetime.fromtimestamp(path.stat().st_mtime, timezone.utc)
+        run(["cat"] if sets.is_packed(path) else PACK, seconds=SECONDS, source=path, into=partial)
+        segment = _parsed(partial, path.name, closed)
+        kept = collected.get((segment.system, segment.timeline, segment.number))
+        if kept is None:
+            _keep(partial, folder, segment)
+            return segment
+        if not _same(partial, kept):
+            raise ValueError("another segment of that name is stored already")
+        return None
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _pieces(path: Path) -> Iterator[bytes]:
