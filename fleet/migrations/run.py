@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aipbx_agent import contract
@@ -64,7 +65,7 @@ def planned(
         remote.name,
         answer,
         after.backend,
-        lambda sha: repository.leads(after.backend, sha),
+        partial(repository.leads, after.backend),
         running=running,
         despite=despite,
     )
@@ -133,32 +134,18 @@ def migrate(
         repository.refresh()
         running = survey.take(remote).running
         release = files.of(repository, _commit(remote, repository, running, sha), "postgres")
-        request = _request(remote, release) | {
-            "allow": list(allowed),
-            "baseline": baseline,
-            "run_marked": run_marked,
-        }
+        request = _request(remote, release) | {"allow": list(allowed)}
+        request |= {"baseline": baseline, "run_marked": run_marked}
         answer = _ask(remote, request)
     if answer["state"] == contract.OTHER:
-        _run(remote, ["migrate"], request)
-    if answer["state"] in {contract.NEW, contract.FIRST_START}:
-        raise OperatorError(
-            f"{remote.name}: the first start of the database is not complete.",
-            "The application makes its tables there, and the files run on them.",
-            f"inv deploy --host={remote.name} does both and continues where it was interrupted.",
-        )
+        _run(remote, ["migrate"], request)  # the host refuses, and says why
+    _refuse_unfinished(remote, answer)
     if baseline is not None:
         _mark(remote, release, answer, request, dry=dry, yes=yes)
         return
     of_running = running is not None and running.backend == release.sha
-    without, agreed = plan.agreed_without(
-        remote.name,
-        answer,
-        release.sha,
-        lambda other: repository.leads(release.sha, other),
-        running=of_running,
-        despite=False,
-    )
+    leads = partial(repository.leads, release.sha)
+    without, agreed = plan.agreed_without(remote.name, answer, release.sha, leads, running=of_running, despite=False)
     shown = [*plan.lines(answer, request, allowed), *agreed]
     shown += [f"  passed over, because its name has no date: {name}" for name in release.passed_over]
     say(f"{remote.name}: migrations of backend {release.sha[:12]}", "bold")
@@ -167,15 +154,26 @@ def migrate(
     if not dry:
         plan.refuse_losses(remote.name, answer, allowed)
     if not answer["pending"]:
-        if answer["absent"]:
-            say(f"{remote.name}: nothing to run, but what files marked as applied would make is missing.", "yellow")
-        else:
-            say(f"{remote.name}: nothing to run; {_of(len(release.dated))} applied.", "green")
-        return
-    if dry:
-        return
-    _agree(remote, "run them", yes=yes)
-    _run(remote, ["migrate", "--lock"], request | {"without": without})
+        _show_nothing(remote, release, answer)
+    elif not dry:
+        _agree(remote, "run them", yes=yes)
+        _run(remote, ["migrate", "--lock"], request | {"without": without})
+
+
+def _refuse_unfinished(remote: Remote, answer: dict[str, Any]) -> None:
+    if answer["state"] in {contract.NEW, contract.FIRST_START}:
+        raise OperatorError(
+            f"{remote.name}: the first start of the database is not complete.",
+            "The application makes its tables there, and the files run on them.",
+            f"inv deploy --host={remote.name} does both and continues where it was interrupted.",
+        )
+
+
+def _show_nothing(remote: Remote, release: Files, answer: dict[str, Any]) -> None:
+    if answer["absent"]:
+        say(f"{remote.name}: nothing to run, but what files marked as applied would make is missing.", "yellow")
+    else:
+        say(f"{remote.name}: nothing to run; {_of(len(release.dated))} applied.", "green")
 
 
 def _mark(
