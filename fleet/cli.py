@@ -176,6 +176,23 @@ def agreed(question: str, *, yes: bool = False) -> bool:
     return answer in ("y", "yes")
 
 
+def agree(subject: str, question: str, *, yes: bool) -> None:
+    """Ask the operator, and end the verb where they do not agree.
+
+    Args:
+        subject: the host, or hosts, that stay as they are then.
+        question: what is asked, without a question mark.
+        yes: the answer was given on the command line.
+
+    Raises:
+        OperatorError: they do not, or there is no one to ask.
+    """
+    if not agreed(question, yes=yes):
+        raise OperatorError(
+            f"{subject}: nothing was done.", "The question was not answered with yes.", "Run the command again."
+        )
+
+
 def refuse_unasked(question: str, *, yes: bool) -> None:
     """End a dry run at a question, and refuse one that there is no one to answer.
 

@@ -10,7 +10,7 @@ from aipbx_agent.contract import INCOMING
 from aipbx_agent.core.text import size
 from aipbx_agent.mysql_import.mysql_source import CONTAINER
 from fleet import agent
-from fleet.cli import agreed
+from fleet.cli import agree
 from fleet.errors import OperatorError
 from fleet.output import say, step
 from fleet.restore.request import INTERRUPTS, Request
@@ -74,10 +74,7 @@ def run(remote: Remote, source: str, database: str, without: str, *, yes: bool) 
     say(f"{INTERRUPTS}{flows}.", "yellow")
     if not request:
         say("  Rows written to MySQL from now on are not imported: stop everything that writes there first.", "yellow")
-    if not agreed(f"import into {remote.name}", yes=yes):
-        raise OperatorError(
-            f"{remote.name}: nothing was done.", "The question was not answered with yes.", "Run the command again."
-        )
+    agree(remote.name, f"import into {remote.name}", yes=yes)
     place = source
     if request and request.path:
         place = request.place()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from aipbx_agent.release.releases import Entry
 from aipbx_agent.roles.rotation import NAME
-from fleet.cli import agreed
+from fleet.cli import agree
 from fleet.database import rotation_plan
 from fleet.env.host import rendering
 from fleet.env.host.remote import current, path_on_host
@@ -46,10 +46,7 @@ def rotate(remote: Remote, *, yes: bool) -> None:
         configuration.refuse_invalid(remote, current(remote, remote.settings.app_dir) or {})
         ready = rotation_plan.planned(remote, state)
     rotation_plan.announce(remote, ready, state)
-    if not agreed(f"change the password of {remote.name}'s database", yes=yes):
-        raise OperatorError(
-            f"{remote.name}: nothing was done.", "The question was not answered with yes.", "Run the command again."
-        )
+    agree(remote.name, f"change the password of {remote.name}'s database", yes=yes)
     with held(remote, ready, state, datetime.now(UTC)) as lock:
         owner = lock.owner
         if ready.cut_off:

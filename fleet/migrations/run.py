@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from aipbx_agent import contract
 from fleet import agent
-from fleet.cli import agreed
+from fleet.cli import agree
 from fleet.errors import OperatorError
 from fleet.git.repository import Repository, chosen
 from fleet.migrations import files, plan, reading
@@ -156,7 +156,7 @@ def migrate(
     if not answer["pending"]:
         _show_nothing(remote, release, answer)
     elif not dry:
-        _agree(remote, "run them", yes=yes)
+        agree(remote.name, f"run them on {remote.name}", yes=yes)
         _run(remote, ["migrate", "--lock"], request | {"without": without})
 
 
@@ -191,7 +191,7 @@ def _mark(
         return
     if dry:
         return
-    _agree(remote, "mark them as applied", yes=yes)
+    agree(remote.name, f"mark them as applied on {remote.name}", yes=yes)
     _run(remote, ["migrate", "--lock"], request)
 
 
@@ -244,13 +244,6 @@ def _by_hand(repository: Repository, before: Release | None, after: Release) -> 
     known = files.of(repository, before.backend, "mysql").dated if before else mysql_files
     new = [name for name in mysql_files if name not in known]
     return [f"  migrations: MySQL cannot take back a half-done file, so run it by hand first: {name}" for name in new]
-
-
-def _agree(remote: Remote, question: str, *, yes: bool) -> None:
-    if not agreed(f"{question} on {remote.name}", yes=yes):
-        raise OperatorError(
-            f"{remote.name}: nothing was done.", "The question was not answered with yes.", "Run the command again."
-        )
 
 
 def _run(remote: Remote, verb: list[str], request: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fleet.cli import agreed
+from fleet.cli import agree
 from fleet.command_line import dry_run
 from fleet.commands import maintenance as commands
 from fleet.errors import OperatorError
@@ -29,10 +29,8 @@ def turn(remote: Remote, state: str, *, yes: bool) -> None:
             f"{state!r} is neither on nor off.", "The maintenance page is on or off.", "inv maintenance on --host=…"
         )
     question = f"{remote.name}: every visitor sees the maintenance page instead of aiPBX"
-    if state == "on" and not agreed(question, yes=yes):
-        raise OperatorError(
-            f"{remote.name}: nothing was done.", "The question was not answered with yes.", "Run the command again."
-        )
+    if state == "on":
+        agree(remote.name, question, yes=yes)
     if dry_run.active():
         dry_run.end(f"{remote.name}: turn the maintenance page {state}")
     remote.sudo_output(commands.turn(remote.settings.app_dir, on=state == "on"))

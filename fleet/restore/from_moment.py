@@ -16,7 +16,7 @@ from aipbx_agent.core.text import size
 from aipbx_agent.pitr.archive import SEALED
 from aipbx_agent.restore.from_moment import LABEL
 from fleet import agent
-from fleet.cli import hosts_to_change, only
+from fleet.cli import agree, hosts_to_change, only
 from fleet.env.dotenv import encryption
 from fleet.errors import FailedError, OperatorError
 from fleet.offsite import copies
@@ -62,7 +62,7 @@ def to(text: str, host: str, tables: str, database: str, *, yes: bool) -> None:
             )
             for line in lines:
                 say(line)
-            restore.agree(remote, f"restore to {recovery_target.shown(target)}", yes=yes)
+            agree(remote.name, f"restore to {recovery_target.shown(target)} on {remote.name}", yes=yes)
             path = fetch(remote, target, Path(folder), offer["bytes"])
             request = Request(remote.name, recovery_target.shown(target), path, volumes=False)
             restore.go(remote, request, [], tables, database, yes=True)

@@ -10,7 +10,7 @@ from aipbx_agent.contract import INCOMING
 from aipbx_agent.core.text import size
 from fleet import agent
 from fleet.backup import sets
-from fleet.cli import agreed, hosts_to_change, only
+from fleet.cli import agree, hosts_to_change, only
 from fleet.errors import OperatorError
 from fleet.inventory import hosts
 from fleet.offsite import copies
@@ -88,7 +88,7 @@ def go(remote: Remote, request: Request, lines: list[str], tables: str, database
     look = bool(tables or database)
     for line in lines:
         say(line)
-    agree(remote, f"{'inspect' if look else 'restore'} {request.name}", yes=yes)
+    agree(remote.name, f"{'inspect' if look else 'restore'} {request.name} on {remote.name}", yes=yes)
     done = _carried_out(remote, request, tables, database)
     if look:
         _report_look(remote, done)
@@ -155,7 +155,7 @@ def undo(remote: Remote, *, yes: bool) -> None:
         say(f"{remote.name}: undo of the {replaced['what']}, {replaced['at']}")
         say(f"  {replaced['database']} ({size(replaced['bytes'])}) becomes live; the current data is retained instead.")
         say(f"{INTERRUPTS}.")
-    agree(remote, "undo", yes=yes)
+    agree(remote.name, f"undo on {remote.name}", yes=yes)
     result = agent.run(remote, ["undo"], seconds=SECONDS)
     if result["recovered"]:
         say(f"{remote.name}: the {result['what']} had been interrupted; everything is as it was before it.", "green")
@@ -185,7 +185,7 @@ def discard(remote: Remote, database: str, *, yes: bool) -> None:
         what = f"{replaced['database']} and volumes ({size(replaced['bytes'])})"
         say(f"{remote.name}: {what}, live until {replaced['at']}, before the {replaced['what']}", "yellow")
         say("  They cannot be brought back afterwards.", "yellow")
-    agree(remote, "delete what restores retained", yes=yes)
+    agree(remote.name, f"delete what restores retained on {remote.name}", yes=yes)
     result = agent.run(remote, ["discard", *([f"--database={database}"] if database else [])], seconds=SECONDS)
     say(f"{remote.name}: gone: {', '.join(result['discarded'])}.", "green")
 
@@ -210,15 +210,3 @@ def verify(remote: Remote, name: str) -> dict[str, Any]:
         f"its data were {result['rpo_seconds'] / 3600:.1f} h old (RPO)."
     )
     return {key: result[key] for key in ("set", "rows", "tables", "rto_seconds", "rpo_seconds")}
-
-
-def agree(remote: Remote, question: str, *, yes: bool) -> None:
-    """Ask.
-
-    Raises:
-        OperatorError: the answer was no.
-    """
-    if not agreed(f"{question} on {remote.name}", yes=yes):
-        raise OperatorError(
-            f"{remote.name}: nothing was done.", "The question was not answered with yes.", "Run the command again."
-        )

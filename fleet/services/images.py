@@ -9,7 +9,7 @@ from rich.table import Table
 
 from aipbx_agent.status.images import Image
 from fleet import agent, answers
-from fleet.cli import agreed
+from fleet.cli import agree
 from fleet.errors import OperatorError
 from fleet.output import print_table, say, step, uncut
 from fleet.release.checks import preconditions
@@ -77,9 +77,6 @@ def update(remote: Remote, service: str, *, yes: bool) -> None:
     say(f"{remote.name}: the newest image of {service}; the one before runs again where it is not well", "bold")
     for line in services.consequences("restart", [service], state):
         say(f"  {line}", "yellow")
-    if not agreed(f"take it on {remote.name}", yes=yes):
-        raise OperatorError(
-            f"{remote.name}: nothing was done.", "You did not say yes.", "Run it again when you want it."
-        )
+    agree(remote.name, f"take it on {remote.name}", yes=yes)
     updated = agent.run(remote, ["update-image", service], seconds=UPDATE_SECONDS)["updated"]
     say(f"{remote.name}: {service} {'runs the newest image' if updated else 'had the newest image already'}.", "green")

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from fleet import agent
-from fleet.cli import agreed
-from fleet.errors import OperatorError
+from fleet.cli import agree
 from fleet.output import say, step
 from fleet.release.checks import preconditions
 from fleet.release.lock import recovery
@@ -50,10 +49,7 @@ def act(remote: Remote, action: Action, services: Sequence[str], *, yes: bool) -
     say(f"{remote.name}: {action} {named}", "bold")
     for line in consequences(action, services, state):
         say(f"  {line}", "yellow")
-    if not agreed(f"{action} {named} on {remote.name}", yes=yes):
-        raise OperatorError(
-            f"{remote.name}: nothing was done.", "You did not say yes.", "Run it again when you want it."
-        )
+    agree(remote.name, f"{action} {named} on {remote.name}", yes=yes)
     agent.run(remote, ["services", action, *services], seconds=SECONDS)
     say(f"{remote.name}: {named}: {action}: done.", "green")
 

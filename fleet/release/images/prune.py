@@ -21,7 +21,7 @@ from aipbx_agent.release import releases
 from aipbx_agent.release.build_cache import KEPT
 from aipbx_agent.release.prune import Image
 from fleet import agent
-from fleet.cli import agreed
+from fleet.cli import agree
 from fleet.errors import OperatorError
 from fleet.output import print_table, say, step
 from fleet.release.lock.deploy_lock import held
@@ -94,10 +94,7 @@ def prune(hosts: list[Remote], *, dry: bool, yes: bool) -> None:
     if dry or not going:
         return
     names = ", ".join(host.name for host, *_ in going)
-    if not agreed(f"delete the listed images and cache of {names}", yes=yes):
-        raise OperatorError(
-            f"{names}: nothing was deleted.", "The question was not answered with yes.", "Run the command again."
-        )
+    agree(names, f"delete the listed images and cache of {names}", yes=yes)
     for host, state, shown in going:
         _delete(host, state, shown)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from aipbx_agent.contract import SERVICES
-from fleet.cli import agreed
+from fleet.cli import agree
 from fleet.errors import FailedError, OperatorError
 from fleet.migrations import run as migrations
 from fleet.output import print_table, say, speaking_for, step
@@ -89,10 +89,7 @@ def carry_out(prepared: list[Prepared], *, canary: bool, atomic: bool, yes: bool
     """
     waves = order(prepared, canary=canary)
     names = ", ".join(item.remote.name for item in prepared)
-    if not agreed(_question(prepared[0].what.action, waves, atomic=atomic), yes=yes):
-        raise OperatorError(
-            f"{names}: nothing was done.", "The question was not answered with yes.", "Run the command again."
-        )
+    agree(names, _question(prepared[0].what.action, waves, atomic=atomic), yes=yes)
     for item in prepared:
         hooks.run("pre-deploy", hooks.environment(item.what, operator()))
     if len(prepared) == 1:

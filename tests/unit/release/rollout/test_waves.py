@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from aipbx_agent.release.releases import Entry, Release
+from fleet import cli
 from fleet.errors import FailedError, OperatorError
 from fleet.release import hooks, notice, run
 from fleet.release.decide import Options, Prepared
@@ -215,7 +216,7 @@ def test_without_consent_nothing_happens(fleet: Fleet, monkeypatch: pytest.Monke
         asked.append(question)
         return yes
 
-    monkeypatch.setattr(waves, "agreed", no)
+    monkeypatch.setattr(cli, "agreed", no)
     with pytest.raises(OperatorError, match="net, org, ru: nothing was done"):
         waves.carry_out(three(), canary=True, atomic=True, yes=False)
     assert fleet.done == []
