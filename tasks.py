@@ -21,6 +21,7 @@ import fleet.runs.tasks as runs
 import fleet.services.tasks as services
 import fleet.setup.tasks as setups
 import fleet.shell.tasks as shell
+import fleet.staging.tasks
 import fleet.status.tasks as status
 import fleet.tls.tasks
 import fleet.users.tasks
@@ -74,6 +75,7 @@ namespace.add_collection(Collection.from_module(fleet.env.tasks, name="env"))
 namespace.add_collection(Collection.from_module(fleet.ci.tasks, name="github"))
 namespace.add_collection(Collection.from_module(fleet.users.tasks, name="user"))
 namespace.add_collection(Collection.from_module(fleet.offsite.tasks, name="offsite"))
+namespace.add_collection(Collection.from_module(fleet.staging.tasks, name="staging"))
 namespace.add_collection(Collection.from_module(fleet.tls.tasks, name="tls"))
 namespace.add_collection(Collection.from_module(lab.tasks, name="lab"))
 

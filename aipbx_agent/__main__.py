@@ -75,6 +75,8 @@ VERBS = {
     "retained": Verb("aipbx_agent.restore.retained"),
     "roles": Verb("aipbx_agent.roles.declare"),
     "rotate": Verb("aipbx_agent.roles.rotate"),
+    "scrub": Verb("aipbx_agent.staging.scrub", exclusive=True, watched=True),
+    "scrub-plan": Verb("aipbx_agent.staging.plan"),
     "services": Verb("aipbx_agent.release.containers.services", watched=True, disturbs=True),
     "silence": Verb("aipbx_agent.monitoring.silence", stack=False),
     "state": Verb("aipbx_agent.status.state", stack=False),

@@ -61,7 +61,10 @@ def clear(config: Config) -> None:
     """
     swap.recover(config)
     deploy_lock.release(config)
-    for folder in (sets.folder(config.backups), incoming.folder(config)):
+    scrubbed = sets.scrubbed_folder(config.backups)
+    if _older(scrubbed, sets.SCRUBBED_SECONDS):
+        _remove(scrubbed)
+    for folder in (sets.folder(config.backups), incoming.folder(config), scrubbed):
         for path in folder.glob(".*") if folder.is_dir() else ():
             if path.name.startswith(sets.ASIDE) or path.name.endswith(".removed") or _forsaken(path):
                 _remove(path)
@@ -85,11 +88,14 @@ def clear(config: Config) -> None:
 
 
 def _forsaken(path: Path) -> bool:
+    return path.name.startswith(UPLOAD) and _older(path, UPLOAD_SECONDS)
+
+
+def _older(path: Path, seconds: float) -> bool:
     try:
-        old = time.time() - path.stat().st_mtime > UPLOAD_SECONDS
+        return time.time() - path.stat().st_mtime > seconds
     except FileNotFoundError:
         return False
-    return path.name.startswith(UPLOAD) and old
 
 
 def _remove(path: Path) -> None:

@@ -6,7 +6,7 @@ and a host that differ say so instead of going wrong.
 
 from __future__ import annotations
 
-VERSION = 7
+VERSION = 8
 
 # Where deploys/agent.py installs this program, and what its configuration is.
 COMMAND = "/usr/local/sbin/aipbx-agent"

@@ -7,8 +7,8 @@ from fleet.agent import GOES_BY
 from fleet.converge.context import host_name, settings
 from fleet.converge.files import configuration, services
 from fleet.converge.system import packages
+from fleet.inventory import hosts, stores
 from fleet.inventory import monitoring as network
-from fleet.inventory import stores
 from fleet.nginx import settings as nginx_settings
 
 RECOVERY = "/etc/systemd/system/aipbx-recover.service"
@@ -22,6 +22,8 @@ configuration.file(
     text=json.dumps(
         {
             "host": host_name(),
+            # Where no customers' data may come; the host refuses them itself, whoever asks.
+            "staging": [host.name for host in hosts.load() if host.staging],
             "app_dir": settings().app_dir,
             "compose_project": settings().compose_project,
             "certificate": {

@@ -9,6 +9,9 @@ fleet/inventory/settings.py checks each of these before anything is touched; a m
 staging = False
 # Minutes that a release must have run, healthy, on a staging host before `inv promote` brings it to production.
 soak_minutes = 60
+# Which file of this repository says what becomes of each column of a production host's data before a staging host gets
+# them (inv staging.refresh). Whatever it does not mention is refused.
+scrub_rules = "files/staging/scrub.toml"
 # Where the containers of a staging host may connect, TCP: ports by network ("203.0.113.7" is one address). Names are
 # always looked up; everything else is refused. So mails, charges and calls go nowhere, whatever the env file says.
 # Production is not limited.

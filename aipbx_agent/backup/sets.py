@@ -1,6 +1,6 @@
 """Backup sets: a folder each below backups/sets, complete or not there at all.
 
-backups/sets/20261123T030000Z/
+backups/sets/20261123T030000Z/           backups/scrubbed/… of one whose customers are made up
     manifest.json                        what is in it (`Manifest`)
     database.dump                        pg_dump's custom format with zstd; MySQL: database.sql.zst
     volume-backend_static.tar.zst        one for each volume that the application writes
@@ -23,13 +23,16 @@ from aipbx_agent.core.files import read_json, sha256, sync, write_json
 from aipbx_agent.databases.contents import Contents
 
 # 2: what a database itself has, and the roles that it needs. A set in format 1 says nothing of them.
-FORMAT = 2
+# 3: its customers are made up (aipbx_agent/staging); only such a set has that format.
+FORMAT, SCRUBBED_FORMAT = 2, 3
 NAME = re.compile(r"\d{8}T\d{6}Z")
 MANIFEST = "manifest.json"
 VERIFIED = "verified.json"
 OFFSITE = "offsite.json"
 # What is made separately, in backups/sets and backups/incoming, begins so; `cleanup` deletes it.
 ASIDE = ".aside-"
+# So long one that is for a staging host waits to be fetched.
+SCRUBBED_SECONDS = 24 * 3600
 ZSTD = b"\x28\xb5\x2f\xfd"
 
 
@@ -51,6 +54,7 @@ class Manifest:
         volumes: files and bytes of each volume, by key: {"files": n, "bytes": n}.
         files: bytes and sha256 of each file of the set, by name.
         format: of this description.
+        scrubbed: the SHA-256 of the rules by which its customers were made up; empty: they are real.
     """
 
     host: str
@@ -67,6 +71,7 @@ class Manifest:
     volumes: dict[str, dict[str, int]]
     files: dict[str, dict[str, Any]]
     format: int = FORMAT
+    scrubbed: str = ""
 
     @property
     def major(self) -> int:
@@ -92,6 +97,11 @@ def moment_of(name: str) -> datetime:
 def folder(backups: Path) -> Path:
     """Where sets are."""
     return backups / "sets"
+
+
+def scrubbed_folder(backups: Path) -> Path:
+    """Where a set for a staging host is, until it is fetched."""
+    return backups / "scrubbed"
 
 
 def names(backups: Path) -> list[str]:
@@ -126,10 +136,10 @@ def read(path: Path) -> Manifest:
     """
     try:
         raw = json.loads((path / MANIFEST).read_text("utf-8"))
-        if raw["format"] > FORMAT:
+        if raw["format"] > SCRUBBED_FORMAT:
             raise Refused(
                 f"{path.name} was made by a newer aiPBX Fleet.",
-                f"Its format is {raw['format']}, and this one reads up to {FORMAT}.",
+                f"Its format is {raw['format']}, and this one reads up to {SCRUBBED_FORMAT}.",
                 "Converge this host with the present repository.",
             )
         manifest = Manifest(**{**raw, "contents": Contents(**raw["contents"])})
@@ -146,7 +156,7 @@ def _plausible(manifest: Manifest) -> None:
     contents, numbers = manifest.contents, [manifest.seconds, manifest.database_bytes, manifest.contents.large_objects]
     numbers += [*contents.tables.values(), *(file["bytes"] for file in manifest.files.values())]
     numbers += [number for volume in manifest.volumes.values() for number in volume.values()]
-    texts = [manifest.host, manifest.taken, manifest.engine, manifest.database, manifest.role]
+    texts = [manifest.host, manifest.taken, manifest.engine, manifest.database, manifest.role, manifest.scrubbed]
     texts += [*manifest.release.values(), *(file["sha256"] for file in manifest.files.values())]
     texts += [*contents.properties.values(), *contents.stays]
     for role in contents.roles.values():
@@ -194,7 +204,10 @@ def complete(partial: Path, manifest: Manifest) -> Path:
 
     Returns: the set's folder.
     """
-    write_json(partial / MANIFEST, asdict(manifest))
+    written = asdict(manifest)
+    if not manifest.scrubbed:
+        del written["scrubbed"]  # programs of before it read such a set as they did
+    write_json(partial / MANIFEST, written)
     for file in partial.iterdir():
         sync(file)
     sync(partial)

@@ -20,6 +20,7 @@ from aipbx_agent.migrations import lock_guard
 from aipbx_agent.migrations.facts import Facts
 
 SCHEMA = "aipbx_fleet"
+TABLES_OF_OURS = tuple(f"{SCHEMA}.{name}" for name in ("migrations", "releases", "first_start"))
 RUN, BASELINE = "run", "baseline"
 _CREATE = f"""
 SET client_min_messages = warning;

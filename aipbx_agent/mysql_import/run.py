@@ -33,7 +33,7 @@ from aipbx_agent.mysql_import.import_plan import Plan
 from aipbx_agent.mysql_import.mysql_source import Reader
 from aipbx_agent.release.containers import colours
 from aipbx_agent.release.lock import deploy_lock
-from aipbx_agent.restore import incoming, restore, swap, swap_plan, trial_backend
+from aipbx_agent.restore import clear_data, incoming, restore, swap, swap_plan, trial_backend
 
 # Who owns which sequence, and how far it goes.
 SEQUENCES = """
@@ -73,6 +73,7 @@ def _imported(config: Config, options: argparse.Namespace) -> dict[str, object]:
         )
     without = tuple(name for name in options.without.split(",") if name)
     label = sets.name_of(datetime.now(timezone.utc))
+    clear_data.refuse(config, incoming.title(options.source), "", scrubbed=False)
     with ExitStack() as held:
         restore.refuse_pending(config)
         # Refused where no release ever ran.

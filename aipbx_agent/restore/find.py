@@ -144,6 +144,7 @@ def _of_set(path: Path, manifest: Manifest) -> Source:
         listed=len(manifest.contents.tables),
         volumes=manifest.volumes,
         release=manifest.release,
+        scrubbed=bool(manifest.scrubbed),
     )
 
 

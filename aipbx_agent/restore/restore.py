@@ -23,7 +23,7 @@ from aipbx_agent.databases.mysql.engine import MySQL
 from aipbx_agent.databases.postgres import set_roles
 from aipbx_agent.release.containers import colours
 from aipbx_agent.release.lock import deploy_lock
-from aipbx_agent.restore import find, incoming, retained, swap, swap_plan, trial_backend
+from aipbx_agent.restore import clear_data, find, incoming, retained, swap, swap_plan, trial_backend
 from aipbx_agent.restore.source import Source, mismatch, series
 
 DATABASE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
@@ -121,6 +121,7 @@ def refuse(config: Config, server: Engine, source: Source, *, foreign: bool) -> 
     Raises:
         Refused: says why.
     """
+    clear_data.refuse(config, source.title, source.host, scrubbed=source.scrubbed)
     if source.engine != server.name:
         raise mismatch(source.title, source.engine, server)
     version = server.version()

@@ -29,6 +29,7 @@ class Source:
         listed: how many tables the dump lists.
         volumes: files and bytes by key.
         release: SHA by service, of what ran.
+        scrubbed: whether its customers are made up (aipbx_agent/staging).
     """
 
     title: str
@@ -45,6 +46,7 @@ class Source:
     listed: int
     volumes: dict[str, dict[str, int]] = field(default_factory=dict)
     release: dict[str, str] = field(default_factory=dict)
+    scrubbed: bool = False
 
     @property
     def series(self) -> tuple[int, ...]:

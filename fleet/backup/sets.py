@@ -199,9 +199,19 @@ def download(remote: Remote, name: str, to: Path) -> Path:
         FailedError: it did not arrive whole; nothing of it stays here.
     """
     listing = agent.query(remote, ["list"])
-    chosen = choose(remote.name, listing["sets"], name)
+    return fetch(remote, listing["folder"], choose(remote.name, listing["sets"], name), to)
+
+
+def fetch(remote: Remote, folder: str, chosen: dict[str, Any], to: Path) -> Path:
+    """Bring a set here from a folder of its host, as `download` does.
+
+    Args:
+        folder: where it is.
+        chosen: its name, files and bytes.
+        to: the folder here.
+    """
     path = to / archive.file_name(remote.name, chosen["name"])
-    command = shlex.join(archive.command(listing["folder"], chosen["name"], chosen["files"]))
+    command = shlex.join(archive.command(folder, chosen["name"], chosen["files"]))
     with transfer.arriving(path, chosen["bytes"]) as partial:
         transfer.stream(remote, command, partial, chosen["bytes"], path.name)
         with step("every file in it compared with its manifest"):

@@ -13,6 +13,7 @@ from fleet import agent
 from fleet.cli import agree
 from fleet.errors import OperatorError
 from fleet.output import say, step
+from fleet.restore import clear_data
 from fleet.restore.request import INTERRUPTS, Request
 from fleet.state import survey
 from fleet.transfer import transfer
@@ -63,6 +64,7 @@ def run(remote: Remote, source: str, database: str, without: str, *, yes: bool) 
         FailedError: it failed; what was live is live.
     """
     request = brought(source)
+    clear_data.refuse(remote, request.name if request else source, "")
     with step("host"):
         calls = survey.take(remote).calls
         live = agent.query(remote, ["retained"])["live"]

@@ -58,6 +58,7 @@ class Settings(BaseModel):
 
     staging: bool
     soak_minutes: Annotated[int, Field(ge=0, le=43200)]
+    scrub_rules: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*\.toml$")]
     role: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\r\n]*$")]
     deploy_user: Account
     first_login_users: list[Account]

@@ -35,6 +35,7 @@ class Request:
         volumes: whether the files that the application wrote are in it.
         said: what the host knows it by, where that is not its name.
         dump: what a dump says of itself.
+        scrubbed: whether its customers are made up (inv staging.refresh).
     """
 
     host: str
@@ -46,6 +47,7 @@ class Request:
     volumes: bool = True
     said: str = ""
     dump: Archive | None = None
+    scrubbed: bool = False
 
     def place(self) -> str:
         """Its name on the host, where nothing else has it."""
@@ -82,7 +84,16 @@ def _file(path: Path) -> Request:
     with step(f"every file in {path.name} compared with its manifest"):
         manifest = archive.check(path)
     tables = manifest["contents"]["tables"]
-    return Request(manifest["host"], manifest["name"], path, manifest["taken"], len(tables), sum(tables.values()))
+    return Request(
+        manifest["host"],
+        manifest["name"],
+        path,
+        manifest["taken"],
+        len(tables),
+        sum(tables.values()),
+        volumes=bool(manifest.get("volumes")),
+        scrubbed=bool(manifest.get("scrubbed")),
+    )
 
 
 def _may_be_a_set(path: Path) -> bool:

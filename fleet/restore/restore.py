@@ -12,10 +12,9 @@ from fleet import agent
 from fleet.backup import sets
 from fleet.cli import agree, hosts_to_change, only
 from fleet.errors import OperatorError
-from fleet.inventory import hosts
 from fleet.offsite import copies
 from fleet.output import say, step
-from fleet.restore import dump_file
+from fleet.restore import clear_data, dump_file
 from fleet.restore.request import INTERRUPTS, Request, announcement, looking, named
 from fleet.state import survey
 from fleet.transfer import transfer
@@ -44,7 +43,8 @@ def restore(what: str, host: str, tables: str, database: str, *, yes: bool) -> N
     if not host and not request.host:
         raise OperatorError(f"{what} does not name its host.", "Only a set in a file does so.", "Add --host=…")
     remote = only(hosts_to_change(host or request.host))
-    refuse_clear_data(remote, request)
+    origin = request.host or ("" if request.path else remote.name)
+    clear_data.refuse(remote, request.name, origin, scrubbed=request.scrubbed)
     with step("host"):
         calls = survey.take(remote).calls
         live = agent.query(remote, ["retained"])["live"]
@@ -55,22 +55,6 @@ def restore(what: str, host: str, tables: str, database: str, *, yes: bool) -> N
         request = request if request.path else _found(remote, request, Path(folder))
         lines = looking(remote.name, request, live, tables) if look else announcement(remote.name, request, live, calls)
         go(remote, request, lines, tables, database, yes=yes)
-
-
-def refuse_clear_data(remote: Remote, request: Request) -> None:
-    """Refuse to bring customers' data to a staging host, also for inspection: nothing there protects them.
-
-    Raises:
-        OperatorError: it is a staging host, and what is asked for was not taken on one.
-    """
-    origin = request.host or ("" if request.path else remote.name)
-    if remote.settings.staging and not any(host.staging for host in hosts.load() if host.name == origin):
-        where = f"on {origin}, which is not staging" if origin else "no one knows where"
-        raise OperatorError(
-            f"{remote.name} is a staging host: {request.name} is not restored there.",
-            f"It was taken {where}: names, mail addresses, calls and keys of customers would be on it in clear.",
-            "Restore sets that were taken on staging only.",
-        )
 
 
 def go(remote: Remote, request: Request, lines: list[str], tables: str, database: str, *, yes: bool) -> None:

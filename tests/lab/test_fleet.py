@@ -22,9 +22,10 @@ from lab.app import history
 from lab.machines.host import Host
 from lab.progress import Steps
 from lab.running import Running
-from tests.lab import colours
+from tests.lab import colours, content, customers, faults
 from tests.lab.application import BACKEND, FRONTEND
 from tests.lab.conftest import switched_on
+from tests.lab.customers import Customer
 from tests.lab.inv_run import Inv
 from tests.lab.pyinfra_run import Run
 from tests.lab.web import Web
@@ -32,6 +33,7 @@ from tests.lab.web import Web
 CANARY, OTHERS = "aipbx.ru", ("aipbx.net", "aipbx.org")
 FLEET = (*OTHERS, CANARY)
 EVERYBODY = pytest.mark.parametrize("others", [OTHERS], indirect=True, ids=["three"])
+TWO = pytest.mark.parametrize("others", [OTHERS[1:]], indirect=True, ids=["two"])
 # What the canary has, and what comes to all.
 FIRST, NEXT = BACKEND["third"], BACKEND["fourth"]
 STAGING = {"staging": True, "web_from": ["198.51.100.7"]}
@@ -43,6 +45,11 @@ TOLD = {
 }
 # A hook as a team writes one: what it was told becomes a file of its own.
 HOOK = '#!/bin/sh\nenv | grep ^AIPBX_ | sort >"hooks/$AIPBX_HOST.$(basename "$0")"\n'
+USERS = "SELECT id, email FROM users ORDER BY 1"
+NEWEST = """
+SELECT u.email, u.name, r.value FROM users u JOIN user_roles g ON g."userId" = u.id JOIN roles r ON r.id = g."roleId"
+ORDER BY u.id DESC LIMIT 1
+"""
 MOMENTS = ("pre-deploy", "post-deploy", "on-failure")
 
 
@@ -191,7 +198,7 @@ def test_one_host_first_then_the_rest_and_everybody_hears_of_it(
         assert f"backend: nothing → {NEXT[:8]}" in text
 
 
-@pytest.mark.parametrize("others", [OTHERS[1:]], indirect=True, ids=["two"])
+@TWO
 def test_production_gets_what_staging_has_proved(fleet: Inv, others: tuple[str, ...], lab: Running) -> None:
     (staging,) = others
     fleet("deploy", f"--host={staging}", f"--sha={FIRST}", "--now", "--yes").succeeded()
@@ -205,6 +212,146 @@ def test_production_gets_what_staging_has_proved(fleet: Inv, others: tuple[str, 
     assert f"{staging} has run backend {FIRST[:8]}" in run.output
     assert f"{NEXT[:8]} → {FIRST[:8]}" in run.output
     assert serves(lab, (*others, CANARY)) == dict.fromkeys((*others, CANARY), FIRST)
+
+
+@contextmanager
+def refreshable(fleet: Inv, source: str, lab: Running) -> Iterator[Customer]:
+    """The canary is a staging host: stories before left it data that no rule covers, and it gets them back."""
+    production, staging = lab.host(source), lab.host(CANARY)
+    customer = Customer()
+    customer.move_in(production)
+    fleet("backup", source).succeeded()
+    fleet("verify", source).succeeded()
+    before = content.psql(staging, USERS)
+    with fleet.changed(CANARY, **STAGING), fleet.changed(source, scrub_rules=customers.SCRUB_RULES):
+        fleet.bootstrap.only("agent")("-y").succeeded()
+        yield customer
+    fleet.bootstrap.only("agent")("-y").succeeded()
+    assert content.psql(staging, USERS) == before
+
+
+def back(fleet: Inv) -> None:
+    """Give the staging host the data that it had."""
+    fleet("restore", CANARY, "--undo", "--yes").succeeded()
+    fleet("restore", CANARY, "--discard", "--yes").succeeded()
+
+
+def scrubbed(host: Host) -> str:
+    """The dump that a host made for staging."""
+    return host.run("ls /app/aipbx/backups/scrubbed/*/database.dump").stdout.strip()
+
+
+@pytest.mark.test_all
+@TWO
+def test_staging_gets_production_s_data_without_its_customers(
+    fleet: Inv, others: tuple[str, ...], lab: Running
+) -> None:
+    (source,) = others
+    production, staging = lab.host(source), lab.host(CANARY)
+    with refreshable(fleet, source, lab) as customer:
+        assert customer.traces(production)
+        run = fleet("staging.refresh", CANARY, f"--from={source}", "--yes").succeeded()
+        assert customer.traces(staging) == [], run.output
+        assert customer.in_dump(production, scrubbed(production)) == []
+        # Who was a customer is one still, under a made-up name.
+        made_up = content.psql(staging, NEWEST).strip()
+        assert re.fullmatch(r"user-[0-9a-f]{16}@staging.invalid\|[0-9a-f]{32}\|USER", made_up)
+        back(fleet)
+
+
+@pytest.mark.test_all
+@TWO
+def test_what_may_not_come_to_staging_is_refused(
+    fleet: Inv, others: tuple[str, ...], lab: Running, tmp_path: Path
+) -> None:
+    (source,) = others
+    production, staging = lab.host(source), lab.host(CANARY)
+    with refreshable(fleet, source, lab) as customer:
+        refresh = ("staging.refresh", CANARY, f"--from={source}", "--yes")
+        fleet("staging.refresh", source, f"--from={CANARY}", "--yes").refused(f"{source} is not a staging host.")
+        fleet("staging.refresh", CANARY, f"--from={CANARY}", "--yes").refused(f"{CANARY} is a staging host, too.")
+        run = fleet(*refresh[:-1], "--dry").succeeded()
+        assert f"replace the data of {CANARY} by those of {source}, scrubbed? Nothing was changed." in run.output
+        assert customer.traces(staging) == []
+
+        content.psql(production, "CREATE TABLE story_calls (phone text); ALTER TABLE users ADD story_city text")
+        try:
+            run = fleet(*refresh)
+            run.refused("public.story_calls.phone has no rule; public.users.story_city has no rule")
+            assert run.code == 2
+        finally:
+            content.psql(production, "DROP TABLE story_calls; ALTER TABLE users DROP story_city")
+        with fleet.changed(CANARY, min_free_disk_mib=100_000_000):
+            run = fleet(*refresh)
+            run.refused(f"{CANARY} has no room for {source}-")
+            assert run.code == 2
+
+        # A set as it was taken, by every way that there is; at last past the checkout, on the host itself.
+        fleet("backup", source, "--download", f"--to={tmp_path}").succeeded()
+        (downloaded,) = tmp_path.glob("*.tar")
+        clear = "names, mail addresses, calls and keys of customers would be on it in clear"
+        fleet("restore", str(downloaded), CANARY, "--yes").refused(clear)
+        fleet("restore", str(downloaded), CANARY, "--to-database=look", "--yes").refused(clear)
+        fleet("restore", f"{source}/{downloaded.stem.rpartition('-')[2]}", CANARY, "--yes").refused(clear)
+        fleet("db.import-mysql", CANARY, f"--from={downloaded}", "--yes").refused(clear)
+        staging.run("cat >/app/aipbx/backups/incoming/set.tar", stdin=downloaded.read_bytes())
+        for command in ("restore set.tar --foreign", "import-mysql set.tar"):
+            done = staging.run(f"aipbx-agent {command}", check=False)
+            assert (done.returncode, clear in done.stderr) == (2, True), done.stderr
+        staging.run("rm /app/aipbx/backups/incoming/set.tar")
+        assert customer.traces(staging) == []
+        # And nothing made up comes to production.
+        fleet(*refresh).succeeded()
+        folder = str(Path(scrubbed(production)).parent)
+        pack = f"tar --create --directory {folder} manifest.json database.dump"
+        production.run(f"{pack} --file /app/aipbx/backups/incoming/set.tar")
+        done = production.run(
+            "aipbx-agent restore set.tar --foreign; rm /app/aipbx/backups/incoming/set.tar", check=False
+        )
+        assert "has no real customers" in done.stderr
+        back(fleet)
+
+
+@pytest.mark.test_all
+@TWO
+def test_a_refresh_killed_at_any_step_leaves_staging_what_it_had(
+    fleet: Inv, others: tuple[str, ...], lab: Running
+) -> None:
+    (source,) = others
+    production, staging = lab.host(source), lab.host(CANARY)
+    refresh = ("staging.refresh", CANARY, f"--from={source}", "--yes")
+    with refreshable(fleet, source, lab) as customer, faults.possible(production), faults.possible(staging):
+        for host, verb, moment in (
+            (production, "scrub", "pg_restore .*--jobs"),
+            (production, "scrub", "TRUNCATE .*UPDATE ONLY"),
+            (production, "scrub", "pg_dump .*--snapshot"),
+            (staging, "restore", "pg_restore .*--jobs"),
+        ):
+            before = content.psql(staging, USERS)
+            faults.at(host, moment, faults.kill(verb))
+            assert fleet(*refresh).code == 1, moment
+            assert faults.happened(host), moment
+            faults.ended(host, verb)
+            assert content.psql(staging, USERS) == before, moment
+            look = (
+                "docker ps -aq --filter name=aipbx-verification; ls -d /app/aipbx/backups/scrubbed/.aside* 2>/dev/null"
+            )
+            left = production.run(f"{look}; true")
+            assert left.stdout == "", moment
+            assert customer.traces(staging) == [], moment
+        # The operator's machine dies while the file travels: what has arrived is no one's, and is gone.
+        started = fleet.started(*refresh)
+        there = "pgrep -f 'cat >.*backups/incoming'"
+        wait.until(
+            lambda: staging.run(there, check=False).returncode == 0 or started.poll() is not None, 300, "", there
+        )
+        os.killpg(started.pid, 9)
+        started.wait()
+        fleet("attach", CANARY)
+        if fleet.json("backups", f"--host={CANARY}", "--json")[CANARY]["kept"]["replaced"]:
+            back(fleet)
+        fleet(*refresh).succeeded()
+        back(fleet)
 
 
 @pytest.mark.test_all

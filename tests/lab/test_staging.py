@@ -15,7 +15,7 @@ from lab.world import mail_server
 from tests.lab.inv_run import FILLED, Inv
 from tests.lab.web import Web
 
-CONCERNS = ("firewall", "app", "proxy")
+CONCERNS = ("firewall", "app", "proxy", "agent")
 # Who would be charged, called, mailed, told: the answer of each, or why there is none.
 WAYS_OUT = [("api.telegram.org", 443), ("hooks.slack.com", 443), (mail_server.NAME, 587), (mail_server.NAME, 5060)]
 TRY = """
@@ -87,6 +87,15 @@ def test_strangers_and_search_engines_see_nothing(staging: Inv, server: Host, la
     # The authority asks here; the application is not.
     assert lab.client.run(f"{ask % ('http', server.address4)} -H 'Host: {server.name}'").stdout == "301"
     staging("tls.renew", server.name, "--force").succeeded()
+
+
+def test_no_customer_comes_to_it_whoever_asks(staging: Inv, server: Host) -> None:
+    """With another host the stories of the fleet bring data there that were scrubbed."""
+    at, clear = server.name, f"{server.name} is a staging host: container:app-mysql-1 is not brought there."
+    staging("staging.refresh", at, f"--from={at}", "--yes").refused(f"{at} is a staging host, too.")
+    staging("db.import-mysql", at, "--from=container:app-mysql-1", "--yes").refused(clear)
+    done = server.run("aipbx-agent import-mysql container:app-mysql-1", check=False)
+    assert (done.returncode, clear in done.stderr) == (2, True), done.stderr
 
 
 @pytest.mark.test_all

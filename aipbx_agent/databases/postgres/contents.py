@@ -23,9 +23,16 @@ WHERE c.relkind = 'r' AND c.relpersistence <> 't'
                     AND d.refclassid = 'pg_extension'::regclass AND c.oid <> ALL (coalesce(e.extconfig, '{{}}')))
 ORDER BY 1::text
 """
-TABLES = _TABLES.format(columns="json_build_array(n.nspname, c.relname)")
+
+
+def listing(columns: str) -> str:
+    """Return the SQL that lists the tables whose rows a dump brings: of each, this expression over `c` and `n`."""
+    return _TABLES.format(columns=columns)
+
+
+TABLES = listing("json_build_array(n.nspname, c.relname)")
 # With the column that is written most quickly: one of a fixed length.
-COUNTED = _TABLES.format(
+COUNTED = listing(
     columns="""(jsonb_build_array(n.nspname, c.relname) || coalesce(
     (SELECT jsonb_build_array(a.attname) FROM pg_attribute a
      WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''

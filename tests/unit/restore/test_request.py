@@ -37,7 +37,7 @@ def test_a_set_by_its_name_and_of_a_host() -> None:
 def test_a_set_in_a_file_says_whose_it_is(tmp_path: Path) -> None:
     path = packed(tmp_path)
     found = named(str(path))
-    assert found == Request("aipbx.org", NAME, path, "2026-11-23T03:00:00+00:00", 1, 3)
+    assert found == Request("aipbx.org", NAME, path, "2026-11-23T03:00:00+00:00", 1, 3, volumes=False)
     assert found.place() != found.place()
     assert found.place().startswith(".upload-")
     assert found.place().endswith("-set.tar")

@@ -10,8 +10,6 @@ import pytest
 
 from fleet import agent
 from fleet.errors import OperatorError
-from fleet.inventory import hosts
-from fleet.inventory.hosts import Host
 from fleet.offsite import copies
 from fleet.restore import restore
 from fleet.restore.request import Request
@@ -105,29 +103,3 @@ def test_the_request_to_the_host(
     assert place.endswith(words[0])
     assert brought == ([f"{given.path} /app/aipbx/backups/incoming/{place}"] if given.path else [])
     assert place.startswith(".upload-") == bool(given.path)
-
-
-@pytest.mark.parametrize(
-    ("request_", "why"),
-    [
-        (Request("aipbx.net", "20261123T030000Z"), "It was taken on aipbx.net, which is not staging"),
-        (Request("", "dump.gz", Path("dump.gz")), "It was taken no one knows where"),
-        (Request("elsewhere.test", "set.tar", Path("set.tar")), "It was taken on elsewhere.test"),
-        (Request("", "20261123T030000Z"), ""),
-        (Request("other.test", "20261123T030000Z"), ""),
-    ],
-)
-def test_customers_data_do_not_come_to_a_staging_host(
-    request_: Request, why: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    known = [Host(name, (), {"staging": name != "aipbx.net"}) for name in ("aipbx.net", "try.test", "other.test")]
-    monkeypatch.setattr(hosts, "load", lambda: known)
-    remote: Any = SimpleNamespace(name="try.test", settings=SimpleNamespace(staging=True))
-    production: Any = SimpleNamespace(name="aipbx.org", settings=SimpleNamespace(staging=False))
-    restore.refuse_clear_data(production, request_)
-    if not why:
-        restore.refuse_clear_data(remote, request_)
-        return
-    with pytest.raises(OperatorError) as refused:
-        restore.refuse_clear_data(remote, request_)
-    assert refused.value.why.startswith(why)

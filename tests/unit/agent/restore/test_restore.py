@@ -56,6 +56,7 @@ def config(tmp_path: Path) -> Config:
     (tmp_path / "backups").mkdir()
     volumes = {"postgres_data": "p", "backend_static": "s"}
     raw = {"host": "aipbx.org", "app_dir": str(tmp_path), "volumes": volumes, "min_free_disk_mib": 1}
+    raw["staging"] = ["try.test", "other.test"]
     return Config(raw, {"backend": {"DB_NAME": "aipbx"}}, {})
 
 
@@ -73,6 +74,7 @@ def test_what_fits_is_not_refused_and_the_disks_are_asked(config: Config, needs:
         ({"listed": 0, "contents": None}, "is empty"),
         ({"contents": Contents({})}, "is empty"),
         ({"contents": Contents({"public.users": 0})}, "is empty"),
+        ({"scrubbed": True}, "has no real customers, and aipbx.org is not a staging host"),
     ],
 )
 def test_what_cannot_or_should_not_be(
@@ -88,6 +90,29 @@ def test_another_host_s_data_is_accepted_with_foreign_and_data_of_no_host_always
 ) -> None:
     restore.refuse(config, SERVER, replace(GIVEN, host="aipbx.net"), foreign=True)
     restore.refuse(config, SERVER, replace(GIVEN, host="", contents=None, server_version="9.6"), foreign=False)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({}, "on aipbx.org, which is not staging"),
+        ({"host": ""}, "no one knows where"),
+        ({"host": "try.test"}, ""),
+        ({"host": "other.test"}, ""),
+        ({"scrubbed": True}, ""),
+    ],
+)
+def test_a_staging_host_takes_no_customers_whoever_asks(
+    config: Config, needs: dict[Path, float], change: dict[str, Any], told: str
+) -> None:
+    staging = replace(config, raw={**config.raw, "host": "try.test"})
+    if not told:
+        restore.refuse(staging, SERVER, replace(GIVEN, **change), foreign=True)
+        return
+    with pytest.raises(Refused) as refused:
+        restore.refuse(staging, SERVER, replace(GIVEN, **change), foreign=True)
+    assert told in refused.value.why
+    assert needs == {}
 
 
 @pytest.mark.parametrize("name", ["a b", "", "1a", "x" * 64, "aipbx", "template0", "a;b", "Таблица", '"a"', "-a"])

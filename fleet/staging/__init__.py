@@ -1,0 +1,1 @@
+"""What a staging host gets of production: its data, without its customers."""
