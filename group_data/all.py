@@ -9,6 +9,8 @@ fleet/inventory/settings.py checks each of these before anything is touched; a m
 staging = False
 # Minutes that a release must have run, healthy, on a staging host before `inv promote` brings it to production.
 soak_minutes = 60
+# Whether a staging host gets every pushed commit whose message names no host (docs/ci.md).
+deploys_every_push = False
 # Which file of this repository says what becomes of each column of a production host's data before a staging host gets
 # them (inv staging.refresh). Whatever it does not mention is refused.
 scrub_rules = "files/staging/scrub.toml"

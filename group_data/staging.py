@@ -1,6 +1,7 @@
 """What staging hosts have instead of group_data/all.py: releases are tried out on them before customers get them."""
 
 staging = True
+deploys_every_push = True
 # Each staging host says its own `web_from`, whose networks may open it, and `outgoing`, where its containers connect.
 
 # --- A smaller server ------------------------------------------------------------------------------------------------

@@ -58,7 +58,8 @@ class Settings(BaseModel):
 
     staging: bool
     soak_minutes: Annotated[int, Field(ge=0, le=43200)]
-    scrub_rules: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*\.toml$")]
+    deploys_every_push: bool
+    scrub_rules: Annotated[str, Field(pattern=r"^([A-Za-z0-9_-][A-Za-z0-9._-]*/)*[A-Za-z0-9_-][A-Za-z0-9._-]*\.toml$")]
     role: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\r\n]*$")]
     deploy_user: Account
     first_login_users: list[Account]
@@ -274,6 +275,13 @@ class Settings(BaseModel):
             raise ValueError("a staging host is not for everyone: say whose networks may open it")
         if value and info.data.get("web_from_cloudflare_only"):
             raise ValueError("web_from_cloudflare_only says already who may come; only one of them can hold")
+        return value
+
+    @field_validator("deploys_every_push")
+    @classmethod
+    def _customers_get_what_is_named(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and not info.data.get("staging"):
+            raise ValueError("is for staging hosts: production gets a commit whose message names it")
         return value
 
     @field_validator("outgoing")

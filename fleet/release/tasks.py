@@ -76,7 +76,7 @@ def deploy(
         if not host:
             say("The commit's message asks for no host (no [deploy:…] in it): nothing to do.")
             finish(0)
-        say(f"The commit's message asks for {host.replace(',', ', ')}.")
+        say(f"By the commit's message, it goes to {host.replace(',', ', ')}.")
     hosts = hosts_to_change(host)
     chosen = {"--now": now, "--drain-timeout": drain_timeout >= 0, "--atomic": atomic}
     chosen |= {"--despite-migrations": despite_migrations}

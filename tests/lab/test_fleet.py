@@ -451,7 +451,7 @@ def test_a_commit_s_message_says_where_it_goes(fleet: Inv, lab: Running, reposit
             stack.enter_context(fleet.changed(name, backend_repository=str(repository)))
         # The newest commit's message ends with [deploy:2].
         run = fleet(*words)
-        run.refused("The commit's message asks for aipbx.org.", "There is no terminal", "deploy on aipbx.org?")
+        run.refused("By the commit's message, it goes to aipbx.org.", "There is no terminal", "deploy on aipbx.org?")
         assert run.code == 2
         pushed(repository, "Nobody is to have it yet")
         assert "asks for no host" in fleet(*words).succeeded().output

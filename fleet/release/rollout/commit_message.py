@@ -19,11 +19,11 @@ _WORD = "deploy"
 
 
 def hosts(message: str, fleet: Sequence[Host]) -> list[str]:
-    """Return the hosts that the tags of a commit's message name, in the inventory's order; none when it has no tag.
+    """Return the hosts that the tags of a commit's message name, in the inventory's order.
 
     A tag names hosts of production by their place in the inventory, by their names, or all of them: `[deploy:1]`,
     `[deploy 2,3]`, `[deploy:aipbx.ru]`, `[deploy all]`, `[deploy:all]`; several tags add up. A staging host has no
-    number, and `all` is without it: it goes by its name, or its group's.
+    number, and `all` is without it: it goes by its name, or its group's. Without a tag, hosts that get every push.
 
     Args:
         message: the whole message.
@@ -39,7 +39,7 @@ def hosts(message: str, fleet: Sequence[Host]) -> list[str]:
             wanted.update(*(_named(name, tag[0], fleet) for name in re.split(r"[\s,]+", tag[2].strip())))
         elif difflib.get_close_matches(word, [_WORD], cutoff=0.8):
             raise _unknown(tag[0], f"it says {tag[1]}, not {_WORD}", fleet)
-    return [host.name for host in fleet if host.name in wanted]
+    return [host.name for host in fleet if host.name in wanted or (not wanted and host.data.get("deploys_every_push"))]
 
 
 def _named(name: str, tag: str, fleet: Sequence[Host]) -> list[str]:

@@ -53,7 +53,8 @@ def of(hosts: list[Remote], repositories: list[Repository], shas: dict[str, str]
 
 def environment(host: Remote) -> str:
     """Return what GitHub calls a host."""
-    return host.settings.github_environment or f"{host.name.replace('.', '')}_production"
+    kind = "staging" if host.settings.staging else "production"
+    return host.settings.github_environment or f"{host.name.replace('.', '')}_{kind}"
 
 
 def _of_service(targets: Targets, data: Settings, service: str) -> Targets:

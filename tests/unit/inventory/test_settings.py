@@ -50,6 +50,8 @@ def test_every_host_of_the_inventory_passes() -> None:
         ({"web_from": ["198.51.100.7"], "cloudflare": True, "web_from_cloudflare_only": True}, "only one of them"),
         ({"staging": True}, "a staging host is not for everyone"),
         ({"outgoing": {"203.0.113.7": [443]}}, "only a staging host's containers are limited"),
+        ({"deploys_every_push": True}, "is for staging hosts"),
+        ({"scrub_rules": "../rules.toml"}, "scrub_rules"),
         ({"staging": True, "web_from": ["198.51.100.7"], "outgoing": {"0.0.0.0/0": [443]}}, "customers included"),
         (
             {

@@ -38,6 +38,15 @@ def test_tags_name_hosts_as_the_team_writes_them(message: str, wanted: list[str]
 
 
 @pytest.mark.parametrize(
+    ("message", "wanted"),
+    [("Nothing asked for", ["staging.aipbx.net"]), ("[deploy:1]", ["aipbx.net"]), ("[deploy all]", PRODUCTION)],
+)
+def test_staging_gets_every_push_that_names_no_host(message: str, wanted: list[str]) -> None:
+    staging = Host("staging.aipbx.net", ("staging",), {"staging": True, "deploys_every_push": True})
+    assert hosts(message, [*FLEET[1:], staging]) == wanted
+
+
+@pytest.mark.parametrize(
     ("message", "why"),
     [
         ("[deploy:4]", "No host is called '4'; 1 is aipbx.net, 2 is aipbx.org, 3 is aipbx.ru"),

@@ -30,6 +30,12 @@ def test_the_first_host_is_the_canary_unless_data_name_another() -> None:
     assert (named.canary, named.rest) == ("two", ["one", "three"])
 
 
+def test_a_staging_host_has_an_environment_of_its_own_name() -> None:
+    (host,) = hosts("try.aipbx.net")
+    host.settings = host.settings.model_copy(update={"staging": True})
+    assert targets.environment(host) == "tryaipbxnet_staging"
+
+
 def test_a_named_commit_is_taken_and_else_the_head_of_the_branch() -> None:
     assert targets.of(hosts("one"), [backend()], {"backend": SHA}).shas == {"backend": SHA}
     assert targets.of(hosts("one"), [backend()], {}).shas == {"backend": HEAD}
