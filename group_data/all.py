@@ -66,6 +66,7 @@ branch = "master"
 # Where its secret variables come from. The env file: {}. Vault or OpenBao, KV version 2, entry aipbx/<host>:
 # {"kind": "vault", "address": "https://vault.example.org:8200"}, and "mount" and "folder" where these are others.
 # AWS Secrets Manager, secret aipbx/<host>: {"kind": "aws", "region": "eu-central-1"}, and "folder".
+# A file that sops encrypts, env/<host>.sops.yaml: {"kind": "sops"}.
 # Operators and CI read it when they push the environment; hosts and deploys never do (docs/secrets.md).
 secrets_from: dict[str, str] = {}
 # Its images; the tag is the git SHA. `registry`: CI has pushed them, hosts pull them. `build`: the host builds them

@@ -65,7 +65,8 @@ class ToStore:
     @property
     def next(self) -> str:
         """What remains."""
-        commit = f"git add {files.shown(self.file.path)}, then " * self.file.sealed
+        changed = [files.shown(self.file.path) * self.file.sealed, self.store.to_commit]
+        commit = f"git add {' '.join(filter(None, changed))}, then " * any(changed)
         return f"{commit}inv env.diff --host={self.file.host}"
 
     @property

@@ -178,7 +178,7 @@ def encrypt(_: Context, host: str = "") -> None:
 @task(
     help={
         "host": "a host's name",
-        "to": "vault or aws: the store that the inventory names; age: the encrypted env file",
+        "to": "vault, aws or sops: the store that the inventory names; age: the encrypted env file",
         "yes": "do not ask",
     }
 )

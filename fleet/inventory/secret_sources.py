@@ -39,7 +39,15 @@ class Aws(BaseModel):
     folder: _Path = "aipbx"
 
 
-Source = Vault | Aws
+class Sops(BaseModel):
+    """A file that sops encrypts, beside the env file, one a host: env/<host>.sops.yaml."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["sops"]
+
+
+Source = Vault | Aws | Sops
 SecretSource = Annotated[
     Annotated[Source, Field(discriminator="kind")] | None, BeforeValidator(lambda value: value or None)
 ]

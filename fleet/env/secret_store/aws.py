@@ -41,6 +41,7 @@ class AwsStore:
         self._source, self._seconds = source, seconds
         self._id = f"{source.folder}/{host}"
         self.place = f"AWS Secrets Manager {source.region} {self._id}"
+        self.to_commit = ""
 
     def read(self) -> Stored:
         """Return what it has."""

@@ -38,7 +38,9 @@ class Place:
     @property
     def to_commit(self) -> str:
         """The file to be committed after a change; empty: none."""
-        return files.shown(self.file.path) if self.file.sealed and not self.store else ""
+        if self.store:
+            return self.store.to_commit
+        return files.shown(self.file.path) if self.file.sealed else ""
 
     def put(self, value: str) -> None:
         """Give the secret another value.

@@ -31,6 +31,10 @@ class SecretStore(Protocol):
     def place(self) -> str:
         """The store and the entry, as operators read them."""
 
+    @property
+    def to_commit(self) -> str:
+        """The file to be committed to git after a write; empty: there is none."""
+
     def read(self) -> Stored:
         """Return what it has; OperatorError when it cannot be asked."""
 

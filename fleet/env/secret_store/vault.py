@@ -23,6 +23,7 @@ class VaultStore:
         self._entry = {"path": f"{source.folder}/{host}", "mount_point": source.mount}
         self.place = f"{source.address} {source.mount}/{source.folder}/{host}"
         self._client: Any = None
+        self.to_commit = ""
 
     def read(self) -> Stored:
         """Return what it has."""

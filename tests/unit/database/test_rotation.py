@@ -115,7 +115,7 @@ class StoreWorld(World):
 class Store:
     """Its entry, with check-and-set."""
 
-    place = "a store"
+    place, to_commit = "a store", ""
 
     def __init__(self, world: StoreWorld) -> None:
         self.world = world

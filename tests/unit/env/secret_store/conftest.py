@@ -1,75 +1,33 @@
-"""A real OpenBao server and moto's stand-in for AWS, one each for all tests, on loopback and in memory."""
+"""A real OpenBao server and moto's stand-in for AWS, one each for all tests, on loopback and in memory; and sops."""
 
 from __future__ import annotations
 
 import logging
-import socket
-import subprocess
+import os
+import shutil
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import boto3
-import hvac
+import pyrage
 import pytest
 import requests
 from moto.server import ThreadedMotoServer
 
-BAO = Path(sys.executable).parent / "bao"
+from tests import openbao
+from tests.openbao import Bao
 
-
-@dataclass(frozen=True)
-class Bao:
-    """The server, unsealed; `root` may do everything."""
-
-    address: str
-    root: Any
-    key: str
-
-    def unseal(self) -> None:
-        self.root.sys.submit_unseal_key(self.key)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
+STAND_IN = Path(__file__).with_name("sops_stand_in.py")
+REAL = shutil.which("sops")
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bao]:
-    folder, port = tmp_path_factory.mktemp("bao"), free_port()
-    listener = f'listener "tcp" {{\n  address = "127.0.0.1:{port}"\n  tls_disable = true\n}}\n'
-    (folder / "bao.hcl").write_text(f'storage "inmem" {{}}\n{listener}')
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([str(BAO), "server", f"-config={folder}/bao.hcl"], stdout=log, stderr=log)
-    try:
-        yield _initialized(f"http://127.0.0.1:{port}", process)
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-def _initialized(address: str, process: subprocess.Popen[bytes]) -> Bao:
-    client = hvac.Client(url=address, timeout=5)
-    made = _made(client, process)
-    client.token = made["root_token"]
-    client.sys.submit_unseal_key(made["keys"][0])
-    client.sys.enable_secrets_engine("kv", path="secret", options={"version": "2"})
-    client.sys.enable_auth_method("approle")
-    return Bao(address, client, made["keys"][0])
-
-
-def _made(client: Any, process: subprocess.Popen[bytes]) -> dict[str, Any]:
-    until = time.monotonic() + 30
-    while process.poll() is None and time.monotonic() < until:
-        with suppress(requests.ConnectionError):
-            return dict(client.sys.initialize(1, 1))
-        time.sleep(0.05)
-    raise AssertionError("OpenBao does not listen")
+    with openbao.started(tmp_path_factory.mktemp("bao")) as bao:
+        yield bao
 
 
 @pytest.fixture
@@ -114,3 +72,25 @@ def moto(stand_in: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Moto
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "of-no-account")
     requests.post(f"{stand_in}/moto-api/reset", timeout=5)
     return Moto(stand_in, boto3.client("secretsmanager", region_name="eu-central-1"))
+
+
+@pytest.fixture(params=["stand-in", *(["real"] if REAL else [])])
+def sops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Path:
+    """The folder of env files of an operator who has sops and a key; .sops.yaml there says to whom is encrypted."""
+    folder, programs = tmp_path / "env", tmp_path / "programs"
+    for one in (folder, programs):
+        one.mkdir(exist_ok=True)
+    key = pyrage.x25519.Identity.generate()
+    # The stand-in knows its key by the last word of both files.
+    to = key.to_public() if request.param == "real" else "age1-of-the-stand-in"
+    (tmp_path / "sops.key").write_text(f"{key}\n" if request.param == "real" else f"{to}\n")
+    (folder / ".sops.yaml").write_text(f"creation_rules:\n  - age: {to}\n")
+    (tmp_path / "ssh_config").write_text("")
+    if request.param == "stand-in":
+        (programs / "sops").write_text(f'#!/bin/sh\nexec {sys.executable} {STAND_IN} "$@"\n')
+        (programs / "sops").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    monkeypatch.setenv("SOPS_AGE_KEY_FILE", str(tmp_path / "sops.key"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("AIPBX_SSH_CONFIG", str(tmp_path / "ssh_config"))
+    return folder

@@ -11,7 +11,8 @@ import requests
 
 from fleet.env.secret_store.aws import AwsStore
 from fleet.inventory.secret_sources import Aws
-from tests.unit.env.secret_store.conftest import Moto, free_port
+from tests.openbao import free_port
+from tests.unit.env.secret_store.conftest import Moto
 from tests.unit.env.secret_store.refusals import SECRET, refusal, without_library
 
 NAME = "aipbx/aipbx.org"

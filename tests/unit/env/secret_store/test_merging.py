@@ -18,7 +18,7 @@ from fleet.errors import OperatorError
 from fleet.inventory.hosts import Host
 from fleet.inventory.secret_sources import Vault
 from fleet.release.checks import configuration
-from tests.unit.env.secret_store.conftest import Bao
+from tests.openbao import Bao
 
 NAME = "aipbx.org"
 PASSWORD = "correct-horse-battery-staple"  # noqa: S105  of no database

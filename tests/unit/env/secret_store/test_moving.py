@@ -18,8 +18,9 @@ from fleet.env.secret_store import merging, opening
 from fleet.env.secret_store.protocol import SecretStore
 from fleet.inventory import secret_sources
 from fleet.inventory.hosts import Host
+from tests.openbao import Bao
 from tests.unit.env.dotenv.test_checks import GOOD
-from tests.unit.env.secret_store.conftest import Bao, Moto
+from tests.unit.env.secret_store.conftest import Moto
 
 NAME = "aipbx.org"
 SECRET = "pa$$ # ' \" \\ é-and-more"  # noqa: S105  of no database

@@ -10,7 +10,8 @@ from fleet.env.dotenv import files
 from fleet.env.secret_store import merging, opening, place
 from fleet.errors import OperatorError
 from fleet.inventory.secret_sources import Aws, Source, Vault
-from tests.unit.env.secret_store.conftest import Bao, Moto
+from tests.openbao import Bao
+from tests.unit.env.secret_store.conftest import Moto
 
 NAME, OLD, NEW = "aipbx.org", "the-old-one-of-it", "the-new-one-of-it"
 

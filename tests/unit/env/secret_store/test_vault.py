@@ -9,7 +9,7 @@ import pytest
 
 from fleet.env.secret_store.vault import VaultStore
 from fleet.inventory.secret_sources import Vault
-from tests.unit.env.secret_store.conftest import Bao, free_port
+from tests.openbao import Bao, free_port
 from tests.unit.env.secret_store.refusals import SECRET, refusal, without_library
 
 ENTRY = {"path": "aipbx/aipbx.org", "mount_point": "secret"}
