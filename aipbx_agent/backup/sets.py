@@ -85,27 +85,27 @@ class Manifest:
 
 
 def name_of(moment: datetime) -> str:
-    """The name of the set of a moment."""
+    """Return the name of the set of a moment."""
     return moment.astimezone(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
 
 
 def moment_of(name: str) -> datetime:
-    """The moment in a set's name."""
+    """Return the moment in a set's name."""
     return datetime.strptime(name, "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc)
 
 
 def folder(backups: Path) -> Path:
-    """Where sets are."""
+    """Return where sets are."""
     return backups / "sets"
 
 
 def scrubbed_folder(backups: Path) -> Path:
-    """Where a set for a staging host is, until it is fetched."""
+    """Return where a set for a staging host is, until it is fetched."""
     return backups / "scrubbed"
 
 
 def names(backups: Path) -> list[str]:
-    """The complete sets, oldest first."""
+    """Return the complete sets, oldest first."""
     place = folder(backups)
     if not place.is_dir():
         return []
@@ -113,7 +113,7 @@ def names(backups: Path) -> list[str]:
 
 
 def readable(backups: Path) -> list[tuple[str, Manifest]]:
-    """The complete sets whose manifests can be read, oldest first."""
+    """Return the complete sets whose manifests can be read, oldest first."""
     manifests = []
     for name in names(backups):
         try:
@@ -124,12 +124,12 @@ def readable(backups: Path) -> list[tuple[str, Manifest]]:
 
 
 def verified(backups: Path, name: str) -> bool:
-    """Whether a set was restored and found equal."""
+    """Return whether a set was restored and found equal."""
     return read_json(folder(backups) / name / VERIFIED).get("ok") is True
 
 
 def read(path: Path) -> Manifest:
-    """The manifest of the set in a folder.
+    """Return the manifest of the set in a folder.
 
     Raises:
         Refused: there is none, or this program does not understand it.
@@ -225,6 +225,6 @@ def remove(path: Path) -> None:
 
 
 def is_packed(path: Path) -> bool:
-    """Whether a file is packed by zstd, by its first bytes."""
+    """Return whether a file is packed by zstd, by its first bytes."""
     with path.open("rb") as file:
         return file.read(len(ZSTD)) == ZSTD

@@ -213,7 +213,7 @@ def _sequences(server: Postgres, table: copy_sql.Table, new: str) -> list[tuple[
 
 
 def _same(theirs: str, ours: str) -> bool:
-    """Whether two figures are the same number: 1.50 and 1.5 are."""
+    """Return whether two figures are the same number: 1.50 and 1.5 are."""
     if theirs == ours:
         return True
     return "." in theirs + ours and "-" not in {theirs, ours} and _plain(theirs) == _plain(ours)

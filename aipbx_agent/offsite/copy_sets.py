@@ -68,17 +68,17 @@ def copy_all(config: Config, kept: Store, keys: list[str]) -> list[str]:
         Failed: a set could not be copied; those that could are.
     """
     folder = sets.folder(config.backups)
-    there = kept.names("sets")
+    present = kept.names("sets")
     names = sets.names(config.backups)
     done = [name for name in names if has_copy(folder / name, kept.where)]
-    if done and stored.label(done[-1]) not in there:
+    if done and stored.label(done[-1]) not in present:
         events.note(f"{kept.where} no longer has its copies: all are made again.")
         done = []
     damaged: AgentError | None = None
     for name in [name for name in reversed(names) if name not in done]:
         try:
             with events.step(f"{name} to {kept.where}"):
-                copy(config, kept, folder / name, keys, there)
+                copy(config, kept, folder / name, keys, present)
         except (AgentError, OSError) as problem:
             if not (folder / name).is_dir():
                 events.note(f"{name} was deleted here meanwhile: it was old")
@@ -87,7 +87,7 @@ def copy_all(config: Config, kept: Store, keys: list[str]) -> list[str]:
                 damaged = damaged or problem
             else:
                 raise
-    _notify_verified(kept, folder, names, there)
+    _notify_verified(kept, folder, names, present)
     if not kept.prunes_itself:
         prune.prune(kept, config.raw["offsite_keep"])
     if damaged:
@@ -101,14 +101,14 @@ def has_copy(path: Path, where: str) -> bool:
     return bool(record.get("checked_at")) and record.get("where") == where
 
 
-def copy(config: Config, kept: Store, path: Path, keys: list[str], there: dict[str, int]) -> None:
+def copy(config: Config, kept: Store, path: Path, keys: list[str], present: dict[str, int]) -> None:
     """Seal a set, store it, read it back, say so beside it and there.
 
     Args:
         kept: where to, opened.
         path: the set's folder.
         keys: whose private halves open the copy.
-        there: sizes of the files in the store's folder, by name.
+        present: sizes of the files in the store's folder, by name.
 
     Raises:
         Refused: the set is incomplete.
@@ -118,7 +118,7 @@ def copy(config: Config, kept: Store, path: Path, keys: list[str], there: dict[s
     fingerprint = files.sha256(path / sets.MANIFEST)
     label = f"sets/{stored.label(path.name)}"
     name = f"sets/{stored.sealed(path.name)}"
-    if stored.label(path.name) in there:
+    if stored.label(path.name) in present:
         # It was made, and this host could not write that down any more.
         written = files.parsed(b"".join(kept.read(label)))
         content = measured(kept.read(name))
@@ -187,12 +187,12 @@ def _refuse_full(kept: Store, size: int, spare_mib: int) -> None:
         )
 
 
-def _notify_verified(kept: Store, folder: Path, names: list[str], there: dict[str, int]) -> None:
+def _notify_verified(kept: Store, folder: Path, names: list[str], present: dict[str, int]) -> None:
     """Say in the store which of its copies were restored and found equal: it outlives this host."""
     for name in names:
         verified = files.read_json(folder / name / sets.VERIFIED)
         marker = stored.verified(name)
-        if verified.get("ok") and marker not in there and has_copy(folder / name, kept.where):
+        if verified.get("ok") and marker not in present and has_copy(folder / name, kept.where):
             kept.put([_json(verified)], f"sets/{marker}")
 
 

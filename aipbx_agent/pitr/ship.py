@@ -74,10 +74,10 @@ class Shipping:
         self._there.add(segment)
 
 
-def _refuse_late(kept: Store, left: list[Segment]) -> None:
-    if left and datetime.now(timezone.utc) - left[0].moment > LATE:
+def _refuse_late(kept: Store, waiting: list[Segment]) -> None:
+    if waiting and datetime.now(timezone.utc) - waiting[0].moment > LATE:
         raise Late(
-            f"{len(left)} WAL segments have no copy on {kept.where} yet.",
-            f"The oldest was closed {left[0].moment:%Y-%m-%d %H:%M:%S} UTC. They would be lost with this host.",
+            f"{len(waiting)} WAL segments have no copy on {kept.where} yet.",
+            f"The oldest was closed {waiting[0].moment:%Y-%m-%d %H:%M:%S} UTC. They would be lost with this host.",
             "They are sent one after the other. Is the connection slow, or was much written (a restore)?",
         )

@@ -174,6 +174,6 @@ def _of_file(config: Config, server: Engine, path: Path, dump: Path, engine: str
 
 
 def _owner(config: Config, listed: set[str]) -> str:
-    """Who owns a dump's tables, the last word of each line: this host's application, or who owns most."""
+    """Return who owns a dump's tables, the last word of each line: this host's application, or who owns most."""
     owners = Counter(line.rpartition(" ")[2] for line in sorted(listed))
     return config.role if config.role in owners or not owners else owners.most_common(1)[0][0]

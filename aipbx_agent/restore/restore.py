@@ -230,7 +230,7 @@ def _differences(source: Source, contents: Contents, tables: tuple[str, ...]) ->
 
 
 def _volumes(config: Config, source: Source) -> dict[str, str]:
-    """The volumes of this host that come back: Docker's name by key."""
+    """Return the volumes of this host that come back: Docker's name by key."""
     return {key: name for key, name in config.raw["volumes"].items() if key in source.volumes}
 
 

@@ -55,12 +55,12 @@ class Source:
 
 
 def series(engine: str, version: str) -> tuple[int, ...]:
-    """What of a server's version says which dumps it takes: 16.4 is of (16,), and MySQL's 11.8.3 of (11, 8)."""
+    """Return what of a server's version says which dumps it takes: 16.4 is of (16,), and MySQL's 11.8.3 of (11, 8)."""
     return tuple(int(part) for part in version.split(".")[: 2 if engine == "mysql" else 1])
 
 
 def mismatch(what: str, engine: str, server: Engine) -> Refused:
-    """Why a dump of one kind of server does not go into another."""
+    """Return why a dump of one kind of server does not go into another."""
     return Refused(
         f"{what} is of another kind of database.",
         f"It was taken from {engine}, and this host runs {server.name}.",

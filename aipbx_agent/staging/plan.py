@@ -20,7 +20,7 @@ def main(config: Config, _: argparse.Namespace) -> None:
     Raises:
         Refused: they are malformed, or something has none.
     """
-    wanted, _digest = request.read()
-    found = schema.read(request.postgres(engine.live(config)), config.database)
-    request.refuse_unruled(wanted, found)
-    events.result(gone=wanted.gone(found))
+    scrub, _digest = request.read()
+    live = schema.read(request.postgres(engine.live(config)), config.database)
+    request.refuse_unruled(scrub, live)
+    events.result(gone=scrub.gone(live))

@@ -51,20 +51,22 @@ class Rules:
     columns: Mapping[str, Mapping[str, Rule]]
 
     def problems(self, schema: Schema) -> list[str]:
-        """Why a database cannot be scrubbed by these rules, a line each."""
+        """Return why a database cannot be scrubbed by these rules, a line each."""
         lines = [line for table in schema.tables for line in self._of_table(table)]
-        left = [pair for pair in schema.references if pair[1] in self.empty and pair[0] not in self.empty]
-        return lines + [f"{one} refers to {other}, which loses its rows: empty both" for one, other in left]
+        broken = [pair for pair in schema.references if pair[1] in self.empty and pair[0] not in self.empty]
+        return lines + [
+            f"{referring} refers to {other}, which loses its rows: empty both" for referring, other in broken
+        ]
 
     def gone(self, schema: Schema) -> list[str]:
-        """What has a rule and is not in a database."""
-        there = {table.title: {column.name for column in table.columns} for table in schema.tables}
-        tables = sorted((self.empty | self.columns.keys()) - there.keys())
+        """Return what has a rule and is not in a database."""
+        existing = {table.title: {column.name for column in table.columns} for table in schema.tables}
+        tables = sorted((self.empty | self.columns.keys()) - existing.keys())
         columns = [
             f"{table}.{name}"
             for table, rules in self.columns.items()
             for name in rules
-            if table in there and name not in there[table]
+            if table in existing and name not in existing[table]
         ]
         return tables + columns
 
@@ -76,7 +78,9 @@ class Rules:
         """
         empty = [_place(table) for table in schema.tables if table.title in self.empty]
         updates = (self._update(table, salt) for table in schema.tables if table.title in self.columns)
-        return "\n".join(([f"TRUNCATE {', '.join(empty)};"] if empty else []) + [one for one in updates if one])
+        return "\n".join(
+            ([f"TRUNCATE {', '.join(empty)};"] if empty else []) + [update for update in updates if update]
+        )
 
     def _of_table(self, table: Table) -> Iterator[str]:
         # Our own know nothing of customers.
@@ -91,21 +95,21 @@ class Rules:
 
     def _update(self, table: Table, salt: str) -> str:
         rules = self.columns[table.title]
-        changed = [one for one in table.columns if rules[one.name].kind != KEEP]
-        values = [f"{identifier(one.name)} = {_value(rules[one.name], one, salt)}" for one in changed]
+        changed = [column for column in table.columns if rules[column.name].kind != KEEP]
+        values = [f"{identifier(column.name)} = {_value(rules[column.name], column, salt)}" for column in changed]
         return f"UPDATE ONLY {_place(table)} SET {', '.join(values)};" if values else ""
 
 
-def parse(given: object) -> Rules:
+def parse(content: object) -> Rules:
     """Read rules.
 
     Raises:
         ValueError: they are malformed; says where.
     """
-    raw = _mapping(given, "the file")
+    raw = _mapping(content, "the file")
     if unknown := sorted(raw.keys() - {"empty", "tables"}):
         raise ValueError(f"{unknown[0]!r} is neither `empty` nor `tables`")
-    empty = [_title(one) for one in _texts(raw.get("empty", []), "empty")]
+    empty = [_title(text) for text in _texts(raw.get("empty", []), "empty")]
     columns = {_title(name): _columns(name, body) for name, body in _mapping(raw.get("tables", {}), "tables").items()}
     if both := sorted(columns.keys() & set(empty)):
         raise ValueError(f"{both[0]} loses its rows, and has rules for its columns")
@@ -113,16 +117,16 @@ def parse(given: object) -> Rules:
 
 
 def _columns(table: str, body: Any) -> dict[str, Rule]:
-    found: dict[str, Rule] = {}
+    rules: dict[str, Rule] = {}
     for kind, names in _mapping(body, table).items():
         if kind not in KINDS:
             raise ValueError(f"{table}: {kind!r} is not one of {', '.join(KINDS)}")
         values = _mapping(names, table) if kind == CONSTANT else dict.fromkeys(_texts(names, f"{table}.{kind}"), "")
         for name, value in values.items():
-            if name in found:
+            if name in rules:
                 raise ValueError(f"{table}.{name} has two rules")
-            found[name] = Rule(kind, str(value))
-    return found
+            rules[name] = Rule(kind, str(value))
+    return rules
 
 
 def _mapping(value: Any, where: str) -> dict[str, Any]:
@@ -132,7 +136,7 @@ def _mapping(value: Any, where: str) -> dict[str, Any]:
 
 
 def _texts(value: Any, where: str) -> list[str]:
-    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+    if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
         raise ValueError(f"{where} is not a list of names")
     return value
 
@@ -151,5 +155,5 @@ def _value(rule: Rule, column: Column, salt: str) -> str:
     if rule.kind == CONSTANT:
         return literal(rule.value)
     text = f"{literal(salt)} || {identifier(column.name)}::text"
-    made = _MADE[rule.kind].format(hash=f"encode(sha256(convert_to({text}, 'SQL_ASCII')), 'hex')")
-    return f"({made})::{column.kind}"
+    value = _MADE[rule.kind].format(hash=f"encode(sha256(convert_to({text}, 'SQL_ASCII')), 'hex')")
+    return f"({value})::{column.kind}"

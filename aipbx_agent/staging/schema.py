@@ -70,6 +70,6 @@ def read(server: Client, database: str) -> Schema:
     tables = [json.loads(row) for row in server.psql(_COLUMNS, database)]
     references = [json.loads(row) for row in server.psql(_REFERENCES, database)]
     return Schema(
-        tuple(Table(schema, name, tuple(Column(*one) for one in columns)) for schema, name, columns in tables),
-        tuple((contents.qualified(*one[:2]), contents.qualified(*one[2:])) for one in references),
+        tuple(Table(schema, name, tuple(Column(*column) for column in columns)) for schema, name, columns in tables),
+        tuple((contents.qualified(*reference[:2]), contents.qualified(*reference[2:])) for reference in references),
     )

@@ -119,11 +119,11 @@ def _scrubbed(server: Postgres, original: Manifest, path: Path, wanted: Rules) -
     with events.step("loaded into a scratch server"):
         what = Load(path / server.dump_file, original.role, original.contents.roles, original.role)
         loading.load(server, what, original.database, lambda _: None)
-    found = schema.read(server, original.database)
-    request.refuse_unruled(wanted, found)
+    loaded = schema.read(server, original.database)
+    request.refuse_unruled(wanted, loaded)
     with events.step("scrubbed by the rules"):
-        _apply(server, f"{_BEGIN}{wanted.sql(found, secrets.token_hex(32))}{_END}", original.database)
-    return wanted.gone(found)
+        _apply(server, f"{_BEGIN}{wanted.sql(loaded, secrets.token_hex(32))}{_END}", original.database)
+    return wanted.gone(loaded)
 
 
 def _apply(server: Postgres, sql: str, database: str) -> None:
@@ -137,9 +137,9 @@ def _apply(server: Postgres, sql: str, database: str) -> None:
 
 def _written(server: Postgres, original: Manifest, wanted: Rules, digest: str, place: Path) -> Manifest:
     """Dump what was scrubbed, and make a set of it that has no files: what customers uploaded stays."""
-    aside = place / f"{sets.ASIDE}scrub"
-    aside.mkdir(parents=True, mode=0o700)
-    dump, database = aside / server.dump_file, original.database
+    partial = place / f"{sets.ASIDE}scrub"
+    partial.mkdir(parents=True, mode=0o700)
+    dump, database = partial / server.dump_file, original.database
     try:
         with events.step("every table counted, dumped, read again"), server.moment(database) as moment:
             contents = server.contents(database, moment)
@@ -151,11 +151,11 @@ def _written(server: Postgres, original: Manifest, wanted: Rules, digest: str, p
             database_bytes=server.size(database),
             contents=replace(contents, roles=original.contents.roles, stays=original.contents.stays),
             volumes={},
-            files=take.hashes(aside),
+            files=take.hashes(partial),
             format=sets.SCRUBBED_FORMAT,
             scrubbed=digest,
         )
-        sets.complete(aside, manifest)
+        sets.complete(partial, manifest)
     except BaseException:
         shutil.rmtree(place, ignore_errors=True)
         raise
@@ -167,11 +167,11 @@ def _expected(contents: Contents, wanted: Rules) -> Contents:
     return replace(contents, tables=rows, large_objects=0)
 
 
-def _refuse_others(expected: Contents, found: Contents) -> None:
+def _refuse_others(expected: Contents, actual: Contents) -> None:
     """Refuse when rows went, or came: something of the application's ran meanwhile, and may have copied what was.
 
     Raises:
         Failed: it did.
     """
-    if different := compare.differences(expected, found):
+    if different := compare.differences(expected, actual):
         raise Failed("The database was not scrubbed as the rules say.", compare.shown(different), "Use another set.")

@@ -88,7 +88,7 @@ def _print(by_host: dict[str, dict[str, Any] | OperatorError]) -> None:
 
 
 def remarks(host: str, listing: dict[str, Any]) -> list[str]:
-    """What there is to say of a host below the table.
+    """Return what there is to say of a host below the table.
 
     Args:
         listing: what the agent's `list` returned.
@@ -105,7 +105,7 @@ def remarks(host: str, listing: dict[str, Any]) -> list[str]:
 
 
 def point(host: str, summary: dict[str, Any]) -> list[str]:
-    """Which moments a host's database can be restored to, and what is missing in between.
+    """Return which moments a host's database can be restored to, and what is missing in between.
 
     Args:
         summary: what the agent returned about WAL and base backups.
@@ -128,7 +128,7 @@ def _plain(moment: str) -> str:
 
 
 def kept(host: str, retained: dict[str, Any]) -> list[str]:
-    """What restores left on a host, a line each.
+    """Return what restores left on a host, a line each.
 
     Args:
         retained: what the agent returned about retained data.
@@ -144,7 +144,7 @@ def kept(host: str, retained: dict[str, Any]) -> list[str]:
 
 
 def row(manifest: dict[str, Any], now: str) -> tuple[str, ...]:
-    """A set's cells.
+    """Return a set's cells.
 
     Args:
         manifest: as the host reported it.
@@ -173,7 +173,7 @@ def _verified(run: dict[str, Any], now: str) -> str:
 
 
 def ago(then: str, now: str) -> str:
-    """An age in one number: `42 min`, `5.2 h`, `12 d`.
+    """Return an age in one number: `42 min`, `5.2 h`, `12 d`.
 
     Args:
         then: ISO 8601, UTC.
@@ -223,7 +223,7 @@ def fetch(remote: Remote, folder: str, chosen: dict[str, Any], to: Path) -> Path
 
 
 def choose(host: str, manifests: list[dict[str, Any]], name: str) -> dict[str, Any]:
-    """The set that is meant.
+    """Return the set that is meant.
 
     Args:
         manifests: its sets, oldest first.

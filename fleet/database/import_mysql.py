@@ -26,7 +26,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 def brought(source: str) -> Request | None:
-    """The file that is meant by what an operator typed; None: a container of the host is.
+    """Return the file that is meant by what an operator typed; None: a container of the host is.
 
     Raises:
         OperatorError: neither.

@@ -101,7 +101,7 @@ def _show_plan(host: str, service: str, shas: list[str], *, from_commit_message:
 
 
 def _meant(service: str, shas: list[str]) -> tuple[list[Repository], dict[str, str]]:
-    """The repositories of the services that are meant, refreshed, and the commits that were named."""
+    """Return the repositories of the services that are meant, refreshed, and the commits that were named."""
     from fleet.git.repository import chosen, repositories
     from fleet.inventory.hosts import default, load
 
@@ -113,7 +113,7 @@ def _meant(service: str, shas: list[str]) -> tuple[list[Repository], dict[str, s
 
 
 def _asked_for(host: str, repositories: list[Repository], shas: dict[str, str]) -> list[str]:
-    """The hosts that the message of the commits names."""
+    """Return the hosts that the message of the commits names."""
     from fleet.errors import OperatorError
     from fleet.inventory.hosts import load
     from fleet.release.rollout import commit_message

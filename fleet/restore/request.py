@@ -50,12 +50,12 @@ class Request:
     scrubbed: bool = False
 
     def place(self) -> str:
-        """Its name on the host, where nothing else has it."""
+        """Return its name on the host, where nothing else has it."""
         return f"{UPLOAD}{secrets.token_hex(4)}-{self.path.name}" if self.path else self.said or self.name
 
 
 def named(what: str) -> Request:
-    """What an operator typed: a file here, the name of a set, or `host/name`.
+    """Return what an operator typed: a file here, the name of a set, or `host/name`.
 
     Raises:
         OperatorError: there is no such thing, or it is incomplete.
@@ -97,7 +97,7 @@ def _file(path: Path) -> Request:
 
 
 def _may_be_a_set(path: Path) -> bool:
-    """Whether a file is a tar, but for one of pg_dump's."""
+    """Return whether a file is a tar, but for one of pg_dump's."""
     try:
         with tarfile.open(path, "r:") as tar:
             first = tar.next()
@@ -107,7 +107,7 @@ def _may_be_a_set(path: Path) -> bool:
 
 
 def announcement(host: str, request: Request, live: dict[str, Any], calls: int | None) -> list[str]:
-    """What a restore is about to do.
+    """Return what a restore is about to do.
 
     Args:
         request: what is restored.
@@ -126,7 +126,7 @@ def announcement(host: str, request: Request, live: dict[str, Any], calls: int |
 
 
 def looking(host: str, request: Request, live: dict[str, Any], tables: str) -> list[str]:
-    """What a look is about to do; its arguments are those of `announcement`, and the tables whose rows match."""
+    """Return what a look is about to do; its arguments are those of `announcement`, and the tables whose rows match."""
     rows = f", with the rows of {tables}" if tables else ""
     return [*_whose(host, request), f"  Into a new database, for inspection{rows}. {live['database']} stays as it is."]
 

@@ -92,7 +92,7 @@ def _carried_out(remote: Remote, request: Request, tables: str, database: str) -
 
 
 def _found(remote: Remote, request: Request, folder: Path) -> Request:
-    """A set by its name: where it is to be restored, or else brought here from the off-site copies of its host.
+    """Return a set by its name: where it is to be restored, or else brought here from the off-site copies of its host.
 
     Args:
         remote: where it is to be restored.

@@ -37,13 +37,13 @@ def refresh(host: str, source: str, *, yes: bool) -> None:
     origin, staging = _pair(host, source)
     rules = scrub_rules.read(origin.settings.scrub_rules)
     with step("hosts"):
-        there = agent.query(staging, ["retained"])
-        refuse_retained(staging.name, there)
+        retained = agent.query(staging, ["retained"])
+        refuse_retained(staging.name, retained)
         listing = agent.query(origin, ["list"])
         chosen = newest(origin.name, listing)
-        refuse_newer(origin.name, chosen, staging.name, there["live"]["version"])
+        refuse_newer(origin.name, chosen, staging.name, retained["live"]["version"])
         agent.query(origin, ["scrub-plan"], stdin=rules)
-    for line in _announcement(origin.name, staging.name, chosen, listing["now"], there["live"]):
+    for line in _announcement(origin.name, staging.name, chosen, listing["now"], retained["live"]):
         say(line)
     question = f"replace the data of {staging.name} by those of {origin.name}, scrubbed"
     agree(staging.name, question, yes=yes)
@@ -51,7 +51,7 @@ def refresh(host: str, source: str, *, yes: bool) -> None:
 
 
 def _pair(host: str, source: str) -> tuple[Remote, Remote]:
-    """The source, and the host that gets its data.
+    """Return the source, and the host that gets its data.
 
     Raises:
         OperatorError: one is not named, or is of the other kind.
@@ -77,13 +77,13 @@ def _pair(host: str, source: str) -> tuple[Remote, Remote]:
     return origin, staging
 
 
-def refuse_retained(name: str, there: dict[str, Any]) -> None:
+def refuse_retained(name: str, retained: dict[str, Any]) -> None:
     """Refuse while the host retains the data from before an earlier one: only one is retained.
 
     Raises:
         OperatorError: it does.
     """
-    if replaced := there["replaced"]:
+    if replaced := retained["replaced"]:
         raise OperatorError(
             f"{name} still retains the data from before the {replaced['what']}.",
             f"It is {replaced['database']}, since {replaced['at']}, and only one is retained.",
@@ -92,7 +92,7 @@ def refuse_retained(name: str, there: dict[str, Any]) -> None:
 
 
 def newest(name: str, listing: dict[str, Any]) -> dict[str, Any]:
-    """The newest verified set of a host.
+    """Return the newest verified set of a host.
 
     Args:
         name: the host's.
@@ -101,7 +101,9 @@ def newest(name: str, listing: dict[str, Any]) -> dict[str, Any]:
     Raises:
         OperatorError: there is none, or it is older than verified sets get.
     """
-    usable = [one for one in listing["sets"] if "problem" not in one and one["verified"].get("ok") is True]
+    usable = [
+        manifest for manifest in listing["sets"] if "problem" not in manifest and manifest["verified"].get("ok") is True
+    ]
     if not usable:
         raise OperatorError(
             f"{name} has no verified set.",
@@ -115,8 +117,8 @@ def newest(name: str, listing: dict[str, Any]) -> dict[str, Any]:
             f"One is verified every week; more than {HOURS['verified']} h is too old.",
             f"inv backup --host={name}, then: inv verify --host={name}",
         )
-    found: dict[str, Any] = usable[-1]
-    return found
+    chosen: dict[str, Any] = usable[-1]
+    return chosen
 
 
 def refuse_newer(source: str, chosen: dict[str, Any], name: str, version: str) -> None:
@@ -154,11 +156,11 @@ def _announcement(source: str, name: str, chosen: dict[str, Any], now: str, live
 
 
 def _carry_out(origin: Remote, staging: Remote, chosen: dict[str, Any], rules: bytes) -> None:
-    made = agent.run(origin, ["scrub", chosen["name"]], seconds=restore.SECONDS, stdin=rules)
-    if made["gone"]:
-        say(f"  Rules for what {origin.name} does not have: {', '.join(made['gone'])}", "yellow")
+    scrubbed = agent.run(origin, ["scrub", chosen["name"]], seconds=restore.SECONDS, stdin=rules)
+    if scrubbed["gone"]:
+        say(f"  Rules for what {origin.name} does not have: {', '.join(scrubbed['gone'])}", "yellow")
     with tempfile.TemporaryDirectory(prefix="aipbx-refresh-") as folder:
-        given = named(str(sets.fetch(origin, made["folder"], {**chosen, **made}, Path(folder))))
-        clear_data.refuse(staging, given.name, given.host, scrubbed=given.scrubbed)
-        restore.go(staging, given, [], "", "", yes=True)
+        request = named(str(sets.fetch(origin, scrubbed["folder"], {**chosen, **scrubbed}, Path(folder))))
+        clear_data.refuse(staging, request.name, request.host, scrubbed=request.scrubbed)
+        restore.go(staging, request, [], "", "", yes=True)
     say(f"  No one's account is real there: inv user.admin --host={staging.name} makes an administrator.")

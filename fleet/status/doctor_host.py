@@ -30,8 +30,8 @@ def examined(remote: Remote) -> list[Finding]:
     """Check a host, and return what was found, what is well included."""
     try:
         before = time.time()
-        there, system, version = remote.sudo_output(f"date +%s.%N; {SYSTEM}").splitlines()
-        skew = float(there) - (before + time.time()) / 2
+        clock, system, version = remote.sudo_output(f"date +%s.%N; {SYSTEM}").splitlines()
+        skew = float(clock) - (before + time.time()) / 2
     except OperatorError as error:
         return [Finding("login", f"{error.what} {error.why}", well=False, do=error.do)]
     findings = [Finding("login", f"{remote.settings.deploy_user}, and sudo works")]

@@ -51,7 +51,7 @@ SELECT json_build_object(
 
 
 def qualified(schema: str, table: str) -> str:
-    """A table's name as `Contents.tables` has it: quoted where a dot or a quote would make two of one."""
+    """Return a table's name as `Contents.tables` has it: quoted where a dot or a quote would make two of one."""
     return ".".join(name if PLAIN.fullmatch(name) else identifier(name) for name in (schema, table))
 
 
@@ -78,7 +78,7 @@ def at_snapshot(moment: str, sql: str) -> str:
 
 
 def contents(server: Client, database: str, moment: str = "") -> Contents:
-    """What a database holds, counted row by row."""
+    """Return what a database holds, counted row by row."""
     tables: list[list[str]] = [json.loads(row) for row in server.psql(at_snapshot(moment, COUNTED), database)]
     counted = [line.split() for line in server.psql(at_snapshot(moment, counting(tables)), database, LONG)]
     rows = {qualified(*tables[int(number)][:2]): int(count) for number, count in counted}
