@@ -15,7 +15,7 @@ DIGEST = f"sha256:{'a' * 64}"
 DOCKER = f"""#!/bin/sh
 case "$1 $2" in
 "login "*) cat >/dev/null ;;
-"buildx imagetools") [ -d "$BUILT" ] || exit 1; echo {DIGEST} ;;
+"buildx imagetools") [ -d "$BUILT" ] || exit 1; echo '{{"digest": "{DIGEST}"}}' ;;
 "build --file") for word; do :; done; cp -r "$word" "$BUILT" ;;
 esac
 """
