@@ -17,12 +17,12 @@ class Schema:
     """What comes to a host's database with a release.
 
     Attributes:
-        given: the request to the agent, as JSON; empty: nothing.
+        request: to the agent, as JSON; empty: nothing.
         lines: what the operator reads before they agree.
         changes: whether there is a file to run or to mark.
     """
 
-    given: dict[str, Any] = field(default_factory=dict)
+    request: dict[str, Any] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)
     changes: bool = False
 

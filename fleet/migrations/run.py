@@ -87,10 +87,10 @@ def apply(remote: Remote, schema: Schema | None) -> None:
         OperatorError: a migration failed and is rolled back, or was refused; no service was started.
     """
     if schema and schema.changes:
-        _run(remote, ["migrate"], schema.given)
-    elif schema and schema.given:
+        _run(remote, ["migrate"], schema.request)
+    elif schema and schema.request:
         # Without the lock of backups: a release for which there is nothing to do need not wait for one.
-        agent.query(remote, ["migrations", "--record"], json.dumps(schema.given).encode())
+        agent.query(remote, ["migrations", "--record"], json.dumps(schema.request).encode())
 
 
 def allow_back(remote: Remote, running: Release | None, after: Release, *, despite: bool) -> Schema:

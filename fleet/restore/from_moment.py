@@ -67,7 +67,9 @@ def to(text: str, host: str, tables: str, database: str, *, yes: bool) -> None:
             request = Request(remote.name, recovery_target.shown(target), path, volumes=False)
             restore.go(remote, request, [], tables, database, yes=True)
             return
-        request = Request(remote.name, recovery_target.shown(target), volumes=False, said=recovery_target.named(target))
+        request = Request(
+            remote.name, recovery_target.shown(target), volumes=False, label=recovery_target.named(target)
+        )
         restore.go(remote, request, lines, tables, database, yes=yes)
 
 

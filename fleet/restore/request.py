@@ -33,7 +33,7 @@ class Request:
         taken: when, ISO 8601; empty: it does not say.
         tables, rows: how many it holds.
         volumes: whether the files that the application wrote are in it.
-        said: what the host knows it by, where that is not its name.
+        label: what the host knows it by, where that is not its name.
         dump: what a dump says of itself.
         scrubbed: whether its customers are made up (inv staging.refresh).
     """
@@ -45,13 +45,13 @@ class Request:
     tables: int = 0
     rows: int = 0
     volumes: bool = True
-    said: str = ""
+    label: str = ""
     dump: Archive | None = None
     scrubbed: bool = False
 
     def place(self) -> str:
         """Return its name on the host, where nothing else has it."""
-        return f"{UPLOAD}{secrets.token_hex(4)}-{self.path.name}" if self.path else self.said or self.name
+        return f"{UPLOAD}{secrets.token_hex(4)}-{self.path.name}" if self.path else self.label or self.name
 
 
 def named(what: str) -> Request:

@@ -51,7 +51,7 @@ class Result:
         return self.entry is not None and not self.put_back
 
     @property
-    def said(self) -> str:
+    def outcome(self) -> str:
         """In one word or two, for the summary."""
         if self.put_back:
             return "put back"
@@ -110,7 +110,7 @@ def carry_out(prepared: list[Prepared], *, canary: bool, atomic: bool, yes: bool
     finally:
         # Also after Ctrl-C: which host has what is what its operator needs then.
         _summary(list(results.values()))
-    if bad := [result for result in results.values() if result.said != "ok"]:
+    if bad := [result for result in results.values() if result.outcome != "ok"]:
         raise _not_everywhere(bad, len(results))
 
 
@@ -206,7 +206,7 @@ def _summary(results: list[Result]) -> None:
         seconds = str(result.entry.seconds) if result.entry else ""
         moved = [_moved(result, service) for service in SERVICES]
         why = result.problem.what if result.problem else ""
-        table.add_row(result.prepared.remote.name, result.said, *moved, seconds, why)
+        table.add_row(result.prepared.remote.name, result.outcome, *moved, seconds, why)
     print_table(table)
 
 
@@ -219,10 +219,11 @@ def _moved(result: Result, service: str) -> str:
 
 def _not_everywhere(bad: list[Result], number: int) -> OperatorError:
     first = next((result.problem for result in bad if result.problem), None)
-    begun = any(result.said in {"failed", "put back"} for result in bad) or len(bad) < number
+    begun = any(result.outcome in {"failed", "put back"} for result in bad) or len(bad) < number
     kind = FailedError if begun else OperatorError
+    hosts = ", ".join(f"{result.prepared.remote.name} {result.outcome}" for result in bad)
     return kind(
-        f"Not successful on all hosts: {', '.join(f'{result.prepared.remote.name} {result.said}' for result in bad)}.",
+        f"Not successful on all hosts: {hosts}.",
         first.what if first else "",
         first.do if first else "",
     )

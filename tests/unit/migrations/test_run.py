@@ -91,27 +91,27 @@ def test_a_take_over_marks_all_without_asking_a_server_that_is_not_ours(asked: A
     schema = planned(None, NEW, lives=True)
     assert asked.verbs == []
     assert schema.changes
-    assert schema.given["lives"]
+    assert schema.request["lives"]
     assert f"up to {B}" in schema.lines[0]
 
 
 def test_a_server_that_does_not_run_yet_runs_nothing_unseen(asked: Asked) -> None:
     asked.answer = answer(state=contract.NO_SERVER)
     schema = planned(None, NEW)
-    assert (schema.changes, schema.given["shown"]) == (True, False)
+    assert (schema.changes, schema.request["shown"]) == (True, False)
     asked.answer = answer(state=contract.NEW)
-    assert planned(None, NEW).given["shown"]
+    assert planned(None, NEW).request["shown"]
 
 
 def test_an_older_commit_leaves_out_what_it_can_live_with(asked: Asked) -> None:
     asked.answer = answer(missing=(row(B),))
-    assert planned(NEW, OLD).given["without"] == [B]
+    assert planned(NEW, OLD).request["without"] == [B]
     asked.answer = answer(missing=(row(B, "line 1: x"),))
     with pytest.raises(OperatorError, match="older than 1 file"):
         planned(NEW, OLD)
-    assert planned(NEW, OLD, despite=True).given["without"] == [B]
+    assert planned(NEW, OLD, despite=True).request["without"] == [B]
     # The migration came with a release that failed: what runs, runs on it.
-    assert planned(OLD, OLD).given["without"] == [B]
+    assert planned(OLD, OLD).request["without"] == [B]
 
 
 def test_a_rollback_needs_no_repository_and_runs_nothing(asked: Asked) -> None:
