@@ -159,21 +159,21 @@ class Host(Machine):
         """Return the lines of its public SSH host keys, read at the console."""
         return [" ".join(line.split()[:2]) for line in self.run(_HOST_KEYS).stdout.splitlines()]
 
-    def wait_ready(self, deadline: float = 60) -> None:
+    def wait_ready(self, deadline: float = 300) -> None:
         """Wait until the host has booted and its SSH server answers.
 
         Args:
-            deadline: Seconds.
+            deadline: Seconds; a host with a release takes over a minute on a busy machine.
 
         Raises:
             LabError: It was not ready in time.
         """
         todo = f"look at it: docker -H {self.docker.address} exec {self.container} journalctl -b"
-        wait.until(self._booted, deadline, f"{self.name} has booted", todo)
+        wait.until(lambda: self._booted(deadline), deadline, f"{self.name} has booted", todo)
         wait.until(self._answers, deadline, f"SSH answers on {self.name}", todo)
 
-    def _booted(self) -> bool:
-        done = self.run("systemctl is-system-running --wait", check=False)
+    def _booted(self, deadline: float) -> bool:
+        done = self.run("systemctl is-system-running --wait", deadline, check=False)
         if self.state() != "running":
             raise LabError(
                 f"{self.name} went off while it booted",
