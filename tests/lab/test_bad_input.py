@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from lab import wait
 from lab.machines.host import Host
 from lab.running import Running
 from tests.lab.login import ssh
@@ -291,7 +292,9 @@ def test_apt_is_locked(bootstrap: Bootstrap, something_to_install: Host) -> None
         'systemd-run --unit=other-apt python3 -c \'import fcntl, signal; f = open("/var/lib/dpkg/lock-frontend", "w");'
         " fcntl.lockf(f, fcntl.LOCK_EX); signal.pause()'"
     )
+    held = 'grep -q ":$(stat -c %i /var/lib/dpkg/lock-frontend) " /proc/locks'
     try:
+        wait.until(lambda: host.run(held, check=False).returncode == 0, 30, "apt is locked", held)
         base("-y", "--limit", host.name, "--data", "apt_lock_timeout_seconds=2").refused(
             "Could not get lock", "why: Another apt holds the lock", "do:  Wait for it"
         )

@@ -51,17 +51,30 @@ def busy(lab: Running, converge: Converge) -> Iterator[Host]:
     host.run(f"docker rm -f composed {' '.join(CONTAINERS)}; docker network rm other")
 
 
+def echoed(lab: Running, host: Host, port: int) -> None:
+    """Wait until a port of the backend answers with the client's own address."""
+    call = ASK_UDP % (host.address4, port)
+
+    def answered() -> bool:
+        return lab.client.run(call, check=False).stdout.strip() == lab.client.address4
+
+    wait.until(answered, 30, f"port {port} answers", "docker logs backend")
+
+
 def reached(lab: Running, host: Host) -> None:
     """Assert what the internet sees of the host."""
     client = lab.client
     for address in (host.address4, host.address6):
         open_ports = {port for port, state in client.scan_tcp(address, INTERESTING).items() if state != "filtered"}
         assert open_ports == {22, 80, 443}, address
-    assert client.run(f"curl -sS -m 5 -o /dev/null -w '%{{http_code}}' http://{host.address4}/").stdout == "200"
+    # A program in a container that runs may still be starting.
+    page = f"curl -sS -m 5 -o /dev/null -w '%{{http_code}}' http://{host.address4}/"
+    wait.until(lambda: client.run(page, check=False).stdout == "200", 30, "the page is there", "docker logs nginx")
     for port in (3032, 3034):
-        assert client.run(ASK_UDP % (host.address4, port)).stdout.strip() == client.address4
+        echoed(lab, host, port)
     # nginx sees the client's own address too.
-    assert f"{client.address4} - -" in host.run("docker logs --tail 3 nginx 2>&1").stdout
+    seen = f"docker logs nginx 2>&1 | grep -qF '{client.address4} - -'"
+    wait.until(lambda: host.run(seen, check=False).returncode == 0, 10, "nginx sees the client", "docker logs nginx")
     # Containers reach out, and find names.
     out = "docker exec nginx curl -sS -m 10 -o /dev/null -w '%{http_code}' http://deb.debian.org/debian/dists/trixie/Release"
     assert host.run(out).stdout == "200"
@@ -145,7 +158,8 @@ def test_a_container_cannot_ask_the_cloud_who_we_are(lab: Running, busy: Host) -
     busy.run(f"ip route replace {service}/32 via {client.address4}")
     ask = f"curl -sS -m 5 -o /dev/null http://{service}:%d/"
     try:
-        wait.until(lambda: busy.run(ask % 80, check=False).returncode == 0, 10, "the service answers", "look at client")
+        both = f"{ask % 80} && {ask % 53}"
+        wait.until(lambda: busy.run(both, check=False).returncode == 0, 30, "the service answers", "look at client")
         assert busy.run(f"docker exec nginx {ask % 80}", check=False).returncode == 7  # refused, at once
         assert busy.run(f"docker exec nginx {ask % 53}").returncode == 0
     finally:
@@ -181,7 +195,9 @@ def test_docker_is_not_restarted_under_a_call(lab: Running, busy: Host, bootstra
     docker = bootstrap.only("docker")
     started = busy.run("systemctl show -p ExecMainStartTimestampMonotonic docker").stdout
     lab.client.run(f"({CALL % busy.address4}) >/dev/null 2>&1 & echo $! >/run/call")
+    live = "conntrack -L -p udp --orig-port-dst 3032 2>/dev/null | grep -q ."
     try:
+        wait.until(lambda: busy.run(live, check=False).returncode == 0, 30, "the call is live", live)
         refused = docker("-y", "--limit", busy.name, "--data", "docker_log_files=7").refused(
             "RTP flows are live on this host.", "docker_restart_during_calls=true"
         )

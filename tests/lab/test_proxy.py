@@ -123,7 +123,8 @@ def test_large_requests_as_the_app_needs_them(ask: Web, machine: Host) -> None:
 
 
 def test_too_many_requests(ask: Web) -> None:
-    statuses = ask.statuses("/api/x[1-80]")
+    # More than a machine gets through in the time in which that many would be let through.
+    statuses = ask.statuses("/api/x[1-300]")
     assert set(statuses) == {200, 429}
     refused = next(
         answer for answer in (ask("/api/auth/login", "--data", "{}") for _ in range(9)) if answer.status == 429
@@ -158,16 +159,17 @@ def test_an_application_that_is_away_and_comes_back_at_another_address(ask: Web,
     machine.run("docker run -d --rm --name squatter --network aipbx_web python:3.13-slim sleep 300")
     try:
         machine.run(f"cd {web.APP} && docker compose up --detach --wait --quiet-pull", timeout=120)
-        wait.until(lambda: ask("/").status == ask("/api/x").status == 200, 20, "nginx finds them", "docker logs nginx")
+        wait.until(lambda: ask("/").status == ask("/api/x").status == 200, 60, "nginx finds them", "docker logs nginx")
     finally:
         machine.run("docker rm -f squatter")
 
 
 def test_a_query_stays_out_of_the_log(ask: Web, machine: Host) -> None:
     ask("/reset?token=s3cret", "--referer", "https://aipbx.org/reset?token=s3cret")
-    log = machine.run("docker logs --tail 5 aipbx-nginx-1").stdout
-    assert '"GET /reset HTTP/2.0" 200' in log
-    assert "s3cret" not in log
+    log = "docker logs --since 1m aipbx-nginx-1"
+    written = f"{log} | grep -q '\"GET /reset HTTP/2.0\" 200'"
+    wait.until(lambda: machine.run(written, check=False).returncode == 0, 10, "the request is in the log", log)
+    assert "s3cret" not in machine.run(f"{log} 2>&1").stdout
 
 
 def test_before_the_first_release_there_is_a_page(ask: Web, machine: Host) -> None:
@@ -222,7 +224,7 @@ def test_a_reload_ends_no_idle_connection(machine: Host, ask: Web) -> None:
     machine.run("/usr/local/lib/aipbx/nginx.sh reload")
     ending = "docker exec aipbx-nginx-1 sh -c 'grep -l shutting /proc/[0-9]*/cmdline'"
     wait.until(
-        lambda: bool(machine.run(ending, check=False).stdout), 10, "old workers end", "docker logs aipbx-nginx-1"
+        lambda: bool(machine.run(ending, check=False).stdout), 30, "old workers end", "docker logs aipbx-nginx-1"
     )
     # On the same connection, or it would raise.
     browser.request("GET", "/", headers={"Host": machine.name})

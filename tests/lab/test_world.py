@@ -316,7 +316,8 @@ def test_what_a_host_posts_to_slack_and_telegram_is_kept(lab: Running, docker_ho
     assert json.loads(told.removesuffix("200"))["result"]["text"] == "a+b"
     assert curl(docker_host, f"-H 'Content-Type: application/json' -d '{{' {SLACK_URL}").stdout == "invalid_payload400"
     kinds = ("application/json; charset=utf-8", "application/x-www-form-urlencoded", "application/json")
-    assert lab.world.notifications()[before:] == [
+    # Other hosts of the lab may post meanwhile.
+    assert [one for one in lab.world.notifications()[before:] if "story" in one.path] == [
         Notification("hooks.slack.com", "/services/T0/B0/story", kinds[0], body, 200),
         Notification("api.telegram.org", "/bot1:story/sendMessage", kinds[1], "chat_id=7&text=a%2Bb", 200),
         Notification("hooks.slack.com", "/services/T0/B0/story", kinds[2], "{", 400),
@@ -333,4 +334,5 @@ def test_a_receiver_fails_as_long_as_it_is_set_to(lab: Running, docker_host: Hos
     with lab.world.failing("hooks.slack.com", "silence"):
         assert curl(docker_host, posted).returncode == 28
     assert curl(docker_host, posted).stdout == "ok200"
-    assert [came.status for came in lab.world.notifications()[before:]] == [500, 200, 0, 200]
+    came = [one.status for one in lab.world.notifications()[before:] if "story" in one.path]
+    assert came == [500, 200, 0, 200]
