@@ -1,4 +1,4 @@
-"""How operators reach the hosts: which ssh_config, and whose public keys open the deploy account."""
+"""What this checkout and its machine have: the ssh_config in use, operators' public keys, folders, local state."""
 
 from __future__ import annotations
 
