@@ -6,8 +6,10 @@ So the key cannot choose images of others, what is asked of the network, what be
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
+from ipaddress import ip_address
 from typing import Any
 
 from aipbx_agent.ci import image_files, values
@@ -20,6 +22,8 @@ from aipbx_agent.release import releases
 from aipbx_agent.release.lock import deploy_lock
 from aipbx_agent.status.state import images as images_of
 
+# sshd's variable: the caller's address and port, and this host's.
+CONNECTION = "SSH_CONNECTION"
 # What of a migration's facts a caller may say: how it is judged, never how it is run.
 _LOSS = ("what", "kind")
 
@@ -117,7 +121,16 @@ def _entry(config: Config, sent: dict[str, Any], result: str) -> dict[str, Any]:
         "images": _references(config, after),
         "note": values.line(sent.get("note", ""), "note") if result == "failed" else "",
         "subjects": {name: releases.subject(text) for name, text in named.items()},
+        "address": _address(),
     }
+
+
+def _address() -> str:
+    """From where the caller came, by sshd's word, which sudo keeps for CI; empty: it is not known."""
+    try:
+        return str(ip_address(os.environ.get(CONNECTION, "").partition(" ")[0].partition("%")[0]))
+    except ValueError:
+        return ""
 
 
 def running(config: Config) -> dict[str, str]:

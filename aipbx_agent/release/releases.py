@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
 
 from aipbx_agent.contract import SERVICES
@@ -52,6 +52,7 @@ class Entry:
         images: full reference by service.
         note: why it failed.
         subjects: the commits' subjects by service, where the operator's machine knew them; anyone's words.
+        address: from where the operator came, as the host saw it; empty: not known, as in lines of earlier versions.
     """
 
     time: str
@@ -64,6 +65,7 @@ class Entry:
     images: dict[str, str]
     note: str = ""
     subjects: dict[str, str] = field(default_factory=dict)
+    address: str = ""
 
     @property
     def since(self) -> str:
@@ -86,11 +88,11 @@ def parse(ledger: str) -> list[Entry]:
 
 
 def of(lines: Iterable[dict[str, Any]]) -> list[Entry]:
-    """The same of lines that are read already."""
-    entries = []
+    """The same of lines that are read already. What a later version has added to them is passed over."""
+    entries, known = [], {each.name for each in fields(Entry)}
     for line in lines:
         try:
-            raw = dict(line)
+            raw = {name: value for name, value in line.items() if name in known}
             before, after = raw.pop("before"), Release(**raw.pop("after"))
             raw["subjects"] = {name: subject(text) for name, text in raw.pop("subjects").items()}
             entries.append(Entry(before=Release(**before) if before else None, after=after, **raw))

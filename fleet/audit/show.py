@@ -61,7 +61,7 @@ def _of(host: Remote) -> list[dict[str, Any]]:
 def parsed(text: str) -> list[dict[str, Any]]:
     """Return the entries of the ledger of releases and of the verbs that changed something, oldest first.
 
-    A line that a power cut left unfinished is passed over. The ledger of releases knows no addresses.
+    A line that a power cut left unfinished is passed over. Lines of earlier versions have no address.
     """
     entries = []
     for line in text.split("\n"):

@@ -156,6 +156,7 @@ def _restart(remote: Remote, ready: Rotation, owner: str) -> None:
         before=release,
         after=release,
         images=plan.images(remote.settings, release),
+        address=remote.seen_from,
     )
     prepare.stage(remote, entry.images)
     # It is halfway: what the timers do twice is the smaller harm.

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -136,6 +137,7 @@ def test_ci_deploys_a_commit_with_a_token_that_stays_nowhere(runner: Runner, dep
     last = ledger(deployed, server)[-1]
     assert (last["action"], last["result"]) == ("deploy", "ok")
     assert str(last["operator"]).startswith("ci@")
+    assert ip_address(str(last["address"]))
     assert lock(server) == ""
     # Neither the token nor a value of the environment is anywhere.
     said = server.run("journalctl -q --since=-10min; ls /run; ps axww -o args").stdout

@@ -20,10 +20,12 @@ VERB |= {"address": "192.0.2.7"}
 
 
 def test_in_the_order_of_time() -> None:
-    text = f'{json.dumps(LEDGER)}\n{json.dumps(VERB)}\n{{"time": "cut of\n[]\n'
+    later = LEDGER | {"time": "2026-11-23T11:00:00Z", "address": "2001:db8::7"}
+    text = f'{json.dumps(later)}\n{json.dumps(LEDGER)}\n{json.dumps(VERB)}\n{{"time": "cut of\n[]\n'
     assert [(one["operator"], one["address"], one["verb"], one["seconds"]) for one in show.parsed(text)] == [
         ("boris@desk", "192.0.2.7", "env.push", 2),
         ("anna@desk", "", "deploy of backend aaaaaaaa, frontend bbbbbbbb", 41),
+        ("anna@desk", "2001:db8::7", "deploy of backend aaaaaaaa, frontend bbbbbbbb", 41),
     ]
 
 

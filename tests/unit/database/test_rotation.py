@@ -32,7 +32,7 @@ class World:
     """Where the password stands; whatever does not come up with the new one is told to."""
 
     def __init__(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.name = "aipbx.org"
+        self.name, self.seen_from = "aipbx.org", "192.0.2.7"
         self.settings = SimpleNamespace(app_dir="/app/aipbx", drain_seconds=60)
         self.path = tmp_path / "aipbx.org.env"
         self.path.write_bytes(f"DB_PASS='{OLD}'\n".encode())

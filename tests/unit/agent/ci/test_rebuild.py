@@ -136,7 +136,8 @@ def test_no_other_images(config: Config, images: Any) -> None:
         rebuild.request(config, Call("fill", 7), json.dumps(images).encode())
 
 
-def test_a_switch_says_what_the_host_knows(config: Config) -> None:
+def test_a_switch_says_what_the_host_knows(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSH_CONNECTION", "fe80::7%eth0 50000 198.51.100.10 22")
     found = asked(
         config, "switch", entry=entry(), owner=OWNER, services=["frontend"], settings={}, drain_seconds=0,
         accepts_overlap=True,
@@ -149,6 +150,7 @@ def test_a_switch_says_what_the_host_knows(config: Config) -> None:
         {"backend": NEW, "frontend": PAGES},
     )
     assert line["time"] > "2026"
+    assert line["address"] == "fe80::7"
     assert (line["note"], line["subjects"]) == ("", {"backend": "s"})
 
 

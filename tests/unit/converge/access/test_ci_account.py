@@ -33,6 +33,6 @@ def test_sudo_allows_that_program_alone() -> None:
     text = (ROOT / "templates" / "ci" / "sudoers.j2").read_text("utf-8")
     rules = [line for line in text.splitlines() if line and not line.startswith("#")]
     assert rules == [
-        'Defaults:{{ account }} env_reset, !env_check, env_keep = "SSH_ORIGINAL_COMMAND"',
+        'Defaults:{{ account }} env_reset, !env_check, env_keep = "SSH_ORIGINAL_COMMAND SSH_CONNECTION"',
         "{{ account }} ALL=(root) NOPASSWD: {{ command }}",
     ]
