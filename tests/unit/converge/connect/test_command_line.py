@@ -38,6 +38,16 @@ def test_a_run_that_would_leave_no_operator_a_key_is_refused(in_the_repository_w
     command_line.check(GOOD | {"operations": ("exec", "--", "uptime")}, interactive=True)
 
 
+def test_the_folder_of_keys_that_counts_is_named(
+    in_the_repository_with_a_key: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr("click.get_current_context", lambda: SimpleNamespace(params=GOOD | {"dry": True}))
+    monkeypatch.setattr("pyinfra.logger.info", said.append)
+    command_line.checked()
+    assert said == [f"--> Operators' keys: 1 in {in_the_repository_with_a_key.parent}"]
+
+
 @pytest.mark.parametrize(
     "changes",
     [
