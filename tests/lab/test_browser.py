@@ -137,6 +137,42 @@ def test_the_policy_fits_what_the_pages_do(browser: Browser, deployed: Inv, serv
     page.wait_for_function("blocked.length == 3")
 
 
+# A page of nothing but red: of an invoice, say, as the application shows it.
+RED = b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj 2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj "
+RED += b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 300 144]/Contents 4 0 R>>endobj "
+RED += b"4 0 obj<</Length 26>>stream\n1 0 0 rg 0 0 300 144 re f \nendstream endobj trailer<</Root 1 0 R>>\n%%EOF"
+SHOWS = """async text => {
+  const address = URL.createObjectURL(new Blob([text], {type: 'application/pdf'}));
+  window.open(address, '_blank', 'noopener,noreferrer');
+}"""
+COUNT_RED = """async picture => {
+  const image = await createImageBitmap(await (await fetch(picture)).blob());
+  const context = new OffscreenCanvas(image.width, image.height).getContext('2d');
+  context.drawImage(image, 0, 0);
+  const {data} = context.getImageData(0, 0, image.width, image.height);
+  let red = 0;
+  for (let at = 0; at < data.length; at += 4) red += data[at] > 240 && data[at + 1] < 20 && data[at + 2] < 20;
+  return red;
+}"""
+
+
+@pytest.mark.test_all
+def test_a_pdf_that_the_application_has_fetched_is_shown_in_a_tab(browser: Browser, server: Host) -> None:
+    """As openPdfUrlWithAuth does: from a `blob:` address, which inherits the policy of the page."""
+    context = browser.new_context()
+    page, counter = context.new_page(), context.new_page()
+    page.goto(f"https://{server.name}/")
+    with context.expect_page() as opened:
+        page.evaluate(SHOWS, RED.decode())
+    assert opened.value.url.startswith("blob:")
+
+    def red() -> int:
+        picture = base64.b64encode(opened.value.screenshot()).decode()
+        return int(counter.evaluate(COUNT_RED, f"data:image/png;base64,{picture}"))
+
+    wait.until(lambda: red() > 10_000, 30, "the browser's viewer shows the page", "look at the tab")
+
+
 @pytest.mark.test_all
 def test_what_a_policy_on_trial_would_block_is_reported(browser: Browser, deployed: Inv, server: Host) -> None:
     at, reports = f"--host={server.name}", f"https://{server.name}{nginx_settings.REPORTS}"
