@@ -7,7 +7,7 @@ demo: environment ; @$(IN)/inv lab.demo
 test: environment ; @$(IN)/ruff check --quiet . && $(IN)/pytest -n 2
 test-unit: environment ; @$(IN)/pytest -n 2 tests/unit
 # Parts of the stories, each at most an hour on two cores: PART=data, or PART=restore for tests/lab/test_restore.py alone.
-PART.hosts := lab world fresh_to_converged bad_input drift killed_run no_lock_out hardening
+PART.hosts := lab setup world fresh_to_converged bad_input drift killed_run no_lock_out hardening
 PART.edge := firewall proxy tls env content offsite monitoring
 PART.releases := deploy ci switch former_agent fleet eyes day users staging browser adoption
 PART.faults := accidents at_once cut_off

@@ -18,7 +18,8 @@ from typing import Any
 from fleet.checkout import ROOT
 from fleet.env.dotenv import dotenv_file
 from lab.world import mail_server
-from tests.lab.pyinfra_run import NEEDED, Bootstrap, Run, finished
+from tests.lab.pyinfra_run import NEEDED, Bootstrap, Run, finished, operators_shell
+from tests.lab.terminal import Terminal
 
 INV = str(Path(sys.executable).parent / "inv")
 DEADLINE_SECONDS = 400
@@ -97,7 +98,7 @@ class Inv:
         state = str(self.tree / "state")
         # The question on the screen is the one that a story reads, however wide its terminal.
         return {
-            **os.environ,
+            **operators_shell(),
             "AIPBX_SSH_CONFIG": str(self.ssh_config),
             "XDG_CACHE_HOME": cache,
             "XDG_STATE_HOME": state,
@@ -152,9 +153,18 @@ class Inv:
             os.waitpid(child, 0)
         return shown.decode(errors="replace")
 
+    def at_terminal(self, *words: str, **variables: str) -> Terminal:
+        """A run at a terminal, whose questions a story answers."""
+        return Terminal(self.tree, self.environment | variables, words)
+
     def configured(self, host: str) -> None:
         """Write the env file of a host, fill it in, and push it."""
         self("env.init", f"--host={host}").succeeded()
+        self.fill_in(host)
+        self("env.push", f"--host={host}", "--yes").succeeded()
+
+    def fill_in(self, host: str) -> None:
+        """Replace what `inv env.init` left open in the env file of a host."""
         path = self.ssh_config.parent / "env" / f"{host}.env"
         text = path.read_text()
         for name, value in FILLED.items():
@@ -162,4 +172,3 @@ class Inv:
         for name, value in MAIL.items():
             text = text.replace(f"# {name}=\n", f"{dotenv_file.assignment(name, value)}\n")
         path.write_text(text + QUICK_BOOT)
-        self("env.push", f"--host={host}", "--yes").succeeded()

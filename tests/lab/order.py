@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 # They make fresh hosts of whatever there is.
-FIRST = ("test_lab.py", "test_fresh_to_converged.py")
+FIRST = ("test_lab.py", "test_setup.py", "test_fresh_to_converged.py")
 # In this order each finds a deployed server, whichever ran before it; the first of them makes it.
 DEPLOYED = (
     "test_deploy.py",

@@ -97,7 +97,7 @@ class Bootstrap:
 
     @property
     def _environment(self) -> dict[str, str]:
-        return {**os.environ, "AIPBX_SSH_CONFIG": str(self.ssh_config), "PYINFRA_PROGRESS": "off"}
+        return {**operators_shell(), "AIPBX_SSH_CONFIG": str(self.ssh_config), "PYINFRA_PROGRESS": "off"}
 
     def command(self, *options: str) -> list[str]:
         """What is typed."""
@@ -144,6 +144,11 @@ class Bootstrap:
             else:
                 shutil.copy(source, folder / name)
         return Bootstrap(self.ssh_config, folder, self.concerns, self.data)
+
+
+def operators_shell() -> dict[str, str]:
+    """This process's variables, but for the one that forbids Python to keep bytecode: no operator has that."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def finished(

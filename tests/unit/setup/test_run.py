@@ -12,6 +12,8 @@ import pytest
 from invoke.exceptions import Exit
 
 from fleet.command_line import dry_run
+from fleet.env import findings
+from fleet.env.dotenv import files
 from fleet.env.secret_store import merging
 from fleet.errors import OperatorError
 from fleet.remote import Remote
@@ -97,6 +99,65 @@ def test_without_an_env_file_one_is_made_and_the_host_left_alone(typed: Path, mo
         "inv env.edit --host=aipbx.org",
         "Then inv setup --host=aipbx.org continues from here.",
     ]
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SimpleNamespace:
+    """Someone at a terminal, who answers `answer`; an env file whose errors are gone once it was edited."""
+    there = SimpleNamespace(answer="y", path=tmp_path / "aipbx.org.env")
+
+    def checked(_: Any) -> None:
+        if "env.edit" not in (tmp_path / "typed").read_text():
+            raise OperatorError("aipbx.org: 1 error.", "ADMIN_EMAIL still is a placeholder", "inv env.edit")
+
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr("builtins.input", lambda _: there.answer)
+    monkeypatch.setattr(merging, "load", lambda *_: None)
+    monkeypatch.setattr(files, "load", lambda _: there)
+    monkeypatch.setattr(files, "paths", lambda _: (there.path, there.path))
+    monkeypatch.setattr(findings, "checked", checked)
+    return there
+
+
+def test_at_a_terminal_a_new_env_file_is_filled_in_and_the_rest_follows(
+    typed: Path, terminal: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found(monkeypatch, State())
+    run.carry_out(HOST, yes=False)
+    assert typed.read_text().splitlines() == [
+        "inv env.init --host=aipbx.org",
+        "inv env.edit --host=aipbx.org",
+        "pyinfra inventory.py deploys/bootstrap.py --limit aipbx.org",
+        "inv env.push --host=aipbx.org",
+        "inv deploy --host=aipbx.org",
+    ]
+
+
+def test_errors_of_an_env_file_can_be_left_for_later(
+    typed: Path, terminal: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found(monkeypatch, FRESH)
+    typed.write_text("")
+    terminal.path.touch()
+    terminal.answer = "n"
+    with pytest.raises(OperatorError) as refused:
+        run.carry_out(HOST, yes=False)
+    assert typed.read_text() == ""
+    assert "ADMIN_EMAIL still is a placeholder" in capsys.readouterr().err
+    assert refused.value.do.endswith("Then inv setup --host=aipbx.org continues from here.")
+
+
+def test_ctrl_c_at_a_question_says_how_to_go_on(
+    typed: Path, terminal: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pressed(_: str) -> str:
+        raise KeyboardInterrupt
+
+    terminal.path.touch()
+    typed.write_text("")
+    monkeypatch.setattr("builtins.input", pressed)
+    with pytest.raises(KeyboardInterrupt, match=r"inv setup .* continues from here"):
+        run.carry_out(HOST, yes=False)
 
 
 def test_a_dry_run_ends_at_the_first_step(typed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
