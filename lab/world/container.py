@@ -29,7 +29,7 @@ _PUSH_TIMEOUT = 600
 _READY = (
     "ss -Hlun 'sport = :53' | grep -q 127.0.0.1 && ss -Hltn 'sport = :22' | grep -q . && "
     "ss -Hltn 'sport = :5002' | grep -q . && ss -Hltn 'sport = :5003' | grep -q . && "
-    "ss -Hltn 'sport = :587' | grep -q . && "
+    "ss -Hltn 'sport = :5004' | grep -q . && ss -Hltn 'sport = :587' | grep -q . && "
     "curl -fsS --fail-early --cacert /etc/world/server.crt --resolve '*:443:127.0.0.1' "
     "https://registry-1.docker.io/v2/ https://ghcr.io/v2/ https://acme-v02.api.letsencrypt.org/directory "
     "https://download.docker.com/linux/debian/gpg >/dev/null && "

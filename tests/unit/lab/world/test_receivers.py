@@ -90,7 +90,7 @@ def test_the_world_answers_under_the_receivers_names() -> None:
     assert set(RECEIVERS) < set(configuration.NAMES)
     served = (recipes.CONTEXTS / "world" / "etc" / "nginx.conf").read_text()
     for name in configuration.NAMES:
-        assert name in served or name in ("auth.docker.io", "github.com", mail_server.NAME), name
+        assert name in served or name in ("auth.docker.io", mail_server.NAME), name
 
 
 def test_every_host_has_a_bucket_of_its_own() -> None:
