@@ -15,6 +15,7 @@ DEPLOYED = (
     "test_cut_off.py",
     "test_at_once.py",
     "test_ci.py",
+    "test_workflow.py",
     "test_fleet.py",
     "test_migrate.py",
     "test_eyes.py",

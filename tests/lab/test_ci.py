@@ -125,6 +125,8 @@ def lock(server: Host) -> str:
     return server.run("cat /app/aipbx/lock/owner 2>/dev/null || true").stdout.strip()
 
 
+# Of what `make test` runs, test_workflow.py has the deploy.
+@pytest.mark.test_all
 def test_ci_deploys_a_commit_with_a_token_that_stays_nowhere(runner: Runner, deployed: Inv, server: Host) -> None:
     new = another(server)
     server.run(f"docker pull -q {IMAGE}:{new}", timeout=120)
