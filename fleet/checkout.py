@@ -8,8 +8,6 @@ import shlex
 import stat
 from pathlib import Path
 
-from dotenv import load_dotenv
-
 from aipbx_agent.contract import CI
 from fleet.errors import OperatorError
 
@@ -44,6 +42,8 @@ def is_ci() -> bool:
 
 def load_environment() -> None:
     """Read `.env` beside the inventory; what the shell already says wins."""
+    from dotenv import load_dotenv
+
     load_dotenv(ROOT / ".env")
 
 

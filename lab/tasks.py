@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from fleet.cli import hosts_to_read, report_errors
 from fleet.command_line.verb import task
-from lab.topology import SYSTEMS, Lab, host_spec, wanted_specs
 
 if TYPE_CHECKING:
     from invoke.context import Context
@@ -20,6 +19,7 @@ def up(_: Context, hosts: str = "all") -> None:
     """Bring the lab up: fresh hosts and a small internet; what runs already stays as it is."""
     from lab import lifecycle
     from lab.progress import Steps
+    from lab.topology import SYSTEMS, Lab, wanted_specs
 
     lab, specs = Lab.here(), wanted_specs(hosts)
     with Steps().shown() as steps:
@@ -34,6 +34,7 @@ def down(_: Context) -> None:
     """Remove the lab's hosts, world and network; images stay, so the next start is fast."""
     from lab import removal
     from lab.progress import Steps
+    from lab.topology import Lab
 
     with Steps().shown() as steps:
         removal.down(Lab.here(), steps)
@@ -45,6 +46,7 @@ def demo(_: Context) -> None:
     """Show what this project does: three fresh hosts become three that run aiPBX."""
     from lab import demo as play
     from lab.progress import Steps
+    from lab.topology import Lab
 
     play.show(Lab.here(), Steps())
 
@@ -60,6 +62,7 @@ def demo(_: Context) -> None:
 def application(_: Context, backend: str | None = None, frontend: str | None = None, host: str = "") -> None:
     """Put your own commits in the stand-in's place, build and deploy them; lab.up puts the stand-in back."""
     from lab.ci import application as own
+    from lab.topology import Lab
 
     given = {"backend": backend, "frontend": frontend}
     own.deploy(Lab.here(), {service: text for service, text in given.items() if text is not None}, hosts_to_read(host))
@@ -71,6 +74,7 @@ def reset(_: Context, host: str) -> None:
     """Make a fresh server of a host again, as a cloud delivers it."""
     from lab import lifecycle
     from lab.progress import Steps
+    from lab.topology import Lab
 
     with Steps().shown() as steps:
         lifecycle.reset(Lab.here(), host, steps)
@@ -84,6 +88,7 @@ def reset(_: Context, host: str) -> None:
 def ssh(_: Context, host: str, user: str = "") -> None:
     """Log in to a host of the lab."""
     from lab import running
+    from lab.topology import Lab, host_spec
 
     lab = Lab.here()
     spec = host_spec(host)
@@ -99,6 +104,7 @@ def status(_: Context, json: bool = False) -> None:
     import json as notation
 
     from lab import running
+    from lab.topology import Lab
 
     rows = running.status(Lab.here())
     if json:
@@ -119,6 +125,7 @@ def clean(_: Context) -> None:
     """Remove all that the lab made on this machine: also images, its own Docker engine, and .lab/."""
     from lab import removal
     from lab.progress import Steps
+    from lab.topology import Lab
 
     with Steps().shown() as steps:
         removal.clean(Lab.here(), steps)

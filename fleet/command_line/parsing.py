@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from invoke.exceptions import Exit, ParseError
 from invoke.parser import Parser
+from invoke.parser.context import ParserContext
 
 from fleet.command_line.verb import TYPED
 from fleet.errors import OperatorError
@@ -140,11 +141,17 @@ def _check(program: Any, namespace: Namespace, argv: Sequence[str]) -> None:
     if option := _without_value(argv, namespace[verb].get_arguments() if verb else []):
         raise _ended(verb, f"{option} needs a value.", VALUE_MISSING)
     try:
-        Parser(initial=program.initial_context, contexts=namespace.to_contexts()).parse_argv(list(argv))
+        Parser(initial=program.initial_context, contexts=_contexts(namespace, argv)).parse_argv(list(argv))
     except ParseError as error:
         raise _refusal(str(error), verb, namespace) from None
     except ValueError as error:
         raise _ended(verb, "an option needs a number.", f"{str(error).rpartition(': ')[2]} is not one.") from None
+
+
+def _contexts(namespace: Namespace, argv: Sequence[str]) -> list[ParserContext]:
+    """Return what Invoke's parser has to know of the verbs that were typed: it copies each, and there are many."""
+    typed = [verb for verb, others in namespace.task_names.items() if {verb, *others} & set(argv)]
+    return [ParserContext(verb, namespace.task_names[verb], namespace[verb].get_arguments()) for verb in typed]
 
 
 def _without_value(argv: Sequence[str], arguments: Sequence[Any]) -> str:
