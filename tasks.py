@@ -14,6 +14,7 @@ import fleet.migrations.tasks as migrations
 import fleet.monitoring.tasks as monitoring
 import fleet.offsite.tasks
 import fleet.promotion.tasks as promotions
+import fleet.release.images.tasks
 import fleet.release.tasks as release
 import fleet.restore.tasks as restores
 import fleet.runbook.tasks as runbooks
@@ -73,6 +74,7 @@ database.add_task(imports.import_mysql)
 namespace.add_collection(database)
 namespace.add_collection(Collection.from_module(fleet.env.tasks, name="env"))
 namespace.add_collection(Collection.from_module(fleet.ci.tasks, name="github"))
+namespace.add_collection(Collection.from_module(fleet.release.images.tasks, name="registry"))
 namespace.add_collection(Collection.from_module(fleet.users.tasks, name="user"))
 namespace.add_collection(Collection.from_module(fleet.offsite.tasks, name="offsite"))
 namespace.add_collection(Collection.from_module(fleet.staging.tasks, name="staging"))

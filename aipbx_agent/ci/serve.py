@@ -20,6 +20,7 @@ from aipbx_agent.core.config import Config, load
 from aipbx_agent.core.errors import Refused
 from aipbx_agent.core.text import one_line
 from aipbx_agent.release import ledger, prune, releases
+from aipbx_agent.release import pull as pulling
 from aipbx_agent.release.lock import deploy_lock
 
 ORIGINAL = "SSH_ORIGINAL_COMMAND"
@@ -107,7 +108,7 @@ def _become(call: Call, body: bytes) -> None:
 
 
 def _pull(config: Config, body: bytes) -> None:
-    events.result(pulled=pull.pull(config, pull.read(body)))
+    events.result(pulled=pulling.pull(config, pull.read(config, body)))
 
 
 def _owner(body: bytes) -> str:

@@ -30,16 +30,6 @@ def absent(references: list[str]) -> str:
     return f"for image in {shlex.join(references)}; do {look}; done"
 
 
-def pull(reference: str) -> str:
-    """The command that brings an image from its registry."""
-    return f"docker pull --quiet {shlex.quote(reference)}"
-
-
-def offered(reference: str) -> str:
-    """The command that succeeds when a registry has an image; it brings nothing."""
-    return f"docker manifest inspect {shlex.quote(reference)} >/dev/null"
-
-
 def tags(repository: str) -> str:
     """The command that lists an image's tags on the host, one a line."""
     return f"docker image ls --format '{{{{.Tag}}}}' {shlex.quote(repository)}"

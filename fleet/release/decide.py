@@ -6,7 +6,7 @@ Then the operator is asked (waves.py), once for all hosts; run.py carries it out
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Event
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ from fleet.migrations import run as migrations
 from fleet.output import say, step
 from fleet.release import plan, switch
 from fleet.release.checks import by_ci, configuration, overlap, preconditions
-from fleet.release.images import build_arguments, build_memory, restore_images
+from fleet.release.images import build_arguments, build_memory, offers, restore_images
 from fleet.release.lock import recovery
 from fleet.state import survey
 
@@ -42,7 +42,7 @@ class Options:
         despite_migrations: whether an older commit can run with what the database has become.
         waits: whether it waits for a moment at which none of the application's timers runs.
         accepts_overlap: whether it does not care.
-        digests: of CI's deploy: by service, what its image has to be.
+        digests: by service, what its image has to be: what the registry has now, or what a build of CI's says.
     """
 
     drain_seconds: int
@@ -137,7 +137,10 @@ def deploy(
         despite=options.despite_migrations,
     )
     what = plan.Plan(remote.name, "deploy", now, wanted, commits, schema)
+    options = replace(options, digests={**offers.digests(remote, wanted), **options.digests})
     _announce(remote, what, state, changes, options.drain_seconds)
+    for line in offers.lines(remote.settings, wanted, options.digests):
+        say(f"  {line}")
     for line in gate.announcement(remote, old, state) if old else []:
         say(f"  {line}", "yellow")
     for line in _remarks(remote, what, state):
@@ -182,13 +185,14 @@ def rollback(remote: Remote, to: str, options: Options) -> Prepared:
         preconditions.refuse(remote.name, state, remote.settings, first_allowed=False)
         configuration.refuse_invalid(remote, state.preflight.variables)
     wanted = plan.earlier(remote.name, state, remote.settings.keep_releases, to)
-    known, coming = restore_images.needed(remote, wanted, repositories(remote.settings))
+    coming = restore_images.needed(remote, wanted, repositories(remote.settings))
     schema = migrations.allow_back(remote, state.running, wanted, despite=options.despite_migrations)
     back = plan.Plan(remote.name, "rollback", state.running, wanted, schema=schema)
     _announce(remote, back, state, [], options.drain_seconds)
-    for line in coming:
+    for line in coming.lines:
         say(line, "yellow")
-    return Prepared(remote, back, state, known, None, options)
+    options = replace(options, digests=coming.digests)
+    return Prepared(remote, back, state, coming.repositories, None, options)
 
 
 def _announce(remote: Remote, what: Plan, state: Survey, changes: list[str], drain_seconds: int) -> None:

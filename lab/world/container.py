@@ -11,10 +11,10 @@ from lab.errors import LabError
 from lab.machines.archive import Seed
 from lab.machines.machine import Machine, create_command
 from lab.topology import IMAGE_LABEL, WORLD_NUMBER
-from lab.world import configuration, mail_server, mails, notifications, receivers
+from lab.world import configuration, mail_server, mails, notifications, private_packages, receivers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from lab.access.authority import Authority
     from lab.images.mirror import Sources
@@ -145,6 +145,25 @@ class World(Machine):
             yield
         finally:
             self.run(f"rm {path}")
+
+    @contextmanager
+    def private(self, package: str, tokens: Mapping[str, str], *, rate: str = "0") -> Iterator[None]:
+        """Have ghcr.io give a package only to those who have a token, as long as the context lasts.
+
+        Args:
+            package: Its name, such as ``krasterisk/aipbx_backend``.
+            tokens: What becomes of each: see ``private_packages``.
+            rate: Bytes in a second that each answer has at most, as nginx writes them; 0: as many as there are.
+        """
+        path = f"{private_packages.FOLDER}/private.conf"
+        text = private_packages.nginx(package, tokens, rate)
+        take = f"mkdir -p {private_packages.FOLDER} && cat >{path} && {private_packages.RELOAD}"
+        before = self.run(f"cat {path} 2>/dev/null || true").stdout
+        self.run(take, stdin=text.encode())
+        try:
+            yield
+        finally:
+            self.run(take if before else f"rm {path} && {private_packages.RELOAD}", stdin=before.encode())
 
     def push(self, image: str, reference: str) -> None:
         """Put an image of the engine into one of the world's registries.

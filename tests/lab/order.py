@@ -16,6 +16,7 @@ DEPLOYED = (
     "test_at_once.py",
     "test_ci.py",
     "test_workflow.py",
+    "test_registry.py",
     "test_fleet.py",
     "test_migrate.py",
     "test_eyes.py",

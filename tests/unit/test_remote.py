@@ -190,7 +190,7 @@ def test_ci_s_account_gives_verbs_of_the_agent_and_no_shell(monkeypatch: pytest.
     monkeypatch.setenv("AIPBX_USER", "ci")
     remote = Remote("aipbx.org", SimpleNamespace(deploy_user="deploy"))  # type: ignore[arg-type]
     assert remote.account == "ci"
-    verb = "/usr/local/sbin/aipbx-agent --contract=7 --json state"
+    verb = "/usr/local/sbin/aipbx-agent --contract=8 --json state"
     assert remote.command_line(verb, 60) == verb
     for command in ("id", "docker ps", "/usr/local/sbin/aipbx-agent2", f"cat x | {verb}"):
         with pytest.raises(OperatorError, match="CI's account cannot do this"):

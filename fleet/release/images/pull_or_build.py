@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import subprocess
 from datetime import UTC, datetime
@@ -13,9 +12,9 @@ from typing import TYPE_CHECKING
 from fleet import agent
 from fleet.checkout import state_directory
 from fleet.commands import docker, git
-from fleet.errors import OperatorError
+from fleet.errors import FailedError, OperatorError
 from fleet.output import step
-from fleet.release.images import build_arguments
+from fleet.release.images import build_arguments, offers, registry_token
 from fleet.release.plan import reference
 from fleet.ssh.ssh import command as ssh_command
 
@@ -26,15 +25,11 @@ if TYPE_CHECKING:
     from fleet.git.repository import Repository
     from fleet.remote import Remote
 
-# In a run of CI's: the password of its registry, which is that run's own.
-TOKEN = "AIPBX_REGISTRY_TOKEN"  # noqa: S105  a name
 PULL_SECONDS = 900
 UPLOAD_SECONDS = 300
 # The real frontend needs 6.5 minutes on two processors of its own.
 BUILD_SECONDS = 3600
 SHOWN_LINES = 30
-# The kernel's words for a full disk, as Docker repeats them.
-FULL = "no space left on device"
 
 
 def ensure(remote: Remote, release: Release, repositories: dict[str, Repository], digests: Mapping[str, str]) -> None:
@@ -42,52 +37,38 @@ def ensure(remote: Remote, release: Release, repositories: dict[str, Repository]
 
     Args:
         repositories: of the services whose images may have to come.
-        digests: of CI's deploy: what the image of a service has to be.
+        digests: what the image of a service has to be.
 
     Raises:
         OperatorError: the registry or the build refused; nothing that runs was touched.
     """
     data = remote.settings
-    if remote.restricted:
-        _have_pulled(remote, {service: release.sha(service) for service in repositories}, digests)
-        return
-    wanted = data.base_images | {service: reference(data, service, release.sha(service)) for service in repositories}
-    absent = set(remote.sudo_output(docker.absent(list(wanted.values()))).split())
-    for name, image in ((name, image) for name, image in wanted.items() if image in absent):
-        if name in repositories and data.images_from == "build":
-            sha = release.sha(name)
-            with step(f"{name}: build {sha[:12]} on {remote.name}"):
-                _build(remote, repositories[name], sha, image)
-        else:
-            _pull(remote, name, image)
+    own = offers.images(data, release, digests)
+    images = {} if data.images_from == "build" else {service: own[service] for service in repositories}
+    _have_pulled(remote, images, list(data.base_images.values()))
+    if data.images_from == "build":
+        wanted = {service: reference(data, service, release.sha(service)) for service in repositories}
+        absent = remote.sudo_output(docker.absent(list(wanted.values()))).split() if wanted else []
+        for service, image in ((service, image) for service, image in wanted.items() if image in absent):
+            sha = release.sha(service)
+            with step(f"{service}: build {sha[:12]} on {remote.name}"):
+                _build(remote, repositories[service], sha, image)
 
 
-def _have_pulled(remote: Remote, shas: dict[str, str], digests: Mapping[str, str]) -> None:
-    """Have a host pull the images itself, with the password of this one run of CI's; no file keeps it."""
-    images = {service: {"sha": sha, "digest": digests.get(service, "")} for service, sha in shas.items()}
-    content = {"images": images, "token": os.environ.get(TOKEN, "")}
-    with step("images"):
-        agent.query(remote, ["pull"], json.dumps(content).encode(), seconds=2 * PULL_SECONDS)
+def _have_pulled(remote: Remote, images: dict[str, dict[str, str]], base: list[str]) -> None:
+    """Have a host pull what it lacks, with a password that no file keeps."""
+    request = {"images": images, "base": base, "token": registry_token.known()}
+    if remote.restricted:  # which repositories these are, CI's account does not say
+        request = {"images": {name: _at(image) for name, image in images.items()}, "token": request["token"]}
+    with step("images on the host"):
+        try:
+            agent.query(remote, ["pull"], json.dumps(request).encode(), seconds=2 * PULL_SECONDS)
+        except FailedError as problem:  # what runs was not touched
+            raise OperatorError(problem.what, problem.why, problem.do) from None
 
 
-def _pull(remote: Remote, service: str, image: str) -> None:
-    with step(f"{service}: pull {image}"):
-        result = remote.run(docker.pull(image), seconds=PULL_SECONDS, hangs_up=True)
-    if result.code == 0:
-        return
-    output = result.last_words
-    raise OperatorError(
-        f"{remote.name} cannot pull the {service}'s image {image}.", output, _advice(remote.name, output)
-    )
-
-
-def _advice(host: str, output: str) -> str:
-    """Return what to do about a pull that failed with these words of Docker's."""
-    if FULL in output:
-        return f"Make room there (`df -h`; inv prune --host={host}), then run this again."
-    if "manifest unknown" in output or "not found" in output:
-        return "Has CI built and pushed this commit? Its run must be green first."
-    return "Is the registry up, and may this host read it (`docker login` there)?"
+def _at(image: dict[str, str]) -> dict[str, str]:
+    return {key: image[key] for key in ("sha", "digest")}
 
 
 def _build(remote: Remote, repository: Repository, sha: str, image: str) -> None:

@@ -2,48 +2,74 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from fleet.commands import docker
 from fleet.errors import OperatorError
 from fleet.output import step
 from fleet.release import plan
+from fleet.release.images import offers
 
 if TYPE_CHECKING:
     from aipbx_agent.release.releases import Release
     from fleet.git.repository import Repository
+    from fleet.release.images.offers import Offer
     from fleet.remote import Remote
 
 
-def needed(
-    remote: Remote, release: Release, repositories: dict[str, Repository]
-) -> tuple[dict[str, Repository], list[str]]:
-    """What must come before a host can go back to a release; nothing, and no network is asked, when all is there.
+@dataclass(frozen=True)
+class Coming:
+    """What must come before a host can go back; nothing when all is there.
+
+    Attributes:
+        repositories: of the services whose images must come.
+        digests: by service, what is pulled.
+        lines: for the operator, one on each.
+    """
+
+    repositories: dict[str, Repository] = field(default_factory=dict)
+    digests: dict[str, str] = field(default_factory=dict)
+    lines: list[str] = field(default_factory=list)
+
+
+def needed(remote: Remote, release: Release, repositories: dict[str, Repository]) -> Coming:
+    """What must come before a host can go back to a release; no network is asked when all is there.
 
     Args:
         release: where it goes back to.
         repositories: the application's, by service.
 
-    Returns: the repositories of the services whose images must come, and a line on each for the operator.
-
     Raises:
         OperatorError: an image cannot be had any more; nothing was touched.
     """
+    if remote.settings.images_from == "build":
+        return _built(remote, release, repositories)
+    gone = [one for one in offers.of(remote, release) if not one.here]
+    for one in gone:
+        _refuse_not_in_registry(remote, one)
+    lines = [
+        f"  The {one.service}'s image is gone from {remote.name}: {one.image} is pulled from its registry, as "
+        f"{one.digest}."
+        for one in gone
+    ]
+    return Coming(
+        {one.service: repositories[one.service] for one in gone}, {one.service: one.digest for one in gone}, lines
+    )
+
+
+def _built(remote: Remote, release: Release, repositories: dict[str, Repository]) -> Coming:
     images = plan.images(remote.settings, release)
     absent = remote.sudo_output(docker.absent(list(images.values()))).split()
-    missing = {name: image for name, image in images.items() if image in absent}
-    if not missing:
-        return {}, []
-    builds = remote.settings.images_from == "build"
-    with step("find images that are missing on the host"):
-        for name, image in missing.items():
-            if builds:
-                _refuse_unknown_commit(remote, repositories[name], release.sha(name))
-            else:
-                _refuse_not_in_registry(remote, name, image)
-    how = "is rebuilt there from its commit" if builds else "is pulled from its registry"
-    lines = [f"  The {name}'s image is gone from {remote.name}: {image} {how}." for name, image in missing.items()]
-    return {name: repositories[name] for name in missing}, lines
+    gone = {name: image for name, image in images.items() if image in absent}
+    with step("find commits whose images are missing on the host"):
+        for name in gone:
+            _refuse_unknown_commit(remote, repositories[name], release.sha(name))
+    lines = [
+        f"  The {name}'s image is gone from {remote.name}: {image} is rebuilt there from its commit."
+        for name, image in gone.items()
+    ]
+    return Coming({name: repositories[name] for name in gone}, {}, lines)
 
 
 def _refuse_unknown_commit(remote: Remote, repository: Repository, sha: str) -> None:
@@ -56,19 +82,16 @@ def _refuse_unknown_commit(remote: Remote, repository: Repository, sha: str) -> 
         )
 
 
-def _refuse_not_in_registry(remote: Remote, service: str, image: str) -> None:
-    result = remote.run(docker.offered(image))
-    if result.code == 0:
-        return
-    unknown = "no such manifest" in result.last_words or "manifest unknown" in result.last_words
-    raise OperatorError(
-        f"{remote.name} no longer has the {service}'s image {image}, and cannot pull it.",
-        result.last_words,
-        f"{_another(remote)} Or have CI build and push that commit again."
-        if unknown
-        else f"Is the registry up, and may this host read it (`docker login` there)? {_another(remote)}",
-    )
+def _refuse_not_in_registry(remote: Remote, offer: Offer) -> None:
+    try:
+        offers.refuse_not_offered(remote.name, offer)
+    except OperatorError as problem:
+        raise OperatorError(
+            f"{remote.name} no longer has the {offer.service}'s image {offer.image}, and cannot pull it.",
+            problem.why,
+            f"{problem.do} {_another(remote)}",
+        ) from None
 
 
 def _another(remote: Remote) -> str:
-    return f"Go back to a release whose images are there: inv releases --host={remote.name} shows them."
+    return f"Or go back to a release whose images are there: inv releases --host={remote.name} shows them."

@@ -15,6 +15,7 @@ from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import Refused
 from aipbx_agent.migrations import facts as facts_of
 from aipbx_agent.release.lock import deploy_lock
+from aipbx_agent.release.registry import Image
 
 NEW, OLD, PAGES = "a" * 40, "b" * 40, "c" * 40
 REPOSITORIES = {"backend": "ghcr.io/team/backend", "frontend": "ghcr.io/team/pages"}
@@ -82,20 +83,20 @@ def entry(**changes: Any) -> dict[str, Any]:
 
 
 def asked(config: Config, verb: str, **given: Any) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(rebuild.request(config, Call(verb, 7), json.dumps(given).encode()))
+    found: dict[str, Any] = json.loads(rebuild.request(config, Call(verb, 8), json.dumps(given).encode()))
     return found
 
 
 def refused(config: Config, verb: str, **given: Any) -> None:
     with pytest.raises(Refused):
-        rebuild.request(config, Call(verb, 7), json.dumps(given).encode())
+        rebuild.request(config, Call(verb, 8), json.dumps(given).encode())
 
 
 def test_a_state_is_asked_for_by_the_host_s_own_data_and_has_nothing_confidential(config: Config) -> None:
     found = asked(config, "state --release", settings={"public_checks": ["http://evil"]}, confidential=True)
     assert found == {"settings": OWN["settings"], "drain_seconds": 300, "confidential": False}
     with pytest.raises(Refused):
-        rebuild.request(config, Call("state", 7), b"{}")
+        rebuild.request(config, Call("state", 8), b"{}")
 
 
 def test_what_is_prepared_is_the_application_s_at_a_commit(config: Config) -> None:
@@ -133,7 +134,7 @@ def test_no_other_images(config: Config, images: Any) -> None:
     refused(config, "switch", entry=entry(images=images), owner=OWNER)
     refused(config, "record", **entry(images=images))
     with pytest.raises(Refused):
-        rebuild.request(config, Call("fill", 7), json.dumps(images).encode())
+        rebuild.request(config, Call("fill", 8), json.dumps(images).encode())
 
 
 def test_a_switch_says_what_the_host_knows(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,7 +233,7 @@ def test_no_other_migrations(config: Config, changes: dict[str, Any]) -> None:
 
 
 def test_a_notice_is_marked_as_ci_s_and_moves_no_cursor(config: Config) -> None:
-    text = rebuild.request(config, Call("notify", 7), b"aipbx.org: gone\x1b[2J\nclick\r\n" + b"x" * 100_000).decode()
+    text = rebuild.request(config, Call("notify", 8), b"aipbx.org: gone\x1b[2J\nclick\r\n" + b"x" * 100_000).decode()
     assert text.startswith("CI: aipbx.org: gone [2J\n  click\n  x")
     assert len(text) < 9000
 
@@ -258,11 +259,12 @@ def test_no_lock_in_another_s_name(owner: str) -> None:
         values.owner(owner, "owner")
 
 
-def test_what_is_pulled_is_said_by_commit_and_a_token_is_not_shown() -> None:
+def test_what_is_pulled_is_said_by_commit_and_a_token_is_not_shown(config: Config) -> None:
     word = "ghs_abc"
     body = {"images": {"backend": {"sha": NEW, "digest": f"sha256:{'0' * 64}"}}, "token": word}
-    wanted = pull.read(json.dumps(body).encode())
-    assert (wanted.shas, wanted.token) == ({"backend": NEW}, word)
+    wanted = pull.read(config, json.dumps(body).encode())
+    assert (wanted.images, wanted.base) == ([Image(REPOSITORIES["backend"], NEW, f"sha256:{'0' * 64}")], ["nginx:1"])
+    assert wanted.token == word
     assert word not in repr(wanted)
 
 
@@ -281,6 +283,6 @@ def test_what_is_pulled_is_said_by_commit_and_a_token_is_not_shown() -> None:
         {"images": {"backend": {"sha": NEW}}, "token": None},
     ],
 )
-def test_nothing_else_is_pulled(given: dict[str, Any]) -> None:
+def test_nothing_else_is_pulled(config: Config, given: dict[str, Any]) -> None:
     with pytest.raises(Refused):
-        pull.read(json.dumps(given).encode())
+        pull.read(config, json.dumps(given).encode())

@@ -10,14 +10,14 @@ from aipbx_agent.ci.serve import OWN
 from aipbx_agent.contract import COMMAND
 from aipbx_agent.core.errors import Refused
 
-PULL = f"{COMMAND} --contract=7 --json pull"
-SWITCH = f"{COMMAND} --contract=7 --detached --stdin --json switch"
+PULL = f"{COMMAND} --contract=8 --json pull"
+SWITCH = f"{COMMAND} --contract=8 --detached --stdin --json switch"
 
 
 def test_what_ci_may_ask() -> None:
-    assert request.parse(PULL) == request.Call("pull", 7)
+    assert request.parse(PULL) == request.Call("pull", 8)
     assert request.parse(SWITCH).argv == ["--detached", "--stdin", "--json", "switch"]
-    assert request.parse(f"{COMMAND} --contract=7 --json state --release").argv == ["--json", "state", "--release"]
+    assert request.parse(f"{COMMAND} --contract=8 --json state --release").argv == ["--json", "state", "--release"]
 
 
 def test_every_verb_has_one_way_to_be_carried_out() -> None:
@@ -48,10 +48,10 @@ def test_every_verb_has_one_way_to_be_carried_out() -> None:
         "PYTHONPATH=/tmp " + PULL,
         "env PATH=/tmp " + PULL,
         "sudo " + PULL,
-        "/usr/local/sbin/../../../tmp/aipbx-agent --contract=7 --json pull",
+        "/usr/local/sbin/../../../tmp/aipbx-agent --contract=8 --json pull",
         "/usr/lib/openssh/sftp-server",
         "scp -t /etc/cron.d",
-        PULL.replace("--contract=7", "--contract=\N{ARABIC-INDIC DIGIT FIVE}"),
+        PULL.replace("--contract=8", "--contract=\N{ARABIC-INDIC DIGIT FIVE}"),
         PULL.replace("u", "\N{GREEK SMALL LETTER UPSILON}"),
         PULL.replace("pull", "PULL"),
         PULL.replace("pull", "lock"),

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from aipbx_agent.release import registry
 from aipbx_agent.release.releases import Release
 from fleet import agent
 from fleet.errors import OperatorError
@@ -22,7 +23,8 @@ OWNER = "ci@runner, deploy, since 2026-11-29 06:00:00 UTC"
 
 
 def host(*, restricted: bool = True, images_from: str = "registry") -> Any:
-    return SimpleNamespace(name="x", restricted=restricted, settings=SimpleNamespace(images_from=images_from))
+    settings = SimpleNamespace(images_from=images_from, backend_image="b", frontend_image="f", base_images={})
+    return SimpleNamespace(name="x", restricted=restricted, settings=settings)
 
 
 def test_it_names_one_service_and_its_commit() -> None:
@@ -66,7 +68,7 @@ def test_only_what_a_run_of_its_own_left_is_no_lock_to_it(
 
 def test_the_host_pulls_by_itself_with_the_run_s_own_password(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
-    monkeypatch.setenv(pull_or_build.TOKEN, "ghs_x")
+    monkeypatch.setenv(registry.TOKEN, "ghs_x")
     monkeypatch.setattr(agent, "query", lambda _, verb, body, **__: asked.append((verb, json.loads(body))))
     repositories: Any = {"backend": None, "frontend": None}
     pull_or_build.ensure(host(), Release(SHA, PAGES), repositories, {"backend": DIGEST})
