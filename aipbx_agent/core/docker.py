@@ -30,6 +30,11 @@ def answering() -> None:
     retry.until(DAEMON_SECONDS, lambda: run(["docker", "version"], seconds=SECONDS))
 
 
+def root() -> Path:
+    """Where Docker keeps images and volumes: on a disk of its own, perhaps."""
+    return Path(run(["docker", "info", "--format", "{{.DockerRootDir}}"], seconds=SECONDS).decode().strip())
+
+
 def container(project: str, service: str, *, running: bool = True) -> str:
     """The id of a service's container.
 

@@ -84,7 +84,7 @@ def _remove_unseen(config: Config, lock: IO[str]) -> None:
 
 def _refuse(config: Config) -> None:
     client.ask(config, "prometheus", "/api/v1/status/runtimeinfo")
-    disk.require({config.app: 0, Path("/var/lib"): IMAGE_MIB * disk.MIB}, int(config.raw["min_free_disk_mib"]))
+    disk.require({config.app: 0, docker.root(): IMAGE_MIB * disk.MIB}, int(config.raw["min_free_disk_mib"]))
     free = machine.memory()["MemAvailable"]
     if free < MEMORY_MIB:
         raise Refused(

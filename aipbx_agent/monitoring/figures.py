@@ -16,7 +16,7 @@ from aipbx_agent.core import events, files, metrics
 from aipbx_agent.core.config import Config, load
 from aipbx_agent.core.errors import AgentError
 from aipbx_agent.core.metrics import sample
-from aipbx_agent.monitoring import cgroup, dashboard, nginx, stack
+from aipbx_agent.monitoring import cgroup, dashboard, nginx, pulse, stack
 from aipbx_agent.monitoring.network_use import connections, udp_drops
 from aipbx_agent.release.containers import colours, traffic
 from aipbx_agent.release.lock import deploy_lock
@@ -43,8 +43,11 @@ def main(config: Config, _: argparse.Namespace) -> None:
     metrics.write("figures", lines)
     if (config.app / IMAGES).exists():
         freshness.measure(config)
-    stack.keep(config, {name for name, container in theirs.items() if container["State"]["Running"]})
+    stack.keep(config, theirs)
     dashboard.keep(config, set(theirs))
+    # What gives way to a full disk, and what an operator stopped, is not broken.
+    if any(container["State"]["Running"] for container in theirs.values()):
+        pulse.watch(config)
     events.result()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from aipbx_agent.core.metrics import sample
 from aipbx_agent.core.process import run
 from aipbx_agent.monitoring import access_log
 
+PROC = Path("/proc")
 _NUMBERS = re.compile(r"Active connections: (\d+)\s+server accepts handled requests\s+(\d+) (\d+) (\d+)")
 
 
@@ -30,9 +32,26 @@ def figures(config: Config, container: dict[str, Any]) -> Iterator[str]:
         OSError: its log cannot be read.
     """
     argv = ["nsenter", "--target", str(container["State"]["Pid"]), "--net", "curl", "--silent", "--max-time", "5"]
+    yield from fullest_worker(container["State"]["Pid"])
     yield from connections(run([*argv, f"http://{NGINX_LOCAL}/status"], seconds=SECONDS).decode(errors="replace"))
     sums = access_log.counted(Path(container["LogPath"]), list(config.raw.get("slow_paths", [])))
     yield from answers(sums)
+
+
+def fullest_worker(process: int) -> Iterator[str]:
+    """How many connections the worker has that has most, upstream ones too; `stub_status` counts visitors' alone.
+
+    Each worker may have as many: one that has all of them takes no visitor, whatever is left to another.
+
+    Args:
+        process: nginx's first, as the host counts.
+    """
+    with suppress(OSError):  # a reload has just ended one
+        children = (PROC / str(process) / "task" / str(process) / "children").read_text("utf-8").split()
+        # Beside connections a worker has a dozen files.
+        most = max((len(list((PROC / child / "fd").iterdir())) for child in children), default=0)
+        yield sample("aipbx_nginx_worker_connections", most)
+        yield sample("aipbx_nginx_worker_connections_most", NGINX_CONNECTIONS)
 
 
 def connections(status: str) -> Iterator[str]:

@@ -7,18 +7,21 @@ of PostgreSQL comes with the database's network, which the first deploy makes.
 from __future__ import annotations
 
 import argparse
+import fcntl
 import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-from aipbx_agent.contract import MONITORING_FOLDER, MONITORING_PROJECT
+from aipbx_agent.contract import MONITORING_FOLDER, MONITORING_PROJECT, MONITORING_UNIT
 from aipbx_agent.core import compose, docker, events
 from aipbx_agent.core.config import Config, load
 from aipbx_agent.core.disk import MIB
 from aipbx_agent.core.errors import AgentError
-from aipbx_agent.core.process import run
+from aipbx_agent.core.process import attempt, run
 from aipbx_agent.core.text import size
+from aipbx_agent.monitoring import damage
 from aipbx_agent.report import notify
 from aipbx_agent.roles import monitor
 
@@ -27,6 +30,10 @@ UP_SECONDS = 600
 DOWN_SECONDS = 90
 # The profiles of those that are not always there.
 EVERY = ("--profile", "database", "--profile", "dashboard")
+# Those that are.
+ALWAYS = {"prometheus", "alertmanager", "blackbox"}
+# Held by whoever starts or removes them.
+LOCK = Path("/run/lock/aipbx-monitoring")
 # There while the containers are stopped for want of disk; a boot judges again.
 STOPPED = Path("/run/aipbx-monitoring-stopped")
 
@@ -41,10 +48,12 @@ def main(config: Config, options: argparse.Namespace) -> None:
     docker.answering()
     with suppress(AgentError):  # before the first `inv env.push` it has no variables
         config = load()
-    if options.way == "up":
-        start(config)
-    else:
-        compose.run([*files(config), *EVERY, "down", "--timeout", "10"], seconds=DOWN_SECONDS)
+    with LOCK.open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if options.way == "up":
+            start(config)
+        else:
+            compose.run([*files(config), *EVERY, "down", "--timeout", "10"], seconds=DOWN_SECONDS)
     events.result()
 
 
@@ -58,20 +67,44 @@ def start(config: Config) -> None:
     STOPPED.unlink(missing_ok=True)
 
 
-def keep(config: Config, running: set[str]) -> None:
-    """See that they run, or do not, as the disk and the database have it.
+def keep(config: Config, there: dict[str, dict[str, Any]]) -> None:
+    """See that they run, or do not, as the disk, the database and their own data have it.
 
     Args:
-        running: the Compose services of monitoring that run.
+        config: the host's.
+        there: the containers of monitoring by their Compose services, as `docker inspect` shows them.
     """
+    with LOCK.open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return  # they are just being started or removed
+        _keep(config, there)
+
+
+def _keep(config: Config, there: dict[str, dict[str, Any]]) -> None:
+    running = {name for name, container in there.items() if container["State"]["Running"]}
     if STOPPED.exists():
         if not is_short(config, resume=True):
             start(config)
             notify.send(config, f"{config.host}: monitoring runs again", "There is room on the disk again.")
     elif is_short(config):
         _give_way(config)
-    elif running and "postgres-exporter" not in running and database_ready(config):
-        start(config)
+    elif running and _is_missing(config, running):
+        if _is_on():
+            start(config)
+    else:
+        for name, container in there.items():
+            damage.repair(config, name, container)
+
+
+def _is_missing(config: Config, running: set[str]) -> bool:
+    return not running >= ALWAYS or ("postgres-exporter" not in running and database_ready(config))
+
+
+def _is_on() -> bool:
+    """Whether the unit is: what an operator, or a convergence, has stopped meanwhile stays so."""
+    return attempt(["systemctl", "is-active", MONITORING_UNIT], seconds=docker.SECONDS)[1].strip() == "active"
 
 
 def is_short(config: Config, *, resume: bool = False) -> bool:
@@ -86,7 +119,7 @@ def is_short(config: Config, *, resume: bool = False) -> bool:
 
 def free(config: Config) -> int:
     """Bytes that are free where the application and Docker's volumes are; the less of the two."""
-    return min(shutil.disk_usage(path).free for path in (config.app, Path("/var/lib")))
+    return min(shutil.disk_usage(path).free for path in (config.app, docker.root()))
 
 
 def _give_way(config: Config) -> None:

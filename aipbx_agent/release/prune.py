@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from aipbx_agent.core import events
+from aipbx_agent.core import docker, events
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.docker import SECONDS
 from aipbx_agent.core.process import run
@@ -194,5 +194,4 @@ def _inspect(argv: list[str]) -> list[dict[str, Any]]:
 
 
 def _free() -> int:
-    root = run(["docker", "info", "--format", "{{.DockerRootDir}}"], seconds=SECONDS).decode().strip()
-    return shutil.disk_usage(root).free
+    return shutil.disk_usage(docker.root()).free

@@ -6,10 +6,11 @@ import http.client
 import json
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from aipbx_agent.core import events
+from aipbx_agent.core import events, metrics
 from aipbx_agent.core.config import Config
 
 SECONDS = 15
@@ -73,7 +74,20 @@ def send(config: Config, title: str, text: str) -> bool:
         events.note(
             f"{message.receiver} was not notified: {problem}" if problem else f"{message.receiver} was notified."
         )
+    _figures(outgoing, problems)
     return "" in problems
+
+
+def _figures(outgoing: list[Message], problems: list[str]) -> None:
+    """Whether each receiver took its last message: one that does not is reported through the others."""
+    with suppress(OSError):  # what is to be sent matters more
+        metrics.write(
+            "notify",
+            [
+                metrics.sample("aipbx_notify_ok", int(not problem), receiver=message.receiver)
+                for message, problem in zip(outgoing, problems, strict=True)
+            ],
+        )
 
 
 def _posted(message: Message) -> str:

@@ -16,7 +16,7 @@ class StandIn:
     Args:
         reference: That name, with registry and tag.
         recipe: How the stand-in is built.
-        trusting: Whether it trusts the lab's authority: it calls names that the world answers for.
+        trusting: Whether it trusts the lab's authorities: it calls names that the world or a host answers for.
         deployed: Whether a host with aiPBX on it needs it; others are for stories alone.
     """
 
@@ -34,7 +34,7 @@ def _postgres(name: str, real: str, account: int, pgvector: str) -> Recipe:
 
 def _monitoring(real: str, package: str, program: str, state: str) -> StandIn:
     arguments = {"REAL": real, "PACKAGE": package, "PROGRAM": program, "STATE": state}
-    return StandIn(f"{_HUB}/{real}", Recipe(program, "monitoring", "trixie", arguments))
+    return StandIn(f"{_HUB}/{real}", Recipe(program, "monitoring", "trixie", arguments), trusting=True)
 
 
 def stand_ins(architecture: str, *, stories: bool) -> list[StandIn]:

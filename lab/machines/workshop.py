@@ -68,9 +68,9 @@ class Workshop:
 
     def ensure_stand_ins(self, images: Images) -> None:
         """Fill the world's registries."""
-        authority = self.authority.certificate.read_bytes()
+        authorities = b"".join(self.trusted())
         offers = [
-            Offer(each.reference, self.tags[each.recipe.name], authority if each.trusting else b"")
+            Offer(each.reference, self.tags[each.recipe.name], authorities if each.trusting else b"")
             for each in stand_ins(images.architecture, stories=self.stories)
         ]
         world = self.running.world

@@ -25,6 +25,7 @@ NAMES = (
     "storage.yandexcloud.net",
     "hooks.slack.com",
     "api.telegram.org",
+    "hc-ping.com",
     mail_server.NAME,
 )
 

@@ -132,7 +132,7 @@ class World(Machine):
         """Have a receiver of notifications fail, as long as the context lasts.
 
         Args:
-            receiver: ``hooks.slack.com`` or ``api.telegram.org``.
+            receiver: ``hooks.slack.com``, ``api.telegram.org`` or ``hc-ping.com``.
             how: ``error``: it answers with the status 500; ``silence``: it does not answer.
 
         Raises:

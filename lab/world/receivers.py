@@ -1,4 +1,4 @@
-"""The receivers of notifications in the world: they keep what comes, and answer as Slack and Telegram do.
+"""The receivers of notifications in the world: they keep what comes, and answer as Slack, Telegram and Healthchecks do.
 
 This file runs inside the world, on Python alone, and imports nothing of the lab's.
 """
@@ -24,12 +24,15 @@ FOLDER = Path("/run/receivers")
 KEPT = FOLDER / "notifications.jsonl"
 SLACK = "hooks.slack.com"
 TELEGRAM = "api.telegram.org"
+# Notifies its customers when it is asked no longer.
+HEALTHCHECKS = "hc-ping.com"
 # How a receiver can fail: the status 500, or no answer at all.
 ERROR = "error"
 SILENCE = "silence"
 
 _WEBHOOK = re.compile(r"/services/[^/]+/[^/]+/[^/]+")
 _BOT = re.compile(r"/bot\d+:[\w-]+/sendMessage")
+_CHECK = re.compile(r"/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _LONGEST_TEXT = 4096
 _FORM = "application/x-www-form-urlencoded"
 _WRITING = threading.Lock()
@@ -91,6 +94,11 @@ def telegram(path: str, content_type: str, body: str) -> Answer:
     return Answer(200, {"ok": True, "result": sent})
 
 
+def healthchecks(path: str, _content_type: str, _body: str) -> Answer:
+    """Answer as a check of Healthchecks', which takes any body; arguments as in slack()."""
+    return Answer(200, "OK") if _CHECK.fullmatch(path) else Answer(404, "not found")
+
+
 def _refused(status: int, why: str) -> Answer:
     return Answer(status, {"ok": False, "error_code": status, "description": why})
 
@@ -102,7 +110,11 @@ def _json(text: str) -> Any:
         return None
 
 
-RECEIVERS: dict[str, Callable[[str, str, str], Answer]] = {SLACK: slack, TELEGRAM: telegram}
+RECEIVERS: dict[str, Callable[[str, str, str], Answer]] = {
+    SLACK: slack,
+    TELEGRAM: telegram,
+    HEALTHCHECKS: healthchecks,
+}
 
 
 class Receiver(BaseHTTPRequestHandler):
@@ -117,7 +129,7 @@ class Receiver(BaseHTTPRequestHandler):
         failure = path.read_text() if path.exists() else ""
         answer = RECEIVERS[name](self.path, content_type.partition(";")[0].strip(), body)
         if failure == ERROR:
-            answer = Answer(500, "server_error") if name == SLACK else _refused(500, "Internal Server Error")
+            answer = _refused(500, "Internal Server Error") if name == TELEGRAM else Answer(500, "server_error")
         status = 0 if failure == SILENCE else answer.status
         _keep({"receiver": name, "path": self.path, "content_type": content_type, "body": body, "status": status})
         if failure == SILENCE:

@@ -83,8 +83,8 @@ CASES = {
     "ErrorRatioHigh": Case(answers(5, 5), answers(0, 5)),
     "LatencyHigh": Case(seconds(0), seconds(10)),
     "NginxSaturated": Case(
-        {"aipbx_nginx_connections": "90x60", "aipbx_nginx_connections_most": "100x60"},
-        {"aipbx_nginx_connections": "10x60", "aipbx_nginx_connections_most": "100x60"},
+        {"aipbx_nginx_worker_connections": "90x60", "aipbx_nginx_worker_connections_most": "100x60"},
+        {"aipbx_nginx_worker_connections": "10x60", "aipbx_nginx_worker_connections_most": "100x60"},
     ),
     "UdpDrops": simple('aipbx_udp_drops_total{service="backend-blue"}', "0+20x60", "7x60"),
     "DatabaseConnectionsHigh": Case(
@@ -101,7 +101,9 @@ CASES = {
         {'up{job="node"}': "0x60"},
         {'up{job="node"}': "1x60", 'up{job="postgres"}': "0x60", 'up{job="releases"}': "0x60"},
     ),
-    "NotificationsFailing": simple("alertmanager_notifications_failed_total", "0+1x60", "4x60"),
+    "NotificationsFailing": simple(
+        'alertmanager_notifications_failed_total{receiver_name="deadman_url",reason="serverError"}', "0+1x60", "4x60"
+    ),
 }
 
 

@@ -18,7 +18,7 @@ from lab.progress import Steps
 from lab.running import Running
 from lab.topology import HOSTS, Lab, host_spec
 from tests import started
-from tests.lab import faults, order, rows
+from tests.lab import faults, monitored, order, rows
 from tests.lab.inv_run import Inv
 from tests.lab.prepared import Server
 from tests.lab.pyinfra_run import Bootstrap
@@ -151,4 +151,11 @@ def deployed(prepared: Server) -> Inv:
 def writing(deployed: Inv, server: Host) -> Iterator[Inv]:
     """The operator, while someone writes to the database, and faults are possible."""
     with rows.written(server), faults.possible(server):
+        yield deployed
+
+
+@pytest.fixture(scope="module")
+def watched(deployed: Inv, server: Host) -> Iterator[Inv]:
+    """The operator of a deployed host that gets its monitoring now; afterwards it has none."""
+    with monitored.monitoring(deployed, server):
         yield deployed

@@ -71,8 +71,13 @@ class Inv:
         (self.tree / "inventory.py").write_text(f'"""A story\'s."""\n\nproduction = {pprint.pformat(hosts)}\n')
 
     def set(self, host: str, **values: Any) -> None:
-        """Change what the inventory says of a host."""
-        self._data[host] |= values
+        """Change what the inventory says of a host, which may be a new one."""
+        self._data[host] = self._data.get(host, {}) | values
+        self._write()
+
+    def forget(self, host: str) -> None:
+        """The inventory has a host no longer."""
+        del self._data[host]
         self._write()
 
     @contextmanager

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import signal
 import socket
 import subprocess
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
@@ -22,54 +23,32 @@ from lab import wait
 from lab.errors import LabError
 from lab.machines.host import Host
 from lab.running import Running
-from tests.lab import alert_cases, colours
+from lab.world.receivers import SLACK, TELEGRAM
+from tests.lab import alert_cases, colours, monitored
+from tests.lab.alert_causes import BACKUP, CAUSES, no_backup
 from tests.lab.inv_run import Inv
+from tests.lab.monitored import (
+    ALERTMANAGER,
+    CONCERNS,
+    FIGURES,
+    GATEWAY,
+    PROJECT,
+    PROMETHEUS,
+    ask,
+    asked,
+    fires,
+    hear,
+    heard,
+    known,
+    on,
+    silences,
+    told,
+    value,
+    with_peer,
+)
 
-CONCERNS = ("firewall", "proxy", "agent", "monitoring")
-PROJECT = "aipbx-monitoring"
-GATEWAY, PROMETHEUS, ALERTMANAGER = "172.31.207.1", "172.31.207.2:9090", "172.31.207.3:9093"
 LIMITS = {"prometheus": 256, "alertmanager": 64, "blackbox": 64, "postgres-exporter": 64}
 PORTS = "9090,9093,9100,9115,9180,9187"
-HOOK = "https://hooks.slack.com/services/T0/B0/monitoring"
-VARIABLES = {
-    "ALERT_SLACK_WEBHOOK": HOOK,
-    "ALERT_TELEGRAM_BOT_TOKEN": "123456:monitoring-monitoring-monitoring-mon",
-    "ALERT_TELEGRAM_CHAT": "-100200300",
-}
-
-
-@pytest.fixture(scope="module")
-def watched(deployed: Inv, server: Host) -> Iterator[Inv]:
-    """The operator of a deployed host that gets its monitoring now; afterwards it has none."""
-    path = deployed.ssh_config.parent / "env" / f"{server.name}.env"
-    before = path.read_text()
-    path.write_text(before + "".join(f"{name}='{value}'\n" for name, value in VARIABLES.items()))
-    deployed("env.push", f"--host={server.name}", "--yes").succeeded()
-    deployed.set(server.name, monitoring=True)
-    deployed.bootstrap.only(*CONCERNS)("-y").succeeded()
-    yield deployed
-    deployed.set(server.name, monitoring=False)
-    deployed.bootstrap.only(*CONCERNS)("-y").succeeded()
-    path.write_text(before)
-    deployed("env.push", f"--host={server.name}", "--yes").succeeded()
-    units = "ls /etc/systemd/system | grep -e monitoring -e alerts -e figures -e node-metrics"
-    rest = f"{units}; iptables -S | grep br-aipbx-mon; ss -Hltn '( sport = :9180 )'"
-    left = server.run(f"docker ps -aq --filter label=com.docker.compose.project={PROJECT}; {rest}", check=False)
-    assert left.stdout == ""
-
-
-def ask(server: Host, where: str) -> Any:
-    """What Prometheus or Alertmanager answers on the host."""
-    return json.loads(server.run(f"curl -sS --max-time 10 {shlex.quote(f'http://{where}')}").stdout)
-
-
-def value(server: Host, query: str) -> list[tuple[dict[str, str], float]]:
-    """What Prometheus answers to a query: labels and value of each series."""
-    script = (
-        f"curl -sS --max-time 10 -G --data-urlencode {shlex.quote(f'query={query}')} http://{PROMETHEUS}/api/v1/query"
-    )
-    found = json.loads(server.run(script).stdout)["data"]["result"]
-    return [(one["metric"], float(one["value"][1])) for one in found]
 
 
 def raised(server: Host, name: str, minutes: int) -> None:
@@ -79,11 +58,6 @@ def raised(server: Host, name: str, minutes: int) -> None:
     alert = {"labels": {"alertname": name, "severity": "page"}, "annotations": words, "endsAt": ends.isoformat()}
     post = f"curl -sSf --json @- http://{ALERTMANAGER}/api/v2/alerts"
     server.run(post, stdin=json.dumps([alert]).encode())
-
-
-def told(lab: Running, since: int) -> list[str]:
-    """The texts of both receivers, since so many notifications."""
-    return [json.loads(one.body)["text"] for one in lab.world.notifications()[since:]]
 
 
 def test_it_converges_and_a_second_run_changes_nothing(watched: Inv) -> None:
@@ -150,30 +124,37 @@ def test_every_rule_by_promtool(watched: Inv, server: Host) -> None:
     assert "SUCCESS" in run.stdout, run.stdout + run.stderr
 
 
+def of_the_story(lab: Running, before: int) -> list[str]:
+    """What was told of what it raised; a host may have alerts of its own."""
+    return [text for text in told(lab, before) if "story" in text]
+
+
 def test_an_alert_is_told_once_and_shown(watched: Inv, server: Host, lab: Running) -> None:
     at, before = f"--host={server.name}", len(lab.world.notifications())
-    raised(server, "DiskSpaceLow", 30)
-    wait.until(lambda: len(told(lab, before)) >= 2, 60, "both receivers are told", "journalctl -u 'aipbx-alerts@*'")
-    slack, telegram = sorted(told(lab, before), key=lambda text: not text.startswith("*"))
-    assert slack.startswith(f"*{server.name}: ALERT: DiskSpaceLow*\n")
+    raised(server, "ClockWrong", 30)
+    wait.until(
+        lambda: len(of_the_story(lab, before)) >= 2, 60, "both receivers are told", "journalctl -u 'aipbx-alerts@*'"
+    )
+    slack, telegram = sorted(of_the_story(lab, before), key=lambda text: not text.startswith("*"))
+    assert slack.startswith(f"*{server.name}: ALERT: ClockWrong*\n")
     assert "of a &lt;story&gt; &amp; more" in slack
     assert telegram == (
-        f"{server.name}: ALERT: DiskSpaceLow\nDiskSpaceLow of a <story> & more\nDo: inv status\n"
+        f"{server.name}: ALERT: ClockWrong\nClockWrong of a <story> & more\nDo: inv status\n"
         "Page: inv runbook disk-space-low"
     )
     shown = watched("alerts", at)
     assert shown.code == 1
-    assert "DiskSpaceLow" in shown.output
-    assert "DiskSpaceLow" in watched.json("status", at, "--json")[server.name]["alerts"]["page"]
+    assert "ClockWrong" in shown.output
+    assert "ClockWrong" in watched.json("status", at, "--json")[server.name]["alerts"]["page"]
     watched("silence", at, "--for=2 weeks", "--reason=story").refused("is not a valid time")
     watched("silence", at, "--for=10m").refused("No reason is given.")
     watched("silence", at, "--for=10m", "--reason=a story").succeeded()
-    assert "DiskSpaceLow (silenced)" in watched("alerts", at).succeeded().output
+    assert "ClockWrong (silenced)" in watched("alerts", at).succeeded().output
     raised(server, "MemoryLow", 30)
     watched("silence", at, "--lift").succeeded()
-    raised(server, "DiskSpaceLow", 0)
+    raised(server, "ClockWrong", 0)
     raised(server, "MemoryLow", 0)
-    assert len(told(lab, before)) == 2
+    assert len(of_the_story(lab, before)) == 2
 
 
 @pytest.mark.test_all
@@ -294,21 +275,6 @@ def panels() -> dict[str, str]:
     return found
 
 
-@contextmanager
-def with_peer(watched: Inv, server: Host, name: str) -> Iterator[None]:
-    """The host looks at another one."""
-    inventory = watched.tree / "inventory.py"
-    alone = inventory.read_text()
-    inventory.write_text(alone.replace("production = [", f"production = [({name!r}, {{'role': 'the peer'}}),\n "))
-    monitoring = watched.bootstrap.only("monitoring")
-    try:
-        monitoring("-y", "--limit", server.name).succeeded()
-        yield
-    finally:
-        inventory.write_text(alone)
-        monitoring("-y").succeeded()
-
-
 @pytest.mark.test_all
 def test_every_panel_of_the_dashboards_has_figures(watched: Inv, server: Host) -> None:
     """The peer is a name of the lab's world: it answers over TLS, which is all that a panel asks of it."""
@@ -349,13 +315,6 @@ def test_a_full_disk_stops_monitoring_and_room_brings_it_back(watched: Inv, serv
     assert any("monitoring runs again" in text for text in told(lab, before))
 
 
-def silences(server: Host) -> list[str]:
-    """What is silenced, by its reasons."""
-    return [
-        one["comment"] for one in ask(server, f"{ALERTMANAGER}/api/v2/silences") if one["status"]["state"] == "active"
-    ]
-
-
 @pytest.mark.test_all
 @pytest.mark.parametrize("end", ["completes", "is killed"])
 def test_a_restart_of_a_service_silences_what_it_causes(watched: Inv, server: Host, end: str) -> None:
@@ -366,43 +325,6 @@ def test_a_restart_of_a_service_silences_what_it_causes(watched: Inv, server: Ho
     run.communicate(timeout=300)
     wait.until(lambda: silences(server) == [], 60, "nothing is silent any more", "look at aipbx-agent cleanup")
     watched("start", "backend", f"--host={server.name}", "--yes")
-
-
-CAUSES: dict[str, tuple[str, str]] = {
-    "ServiceUnhealthy": ("docker pause aipbx-nginx-1", "docker unpause aipbx-nginx-1"),
-    "ExporterDown": ("systemctl stop prometheus-node-exporter", "systemctl start prometheus-node-exporter"),
-    "LockTooOld": (
-        "mkdir /app/aipbx/lock && echo story >/app/aipbx/lock/owner && echo '1 1' >/app/aipbx/lock/connection"
-        " && touch -d '2 hours ago' /app/aipbx/lock",
-        "rm -r /app/aipbx/lock",
-    ),
-    "LongTransaction": (
-        # Nobody waits a quarter of an hour here: the clock of the rule is proved by promtool, its query by this.
-        "docker exec -d aipbx-postgres-1 psql -U aipbx_admin -d postgres -c 'begin; select pg_sleep(120)'",
-        'docker exec aipbx-postgres-1 psql -U aipbx_admin -d postgres -c "select pg_terminate_backend(pid) from'
-        " pg_stat_activity where query like '%pg_sleep(120)%' and pid <> pg_backend_pid()\"",
-    ),
-}
-# What fires while the cause lasts: alerts that wait are asked for without their `for`.
-QUERIES = {
-    "ServiceUnhealthy": 'aipbx_container_unhealthy{service="nginx"} == 1',
-    "ExporterDown": 'up{job="node"} == 0',
-    "LockTooOld": "aipbx_lock_seconds > 3600",
-    "LongTransaction": 'max(pg_stat_activity_max_tx_duration{datname="postgres",application_name="psql"}) > 20',
-}
-
-
-@pytest.mark.test_all
-@pytest.mark.parametrize("name", CAUSES)
-def test_a_real_cause_is_what_the_rule_asks_for(watched: Inv, server: Host, name: str) -> None:
-    """promtool proves how long a rule waits; this proves that the host shows what the rule is about."""
-    cause, cure = CAUSES[name]
-    server.run(cause)
-    try:
-        wait.until(lambda: bool(value(server, QUERIES[name])), 180, f"{name} has its figure", "look at its rule")
-    finally:
-        server.run(cure)
-    wait.until(lambda: not value(server, QUERIES[name]), 180, f"{name} is over", "look at its rule")
 
 
 @pytest.mark.test_all
@@ -419,3 +341,221 @@ def test_a_host_that_is_gone_is_reported_by_its_peer(watched: Inv, server: Host,
             f"http://{PROMETHEUS}/alerts on the host",
         )
         assert not any("SiteDown" in text for text in told(lab, before))
+
+
+PROGRAM, OTHER = f"{PROJECT}-prometheus-1", f"{PROJECT}-alertmanager-1"
+VOLUMES = "/var/lib/docker/volumes"
+DATA, SILENCES = f"{VOLUMES}/{PROJECT}_prometheus/_data", f"{VOLUMES}/{PROJECT}_alertmanager/_data/silences"
+# Two blocks: ten figures of ten hours ago, and ten of five hours ago.
+MAKE = """
+import sys, time
+print("# TYPE", sys.argv[1], "gauge")
+for hours in (10, 5):
+    for minute in range(10):
+        print(sys.argv[1], hours, int(time.time()) - hours * 3600 + 60 * minute)
+print("# EOF")
+"""
+MADE = f"""
+cd {DATA} && ls -d 01* 2>&- | sort >/tmp/before
+python3 -c {shlex.quote(MAKE)} {{name}} >{DATA}/story
+docker exec -e TMPDIR=/prometheus {PROGRAM} promtool tsdb create-blocks-from openmetrics /prometheus/story /prometheus
+rm {DATA}/story; ls -d 01* | sort | comm -13 /tmp/before - | head -n 1
+"""
+RANDOM = "head -c 3000 /dev/urandom"
+# By what is damaged: what does it, and how many of the twenty figures are there afterwards.
+DAMAGES = {
+    "a block's index": ("truncate -s 100 {block}/index", 10),
+    "a block's figures": ("truncate -s 0 {block}/chunks/000001", 10),
+    "a block's deletions": ("echo garbage >{block}/tombstones", 10),
+    "the newest figures": ("echo garbage >chunks_head/000001", 20),
+    "the middle of the log": (
+        f"{RANDOM} | dd of=$(ls wal/0* | tail -n 1) bs=1 seek=9000 conv=notrunc",
+        20,
+    ),
+    "a part of the log": ("mv wal/$(ls wal | grep -m 1 ^0) wal/00099999", 20),
+}
+
+
+@pytest.mark.test_all
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_prometheus_starts_without_what_it_cannot_read(watched: Inv, server: Host, lab: Running, damage: str) -> None:
+    """A power cut has damaged it; nobody does anything."""
+    name, before = f"story_{uuid.uuid4().hex}", len(lab.world.notifications())
+    script, kept = DAMAGES[damage]
+    block = server.run(MADE.format(name=name)).stdout.split()[-1]
+    server.run(f"docker kill {PROGRAM}; cd {DATA} && {script.format(block=block)}; docker start {PROGRAM}")
+
+    def works() -> bool:
+        ready = server.run(f"curl -sf --max-time 5 http://{PROMETHEUS}/-/ready", check=False).returncode == 0
+        return ready and bool(value(server, "up == 1"))
+
+    wait.until(works, 300, "Prometheus works again", f"docker logs {PROGRAM} on the host")
+    assert [count for _, count in value(server, f"count_over_time({name}[12h])")] == [kept]
+    if damage != "the middle of the log":  # Prometheus mends that itself
+        said = [text for text in told(lab, before) if "data of monitoring were damaged" in text]
+        assert len(said) == 2
+        assert kept != 10 or block in said[0]
+
+
+@pytest.mark.test_all
+def test_alertmanager_starts_without_what_it_cannot_read(watched: Inv, server: Host, lab: Running) -> None:
+    before = len(lab.world.notifications())
+    server.run(f"docker kill {OTHER}; {RANDOM} >{SILENCES}; docker start {OTHER}")
+
+    def told_so() -> bool:
+        return sum("data of monitoring were damaged" in text for text in told(lab, before)) == 2
+
+    wait.until(told_so, 180, "the team is told", f"docker logs {OTHER} on the host")
+    wait.until(lambda: isinstance(ask(server, f"{ALERTMANAGER}/api/v2/silences"), list), 60, "it answers", "docker ps")
+
+
+@pytest.mark.test_all
+def test_a_program_that_is_gone_comes_back(watched: Inv, server: Host) -> None:
+    server.run(f"docker rm --force {PROJECT}-blackbox-1")
+    ask_docker = f"docker ps --quiet --filter name={PROJECT}-blackbox-1"
+    wait.until(lambda: server.run(ask_docker).stdout != "", 120, "it runs again", "journalctl -u aipbx-figures")
+
+
+@pytest.fixture(scope="module")
+def quick(watched: Inv, server: Host) -> Iterator[Inv]:
+    """The operator of a host whose rules wait for nothing."""
+    with monitored.quick(server):
+        yield watched
+
+
+@pytest.mark.test_all
+@pytest.mark.parametrize("alert", CAUSES)
+def test_what_goes_wrong_is_told_and_so_is_its_end(quick: Inv, server: Host, lab: Running, alert: str) -> None:
+    cause = CAUSES[alert]
+    wait.until(lambda: not fires(server, alert), 120, f"{alert} is over", "what did an earlier story leave?")
+    before = len(lab.world.notifications())
+    on(server, cause.do)
+    try:
+        wait.until(lambda: fires(server, alert), 300, f"{alert} fires", f"http://{PROMETHEUS}/alerts on the host")
+        hear(lab, before, f"{server.name}: ", f": {alert}", *cause.shown.split(" … "), f"Page: {page(alert)}")
+    finally:
+        on(server, cause.undo)
+    wait.until(lambda: not fires(server, alert), 300, f"{alert} is over", f"http://{PROMETHEUS}/alerts on the host")
+    hear(lab, before, f"{server.name}: resolved: {alert}")
+
+
+def page(alert: str) -> str:
+    """The command that prints its page."""
+    return "inv runbook " + re.sub(r"(?<!^)(?=[A-Z])", "-", alert).lower()
+
+
+LOOK = "systemctl start aipbx-watch.service"
+
+
+@pytest.mark.test_all
+def test_a_backup_that_is_too_old_is_told_once(quick: Inv, server: Host, lab: Running) -> None:
+    """The agent looks every hour, Prometheus all the time, and monitoring is restarted: one message each."""
+    before = len(lab.world.notifications())
+    server.run(no_backup("30 hours"))
+    try:
+        server.run(LOOK, timeout=120)
+        wait.until(lambda: fires(server, "BackupTooOld"), 120, "it fires", f"http://{PROMETHEUS}/alerts on the host")
+        wait.until(lambda: len(told(lab, before)) == 2, 60, "both are told", "journalctl -u 'aipbx-alerts@*'")
+        for _ in range(2):
+            server.run(LOOK, timeout=120)
+        server.run("systemctl restart aipbx-monitoring", timeout=180)
+        server.run(LOOK, timeout=120)
+        wait.until(
+            lambda: "BackupTooOld" in known(server),
+            180,
+            "Alertmanager knows of it again",
+            f"http://{ALERTMANAGER}/api/v2/alerts on the host",
+        )
+        quick("backup", f"--host={server.name}").succeeded()
+        wait.until(lambda: not fires(server, "BackupTooOld"), 120, "it is over", "inv backups")
+        over = f"{server.name}: resolved: BackupTooOld"
+        wait.until(lambda: sum(over in text for text in told(lab, before)) == 2, 60, "its end is told", "journalctl")
+        assert sum("ALERT: BackupTooOld" in text for text in told(lab, before)) == 2
+        assert not [text for text in told(lab, before) if "too old" in text and "BackupTooOld" not in text]
+    finally:
+        server.run(BACKUP, timeout=120)
+
+
+LOCK = CAUSES["LockTooOld"]
+
+
+@pytest.mark.test_all
+def test_a_receiver_that_fails_is_told_to_the_other(quick: Inv, server: Host, lab: Running) -> None:
+    before, words = len(lab.world.notifications()), f"Slack takes no messages of {server.name}."
+    try:
+        with lab.world.failing(SLACK):
+            on(server, LOCK.do)
+            wait.until(lambda: fires(server, "NotificationsFailing"), 180, "it fires", "aipbx_notify.prom on the host")
+            wait.until(lambda: heard(lab, before, words) == {TELEGRAM}, 60, "the other is told", "journalctl")
+    finally:
+        on(server, LOCK.undo)
+    wait.until(lambda: not fires(server, "NotificationsFailing"), 180, "it is over", "aipbx_notify.prom on the host")
+    hear(lab, before, "resolved: NotificationsFailing")
+
+
+@contextmanager
+def refused(server: Host, lab: Running) -> Iterator[None]:
+    """No one outside takes a connection of the host's."""
+    rule = f"OUTPUT -p tcp -d {lab.world.address4} --dport 443 -j REJECT --reject-with tcp-reset"
+    rule6 = rule.replace(lab.world.address4, lab.world.address6)
+    server.run(f"iptables -I {rule} && ip6tables -I {rule6}")
+    try:
+        yield
+    finally:
+        server.run(f"iptables -D {rule}; ip6tables -D {rule6}")
+
+
+@contextmanager
+def failing(_: Host, lab: Running) -> Iterator[None]:
+    """Both receivers answer with 500."""
+    with lab.world.failing(SLACK), lab.world.failing(TELEGRAM):
+        yield
+
+
+@pytest.mark.test_all
+@pytest.mark.parametrize("outage", [failing, refused])
+def test_what_no_one_took_is_shown_and_told_later(
+    quick: Inv, server: Host, lab: Running, outage: Callable[[Host, Running], AbstractContextManager[None]]
+) -> None:
+    before, words = len(lab.world.notifications()), f"all of ALERT_* takes no messages of {server.name}."
+    try:
+        with outage(server, lab):
+            on(server, LOCK.do)
+            query = 'ALERTS{receiver_name="all of ALERT_*",alertstate="firing"}'
+            wait.until(lambda: fires(server, "LockTooOld") and bool(value(server, query)), 240, "it fires", query)
+            shown = quick("alerts", f"--host={server.name}")
+            assert shown.code == 1
+            assert words in shown.output
+            assert not heard(lab, before, "LockTooOld")
+        hear(lab, before, "LockTooOld")
+        hear(lab, before, words)
+    finally:
+        on(server, LOCK.undo)
+    wait.until(lambda: not fires(server, "NotificationsFailing"), 300, "it is over", "journalctl -u 'aipbx-alerts@*'")
+    hear(lab, before, "resolved: LockTooOld")
+    hear(lab, before, "resolved: NotificationsFailing")
+
+
+@pytest.mark.test_all
+def test_a_service_outside_is_asked_while_monitoring_works_only(quick: Inv, server: Host, lab: Running) -> None:
+    """Prometheus hangs: what it said last counts for some minutes, then the agent notifies the team as well."""
+    before, first = len(lab.world.notifications()), asked(lab)
+    wait.until(lambda: asked(lab) >= first + 2, 90, "the service is asked", "deadman_url")
+    server.run(f"docker pause {PROJECT}-prometheus-1")
+    try:
+        wait.until(lambda: "Watchdog" not in known(server), 400, "the watchdog ends", "resolve_timeout")
+        last = asked(lab)
+        shown = quick("alerts", f"--host={server.name}")
+        assert shown.code == 1
+        assert "does not answer" in shown.output or "does not work" in shown.output
+        server.run(FIGURES, timeout=120)
+        server.run('sed -i \'s/"since": [0-9.]*/"since": 1/\' /run/aipbx-monitoring-broken.json')
+        for _ in range(2):
+            server.run(FIGURES, timeout=120)
+        assert sum("monitoring does not work" in text for text in told(lab, before)) == 2
+        assert asked(lab) == last
+    finally:
+        server.run(f"docker unpause {PROJECT}-prometheus-1")
+    wait.until(lambda: asked(lab) > last, 120, "the service is asked again", "deadman_url")
+    server.run(FIGURES, timeout=120)
+    assert sum("monitoring works again" in text for text in told(lab, before)) == 2

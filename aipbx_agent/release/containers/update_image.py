@@ -23,7 +23,6 @@ from aipbx_agent.release.switch import public_check
 
 # A slow registry, and 500 MB.
 PULL_SECONDS = 1800
-_ROOT = ("docker", "info", "--format", "{{.DockerRootDir}}")
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,7 @@ def _image(name: str) -> Image:
 
 def _pulled(config: Config, pinned: str, before: Image) -> Image:
     """The image that the registry has now; one of the size before is made room for."""
-    root = run(_ROOT, seconds=docker.SECONDS).decode().strip()
+    root = docker.root()
     if shutil.disk_usage(root).free < before.size + config.raw["min_free_disk_mib"] * disk.MIB:
         raise Refused(
             f"The disk of {root} has no room for another {pinned}.",

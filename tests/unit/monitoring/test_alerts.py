@@ -31,6 +31,14 @@ def test_each_says_what_is_wrong_and_what_to_do(name: str) -> None:
     assert re.search(r'action: ".+"\n', BLOCKS[name])
 
 
+@pytest.mark.parametrize("language", pages.LANGUAGES)
+@pytest.mark.parametrize("name", [name for name in BLOCKS if name != "Watchdog"])  # that one is no message
+def test_its_page_begins_with_the_message(name: str, language: str) -> None:
+    slug = re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
+    sign = (pages.folder(language) / f"{slug}.md").read_text("utf-8").split("\n## ")[1]
+    assert f"`{name}`" in sign
+
+
 def test_silences_of_runs_name_alerts_that_there_are() -> None:
     from aipbx_agent.monitoring.silence import CAUSED
 

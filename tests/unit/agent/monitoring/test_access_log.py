@@ -59,3 +59,18 @@ def test_what_prometheus_reads() -> None:
     lines = list(nginx.answers(sums))
     assert 'aipbx_nginx_answers_total{status="5xx"} 2' in lines
     assert 'aipbx_nginx_answer_seconds_bucket{le="+Inf"} 2' in lines
+
+
+def test_the_fullest_worker_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nginx, "PROC", tmp_path)
+    (tmp_path / "7" / "task" / "7").mkdir(parents=True)
+    (tmp_path / "7" / "task" / "7" / "children").write_text("8 9 ")
+    for worker, count in (("8", 3), ("9", 5)):
+        (tmp_path / worker / "fd").mkdir(parents=True)
+        for number in range(count):
+            (tmp_path / worker / "fd" / str(number)).touch()
+    assert list(nginx.fullest_worker(7)) == [
+        "aipbx_nginx_worker_connections 5",
+        "aipbx_nginx_worker_connections_most 4096",
+    ]
+    assert list(nginx.fullest_worker(99)) == []

@@ -34,6 +34,7 @@ class World:
         monkeypatch.setattr(machine, "memory", lambda: {"MemAvailable": self.memory})
         monkeypatch.setattr(client, "ask", lambda *_: {})
         monkeypatch.setattr(docker, "container", lambda *_: "container")
+        monkeypatch.setattr(docker, "root", lambda: tmp_path)
         monkeypatch.setattr(compose, "run", self._compose)
         popen = subprocess.Popen
         monkeypatch.setattr(subprocess, "Popen", lambda _, **pipes: popen(self.container, **pipes))

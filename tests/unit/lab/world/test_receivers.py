@@ -9,7 +9,7 @@ from lab.errors import LabError
 from lab.images import recipes
 from lab.world import configuration, mail_server, notifications, object_storage
 from lab.world.notifications import Notification
-from lab.world.receivers import RECEIVERS, Answer, slack, telegram
+from lab.world.receivers import RECEIVERS, Answer, healthchecks, slack, telegram
 
 HOOK = "/services/T0/B0/x1"
 SEND = "/bot12345:AA-b_c/sendMessage"
@@ -104,3 +104,8 @@ def test_every_host_has_a_bucket_of_its_own() -> None:
 def test_the_world_s_image_has_the_services_of_this_checkout(service: str) -> None:
     module = Path(object_storage.__file__).with_name(f"{service.replace('-', '_')}.py")
     assert (recipes.CONTEXTS / "world" / "services" / service).samefile(module)
+
+
+def test_healthchecks_takes_any_body_for_a_check_that_it_has() -> None:
+    assert healthchecks("/1d9b6a3e-0000-4000-8000-0123456789ab", "application/json", "{}") == Answer(200, "OK")
+    assert healthchecks("/", "", "") == Answer(404, "not found")
