@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from aipbx_agent.core.docker import SECONDS
+from aipbx_agent.core.errors import AgentError
 from aipbx_agent.core.process import run
 
 
@@ -24,8 +27,13 @@ def requests(process: int, port: int) -> int:
     """Return how many requests a container is at: nginx opens a connection for each, and closes it with the answer.
 
     Args:
-        process: the container's first, as the host counts.
+        process: the container's first, as the host counts; 0, or one that has ended, is at none.
         port: where it listens.
     """
     argv = ["nsenter", "--target", str(process), "--net", "ss", "-Htn", "state", "established"]
-    return len(run([*argv, f"( sport = :{port} )"], seconds=SECONDS).splitlines())
+    try:
+        return len(run([*argv, f"( sport = :{port} )"], seconds=SECONDS).splitlines())
+    except AgentError:
+        if Path(f"/proc/{process}").exists():
+            raise
+        return 0

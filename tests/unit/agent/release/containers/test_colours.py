@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from aipbx_agent.core.config import Config
-from aipbx_agent.core.errors import Failed
+from aipbx_agent.core.errors import AgentError, Failed
 from aipbx_agent.release import ledger
 from aipbx_agent.release.containers import colours, traffic
 from aipbx_agent.release.switch import health, public_check
@@ -61,6 +61,14 @@ def test_flows_and_requests_are_counted_by_line(programs: Path) -> None:
         "conntrack -L -p udp --orig-port-dst 3032",
         "nsenter --target 4711 --net ss -Htn state established ( sport = :5005 )",
     ]
+
+
+def test_a_container_that_has_ended_is_at_no_request(programs: Path) -> None:
+    """A backend that crashes again and again has no process at times: that must not fail the switch away from it."""
+    stub(programs, "nsenter", "exit 1")
+    assert traffic.requests(0, 5005) == 0
+    with pytest.raises(AgentError):
+        traffic.requests(os.getpid(), 5005)
 
 
 def test_the_other_colour() -> None:
