@@ -43,6 +43,7 @@ docker exec app-postgres-1 psql -q -U aipbx_user -d aipbx_production -c "create 
 docker exec app-backend-1 sh -c 'mkdir -p static/org-documents static/avatars && cd static &&
     for n in 1 2 3; do head -c 40000 /dev/urandom >"org-documents/счёт $n.pdf"; done; echo face >avatars/7.png
     echo voice >../tts_voices/anna.wav'
+echo board >$(docker volume inspect -f '{{.Mountpoint}}' app_grafana_data)/grafana.db
 # A stand-in: what counts is its name.
 docker tag nginx:1.30-alpine containrrr/watchtower:1.7.1
 docker run -d --name watchtower --restart always containrrr/watchtower:1.7.1
