@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import pprint
-import pty
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +15,7 @@ from typing import Any
 from fleet.checkout import ROOT
 from fleet.env.dotenv import dotenv_file
 from lab.world import mail_server
+from tests.lab import screen
 from tests.lab.pyinfra_run import NEEDED, Bootstrap, Run, finished, operators_shell
 from tests.lab.terminal import Terminal
 
@@ -140,23 +138,7 @@ class Inv:
 
     def typed(self, keys: bytes, *words: str) -> str:
         """What a terminal shows when someone runs it there and types `keys`."""
-        child, terminal = pty.fork()
-        if child == 0:
-            os.chdir(self.tree)
-            os.execve(INV, [INV, *words], self.environment)  # noqa: S606
-        shown = b""
-        os.write(terminal, keys)
-        signal.alarm(DEADLINE_SECONDS)
-        try:
-            while chunk := os.read(terminal, 65536):
-                shown += chunk
-        except OSError:  # the terminal's way of saying that no one is there any more
-            pass
-        finally:
-            signal.alarm(0)
-            os.close(terminal)
-            os.waitpid(child, 0)
-        return shown.decode(errors="replace")
+        return screen.shown([INV, *words], self.tree, self.environment, keys, DEADLINE_SECONDS).output
 
     def at_terminal(self, *words: str, **variables: str) -> Terminal:
         """A run at a terminal, whose questions a story answers."""

@@ -22,6 +22,7 @@ DEPLOYED = (
     "test_eyes.py",
     "test_monitoring.py",
     "test_day.py",
+    "test_runbook.py",
     "test_users.py",
     "test_staging.py",
     "test_browser.py",
