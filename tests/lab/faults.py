@@ -36,6 +36,10 @@ def kill(verb: str) -> str:
     return f"systemctl kill --signal=KILL aipbx-agent-{verb}.service; sleep 60"
 
 
+# The host stays in this moment until the story lets it continue.
+HELD = f"touch {FOLDER}/now; timeout 120 sh -c 'until [ -e {FOLDER}/go ]; do sleep 0.1; done'"
+
+
 @contextmanager
 def possible(host: Host) -> Iterator[None]:
     """The script is in its place within this block."""
@@ -58,6 +62,23 @@ def at(host: Host, moment: str, do: str, *, after: bool = False) -> None:
     flag = f"touch {FOLDER}/after" if after else f"rm -f {FOLDER}/after"
     script = f"cd {FOLDER}; rm -f was said; {flag}; cat >do; printf %s {shlex.quote(moment)} >when"
     host.run(script, stdin=do.encode())
+
+
+def hold(host: Host, moment: str, *, after: bool = False) -> None:
+    """Let the program stop at a moment, as `at` has it, until `continues`."""
+    at(host, moment, HELD, after=after)
+    host.run(f"rm -f {FOLDER}/now {FOLDER}/go")
+
+
+def reached(host: Host) -> None:
+    """Wait until it has come there."""
+    there = f"[ -e {FOLDER}/now ]"
+    wait.until(lambda: host.run(there, check=False).returncode == 0, 90, "the moment has come", f"cat {FOLDER}/calls")
+
+
+def continues(host: Host) -> None:
+    """Let it continue from there."""
+    host.run(f"touch {FOLDER}/go")
 
 
 def happened(host: Host) -> bool:

@@ -9,6 +9,7 @@ import pytest
 
 from lab import wait
 from lab.machines.host import Host
+from tests.lab import faults
 from tests.lab.intact import at_last, deploy, other, serves, well
 from tests.lab.inv_run import Inv
 from tests.lab.pyinfra_run import kill, read_until
@@ -55,10 +56,13 @@ def test_a_converge_that_is_killed_costs_a_deployed_host_nothing(writing: Inv, s
 
 
 def test_an_operator_s_machine_that_dies_before_the_switch_leaves_no_staged_images(writing: Inv, server: Host) -> None:
+    faults.hold(server, " up .*nginx", after=True)
     run = writing.started(*deploy(server, other(server)))
-    read_until(run, "nginx healthy (")
+    faults.reached(server)
     os.killpg(run.pid, signal.SIGKILL)
     run.wait(timeout=30)
+    faults.continues(server)
+    faults.ended(server, "prepare")
     assert server.run("ls /app/aipbx/images.env.staged", check=False).returncode == 0
     writing("deploy", f"--host={server.name}", "--yes").refused("Its run is over", "inv unlock")
     writing("unlock", f"--host={server.name}", "--yes").succeeded()
