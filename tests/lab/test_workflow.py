@@ -8,11 +8,9 @@ from pathlib import Path
 import pytest
 
 from fleet.ci import known_hosts
-from lab import wait
 from lab.machines.host import Host
 from lab.running import Running
 from tests.lab.inv_run import FILLED, Inv
-from tests.lab.pyinfra_run import read_until
 from tests.lab.web import Web
 from tests.lab.workflow import Commits, GitHub, Key
 
@@ -124,31 +122,6 @@ def test_what_cannot_be_built_is_not_deployed(github: GitHub, server: Host, back
 
 
 @pytest.mark.test_all
-def test_the_chosen_host_counts_and_a_second_run_builds_nothing(github: GitHub, server: Host, backend: Commits) -> None:
-    sha = backend.push("Answers, and no tag")
-    first = github.run("workflow_dispatch", {"host": server.name, "allow-destructive": ""}).succeeded()
-    assert (runs(server), lock(server)) == (sha, "")
-    assert "npm run --silent released" in first.output
-    again = github.run("workflow_dispatch", {"host": server.name, "allow-destructive": ""}).succeeded()
-    assert "npm run --silent released" not in again.output
-    assert (runs(server), lock(server)) == (sha, "")
-
-
-@pytest.mark.test_all
-def test_a_runner_that_is_killed_leaves_the_host_to_the_next(github: GitHub, server: Host, backend: Commits) -> None:
-    before = runs(server)
-    sha = backend.push("Answers [deploy:3]")
-    with github.started() as run:
-        read_until(run, "nginx healthy (")
-        github.machine.run("kill -9 $(pgrep -x act) $(pgrep -f bin/inv)")
-    ended = "! systemctl is-active --quiet aipbx-agent-switch"
-    wait.until(lambda: server.run(ended, check=False).returncode == 0, 180, "the switch has ended", "its journal")
-    assert runs(server) in {before, sha}
-    github.run().succeeded()
-    assert (runs(server), lock(server)) == (sha, "")
-
-
-@pytest.mark.test_all
 def test_a_host_with_another_key_gets_nothing(github: GitHub, server: Host, backend: Commits) -> None:
     before, told = runs(server), len(github.notified())
     other = "AAAAC3NzaC1lZDI1NTE5AAAAIA8OAuIWFrFUTb5HCQTpuIB6yxgGwFpo7iyRJ0fSjNq7"
@@ -181,16 +154,3 @@ def test_all_is_every_host_and_none_after_a_canary_that_fails(github: GitHub, se
     assert "inv deploy --host=aipbx.ru" not in run.output
     assert (runs(server), github.has_image(sha)) == (before, True)
     assert [f"{sha[:12]} was not deployed (aipbx.net)" in text for text in github.notified()[told:]] == [True]
-
-
-@pytest.mark.test_all
-def test_hosts_after_the_canary_do_not_end_each_other(github: GitHub, server: Host, backend: Commits) -> None:
-    told = len(github.notified())
-    with github.fleet.changed(server.name, canary=True):
-        github.publish()
-        sha = backend.push("Answers [deploy all]")
-        github.run().refused('"canary": "aipbx.ru", "rest": ["aipbx.net", "aipbx.org"]')
-    github.publish()
-    assert (runs(server), lock(server)) == (sha, "")
-    failed = [text for text in github.notified()[told:] if "was not deployed" in text]
-    assert [sum(f"({name})" in text for text in failed) for name in ("aipbx.net", "aipbx.org")] == [1, 1]

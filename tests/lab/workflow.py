@@ -19,7 +19,6 @@ from lab.ci import runner
 from lab.images.mirror import machine_mirror
 from lab.images.recipes import Images
 from lab.machines.host import Host
-from lab.machines.machine import exec_command
 from lab.machines.workshop import Workshop
 from lab.progress import Steps
 from lab.running import Running
@@ -203,12 +202,6 @@ class GitHub:
         done = self.machine.run(f"{command} 2>&1", SECONDS, check=False)
         evidence.COMMANDS.add([command], done.returncode, done.stdout)
         return Run(done.returncode, done.stdout)
-
-    def started(self) -> subprocess.Popen[str]:
-        """The workflow, which continues while the story does something to it."""
-        argv = ["docker", *exec_command(self.machine.container, f"{self.command()} 2>&1", stdin=False)]
-        pipe, nothing = subprocess.PIPE, subprocess.DEVNULL
-        return subprocess.Popen(argv, env=self.lab.docker.environment(), stdin=nothing, stdout=pipe, text=True)
 
     @property
     def secret_words(self) -> list[str]:
