@@ -28,6 +28,7 @@ DEPLOYED = (
     "test_browser.py",
     "test_roles.py",
     "test_rotation.py",
+    "test_secrets.py",
     "test_import.py",
     "test_backup.py",
     "test_restore.py",
