@@ -90,11 +90,17 @@ def test_compose_works_in_the_folder_as_anyone_would_type_it(deployed: Inv, serv
 
 
 @pytest.fixture
-def restoring(deployed: Inv, server: Host) -> Iterator[subprocess.Popen[str]]:
-    """A restore that is at its load for a while, and whose live data are untouched yet."""
+def databases(deployed: Inv, server: Host) -> str:
+    """Those that there are before."""
+    return server.run(DATABASES).stdout
+
+
+@pytest.fixture
+def restoring(deployed: Inv, server: Host, databases: str) -> Iterator[subprocess.Popen[str]]:
+    """A restore that is at its load until someone stops it, and whose live data are untouched yet."""
     made = deployed("backup", server.name).succeeded().output.partition("set ")[2].partition(",")[0]
     with faults.possible(server):
-        faults.at(server, "pg_restore .*--jobs", "sleep 40")
+        faults.at(server, "pg_restore .*--jobs", "sleep 600")
         run = deployed.started("restore", made, f"--host={server.name}", "--yes")
         active = "systemctl is-active aipbx-agent-restore"
         wait.until(lambda: "active" in server.run(active, check=False).stdout.split(), 60, "the restore runs", active)
@@ -105,9 +111,8 @@ def restoring(deployed: Inv, server: Host) -> Iterator[subprocess.Popen[str]]:
 
 
 def test_a_restore_that_is_left_is_found_again_and_stopped(
-    deployed: Inv, server: Host, restoring: subprocess.Popen[str]
+    deployed: Inv, server: Host, databases: str, restoring: subprocess.Popen[str]
 ) -> None:
-    before = server.run(DATABASES).stdout
     read_until(restoring, FIRST_STEP)
     os.killpg(restoring.pid, signal.SIGINT)
     said, _ = restoring.communicate(timeout=60)
@@ -120,7 +125,7 @@ def test_a_restore_that_is_left_is_found_again_and_stopped(
     shown, _ = watching.communicate(timeout=60)
     assert watching.returncode == 1
     assert "The run was stopped." in shown
-    assert server.run(DATABASES).stdout == before
+    assert server.run(DATABASES).stdout == databases
     deployed("attach", server.name).refused(f"Nothing runs on {server.name} now.")
     acts = [(one["verb"], one["result"]) for one in deployed.json("audit", server.name, "--json")[server.name]]
     assert acts[-2:] == [("restore", "interrupted"), ("cancel", "ok")]
