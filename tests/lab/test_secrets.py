@@ -13,8 +13,10 @@ import pytest
 from fleet.env.dotenv import dotenv_file
 from lab.machines.host import Host
 from tests import openbao
+from tests.lab import faults
 from tests.lab.inv_run import FILLED, Inv
 from tests.lab.pyinfra_run import Run
+from tests.lab.test_rotation import NOT_DONE, killed, opens
 from tests.openbao import Bao
 
 ENVIRONMENT = "cat /app/aipbx/environment.json"
@@ -147,4 +149,36 @@ def test_a_store_that_fails_changes_nothing_and_stops_no_deploy(team: Team, monk
         kv.undelete_secret_versions(path=team.path, versions=[version], mount_point="secret")
     assert team.on_host() == before
     assert team.bao.address == address
+    team("env.diff").succeeded()
+
+
+@pytest.mark.test_all
+def test_a_rotation_writes_the_store_first_and_a_failure_has_a_way_on(team: Team) -> None:
+    old = team.stored()["DB_PASS"]
+    team("db.rotate-password", "--yes").succeeded()
+    new = team.stored()["DB_PASS"]
+    assert new != old
+    assert opens(team.server, new)
+    assert not opens(team.server, old)
+    assert f'"{new}"' in team.on_host()
+    team("env.diff").succeeded()
+    with faults.possible(team.server):
+        # The backend that is to have the new one is stopped as soon as it is there.
+        faults.at(team.server, " up .*backend", "/usr/bin/docker stop $(/usr/bin/docker ps -lq)", after=True)
+        run = team("db.rotate-password", "--yes")
+        run.refused("the old password applies everywhere, as before")
+    assert team.stored()["DB_PASS"] == new
+    assert opens(team.server, new)
+    with faults.possible(team.server):
+        # The operator's machine is gone, once the store has the new one and before the role has it.
+        killed(team.inv, team.server, r"\\password", NOT_DONE, after=False)
+    newest = team.stored()["DB_PASS"]
+    assert newest != new
+    assert opens(team.server, new)
+    again = team("db.rotate-password", "--yes")
+    again.refused("is locked", "rotation of the database's password", "inv unlock")
+    team("unlock", "--yes").succeeded()
+    assert "An earlier rotation was interrupted" in team("db.rotate-password", "--yes").succeeded().output
+    assert team.stored()["DB_PASS"] == newest
+    assert opens(team.server, newest)
     team("env.diff").succeeded()
