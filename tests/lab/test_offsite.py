@@ -111,12 +111,13 @@ def inv(
         made.set(ORIGIN, offsite={"kind": "sftp", "host": SIBLING}, backup_recipients=[public])
         made.set(SIBLING, offsite=S3, backup_recipients=[public])
         # Stories that are refused on purpose must not ban anyone.
-        for network in (converged.subnet.ipv4, converged.subnet.ipv6):
-            sibling.run(f"fail2ban-client set sshd addignoreip {network}")
+        networks = (converged.subnet.ipv4, converged.subnet.ipv6)
+        sibling.run("; ".join(f"fail2ban-client set sshd addignoreip {network}" for network in networks))
         converge(made.bootstrap)
         sibling.run(EMPTY)
         yield made
         sibling.run(EMPTY)
+        sibling.run("; ".join(f"fail2ban-client set sshd delignoreip {network}" for network in networks))
     clear(origin, sibling)
     converge(bootstrap)
 
