@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ FILLED = {
 MAIL = {"MAIL_HOST": mail_server.NAME, "MAIL_USER": "robot@aipbx.test", "MAIL_PASS": "lab-mail-password"}
 
 
+# Hours away from now: a nightly backup in the middle of a story is none that it asked for.
+BACKUP_TIME = "15:00" if datetime.now(UTC).hour in {21, 22, 23, 0, 1, 2, 3} else "03:00"
 # The stand-in boots as long as the real application does, unless its env file has this.
 QUICK_BOOT = "BOOT_MILLISECONDS='300'\n"
 
@@ -61,11 +64,9 @@ class Inv:
         self._write()
 
     def _write(self) -> None:
-        # Stories run at any minute of the hour; monitoring has a story of its own.
-        hosts = [
-            (name, {"role": "of a story", "application_timers": {}, "monitoring": False} | values)
-            for name, values in self._data.items()
-        ]
+        # Stories run at any minute of the day; monitoring has a story of its own.
+        common = {"role": "of a story", "application_timers": {}, "backup_time_utc": BACKUP_TIME, "monitoring": False}
+        hosts = [(name, common | values) for name, values in self._data.items()]
         (self.tree / "inventory.py").write_text(f'"""A story\'s."""\n\nproduction = {pprint.pformat(hosts)}\n')
 
     def set(self, host: str, **values: Any) -> None:
