@@ -13,7 +13,7 @@ import pytest
 
 from lab import wait
 from lab.machines.host import Host
-from tests.lab import colours
+from tests.lab import colours, faults
 from tests.lab.application import BACKEND, FRONTEND
 from tests.lab.inv_run import FILLED, Inv
 from tests.lab.round_trips import counted, shown
@@ -250,16 +250,16 @@ def test_an_invalid_configuration_on_the_host_is_refused(deployed: Inv, server: 
 
 @pytest.mark.test_all
 def test_a_killed_deploy_leaves_its_lock_and_its_name(deployed: Inv, server: Host) -> None:
-    run = deployed.started("deploy", f"--host={server.name}", f"--sha={OLDER}", "--yes")
-    assert run.stdout
-    for line in run.stdout:
-        if "nginx healthy" in line:
-            os.killpg(run.pid, signal.SIGSTOP)
-            break
-    alive = deployed("unlock", f"--host={server.name}", "--yes")
-    alive.refused("the SSH connection that took the lock is open", "inv unlock --force")
-    os.killpg(run.pid, signal.SIGKILL)
-    run.wait(timeout=30)
+    with faults.possible(server):
+        faults.hold(server, " up .*nginx", after=True)
+        run = deployed.started("deploy", f"--host={server.name}", f"--sha={OLDER}", "--yes")
+        faults.reached(server)
+        alive = deployed("unlock", f"--host={server.name}", "--yes")
+        alive.refused("the SSH connection that took the lock is open", "inv unlock --force")
+        os.killpg(run.pid, signal.SIGKILL)
+        run.wait(timeout=30)
+        faults.continues(server)
+        faults.ended(server, "prepare")
     refused = deployed("deploy", f"--host={server.name}", "--wait", "--yes")
     refused.refused("is locked", "deploy, since", "Its run is over", "inv unlock")
     assert refused.code == 2

@@ -34,7 +34,7 @@ ANSWER = (
     "https://aipbx.ru/api/prices/public"
 )
 # The operator's machine is gone in this moment.
-GONE = "touch now; timeout 60 sh -c 'until [ -e go ]; do sleep 0.1; done'"
+GONE = faults.HELD
 # And what it had asked the host for is not carried out.
 NOT_DONE = f"{GONE}; kill -9 $PPID"
 
@@ -95,12 +95,12 @@ def killed(inv: Inv, server: Host, moment: str, do: str, *, after: bool) -> None
     faults.at(server, moment, f"cd {faults.FOLDER}; {do}; touch done", after=after)
     server.run("cd /run/faults && rm -f now go done")
     run = inv.started("db.rotate-password", f"--host={server.name}", "--yes")
-    there = "cd /run/faults && [ -e {} ]"
-    wait.until(lambda: server.run(there.format("now"), check=False).returncode == 0, 60, moment, "inv")
+    faults.reached(server)
     os.killpg(run.pid, signal.SIGKILL)
     run.wait(timeout=10)
-    server.run("touch /run/faults/go")
-    wait.until(lambda: server.run(there.format("done"), check=False).returncode == 0, 60, "it is over", "inv")
+    faults.continues(server)
+    there = f"[ -e {faults.FOLDER}/done ]"
+    wait.until(lambda: server.run(there, check=False).returncode == 0, 60, "it is over", "inv")
 
 
 @pytest.mark.test_all
