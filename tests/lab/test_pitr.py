@@ -103,6 +103,7 @@ def given(deployed: Inv, server: Host, tmp_path_factory: pytest.TempPathFactory)
                     ALERT_SLACK_WEBHOOK=HOOK)  # fmt: skip
             converge(inv)
             server.run("systemctl start aipbx-base.service", timeout=120)
+            wait.until(lambda: begun(server), 10, "the first moment of the base backup", f"ls {BACKUPS}/base")
             content.psql(server, "DROP TABLE IF EXISTS story_point; CREATE TABLE story_point (name text)")
             content.psql(server, f"ALTER DATABASE {LIVE} CONNECTION LIMIT 66")
             moments = []
