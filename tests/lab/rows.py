@@ -15,9 +15,11 @@ from tests.lab import content
 
 ACKNOWLEDGED = "/var/tmp/acknowledged"  # noqa: S108  of a story's host
 WRITER = "story-writer"
+INSERT = "INSERT INTO story_written VALUES (gen_random_uuid()) RETURNING id;"
+# One session as long as the server lets it live: a new one for each row would take half a processor.
 WRITES = (
-    "while sleep 0.1; do /usr/bin/docker exec aipbx-postgres-1 psql -qAt -U aipbx_admin -d aipbx_production -c "
-    "'INSERT INTO story_written VALUES (gen_random_uuid()) RETURNING id' 2>&-; done"
+    f"while sleep 0.1; do while sleep 0.1; do echo '{INSERT}'; done | "
+    "/usr/bin/docker exec -i aipbx-postgres-1 psql -qAt -U aipbx_admin -d aipbx_production 2>&-; done"
 )
 
 
