@@ -69,7 +69,7 @@ def watched(client: Client, machine: Host) -> Iterator[list[int]]:
     """Ask for the page four times a second from outside; afterwards the list has the length of each outage."""
     outages: list[int] = []
     ask = (
-        f"curl -sk -m 2 -o /dev/null -w '%{{http_code}}\\n' --resolve {NAME}:443:{machine.address4} "
+        f"curl -sk -m 15 -o /dev/null -w '%{{http_code}}\\n' --resolve {NAME}:443:{machine.address4} "
         f"--resolve {NAME}:80:{machine.address4} https://{NAME}/ || true"
     )
     client.run(
@@ -78,7 +78,7 @@ def watched(client: Client, machine: Host) -> Iterator[list[int]]:
     try:
         yield outages
     finally:
-        client.run("touch /tmp/stop; timeout 10 sh -c 'until grep -q end /tmp/answers; do sleep 0.1; done'")
+        client.run("touch /tmp/stop; timeout 20 sh -c 'until grep -q end /tmp/answers; do sleep 0.1; done'")
     answers = client.run("grep -v end /tmp/answers").stdout.split()
     assert len(answers) > 8, "nobody watched"
     outages += [len(list(run)) for good, run in groupby(answers, lambda code: code == "200") if not good]

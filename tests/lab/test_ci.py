@@ -251,12 +251,15 @@ def test_a_thief_of_the_key_gets_no_terminal_forward_or_file(runner: Runner, ser
         copied = [*program, "-F", config, *login.FRESH, f"{at}:/app/aipbx/environment.json", str(stolen)]
         assert subprocess.run(copied, capture_output=True, timeout=60, check=False).returncode != 0
     assert not stolen.exists()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = int(free.getsockname()[1])
     tunnel = subprocess.Popen(
-        ["ssh", "-F", config, *login.FRESH, "-N", "-L", "17432:127.0.0.1:22", at], stderr=subprocess.PIPE, text=True
+        ["ssh", "-F", config, *login.FRESH, "-N", "-L", f"{port}:127.0.0.1:22", at], stderr=subprocess.PIPE, text=True
     )
     try:
-        wait.until(lambda: heard(17432) is not None, 30, "ssh listens", "look at its standard error")
-        assert heard(17432) == b""
+        wait.until(lambda: heard(port) is not None, 30, "ssh listens", "look at its standard error")
+        assert heard(port) == b""
     finally:
         tunnel.terminate()
         _, said = tunnel.communicate(timeout=20)

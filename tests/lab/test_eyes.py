@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import socket
-import time
 
 import pytest
 
@@ -34,6 +33,8 @@ def test_status_is_a_table_on_a_terminal_and_json_for_a_script(deployed: Inv, se
     server.run(f"docker stop {frontend}")
     row = deployed.json("status", "--host=all", "--json")[server.name]
     server.run(f"rm -rf /app/aipbx/lock; docker start {frontend}")
+    health = f"docker inspect -f '{{{{.State.Health.Status}}}}' {frontend}"
+    wait.until(lambda: server.run(health).stdout == "healthy\n", 60, "it is as it was", health)
     assert row["lock"] == "somebody, since long ago"
     assert row["services"]["frontend"] == "exited"
     assert {"services: frontend is exited", "lock: locked: somebody, since long ago"} <= set(row["not_well"])
@@ -130,12 +131,12 @@ def test_a_tunnel_to_the_database(deployed: Inv, server: Host) -> None:
     finally:
         os.killpg(run.pid, signal.SIGINT)
         run.wait(timeout=20)
-    end = time.monotonic() + 5
-    while time.monotonic() < end:
+
+    def closed() -> bool:
         with socket.socket() as again:
-            if again.connect_ex(("127.0.0.1", port)) != 0:
-                return
-    raise AssertionError("the tunnel's port is still open")
+            return again.connect_ex(("127.0.0.1", port)) != 0
+
+    wait.until(closed, 20, "the tunnel's port is closed", "look at inv tunnel")
 
 
 def test_the_maintenance_page(deployed: Inv, server: Host) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fleet.remote import Output, Remote
+from lab import wait
 from lab.machines.client import Client
 from lab.machines.host import Host
 from lab.running import Running
@@ -62,6 +63,17 @@ class Web:
         first, *lines = head.splitlines()
         headers = [(line.partition(": ")[0].lower(), line.partition(": ")[2]) for line in lines]
         return Answer(int(first.split()[1]), headers, body)
+
+    def let_through(self, url: str, *options: str) -> Answer:
+        """Ask until the limit of logins and sign-ups of one address lets it through."""
+        answers: list[Answer] = []
+
+        def asked() -> bool:
+            answers.append(self(url, *options))
+            return answers[-1].status != 429
+
+        wait.until(asked, 90, "a request is let through", "login_requests_per_minute")
+        return answers[-1]
 
     def connection(self) -> ssl.SSLSocket:
         """A connection over TLS to the host's own name, whichever authority signed its certificate."""
