@@ -39,6 +39,16 @@ def test_one_worker_begins_with_hosts_and_the_other_with_the_server() -> None:
     assert order.following(queue, [OTHER_SERVER], [FRESH]) == SERVER
 
 
+def test_the_fleet_comes_where_hosts_are_converged_already() -> None:
+    fleet, first, adoption = (f"tests/lab/test_{name}.py" for name in ("fleet", "deploy", "adoption"))
+    queue = [OTHER_SERVER, fleet, adoption, UNIT]
+    assert order.following(queue, [HOSTS], [first]) == fleet
+    assert order.following(queue, [first], [HOSTS]) == OTHER_SERVER
+    assert order.following([HOSTS, *queue], [FRESH], [first]) == HOSTS
+    # The first stories of the server are those of its first release.
+    assert order.following([first, *queue], [HOSTS], []) == first
+
+
 def test_where_all_need_the_same_any_worker_takes_the_next() -> None:
     assert order.following([HOSTS, OTHER_HOSTS], [], [FRESH]) == HOSTS
     assert order.following([SERVER, UNIT], [FRESH], [OTHER_SERVER]) == SERVER
