@@ -31,6 +31,10 @@ TOKENS = {
     NO_SCOPE: private_packages.NO_SCOPE,
 }
 VARIABLE = "AIPBX_REGISTRY_TOKEN"
+# What the refusal of a token says.
+DENIED = ("denied", "not expired, a classic one with read:packages")
+UNREAD = ("does not match expected scopes", "read:packages")
+PASTED_TWICE = ("cannot be one", "Copy it again")
 # Where a password of a registry's could stay on a host, or be seen while it is used.
 FILES = "ls -A /root; ls -d /run/aipbx-registry* /root/.docker 2>/dev/null || true"
 SEARCHED = "grep -rlF -e {0} -e {1} /run /root /tmp /etc /var/log /app/aipbx 2>/dev/null || true"
@@ -142,17 +146,15 @@ def test_a_private_image_comes_with_a_token_that_no_one_can_find_afterwards(
     assert here.stdout == ""
 
 
-@pytest.mark.test_all
 @pytest.mark.parametrize(
     ("token", "words"),
     [
-        ("", ("The package is private", VARIABLE)),
-        ("ghp_that0no0one0has", ("denied", "not expired, a classic one with read:packages")),
-        (EXPIRED, ("denied", "not expired, a classic one with read:packages")),
-        (NO_SCOPE, ("does not match expected scopes", "read:packages")),
-        (f"{GOOD}\n{GOOD}", ("cannot be one", "Copy it again")),
+        pytest.param("", ("The package is private", VARIABLE), id="none"),
+        pytest.param("ghp_that0no0one0has", DENIED, id="wrong", marks=pytest.mark.test_all),
+        pytest.param(EXPIRED, DENIED, id="expired", marks=pytest.mark.test_all),
+        pytest.param(NO_SCOPE, UNREAD, id="without read:packages", marks=pytest.mark.test_all),
+        pytest.param(f"{GOOD}\n{GOOD}", PASTED_TWICE, id="pasted twice", marks=pytest.mark.test_all),
     ],
-    ids=["none", "wrong", "expired", "without read:packages", "pasted twice"],
 )
 def test_a_token_that_does_not_open_it_is_refused_before_the_question(
     deployed: Inv, server: Host, monkeypatch: pytest.MonkeyPatch, token: str, words: tuple[str, ...]

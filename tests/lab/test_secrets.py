@@ -102,7 +102,6 @@ def command_lines() -> Iterator[set[str]]:
         watching.join(10)
 
 
-@pytest.mark.test_all
 def test_a_push_brings_what_was_changed_in_the_store_and_no_value_is_seen(team: Team) -> None:
     secrets = team.stored()
     assert {"DB_PASS", "OPENAI_API_KEY", "STRIPE_SECRET_KEY"} <= set(secrets)
