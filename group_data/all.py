@@ -92,7 +92,8 @@ build_memory_mib = 3072
 build_cpus = 1.0
 # `fleet`: files/images/ of this repository; `repository`: the Dockerfile that the application's own repository has.
 dockerfiles = "fleet"
-# Handed to builds on the host, beside RELEASE; files/images/ says which there are. Public: never a secret.
+# Handed to builds by CI or on the host, beside RELEASE; files/images/ says which there are. Public: never a secret. A
+# host with others than these gets images of its own from CI, named after it: ghcr.io/krasterisk/aipbx-aipbx.ru.
 build_arguments: dict[str, dict[str, str]] = {"backend": {}, "frontend": {}}
 # Whether a deploy to several hosts comes to this one first (none says so: the first that is named), and for how many
 # seconds it is then watched before the others follow.

@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from aipbx_agent.contract import CI, REQUEST_SECONDS
 from fleet.errors import OperatorError
+from fleet.inventory import image_names
 from fleet.inventory.application import Check, Work
 from fleet.inventory.secret_sources import SecretSource
 from fleet.inventory.stores import OffSite
@@ -346,7 +347,8 @@ def of_host(name: str, data: Mapping[str, Any]) -> Settings:
     Raises:
         OperatorError: names every missing, unknown or malformed value at once.
     """
-    ours = {key: value for key, value in data.items() if not key.startswith(("_", "ssh_"))}
+    declared = {key: value for key, value in data.items() if not key.startswith(("_", "ssh_"))}
+    ours = image_names.with_own(name, declared)
     try:
         return Settings.model_validate(ours)
     except ValidationError as error:

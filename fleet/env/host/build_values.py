@@ -25,5 +25,5 @@ def without_effect(values: Mapping[str, str], images_from: str) -> list[str]:
 def findings(file: EnvFile, images_from: str) -> list[Finding]:
     """Return a warning for each of them."""
     why = 'has no effect: the host pulls images that CI has built (images_from = "registry")'
-    do = 'set it in CI\'s build and take the line out, or let the host build: images_from = "build" in the inventory'
+    do = 'move it to build_arguments in the inventory, or let the host build: images_from = "build" there'
     return [Finding(False, name, file.lines.get(name, 0), why, do) for name in without_effect(file.values, images_from)]

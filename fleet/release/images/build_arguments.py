@@ -1,4 +1,4 @@
-"""What a build on the host is given beside the source, and whether its Dockerfile takes all of it.
+"""What a build on the host or by CI is given beside the source, and whether its Dockerfile takes all of it.
 
 Docker drops an argument that the Dockerfile does not name, with a warning in the log of the build: what an operator set
 would be lost.
@@ -48,16 +48,32 @@ def refuse_lost(remote: Remote, release: Release, repositories: dict[str, Reposi
         wanted = {name for name, value in _of_operator(remote, service).items() if value}
         lost = sorted(name for name in wanted - _taken(remote, repository, sha) if not _PREDEFINED.fullmatch(name))
         if lost:
-            raise OperatorError(
-                f"{remote.name}: the build of the {service} would drop {', '.join(lost)}.",
-                "Its Dockerfile has no ARG of that name, so the value would have no effect "
-                f"(set by FRONTEND_{lost[0]} in the env file, or by build_arguments in the inventory).",
-                "Correct the name or remove it, or have the Dockerfile declare it: ARG " + lost[0],
-            )
+            raise _lost(remote, service, lost, f"by FRONTEND_{lost[0]} in the env file, or ")
+
+
+def refuse_lost_by_ci(remote: Remote, service: str) -> None:
+    """The same of a build by CI, whose Dockerfile is the fleet's and whose arguments are the inventory's.
+
+    Raises:
+        OperatorError: the Dockerfile does not name an argument.
+    """
+    asked = {name for name, value in remote.settings.build_arguments.get(service, {}).items() if value}
+    declared = _declared((ROOT / "files" / "images" / service / "Dockerfile").read_text("utf-8"))
+    if lost := sorted(name for name in asked - declared if not _PREDEFINED.fullmatch(name)):
+        raise _lost(remote, service, lost, "")
+
+
+def _lost(remote: Remote, service: str, lost: list[str], otherwise: str) -> OperatorError:
+    return OperatorError(
+        f"{remote.name}: the build of the {service} would drop {', '.join(lost)}.",
+        "Its Dockerfile has no ARG of that name, so the value would have no effect "
+        f"(set {otherwise}by build_arguments in the inventory).",
+        "Correct the name or remove it, or have the Dockerfile declare it: ARG " + lost[0],
+    )
 
 
 def ignored(remote: Remote) -> list[str]:
-    """Return what the operator set for builds on a host that pulls its images instead, as the operator wrote it.
+    """Return what the env file says to builds of a host that pulls its images instead; CI does not see that file.
 
     An env file that cannot be read holds up no deploy that does not need it.
     """
@@ -67,8 +83,7 @@ def ignored(remote: Remote) -> list[str]:
         named = build_values.without_effect(_env_file(remote), remote.settings.images_from)
     except OperatorError:
         named = []
-    arguments = remote.settings.build_arguments
-    return [*named, *(f"build_arguments {service} {name}" for service in arguments for name in arguments[service])]
+    return named
 
 
 def _env_file(remote: Remote) -> dict[str, str]:
@@ -90,4 +105,8 @@ def _taken(remote: Remote, repository: Repository, sha: str) -> set[str]:
         text = repository.file(sha, "Dockerfile")
     else:
         text = (ROOT / "files" / "images" / repository.service / "Dockerfile").read_text("utf-8")
-    return {word.partition("=")[0] for line in _ARG.findall(text) for word in line.split()}
+    return _declared(text)
+
+
+def _declared(dockerfile: str) -> set[str]:
+    return {word.partition("=")[0] for line in _ARG.findall(dockerfile) for word in line.split()}

@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from fleet.output import say
+from fleet.release.images import build_arguments
+from fleet.release.plan import repository
 
 if TYPE_CHECKING:
     from fleet.git.repository import Repository
     from fleet.inventory.settings import Settings
     from fleet.remote import Remote
+
+
+@dataclass(frozen=True)
+class Build:
+    """An image that CI builds of a commit.
+
+    Attributes:
+        image: its repository in the registry.
+        arguments: for its Dockerfile, beside RELEASE.
+        hosts: those that run it.
+    """
+
+    image: str
+    arguments: dict[str, str]
+    hosts: list[str]
 
 
 @dataclass(frozen=True)
@@ -23,7 +40,7 @@ class Targets:
         rest: the others, in the inventory's order.
         shas: the whole SHA by service.
         environments: what GitHub calls each host, by name: there its secrets are.
-        image: of the one service that is meant: its repository in the registry; empty: several are.
+        builds: of the one service that is meant: its images, and whose they are; none: several services are.
         quality_image, quality: of that service: where and by which commands CI tests it.
     """
 
@@ -31,7 +48,7 @@ class Targets:
     rest: list[str]
     shas: dict[str, str]
     environments: dict[str, str]
-    image: str = ""
+    builds: list[Build] = field(default_factory=list)
     quality_image: str = ""
     quality: str = ""
 
@@ -48,7 +65,7 @@ def of(hosts: list[Remote], repositories: list[Repository], shas: dict[str, str]
     first = first_of(hosts)
     names = {host.name: environment(host) for host in hosts}
     targets = Targets(first.name if first else "", [host.name for host in hosts if host is not first], wanted, names)
-    return _of_service(targets, first.settings, next(iter(wanted))) if first and len(wanted) == 1 else targets
+    return _of_service(targets, first.settings, next(iter(wanted)), hosts) if first and len(wanted) == 1 else targets
 
 
 def environment(host: Remote) -> str:
@@ -57,10 +74,24 @@ def environment(host: Remote) -> str:
     return host.settings.github_environment or f"{host.name.replace('.', '')}_{kind}"
 
 
-def _of_service(targets: Targets, data: Settings, service: str) -> Targets:
+def _of_service(found: Targets, data: Settings, service: str, hosts: list[Remote]) -> Targets:
     commands = "\n".join(data.quality_commands[service])
-    image = {"backend": data.backend_image, "frontend": data.frontend_image}[service]
-    return replace(targets, image=image, quality_image=data.quality_image, quality=commands)
+    return replace(found, builds=builds(service, hosts), quality_image=data.quality_image, quality=commands)
+
+
+def builds(service: str, hosts: list[Remote]) -> list[Build]:
+    """Return the images of a service that CI builds: one for all hosts whose build arguments are the same.
+
+    Raises:
+        OperatorError: the Dockerfile would drop one of them.
+    """
+    made: dict[str, Build] = {}
+    for host in hosts:
+        build_arguments.refuse_lost_by_ci(host, service)
+        image = repository(host.settings, service)
+        arguments = host.settings.build_arguments.get(service, {})
+        made.setdefault(image, Build(image, arguments, [])).hosts.append(host.name)
+    return list(made.values())
 
 
 def first_of(hosts: list[Remote]) -> Remote | None:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from fleet.checkout import ROOT
 
 DIGEST = f"sha256:{'a' * 64}"
+MANIFEST = json.dumps({"digest": DIGEST})
 # Keeps what it is to build, and its registry has nothing before that.
 DOCKER = f"""#!/bin/sh
 case "$1 $2" in
 "login "*) cat >/dev/null ;;
-"buildx imagetools") [ -d "$BUILT" ] || exit 1; echo '{{"digest": "{DIGEST}"}}' ;;
-"build --file") for word; do :; done; cp -r "$word" "$BUILT" ;;
+"buildx imagetools") for word; do :; done; grep -qsx "$word" "$BUILT.pushed" || exit 1; echo '{MANIFEST}' ;;
+"build --file") for word; do :; done; rm -rf "$BUILT"; cp -r "$word" "$BUILT"; echo "$@" >>"$BUILT.builds" ;;
+"push --quiet") echo "$3" >>"$BUILT.pushed"; env >"$BUILT.env" ;;
 esac
 """
 CONTENTS = {
@@ -51,10 +55,14 @@ def git(folder: Path, *words: str) -> str:
     return done.stdout.strip()
 
 
-def built(runner: Path, sha: str) -> subprocess.CompletedProcess[str]:
+BUILD: dict[str, Any] = {"image": "ghcr.io/team/backend", "arguments": {}, "hosts": ["one", "two"]}
+OWN: dict[str, Any] = {"image": "ghcr.io/team/backend-three", "arguments": {"TITLE": "a b"}, "hosts": ["three"]}
+
+
+def built(runner: Path, sha: str, *builds: dict[str, Any]) -> subprocess.CompletedProcess[str]:
     """Run the build's script as the workflow does."""
-    given = {"SERVICE": "backend", "IMAGE": "ghcr.io/team/backend", "SHA": sha, "BUILT": str(runner / "built")}
-    given |= {"REGISTRY_USER": "anna", "REGISTRY_TOKEN": "t", "GITHUB_OUTPUT": str(runner / "output")}
+    given = {"SERVICE": "backend", "BUILDS": json.dumps(builds or [BUILD]), "SHA": sha, "BUILT": str(runner / "built")}
+    given |= {"REGISTRY_USER": "anna", "REGISTRY_TOKEN": "ghs_x", "GITHUB_OUTPUT": str(runner / "output")}
     given["PATH"] = f"{runner / 'bin'}:{os.environ['PATH']}"
     script = ROOT / "tools" / "ci" / "build"
     environment = {**os.environ, **given}
@@ -67,7 +75,19 @@ def test_a_build_gets_every_file_as_it_is_whatever_attributes_say(runner: Path) 
     source = {path.relative_to(runner / "built").as_posix() for path in (runner / "built").rglob("*") if path.is_file()}
     assert source == {*CONTENTS, ".gitattributes"}
     assert {name: (runner / "built" / name).read_bytes() for name in CONTENTS} == CONTENTS
-    assert (runner / "output").read_text() == f"digest={DIGEST}\n"
+    assert (runner / "output").read_text() == f'digests={{"one": "{DIGEST}", "two": "{DIGEST}"}}\n'
+    assert "ghs_x" not in (runner / "built.env").read_text()
+
+
+def test_hosts_with_other_arguments_get_an_image_of_their_own_and_none_is_built_twice(runner: Path) -> None:
+    sha = git(runner / "application", "rev-parse", "HEAD")
+    for _ in range(2):
+        assert built(runner, sha, BUILD, OWN).returncode == 0
+    first, second = (runner / "built.builds").read_text().splitlines()
+    assert f"--build-arg=RELEASE={sha} --tag ghcr.io/team/backend:{sha} " in first
+    assert f"--build-arg=TITLE=a b --tag ghcr.io/team/backend-three:{sha} " in second
+    last = (runner / "output").read_text().splitlines()[-1].removeprefix("digests=")
+    assert json.loads(last) == dict.fromkeys(["one", "two", "three"], DIGEST)
 
 
 def test_a_commit_that_is_not_there_is_not_built(runner: Path) -> None:

@@ -73,7 +73,11 @@ def test_what_reaches_no_build_is_named_where_images_are_pulled(told: dict[str, 
     told |= {"FRONTEND_GA4_MEASUREMENT_ID": "G-1", "FRONTEND_API_URL": "/api", "FRONTEND_WS_URL": "", "API_URL": "x"}
     pulls = DATA.model_copy(update={"images_from": "registry", "build_arguments": {"backend": {"NODE_IMAGE": "x"}}})
     remote: Any = SimpleNamespace(name="aipbx.ru", settings=pulls)
-    assert build_arguments.ignored(remote) == ["FRONTEND_GA4_MEASUREMENT_ID", "build_arguments backend NODE_IMAGE"]
+    assert build_arguments.ignored(remote) == ["FRONTEND_GA4_MEASUREMENT_ID"]
+    build_arguments.refuse_lost_by_ci(remote, "backend")
+    remote.settings = pulls.model_copy(update={"build_arguments": {"frontend": {"STRIPE_KEI": "pk", "UNSET": ""}}})
+    with pytest.raises(OperatorError, match="the build of the frontend would drop STRIPE_KEI"):
+        build_arguments.refuse_lost_by_ci(remote, "frontend")
     remote.settings = pulls.model_copy(update={"images_from": "build"})
     assert build_arguments.ignored(remote) == []
 

@@ -10,6 +10,7 @@ import pytest
 
 from fleet.inventory import hosts as inventory
 from fleet.inventory import settings
+from fleet.release import plan
 from fleet.release.rollout import targets
 
 SHA, HEAD = "a" * 40, "b" * 40
@@ -56,7 +57,26 @@ def test_a_plan_is_one_line_of_json(capsys: pytest.CaptureFixture[str]) -> None:
         "rest": ["two"],
         "shas": {"backend": SHA},
         "environments": {"a.one": "aone_production", "two": "two_production"},
-        "image": "ghcr.io/krasterisk/aipbx_backend",
+        "builds": [{"image": "ghcr.io/krasterisk/aipbx_backend", "arguments": {}, "hosts": ["a.one", "two"]}],
         "quality_image": "node:22-slim",
         "quality": "npm ci\nnpm test",
     }
+
+
+def test_hosts_with_other_build_arguments_get_an_image_of_their_own() -> None:
+    data = inventory.load()[0].data
+    metrika = {"backend": {}, "frontend": {"YANDEX_METRIKA_ID": "12345678"}}
+
+    def host(name: str, **own: Any) -> Any:
+        return SimpleNamespace(name=name, settings=settings.of_host(name, data | own))
+
+    three = [host("aipbx.net"), host("aipbx.org"), host("aipbx.ru", build_arguments=metrika)]
+    shared, of_ru = targets.builds("frontend", three)
+    assert (shared.image, shared.hosts) == ("ghcr.io/krasterisk/aipbx", ["aipbx.net", "aipbx.org"])
+    assert (of_ru.image, of_ru.hosts) == ("ghcr.io/krasterisk/aipbx-aipbx.ru", ["aipbx.ru"])
+    assert of_ru.arguments == metrika["frontend"]
+    assert [build.hosts for build in targets.builds("backend", three)] == [["aipbx.net", "aipbx.org", "aipbx.ru"]]
+    built = host("aipbx.ru", build_arguments=metrika, images_from="build")
+    assert built.settings.frontend_image == "ghcr.io/krasterisk/aipbx"
+    # What it deploys, keeps and prunes is the same one.
+    assert plan.reference(three[2].settings, "frontend", SHA) == f"{of_ru.image}:{SHA}"
