@@ -16,7 +16,7 @@ from typing import Any
 
 from aipbx_agent.backup import sets
 from aipbx_agent.contract import FIRST_START, KNOWN, LIVES, NEW, NO_SERVER, OTHER
-from aipbx_agent.core import docker, events
+from aipbx_agent.core import events
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import Refused
 from aipbx_agent.databases import engine
@@ -145,10 +145,9 @@ def refuse_dialect(config: Config) -> None:
 def live(config: Config) -> Postgres | None:
     """The live server; None: it does not run."""
     try:
-        docker.container(config.project, "postgres")
+        server = engine.live(config)
     except Refused:
         return None
-    server = engine.live(config)
     return server if isinstance(server, Postgres) else None
 
 

@@ -94,6 +94,23 @@ SELECT json_build_object('name', name, 'sha256', sha256, 'how', how, 'release', 
 FROM {SCHEMA}.migrations ORDER BY name
 """
 
+# A table is read only where nothing in the schema could run someone else's code.
+_SUMMARY = f"""
+SELECT NOT EXISTS ({FAULTS}) AS ours, to_regclass('{SCHEMA}.first_start') IS NOT NULL AS starts,
+    to_regclass('{SCHEMA}.releases') IS NOT NULL AS there \\gset
+\\if :ours
+\\if :starts
+SELECT json_build_object('in_first_start', count(*) > 0) FROM {SCHEMA}.first_start WHERE ended IS NULL;
+\\endif
+\\if :there
+SELECT json_build_object('names', coalesce(json_agg(name), '[]')) FROM {SCHEMA}.migrations;
+SELECT json_build_object('known', to_json(files)) FROM {SCHEMA}.releases WHERE release = RELEASE;
+\\endif
+\\else
+SELECT to_json(false);
+\\endif
+"""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -156,6 +173,33 @@ def known_to(server: Postgres, database: str, release: str) -> list[str] | None:
     sql = f"SELECT to_json(files) FROM {SCHEMA}.releases WHERE release = {literal(release)}"
     rows = server.psql(sql, database)
     return list(json.loads(rows[0])) if rows else None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a database has seen of a release.
+
+    Attributes:
+        in_first_start: whether a new database is still on its way.
+        names: the files that it has seen; None: it has no ledger.
+        known: those that the release knew; None: it is from before the ledger.
+    """
+
+    in_first_start: bool = False
+    names: list[str] | None = None
+    known: list[str] | None = None
+
+
+def summary(server: Postgres, database: str, release: str) -> Summary:
+    """The same in one question, for whoever shows it: a session costs more than its answer.
+
+    Raises:
+        Refused: what is there is someone else's.
+    """
+    rows = [json.loads(row) for row in server.psql(_SUMMARY.replace("RELEASE", literal(release)), database)]
+    if rows == [False]:
+        refuse_foreign(server, database)
+    return Summary(**{name: value for row in rows if row for name, value in row.items()})
 
 
 def mark(server: Postgres, database: str, rows: Sequence[Row]) -> None:

@@ -22,15 +22,15 @@ def unapplied(config: Config) -> str:
         server = due.live(config) if config.services and config.dialect == "postgres" else None
         if server is None:
             return ""
-        if ledger.in_first_start(server, config.database):
-            return FIRST_START
-        rows, release = ledger.read(server, config.database), _release(config)
-        if rows is None or not release:
-            return ""
-        known = ledger.known_to(server, config.database, release)
+        release = _release(config)
+        seen = ledger.summary(server, config.database, release)
     except AgentError:
         return ""
-    return UNKNOWN if known is None else str(len(set(known) - {row.name for row in rows}))
+    if seen.in_first_start:
+        return FIRST_START
+    if seen.names is None or not release:
+        return ""
+    return UNKNOWN if seen.known is None else str(len(set(seen.known) - set(seen.names)))
 
 
 def _release(config: Config) -> str:

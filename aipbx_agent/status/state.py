@@ -9,6 +9,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from aipbx_agent.backup import sets
@@ -53,20 +55,31 @@ def collect(config: Config) -> dict[str, Any]:
     Args:
         config: the host's; without the application's variables where these cannot be read.
     """
-    return {
-        "files": [name for name in FILES if (config.app / name).is_file()],
-        "images": images(config),
-        "ledger": ledger.entries(config),
-        "containers": containers.collect(config),
-        "colours": {service: colours.active(config, service) for service in SERVICES},
-        "lock": vars(lock) if (lock := deploy_lock.current(config)) else None,
-        "maintenance": (config.app / MAINTENANCE).exists(),
-        **machine.collect(config),
-        **_backups(config),
-        "rotation": database.rotation(config),
-        "migrations": database.unapplied(config),
-        "alerts": alerts.summary(config),
-    }
+    # An operator waits, and most of the time goes by in other programs: Docker's, PostgreSQL's, openssl.
+    with ThreadPoolExecutor() as pool:
+        asked = [pool.submit(one, config) for one in ASKED]
+        state = {
+            "files": [name for name in FILES if (config.app / name).is_file()],
+            "images": images(config),
+            "ledger": ledger.entries(config),
+            "colours": {service: colours.active(config, service) for service in SERVICES},
+            "lock": vars(lock) if (lock := deploy_lock.current(config)) else None,
+            "maintenance": (config.app / MAINTENANCE).exists(),
+            **_backups(config),
+        }
+        for answer in asked:
+            state |= answer.result()
+    return state
+
+
+# What other programs are asked.
+ASKED: tuple[Callable[[Config], dict[str, Any]], ...] = (
+    lambda config: {"migrations": database.unapplied(config)},
+    lambda config: {"rotation": database.rotation(config)},
+    lambda config: {"containers": containers.collect(config)},
+    lambda config: {"alerts": alerts.summary(config)},
+    machine.collect,
+)
 
 
 def images(config: Config, file: str = IMAGES) -> dict[str, str]:
