@@ -45,6 +45,7 @@ def carry_out(prepared: Prepared) -> Entry:
         after=what.after,
         images=plan.images(remote.settings, what.after),
         subjects=_subjects(prepared),
+        address=remote.seen_from,
     )
     try:
         done = _switched(prepared, entry, started)

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -141,6 +142,9 @@ def test_only_one_service_moves_by_few_commands(deployed: Inv, server: Host) -> 
     with counted(server) as back:
         deployed("rollback", f"--host={server.name}", f"--to={HEAD[:7]}", "--yes").succeeded()
     assert len(back) <= MOST_COMMANDS, shown(back)
+    acts = deployed.json("audit", server.name, "--tail=2", "--json")[server.name]
+    assert [one["verb"].partition(" ")[0] for one in acts] == ["deploy", "rollback"]
+    assert all(ip_address(one["address"]) for one in acts)
     assert version(server) == HEAD
 
 
