@@ -29,6 +29,8 @@ LEDGER, MAINTENANCE = "releases.jsonl", "maintenance/on"
 CERTIFICATE = "tls/current/fullchain.pem"
 # Which release runs: the images of the stack, and those that a deploy asks for.
 IMAGES, STAGED = "images.env", "images.env.staged"
+# A file for each image that is on its way to the host: its boot, and the image (aipbx_agent/core/arriving.py).
+ARRIVING = "arriving"
 # The services that a switch moves from one colour to the other.
 SERVICES = ("backend", "frontend")
 # Seconds that nginx gives an answer of the application, and a switch one that the old colour still owes; `slow_paths`

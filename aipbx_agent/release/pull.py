@@ -8,7 +8,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 
-from aipbx_agent.core import disk, engine_api, events
+from aipbx_agent.core import arriving, disk, engine_api, events
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.docker import SECONDS
 from aipbx_agent.core.errors import Failed, Refused
@@ -62,40 +62,68 @@ def pull(config: Config, wanted: Wanted) -> list[str]:
     Raises:
         Refused: the disk is too small, or the registry refused, or has something else under that name.
     """
+    bring_anew(config, wanted)
     absent = [image for image in wanted.images if not image.is_here]
     base = [image for image in wanted.base if registry.digests(image) is None]
     if absent or base:
         disk.require({config.app: ROOM * len([*absent, *base])}, int(config.raw["min_free_disk_mib"]))
     for name in base:
-        _pull_public(config, name)
+        with events.step(f"pull {name}"), arriving.noted(config, name):
+            _pull_public(config, name)
     for image in absent:
-        _pull(config, image, wanted.token)
+        with events.step(f"pull {image.reference}"), arriving.noted(config, image.reference):
+            _pull(config, image, wanted.token)
     return [*base, *(image.name for image in absent)]
 
 
+def bring_anew(config: Config, wanted: Wanted) -> None:
+    """Delete the images that were on their way when this host went down, so that a pull brings all their layers.
+
+    Raises:
+        Refused: the registry has one, and does not give it.
+    """
+    for name in arriving.torn(config):
+        with events.step(f"{name}: this host went down while it came; its layers are deleted"):
+            # A layer that belongs to no image yet would be used again: the image takes it away with itself.
+            _complete(config, name, wanted)
+            arriving.delete(config, name)
+
+
+def _complete(config: Config, name: str, wanted: Wanted) -> None:
+    """Pull an image to its end, unless no registry has it: it was built here, or is gone since."""
+    own = next((one for one in wanted.images if name.startswith((f"{one.repository}:", f"{one.repository}@"))), None)
+    try:
+        if own:
+            tag = name[len(own.repository) + 1 :]
+            _follow(config, Image(own.repository, tag, tag if "@" in name else ""), wanted.token)
+        else:
+            _pull_public(config, name)
+    except Refused as problem:
+        if (own or name in wanted.base) and not registry.is_unknown(problem.why):
+            raise
+
+
 def _pull_public(config: Config, image: str) -> None:
-    with events.step(f"pull {image}"):
-        try:
-            run(["docker", "pull", "--quiet", image], seconds=PULL_SECONDS)
-        except Failed as problem:
-            raise _refused(config, image, problem.why, token=False) from None
+    try:
+        run(["docker", "pull", "--quiet", image], seconds=PULL_SECONDS)
+    except Failed as problem:
+        raise _refused(config, image, problem.why, token=False) from None
 
 
 def _pull(config: Config, image: Image, token: str) -> None:
     """Pull an image, and give it its name once it is what it is to be."""
-    with events.step(f"pull {image.reference}"):
-        _follow(config, image, token)
-        label = ["docker", "image", "inspect", "--format", REVISION, image.reference]
-        revision = run(label, seconds=SECONDS).decode().strip()
-        if revision != image.sha:
-            run(["docker", "image", "rm", image.reference], seconds=SECONDS, fine=(0, 1))
-            raise Refused(
-                f"{image.reference} is not the image of {image.sha[:12]}.",
-                f"Its label org.opencontainers.image.revision says {revision or 'nothing'}.",
-                "Build and push the image of this commit again; what runs was not touched.",
-            )
-        if image.digest:
-            run(["docker", "tag", image.reference, image.name], seconds=SECONDS)
+    _follow(config, image, token)
+    label = ["docker", "image", "inspect", "--format", REVISION, image.reference]
+    revision = run(label, seconds=SECONDS).decode().strip()
+    if revision != image.sha:
+        run(["docker", "image", "rm", image.reference], seconds=SECONDS, fine=(0, 1))
+        raise Refused(
+            f"{image.reference} is not the image of {image.sha[:12]}.",
+            f"Its label org.opencontainers.image.revision says {revision or 'nothing'}.",
+            "Build and push the image of this commit again; what runs was not touched.",
+        )
+    if image.digest:
+        run(["docker", "tag", image.reference, image.name], seconds=SECONDS)
 
 
 def _follow(config: Config, image: Image, token: str) -> None:

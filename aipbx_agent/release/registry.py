@@ -74,9 +74,14 @@ def digest(image: Image, token: str) -> str:
     return str(answer["Descriptor"]["digest"])
 
 
+def is_unknown(words: str) -> bool:
+    """Whether a registry says that it has no such image."""
+    return bool(_UNKNOWN.search(words))
+
+
 def is_denied(words: str) -> bool:
     """Whether a registry says that it wants a login, or another one."""
-    return bool(_DENIED.search(words)) and not _UNKNOWN.search(words)
+    return bool(_DENIED.search(words)) and not is_unknown(words)
 
 
 def advice(host: str, words: str, *, token: bool) -> str:
@@ -95,6 +100,6 @@ def advice(host: str, words: str, *, token: bool) -> str:
         )
     if is_denied(words):
         return f"The package is private, or does not exist: docs/deploy.md says how to give a token ({TOKEN})."
-    if _UNKNOWN.search(words):
+    if is_unknown(words):
         return "Has CI built and pushed this commit? Its run must be green first."
     return "Is the registry up, and does this host reach it?"

@@ -15,7 +15,7 @@ from typing import Any
 
 from aipbx_agent.backup import sets
 from aipbx_agent.contract import COMPOSE_FILE, ENVIRONMENT, IMAGES, MAINTENANCE, SERVICES
-from aipbx_agent.core import events
+from aipbx_agent.core import arriving, events
 from aipbx_agent.core.config import Config, load
 from aipbx_agent.core.errors import Refused
 from aipbx_agent.core.files import read_json
@@ -65,6 +65,7 @@ def collect(config: Config) -> dict[str, Any]:
             "colours": {service: colours.active(config, service) for service in SERVICES},
             "lock": vars(lock) if (lock := deploy_lock.current(config)) else None,
             "maintenance": (config.app / MAINTENANCE).exists(),
+            "torn": arriving.torn(config),
             **_backups(config),
         }
         for answer in asked:

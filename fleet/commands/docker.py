@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shlex
 
+from aipbx_agent.contract import ARRIVING
+from aipbx_agent.core import arriving
 from fleet.commands import colours
 
 # templates/systemd/aipbxbuild.slice.j2
@@ -33,6 +35,16 @@ def absent(references: list[str]) -> str:
 def tags(repository: str) -> str:
     """The command that lists an image's tags on the host, one a line."""
     return f"docker image ls --format '{{{{.Tag}}}}' {shlex.quote(repository)}"
+
+
+def noted(app_dir: str, reference: str, command: str) -> str:
+    """A command that brings an image, noted on the host until the disk has all of it (aipbx_agent/core/arriving.py)."""
+    note = shlex.quote(str(arriving.note(app_dir, reference)))
+    line = f'printf "%s %s\\n" "$(cat {arriving.BOOT})" {shlex.quote(reference)}'
+    return (
+        f"install -d -m 700 {shlex.quote(f'{app_dir}/{ARRIVING}')} && {line} >{note} && sync {note} && "
+        f"{{ {command}; code=$?; sync; rm -f {note}; exit $code; }}"
+    )
 
 
 def build(folder: str, dockerfile: str, beside: str, reference: str, arguments: dict[str, str]) -> str:

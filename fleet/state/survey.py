@@ -70,6 +70,7 @@ class Survey:
         migrations: how many of the release's files the database has not seen, or FIRST_START, or UNKNOWN.
         alerts: what fires: names by severity (page, ticket), works (whether monitoring does), why (it does not); None:
             the host has no monitoring.
+        torn: images that were on their way when the host went down: their files may be empty.
         preflight: what a release would meet; nothing where it was not asked for.
     """
 
@@ -100,6 +101,7 @@ class Survey:
     calls: int | None
     migrations: str
     alerts: dict[str, Any] | None = None
+    torn: tuple[str, ...] = ()
     preflight: Preflight = field(default_factory=lambda: Preflight("", {}))
 
     @property
@@ -151,6 +153,7 @@ def parse(state: dict[str, Any], host: str = "") -> Survey:
         calls=state.get("calls"),
         migrations=state.get("migrations", ""),
         alerts=state.get("alerts"),
+        torn=tuple(state.get("torn", ())),
         preflight=Preflight(host, state.get("release", {})),
     )
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from aipbx_agent.core import arriving
 from lab import wait
 from lab.machines.host import Host
 from tests.lab import colours, faults
@@ -340,6 +341,25 @@ def test_a_fork_bomb_in_the_backend_stays_in_it(deployed: Inv, server: Host) -> 
     assert server.run(alive, timeout=5).stdout == "1\n"
     assert Web(server)("/").status == 200
     wait.until(lambda: int(server.run(processes).stdout) < 100, 60, "the bomb ends", "docker stats")
+
+
+@pytest.mark.test_all
+def test_an_image_that_a_power_cut_left_with_empty_files_is_brought_anew(deployed: Inv, server: Host) -> None:
+    image = f"{IMAGE}:{OLDER}"
+    server.run(f"docker pull -q {image}", timeout=120)
+    came = server.run(f"docker image inspect -f '{{{{index .RepoDigests 0}}}}' {image}").stdout.strip()
+    note = arriving.note("/app/aipbx", came)
+    layer = server.run(f"docker image inspect -f '{{{{.GraphDriver.Data.UpperDir}}}}' {image}").stdout.strip()
+    server.run(f"find {layer} -type f -exec truncate -s 0 {{}} +; mkdir -p {note.parent}; echo 'gone {came}' >{note}")
+    status = deployed("status", server.name)
+    assert status.code == 1
+    assert f"images: the host went down while {came} came; its files may be empty" in status.output
+    deployed("deploy", f"--host={server.name}", f"--sha={OLDER}", "--service=backend", "--yes").succeeded()
+    assert version(server) == OLDER
+    assert server.run(f"ls -A {note.parent}").stdout == ""
+    server.run(f"docker save {image} >/dev/null", timeout=120)  # Docker compares each file with its checksum
+    deployed("rollback", f"--host={server.name}", f"--to={HEAD[:7]}", "--yes").succeeded()
+    assert version(server) == HEAD
 
 
 @pytest.mark.test_all

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from aipbx_agent.contract import IMAGES, MAINTENANCE, SERVICES
-from aipbx_agent.core import disk, docker, events
+from aipbx_agent.core import arriving, disk, docker, events
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import AgentError, Failed, Interrupted, Refused
 from aipbx_agent.core.process import attempt, run
+from aipbx_agent.release import pull
 from aipbx_agent.release.containers import colours, database_container, stack
 from aipbx_agent.release.lock import deploy_lock
 from aipbx_agent.release.switch import public_check
@@ -97,8 +98,10 @@ def _pulled(config: Config, pinned: str, before: Image) -> Image:
             f"The one that runs has {before.size // disk.MIB} MiB; min_free_disk_mib must stay free.",
             f"Make room: inv prune --host={config.host}",
         )
+    pull.bring_anew(config, pull.Wanted([], [pinned]))
     try:
-        run(["docker", "pull", "--quiet", pinned], seconds=PULL_SECONDS)
+        with arriving.noted(config, pinned):
+            run(["docker", "pull", "--quiet", pinned], seconds=PULL_SECONDS)
     except Failed as problem:
         raise Refused(
             f"The registry did not give {pinned}.", problem.why, "Nothing was changed; run it again later."

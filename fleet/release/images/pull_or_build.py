@@ -79,10 +79,11 @@ def _build(remote: Remote, repository: Repository, sha: str, image: str) -> None
     dockerfile = f"{folder if data.dockerfiles == 'repository' else own}/Dockerfile"
     arguments = build_arguments.arguments(remote, service, sha)
     log = state_directory() / f"build-{remote.name}-{service}-{sha[:12]}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.log"
+    build = docker.build(folder, dockerfile, own, image, arguments)
     try:
         _send_source(remote, repository, sha, folder)
         result = remote.run(
-            f"{{ {docker.build(folder, dockerfile, own, image, arguments)}; }} 2>&1",
+            f"{{ {docker.noted(data.app_dir, image, build)}; }} 2>&1",
             seconds=BUILD_SECONDS,
             hangs_up=True,
         )

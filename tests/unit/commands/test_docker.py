@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from aipbx_agent.core import arriving
 from fleet.commands import docker
 from tests.unit.shell import sh, stub
 
@@ -50,6 +51,14 @@ def test_exact() -> None:
         f'for image in {image} nginx:1; do docker image inspect "$image" >/dev/null 2>&1 || echo "$image"; done'
     )
     assert docker.tags("ghcr.io/krasterisk/aipbx") == "docker image ls --format '{{.Tag}}' ghcr.io/krasterisk/aipbx"
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_what_is_built_is_noted_until_the_disk_has_it(code: int, tmp_path: Path) -> None:
+    note = arriving.note(tmp_path, "r:5000/b:abc")
+    done = sh(docker.noted(str(tmp_path), "r:5000/b:abc", f"cat {note}; (exit {code})"))
+    assert (done.returncode, done.stdout) == (code, f"{arriving.BOOT.read_text().strip()} r:5000/b:abc\n")
+    assert not note.exists()
 
 
 BUILD = docker.build("/b/src", "/i/Dockerfile", "/i", "r:1", {"RELEASE": "1", "SITE": "a b"})

@@ -303,6 +303,13 @@ def test_a_host_without_a_release_is_well() -> None:
     assert troubles.of("x", survey.parse({"files": ["compose.yml"], "disk_percent": 3})) == []
 
 
+def test_an_image_that_came_when_the_host_went_down_is_not_well() -> None:
+    told = {"files": ["compose.yml"], "disk_percent": 3, "torn": ["r/b:abc"]}
+    (one,) = troubles.of("x", survey.parse(told))
+    assert (one.topic, one.do) == ("images", "inv deploy --host=x brings it anew")
+    assert "r/b:abc" in one.what
+
+
 def test_drift_is_that_of_the_last_comparison_with_its_age(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

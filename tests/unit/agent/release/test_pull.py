@@ -7,13 +7,15 @@ import json
 import socketserver
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 
-from aipbx_agent.core import disk, engine_api
+from aipbx_agent.contract import ARRIVING
+from aipbx_agent.core import arriving, disk, engine_api
 from aipbx_agent.core.config import Config
 from aipbx_agent.core.errors import Failed, Refused
 from aipbx_agent.release import offered, pull, registry
@@ -67,9 +69,19 @@ class Docker:
         self.label = label
         self.calls: list[str] = []
         self.here: dict[str, list[str]] = {}
+        self.removes = False
+        self.refuses = ""
+        self.noted: list[str] = []
 
     def __call__(self, argv: Sequence[str], **_: Any) -> bytes:
         self.calls.append(" ".join(argv))
+        self.noted = [path.read_text().split()[1] for path in (CONFIG.app / ARRIVING).glob("*")]
+        if self.calls[-1] == self.refuses:
+            raise Failed("docker failed", "denied", "")
+        if arriving.NAMES in argv:
+            return "\n".join(self.here).encode()
+        if self.removes and argv[1:3] == ["image", "rm"]:
+            self.here.pop(argv[-1], None)
         if "{{json .RepoDigests}}" in argv:
             if argv[-1] not in self.here:
                 raise Failed("docker failed", "No such image", "")
@@ -78,10 +90,11 @@ class Docker:
 
 
 @pytest.fixture
-def docker(monkeypatch: pytest.MonkeyPatch) -> Docker:
+def docker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Docker:
     made = Docker()
-    for module in (pull, registry):
+    for module in (arriving, pull, registry):
         monkeypatch.setattr(module, "run", made)
+    monkeypatch.setitem(CONFIG.raw, "app_dir", str(tmp_path))
     monkeypatch.setattr(disk, "require", lambda *_: None)
     return made
 
@@ -100,7 +113,63 @@ def test_it_is_pulled_by_digest_with_the_password_in_a_header_and_named_by_its_c
     path = f"POST /v1.44/images/create?fromImage=ghcr.io%2Fteam%2Fbackend&tag=sha256%3A{'0' * 64}"
     assert engine.asked == [(path, {"username": "token", "password": WORD})]
     assert docker.calls[-1] == f"docker tag {IMAGE.reference} {IMAGE.name}"
+    assert docker.noted == [IMAGE.reference], "until the disk has it"
     assert WORD not in repr((docker.calls, pull.Wanted([IMAGE], [], WORD)))
+
+
+def noted_before(*names: str) -> None:
+    """Images that were on their way when the host went down."""
+    for name in names:
+        note = arriving.note(CONFIG.app, name)
+        note.parent.mkdir(exist_ok=True)
+        note.write_text(f"another-boot {name}\n")
+
+
+def test_what_a_power_cut_left_is_pulled_to_its_end_deleted_and_pulled_again(
+    engine: type[Engine], docker: Docker
+) -> None:
+    docker.here[IMAGE.name] = [IMAGE.reference]
+    docker.removes = True
+    noted_before(IMAGE.reference)
+    assert pulled(IMAGE) == [IMAGE.name]
+    assert [login["password"] for _, login in engine.asked] == [WORD, WORD]
+    assert [one for one in docker.calls if " rm " in one] == [f"docker image rm {IMAGE.name}"]
+    assert not list((CONFIG.app / ARRIVING).iterdir())
+
+
+OTHER = f"{IMAGE.repository}:{'b' * 40}"
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "stays"),
+    [
+        (IMAGE.reference, "unauthorized", True),
+        (OTHER, "unauthorized", True),
+        (OTHER, "manifest unknown", False),
+        ("nginx:1", "", True),
+        ("built:1", "", False),
+    ],
+)
+def test_one_that_its_registry_keeps_back_stays_noted(
+    engine: type[Engine], docker: Docker, monkeypatch: pytest.MonkeyPatch, name: str, words: str, stays: bool
+) -> None:
+    monkeypatch.setattr(engine, "status", 500)
+    monkeypatch.setattr(engine, "said", [{"message": words}])
+    docker.refuses = f"docker pull --quiet {name}"
+    noted_before(name)
+    with pytest.raises(Refused, match="did not give") if stays else nullcontext():
+        pull.bring_anew(CONFIG, pull.Wanted([IMAGE], ["nginx:1"]))
+    assert arriving.torn(CONFIG) == [name] * stays
+    assert len(engine.asked) == (IMAGE.repository in name), "no one else hears of the password"
+
+
+def test_an_image_that_a_power_cut_left_counts_as_not_here(
+    engine: type[Engine], docker: Docker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    docker.here[IMAGE.name] = [IMAGE.reference]
+    monkeypatch.setattr(engine, "said", [{"Descriptor": {"digest": DIGEST}}])
+    for torn in (IMAGE.name, IMAGE.reference):
+        assert offered.look(IMAGE, "", [torn], anyway=False) == {"here": False, "digest": DIGEST, "why": ""}
 
 
 def test_a_public_package_needs_no_password(engine: type[Engine], docker: Docker) -> None:
