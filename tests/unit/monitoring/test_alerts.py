@@ -10,6 +10,8 @@ import yaml
 from fleet import templates
 from fleet.checkout import ROOT
 from fleet.errors import OperatorError
+from fleet.inventory import hosts, settings
+from fleet.inventory import monitoring as network
 from fleet.monitoring import probes, silences
 from fleet.runbook import pages
 from tests.lab.alert_cases import CASES
@@ -68,6 +70,16 @@ def test_probes_go_by_ipv4_which_is_all_that_their_network_has() -> None:
     rendered = templates.render("monitoring/blackbox.yml.j2", modules=probes.modules("aipbx.net"))
     modules = yaml.safe_load(rendered)["modules"].values()
     assert {one[one["prober"]]["preferred_ip_protocol"] for one in modules} == {"ip4"}
+
+
+def test_a_service_outside_is_asked_every_minute() -> None:
+    """At the first look at which the last question, which took a moment, is older than `repeat_interval`."""
+    host = hosts.load()[0]
+    data = settings.of_host(host.name, {**host.data, "deadman_url": "https://hc-ping.com/x"})
+    rendered = templates.render("monitoring/alertmanager.yml.j2", settings=data, network=network)
+    (watchdog,) = yaml.safe_load(rendered)["route"]["routes"]
+    looks, older = (int(watchdog[name].removesuffix("s")) for name in ("group_interval", "repeat_interval"))
+    assert (older // looks + 1) * looks == 60
 
 
 @pytest.mark.parametrize("language", pages.LANGUAGES)
