@@ -184,7 +184,6 @@ def test_at_a_terminal_the_token_is_asked_for_and_not_shown(deployed: Inv, serve
     assert deployed("registry.login", f"--host={server.name}").code == 1
 
 
-@pytest.mark.test_all
 def test_registry_login_says_what_a_host_can_pull(
     deployed: Inv, server: Host, lab: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -82,7 +82,7 @@ def test_every_verb_and_one_of_each_namespace_is_typed_in_make_test() -> None:
     texts = typed()
     assert [name for name in tasks.namespace.tasks if name not in texts] == []
     for name, verbs in tasks.namespace.collections.items():
-        assert name == LAB or texts & {f"{name}.{verb}" for verb in verbs.tasks} | {name}, name
+        assert name == LAB or texts & {name, *(f"{name}.{verb}" for verb in verbs.tasks)}, name
 
 
 @pytest.mark.parametrize("concern", [path.stem for path in sorted((ROOT / "deploys").glob("*.py"))])
