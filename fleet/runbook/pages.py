@@ -21,6 +21,8 @@ LANGUAGES = ("ru", "en")
 FIRST = "first-page"
 # What only the team can know, and has not written yet.
 PLACEHOLDER = "<fill in>"
+# What a page is found by beside its title; no reader needs it.
+KEYWORDS = re.compile(r"<!--.*?-->\n\n", re.DOTALL)
 # Longer lines are hard to read, however wide the terminal.
 COLUMNS = 110
 
@@ -42,7 +44,7 @@ def title(name: str, language: str) -> str:
 
 
 def show(page: str, language: str) -> None:
-    """Print a page, formatted on a terminal and as it is in a pipe; or the list of pages that may be meant.
+    """Print a page, formatted on a terminal and as Markdown in a pipe; or the list of pages that may be meant.
 
     Args:
         page: as typed; empty: all of them.
@@ -56,7 +58,7 @@ def show(page: str, language: str) -> None:
     if len(pages) > 1:
         _list(pages, chosen)
         return
-    text = _text(pages[0], chosen)
+    text = KEYWORDS.sub("", _text(pages[0], chosen))
     console = Console(highlight=False)
     if not console.is_terminal:
         print(text, end="")
