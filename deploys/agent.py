@@ -39,7 +39,7 @@ configuration.file(
                 "settings": settings().model_dump(mode="json", include=GOES_BY),
                 "drain_seconds": settings().drain_seconds,
                 "keep": settings().keep_releases,
-                "repositories": {"backend": settings().backend_image, "frontend": settings().frontend_image},
+                "repositories": settings().repositories,
                 "base_images": list(settings().base_images.values()),
                 "volumes": settings().running_volumes,
                 "extra": list(settings().extra_running),

@@ -174,6 +174,11 @@ class Settings(BaseModel):
         return {name: service for name, service in self.extra_services.items() if wanted & set(service["profiles"])}
 
     @property
+    def repositories(self) -> dict[str, str]:
+        """Where the images of each service of ours are, the registry's name included."""
+        return {"backend": self.backend_image, "frontend": self.frontend_image}
+
+    @property
     def base_images(self) -> dict[str, str]:
         """The images that every release stands on, by service."""
         extra = {name: str(service["image"]) for name, service in self.extra_running.items()}

@@ -88,10 +88,9 @@ def _row(entry: Entry) -> list[str]:
 
 
 def _images(host: Remote) -> set[str]:
-    data = host.settings
     return {
         f"{repository}:{tag}"
-        for repository in (data.backend_image, data.frontend_image)
+        for repository in host.settings.repositories.values()
         for tag in host.sudo_output(docker.tags(repository)).split()
     }
 

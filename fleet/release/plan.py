@@ -61,12 +61,7 @@ class Plan:
 
 def reference(settings: Settings, service: str, sha: str) -> str:
     """The image of a service at a commit."""
-    return f"{repository(settings, service)}:{sha}"
-
-
-def repository(settings: Settings, service: str) -> str:
-    """Where the images of a service are, the registry's name included."""
-    return {"backend": settings.backend_image, "frontend": settings.frontend_image}[service]
+    return f"{settings.repositories[service]}:{sha}"
 
 
 def images(settings: Settings, release: Release) -> dict[str, str]:

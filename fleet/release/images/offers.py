@@ -48,9 +48,12 @@ def images(settings: Settings, release: Release, digests: Mapping[str, str] | No
     Args:
         digests: by service, what an image has to be.
     """
-    repositories = {"backend": settings.backend_image, "frontend": settings.frontend_image}
     return {
-        name: {"repository": repositories[name], "sha": release.sha(name), "digest": (digests or {}).get(name, "")}
+        name: {
+            "repository": settings.repositories[name],
+            "sha": release.sha(name),
+            "digest": (digests or {}).get(name, ""),
+        }
         for name in SERVICES
     }
 

@@ -52,7 +52,7 @@ def after_release(remote: Remote, entries: list[Entry], running: Release) -> Non
     data = remote.settings
     # Where nothing of ours is built, the cache is someone else's: `inv prune` asks before it goes.
     content = pruning.after_release(
-        entries, running, _repositories(remote), data.keep_releases, cache=data.images_from == "build"
+        entries, running, remote.settings.repositories, data.keep_releases, cache=data.images_from == "build"
     )
     with step("prune"):
         _judged(remote, content)
@@ -102,15 +102,11 @@ def prune(hosts: list[Remote], *, dry: bool, yes: bool) -> None:
 def _ask(remote: Remote, state: Survey, **more: Any) -> dict[str, Any]:
     """Have the host judge its images and remove some."""
     keep = remote.settings.keep_releases
-    return _judged(remote, pruning.request(state.entries, state.running, _repositories(remote), keep, **more))
+    return _judged(remote, pruning.request(state.entries, state.running, remote.settings.repositories, keep, **more))
 
 
 def _judged(remote: Remote, content: dict[str, Any]) -> dict[str, Any]:
     return agent.query(remote, ["prune"], json.dumps(content).encode(), seconds=SECONDS)
-
-
-def _repositories(remote: Remote) -> dict[str, str]:
-    return {"backend": remote.settings.backend_image, "frontend": remote.settings.frontend_image}
 
 
 def _refuse(remote: Remote, state: Survey, *, dry: bool) -> None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from fleet.output import say
 from fleet.release.images import build_arguments
-from fleet.release.plan import repository
 
 if TYPE_CHECKING:
     from fleet.git.repository import Repository
@@ -88,7 +87,7 @@ def builds(service: str, hosts: list[Remote]) -> list[Build]:
     made: dict[str, Build] = {}
     for host in hosts:
         build_arguments.refuse_lost_by_ci(host, service)
-        image = repository(host.settings, service)
+        image = host.settings.repositories[service]
         arguments = host.settings.build_arguments.get(service, {})
         made.setdefault(image, Build(image, arguments, [])).hosts.append(host.name)
     return list(made.values())

@@ -23,7 +23,7 @@ OWNER = "ci@runner, deploy, since 2026-11-29 06:00:00 UTC"
 
 
 def host(*, restricted: bool = True, images_from: str = "registry") -> Any:
-    settings = SimpleNamespace(images_from=images_from, backend_image="b", frontend_image="f", base_images={})
+    settings = SimpleNamespace(images_from=images_from, repositories={"backend": "b", "frontend": "f"}, base_images={})
     return SimpleNamespace(name="x", restricted=restricted, settings=settings)
 
 

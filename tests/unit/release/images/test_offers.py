@@ -22,7 +22,8 @@ OFFERED = {"here": False, "digest": DIGEST, "why": ""}
 
 
 def host(*, restricted: bool = False, images_from: str = "registry") -> Any:
-    data = SimpleNamespace(images_from=images_from, backend_image="ghcr.io/team/b", frontend_image="ghcr.io/team/f")
+    repositories = {"backend": "ghcr.io/team/b", "frontend": "ghcr.io/team/f"}
+    data = SimpleNamespace(images_from=images_from, repositories=repositories)
     return SimpleNamespace(name="aipbx.ru", restricted=restricted, settings=data)
 
 
