@@ -191,7 +191,7 @@ class Summary:
 
 
 def summary(server: Postgres, database: str, release: str) -> Summary:
-    """The same in one question, for whoever shows it: a session costs more than its answer.
+    """Return it by one query, for `inv status`: opening a session costs more than any answer.
 
     Raises:
         Refused: what is there is someone else's.

@@ -17,7 +17,7 @@ from aipbx_agent.core.process import attempt
 from aipbx_agent.report import notify
 
 # What a program says of its data, and what of them is deleted then.
-_SAID = {
+_ERRORS = {
     "prometheus": (
         (re.compile(r"opening storage failed:.*/chunks_head/"), ("chunks_head",)),
         (re.compile(r"opening storage failed:.*(\bWAL\b|get segment range)"), ("wal", "chunks_head")),
@@ -45,7 +45,7 @@ def repair(config: Config, service: str, container: dict[str, Any]) -> None:
     Raises:
         AgentError: Docker does not do what it is asked.
     """
-    if service not in _SAID or not container["State"]["Restarting"]:
+    if service not in _ERRORS or not container["State"]["Restarting"]:
         return
     _, said = attempt(["docker", "logs", "--tail", str(_LOG_LINES), container["Id"]], seconds=docker.SECONDS)
     folder = _data(container)
@@ -73,7 +73,7 @@ def _damaged(service: str, said: str, folder: Path, image: str) -> list[str]:
     """The names of what it cannot read."""
     if _OTHER.search(said):
         return []
-    for pattern, names in _SAID[service]:
+    for pattern, names in _ERRORS[service]:
         if pattern.search(said):
             return [name for name in names if (folder / name).exists()]
     blocks = sorted(one.name for one in folder.iterdir() if _BLOCK.fullmatch(one.name)) if _UNREADABLE in said else []

@@ -32,7 +32,7 @@ DOWN_SECONDS = 90
 EVERY = ("--profile", "database", "--profile", "dashboard")
 # Those that are.
 ALWAYS = {"prometheus", "alertmanager", "blackbox"}
-# Held by whoever starts or removes them.
+# Held while they are started or removed.
 LOCK = Path("/run/lock/aipbx-monitoring")
 # There while the containers are stopped for want of disk; a boot judges again.
 STOPPED = Path("/run/aipbx-monitoring-stopped")

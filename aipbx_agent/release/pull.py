@@ -62,7 +62,7 @@ def pull(config: Config, wanted: Wanted) -> list[str]:
     Raises:
         Refused: the disk is too small, or the registry refused, or has something else under that name.
     """
-    bring_anew(config, wanted)
+    delete_torn(config, wanted)
     absent = [image for image in wanted.images if not image.is_here]
     base = [image for image in wanted.base if registry.digests(image) is None]
     if absent or base:
@@ -76,14 +76,14 @@ def pull(config: Config, wanted: Wanted) -> list[str]:
     return [*base, *(image.name for image in absent)]
 
 
-def bring_anew(config: Config, wanted: Wanted) -> None:
+def delete_torn(config: Config, wanted: Wanted) -> None:
     """Delete the images that were on their way when this host went down, so that a pull brings all their layers.
 
     Raises:
         Refused: the registry has one, and does not give it.
     """
     for name in arriving.torn(config):
-        with events.step(f"{name}: this host went down while it came; its layers are deleted"):
+        with events.step(f"{name}: the host went down during its download; its layers are deleted"):
             # A layer that belongs to no image yet would be used again: the image takes it away with itself.
             _complete(config, name, wanted)
             arriving.delete(config, name)

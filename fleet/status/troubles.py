@@ -80,8 +80,8 @@ def _machine(state: Survey, option: str) -> Iterator[Trouble]:
     if state.disk_percent > DISK_PERCENT:
         yield Trouble("disk", f"{state.disk_percent} % full", f"inv prune {option}")
     for image in state.torn:
-        what = f"the host went down while {image} came; its files may be empty"
-        yield Trouble("images", what, f"inv deploy {option} brings it anew", now=False)
+        what = f"the host went down during the download of {image}; its files may be empty"
+        yield Trouble("images", what, f"inv deploy {option} downloads it again", now=False)
 
 
 def _alerts(state: Survey, option: str) -> Iterator[Trouble]:

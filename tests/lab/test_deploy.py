@@ -353,7 +353,7 @@ def test_an_image_that_a_power_cut_left_with_empty_files_is_brought_anew(deploye
     server.run(f"find {layer} -type f -exec truncate -s 0 {{}} +; mkdir -p {note.parent}; echo 'gone {came}' >{note}")
     status = deployed("status", server.name)
     assert status.code == 1
-    assert f"images: the host went down while {came} came; its files may be empty" in status.output
+    assert f"images: the host went down during the download of {came}; its files may be empty" in status.output
     deployed("deploy", f"--host={server.name}", f"--sha={OLDER}", "--service=backend", "--yes").succeeded()
     assert version(server) == OLDER
     assert server.run(f"ls -A {note.parent}").stdout == ""

@@ -98,7 +98,7 @@ def _pulled(config: Config, pinned: str, before: Image) -> Image:
             f"The one that runs has {before.size // disk.MIB} MiB; min_free_disk_mib must stay free.",
             f"Make room: inv prune --host={config.host}",
         )
-    pull.bring_anew(config, pull.Wanted([], [pinned]))
+    pull.delete_torn(config, pull.Wanted([], [pinned]))
     try:
         with arriving.noted(config, pinned):
             run(["docker", "pull", "--quiet", pinned], seconds=PULL_SECONDS)

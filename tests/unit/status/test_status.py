@@ -306,7 +306,7 @@ def test_a_host_without_a_release_is_well() -> None:
 def test_an_image_that_came_when_the_host_went_down_is_not_well() -> None:
     told = {"files": ["compose.yml"], "disk_percent": 3, "torn": ["r/b:abc"]}
     (one,) = troubles.of("x", survey.parse(told))
-    assert (one.topic, one.do) == ("images", "inv deploy --host=x brings it anew")
+    assert (one.topic, one.do) == ("images", "inv deploy --host=x downloads it again")
     assert "r/b:abc" in one.what
 
 

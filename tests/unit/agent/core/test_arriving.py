@@ -1,4 +1,4 @@
-"""An image on its way is noted; one whose host went down meanwhile is brought anew."""
+"""An image is noted during its download; one whose host went down meanwhile is deleted."""
 
 from __future__ import annotations
 

@@ -158,7 +158,7 @@ def test_one_that_its_registry_keeps_back_stays_noted(
     docker.refuses = f"docker pull --quiet {name}"
     noted_before(name)
     with pytest.raises(Refused, match="did not give") if stays else nullcontext():
-        pull.bring_anew(CONFIG, pull.Wanted([IMAGE], ["nginx:1"]))
+        pull.delete_torn(CONFIG, pull.Wanted([IMAGE], ["nginx:1"]))
     assert arriving.torn(CONFIG) == [name] * stays
     assert len(engine.asked) == (IMAGE.repository in name), "no one else hears of the password"
 
